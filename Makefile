@@ -1,0 +1,57 @@
+# Everything a person does here. Each target installs what it needs; `make` alone tells what there is.
+
+VENV := .venv
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := moorage dataset_operator webhook node_plugin scheduler_plugin devcluster demo
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test unit check format bench requirements clean
+
+help: ## Tell what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+demo: setup ## Bring up a real Kubernetes with Moorage on this machine and watch a labelled pod get its data
+	@$(BIN)/python -m demo
+
+down: setup ## Remove the demo's cluster, and all that belongs to it
+	@$(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}
+
+test: setup ## Run all tests, the real ones on real nodes included
+	$(BIN)/pytest
+
+unit: setup ## Run the tests that need neither root nor a cluster
+	$(BIN)/pytest -m "not real"
+
+check: setup ## Lint, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Measure, and print the table of docs/performance.md
+	@$(BIN)/python -m bench
+
+requirements: setup ## Pin every dependency anew, by hash (ARGS=--upgrade to move to the newest versions)
+	requirements/compile $(ARGS)
+
+setup: $(READY) ## Install what the other targets need into .venv
+
+$(READY): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no python3 on PATH: install Python 3.11 or newer, or give PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is too old: Python 3.11 or newer is needed; give PYTHON=/path/to/python3" >&2; exit 2; }
+	@echo "Installing the pinned dependencies into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install -y --no-install-recommends python3-venv >/dev/null && $(PYTHON) -m venv --clear $(VENV); } || { echo "make: $(PYTHON) can't make a virtual environment: install python3-venv" >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+clean: ## Forget the virtual environment and what the tools cached here
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

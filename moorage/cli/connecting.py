@@ -1,0 +1,79 @@
+"""Which cluster, which namespace: the options that every command shares, and the client that they open."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from moorage.kube import Client
+
+T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FIELD_MANAGER = "kubectl-dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the options say.
+
+    Attributes:
+        kubeconfig: the file; None: as kubectl finds it.
+        context: None: the current one.
+        namespace: None: that of the context.
+    """
+
+    kubeconfig: Path | None
+    context: str | None
+    namespace: str | None
+
+    def ask(self, question: Callable[[Client, str], Coroutine[Any, Any, T]]) -> T:
+        """Open a client, and ask it: the question is given the client and the namespace that is meant.
+
+        Raises:
+            SettingError: there is no usable kubeconfig.
+            KubeError: whatever the question met.
+        """
+
+        async def asked() -> T:
+            async with Client.from_environment(self.kubeconfig, self.context, FIELD_MANAGER) as client:
+                return await question(client, self.namespace or client.namespace)
+
+        return asyncio.run(asked())
+
+
+def target_options(function: Function) -> Function:
+    """Add --kubeconfig, --context and -n; the command finds them with `target_of`."""
+    options = (
+        click.option(
+            "--kubeconfig",
+            type=click.Path(path_type=Path),
+            help="The kubeconfig file [default: KUBECONFIG, or ~/.kube/config].",
+            expose_value=False,
+            callback=_keep,
+        ),
+        click.option("--context", help="The kubeconfig's context.", expose_value=False, callback=_keep),
+        click.option(
+            "-n",
+            "--namespace",
+            help="The namespace [default: the context's].",
+            expose_value=False,
+            callback=_keep,
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def target_of(context: click.Context) -> Target:
+    """The target that the command's options name."""
+    kept = context.meta
+    return Target(kept.get("moorage.kubeconfig"), kept.get("moorage.context"), kept.get("moorage.namespace"))
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    context.meta[f"moorage.{parameter.name}"] = value

@@ -1,0 +1,114 @@
+"""`moorage dev`: a real Kubernetes on this machine, up and down."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from devcluster import cluster, record
+from devcluster.progress import Terminal
+from devcluster.spec import ClusterSpec
+from moorage.errors import DevClusterError
+
+_NAME = click.option("--name", default="dev", show_default=True, help="Which cluster; several live side by side.")
+
+
+@click.group()
+def dev() -> None:
+    """A real Kubernetes on this machine: plain processes, no containers around it."""
+
+
+@dev.command()
+@_NAME
+@click.option(
+    "--sites",
+    default="eu-1=2,us-1=1",
+    show_default=True,
+    help="Sites, each with its number of real nodes; without a number it gets --nodes.",
+)
+@click.option("--nodes", default=1, show_default=True, help="Real nodes at each site that names no number.")
+@click.option("--fake-nodes", default=0, show_default=True, help="Nodes that kwok pretends, spread over the sites.")
+@click.option("--object-store", "object_stores", multiple=True, metavar="SITE", help="A site that gets an S3 server.")
+@click.option(
+    "--bin-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="MOORAGE_BIN_DIR",
+    show_envvar=True,
+    help="Executables to use before the cache, a download or a build.",
+)
+def up(  # noqa: PLR0913 - one per option
+    *, name: str, sites: str, nodes: int, fake_nodes: int, object_stores: tuple[str, ...], bin_dir: Path | None
+) -> None:
+    """Bring a cluster up."""
+    spec = ClusterSpec(name, read_sites(sites, nodes), fake_nodes, object_stores)
+    console = Console(stderr=True)
+    made = cluster.up(spec, Terminal(console), bin_dir=bin_dir)
+    console.print(f"Cluster [bold]{name}[/bold] is up. To use it in this shell:")
+    console.print(f'  eval "$(moorage dev env --name {name})"', highlight=False)
+    for store in made.object_stores.values():
+        console.print(f"Object store of {store.site}: {store.endpoint}", highlight=False)
+
+
+@dev.command()
+@_NAME
+@click.option("--all", "every", is_flag=True, help="Every cluster on this machine.")
+def down(name: str, *, every: bool) -> None:
+    """Take a cluster apart: no process, mount, namespace, control group, link or file of it stays."""
+    console = Console(stderr=True)
+    for each in record.names() if every else [name]:
+        if not cluster.down(each, Terminal(console)):
+            console.print(f"There is no cluster {each}.", highlight=False)
+
+
+@dev.command()
+@click.option("--name", default=None, help="One cluster; all by default.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def status(name: str | None, output: str) -> None:
+    """Tell what runs."""
+    found = [cluster.status(each) for each in ([name] if name else record.names())]
+    if output == "json":
+        listed = [
+            {"name": each.name, "apiServer": each.api_server, "components": each.components, "nodes": each.nodes}
+            for each in found
+        ]
+        click.echo(json.dumps(listed, indent=2))
+        return
+    table = Table("CLUSTER", "RUNNING", box=None)
+    for heading in ("API SERVER", "NODES"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("STOPPED")
+    for each in found:
+        stopped = ", ".join(component for component, runs in each.components.items() if not runs)
+        ready = f"{sum(each.nodes.values())}/{each.expected_nodes} Ready"
+        table.add_row(each.name, "yes" if each.running else "no", each.api_server, ready, stopped or "-")
+    Console().print(table)
+
+
+@dev.command()
+@_NAME
+def env(name: str) -> None:
+    """Print what a shell needs: KUBECONFIG, and a PATH with this cluster's kubectl and our plugin for it."""
+    found = cluster.find(name)
+    plugins = Path(sys.executable).parent
+    click.echo(f"export KUBECONFIG={shlex.quote(str(found.kubeconfig_path))}")
+    click.echo(f'export PATH={shlex.quote(str(found.bin_dir))}:{shlex.quote(str(plugins))}:"$PATH"')
+
+
+def read_sites(text: str, default: int) -> dict[str, int]:
+    """Read `eu-1=2,us-1` as sites and their numbers of nodes.
+
+    Raises:
+        DevClusterError: a site is named twice, or a number is none.
+    """
+    sites: dict[str, int] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        name, equals, count = part.partition("=")
+        if name in sites or (equals and not count.isdigit()):
+            message = f"--sites {text}: write each site once, as in eu-1=2,us-1=1"
+            raise DevClusterError(message)
+        sites[name] = int(count) if equals else default
+    return sites

@@ -1,0 +1,52 @@
+"""The tree of `moorage` commands."""
+
+import sys
+
+import click
+
+from moorage import __version__
+from moorage.cli.lazy import LazyGroup
+from moorage.cli.running import EXIT_CODES, run
+
+DATASET_COMMANDS = {
+    "list": "moorage.cli.listing:list_datasets",
+    "describe": "moorage.cli.describing:describe",
+    "create": "moorage.cli.creating:create",
+    "why": "moorage.cli.explaining:why",
+}
+
+dataset = LazyGroup(
+    "dataset",
+    commands_at=DATASET_COMMANDS,
+    help="Datasets: what there is, what holds for them, and why a pod may or may not read one.",
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "dataset": "moorage.cli.main:dataset",
+        "why": DATASET_COMMANDS["why"],
+        "dev": "moorage.cli.dev:dev",
+        "completion": "moorage.cli.completing:completion",
+    },
+    epilog=EXIT_CODES,
+)
+def moorage() -> None:
+    """Moorage: governed datasets for Kubernetes pods.
+
+    \b
+    moorage dataset list -A
+    moorage why pod/train -n fraud
+    """  # noqa: D301 - \b is what click needs
+
+
+@moorage.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"moorage {__version__}")
+
+
+def main() -> None:
+    """Entry of `moorage`."""
+    sys.exit(run(moorage, "moorage"))

@@ -1,0 +1,134 @@
+"""Options to a Dataset manifest. Pure: what comes out is validated by `moorage.wire` before it is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moorage import wire
+from moorage.errors import InputError
+from moorage.model import API_VERSION, Dataset
+from moorage.policy import unknown_places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was given on the command line. Lists of sources are as long as `sites`, of one element, or empty."""
+
+    name: str
+    namespace: str
+    sites: Sequence[str] = ()
+    s3_endpoints: Sequence[str] = ()
+    buckets: Sequence[str] = ()
+    prefixes: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    secrets: Sequence[str] = ()
+    nfs: Sequence[str] = ()
+    host_paths: Sequence[str] = ()
+    classification: str | None = None
+    residency: Sequence[str] = ()
+    allow_sites: Sequence[str] = ()
+    deny_sites: Sequence[str] = ()
+    purposes: Sequence[str] = ()
+    consumers: Sequence[str] = ()
+    confidential_compute: bool = False
+    cache: str | None = None
+    cache_size: str | None = None
+
+
+def manifest(options: Options) -> dict[str, Any]:
+    """The Dataset object.
+
+    Raises:
+        InputError: the options do not fit together, or the Dataset would be invalid; names field and remedy.
+    """
+    subject = f"Dataset {options.namespace}/{options.name}"
+    spec: dict[str, Any] = {"sources": [_source(options, subject, index) for index in range(len(options.sites))]}
+    governance = _governance(options)
+    if governance:
+        spec["governance"] = governance
+    if options.cache or options.cache_size:
+        spec["cache"] = _without_empty({"mode": options.cache, "sizeLimit": options.cache_size})
+    raw = {
+        "apiVersion": API_VERSION,
+        "kind": "Dataset",
+        "metadata": {"name": options.name, "namespace": options.namespace},
+        "spec": spec,
+    }
+    check(raw, subject)
+    return raw
+
+
+def check(raw: dict[str, Any], subject: str) -> Dataset:
+    """Read it back, as every part of Moorage will.
+
+    Raises:
+        InputError: it can't be used.
+    """
+    dataset = wire.read_dataset(raw)
+    unknown = unknown_places(dataset.governance.residency or ())
+    if unknown:
+        hint = "; the code of the United Kingdom is GB" if "UK" in unknown else ""
+        raise InputError(
+            subject,
+            "spec.governance.residency",
+            f"{', '.join(unknown)} is not a place: give countries as DE, subdivisions as US-CA, EU or EEA{hint}",
+        )
+    return dataset
+
+
+def _source(options: Options, subject: str, index: int) -> dict[str, Any]:
+    def own(flag: str, values: Sequence[str]) -> str | None:
+        """The value for this site: its own, or the one that is for all."""
+        if len(values) not in {0, 1, len(options.sites)}:
+            raise InputError(
+                subject,
+                flag,
+                f"is given {len(values)} times for {len(options.sites)} sites: give it once, or once each site",
+            )
+        return (values[index] if len(values) > 1 else values[0]) if values else None
+
+    source: dict[str, Any] = {"site": options.sites[index]}
+    secret = own("--secret", options.secrets)
+    s3 = _without_empty(
+        {
+            "endpoint": own("--s3-endpoint", options.s3_endpoints),
+            "bucket": own("--bucket", options.buckets),
+            "prefix": own("--prefix", options.prefixes),
+            "region": own("--region", options.regions),
+            "secretRef": {"name": secret} if secret else None,
+        }
+    )
+    if s3:
+        source["s3"] = s3
+    nfs = own("--nfs", options.nfs)
+    if nfs is not None:
+        server, colon, path = nfs.partition(":")
+        if not (server and colon and path.startswith("/")):
+            raise InputError(subject, "--nfs", f"{nfs!r} must be server:/path")
+        source["nfs"] = {"server": server, "path": path}
+    host_path = own("--host-path", options.host_paths)
+    if host_path is not None:
+        source["hostPath"] = {"path": host_path}
+    return source
+
+
+def _governance(options: Options) -> dict[str, Any]:
+    return _without_empty(
+        {
+            "classification": options.classification,
+            "residency": _split(options.residency),
+            "sites": _without_empty({"allow": _split(options.allow_sites), "deny": _split(options.deny_sites)}),
+            "purposes": _split(options.purposes),
+            "consumers": _split(options.consumers),
+            "confidentialCompute": options.confidential_compute,
+        }
+    )
+
+
+def _split(values: Sequence[str]) -> list[str]:
+    """Options may be repeated or comma-separated."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value}

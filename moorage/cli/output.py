@@ -1,0 +1,112 @@
+"""How results look: tables for people, plain columns for pipes, JSON, YAML and names for programs."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+import orjson
+import yaml
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Row = Sequence[str]
+
+MISSING = "-"
+_NARROWEST = 40
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def output_option(*formats: str) -> Callable[[Function], Function]:
+    """Add -o with these formats; the first is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to print the result.",
+    )
+
+
+def table(header: Row, rows: Sequence[Row]) -> None:
+    """Print a table: coloured and fitted to the window on a terminal, aligned columns in full length elsewhere."""
+    if sys.stdout.isatty():
+        _rich_table(header, rows)
+        return
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _rich_table(header: Row, rows: Sequence[Row]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that pipes and completion do not pay
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    folds = False
+    for name in header:
+        folds = folds or name in _FOLDED
+        shown.add_column(name, overflow="fold", no_wrap=name not in _FOLDED)
+    for row in rows:
+        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    # Names and numbers are never folded nor cut: what does not fit is the terminal's to wrap, as with kubectl.
+    Console(width=None if folds else _WIDEST).print(shown)
+
+
+_FOLDED = {"WHERE", "MESSAGE"}
+_WIDEST = 10_000
+_GOOD = {"allowed", "True", "Listed"}
+
+
+def _style(cell: str) -> str:
+    if cell in _GOOD:
+        return "green"
+    return "red" if cell.startswith(("False", "refused")) else ""
+
+
+def title(text: str) -> None:
+    """Print a heading."""
+    click.echo(click.style(text, bold=True) if sys.stdout.isatty() else text)
+
+
+def sentence(text: str) -> None:
+    """Print a sentence: wrapped to the window on a terminal, one line elsewhere."""
+    if sys.stdout.isatty():
+        width = max(_NARROWEST, shutil.get_terminal_size().columns)
+        text = textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    click.echo(text)
+
+
+def pairs(entries: Sequence[tuple[str, str]], indent: str = "  ") -> None:
+    """Print names and values, the values aligned."""
+    width = max((len(name) for name, _ in entries), default=0)
+    for name, value in entries:
+        click.echo(f"{indent}{name.ljust(width)}  {value}")
+
+
+def document(body: object, form: str) -> None:
+    """Print as `json` or `yaml`."""
+    if form == "json":
+        click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+def listed(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Raw objects as one List, as kubectl prints several."""
+    return {"apiVersion": "v1", "kind": "List", "items": list(items)}
+
+
+def age(timestamp: str | None, now: datetime) -> str:
+    """How long ago an RFC 3339 timestamp was, as kubectl shows it: 5s, 3m, 7h, 12d."""
+    if not timestamp:
+        return MISSING
+    seconds = max(0, int((now - datetime.fromisoformat(timestamp).astimezone(UTC)).total_seconds()))
+    for limit, unit, name in ((2 * _MINUTE, 1, "s"), (2 * _HOUR, _MINUTE, "m"), (2 * _DAY, _HOUR, "h")):
+        if seconds < limit:
+            return f"{seconds // unit}{name}"
+    return f"{seconds // _DAY}d"

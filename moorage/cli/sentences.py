@@ -1,0 +1,116 @@
+"""Governance in words, for people who do not read specs. Pure."""
+
+from collections.abc import Collection
+
+from moorage.model import (
+    BucketClaimSource,
+    CacheMode,
+    CachePolicy,
+    Classification,
+    DatasetRef,
+    Governance,
+    HiveSource,
+    HostPathSource,
+    HttpSource,
+    Location,
+    NfsSource,
+    PvcSource,
+    S3Source,
+    UnsupportedSource,
+)
+from moorage.wire import format_bytes
+
+
+def governance_sentences(ref: DatasetRef, governance: Governance) -> list[str]:
+    """One sentence for each rule; the first says who may read, the rest where and what for."""
+    told = [_consumers(ref, governance.consumers)]
+    if governance.purposes is not None:
+        told.append(
+            f"For {words(governance.purposes, 'or')} only: the reader's label moorage.dev/purpose must say which, and "
+            "its namespace must not exclude it."
+        )
+    if governance.classification is not Classification.PUBLIC:
+        told.append(
+            f"It is {governance.classification.word}: only sites cleared for {governance.classification.word} may "
+            "hold a reader."
+        )
+    if governance.residency is not None:
+        told.append(f"It stays in {words(governance.residency, 'or')}: only sites whose jurisdiction lies there.")
+    if governance.sites_allow is not None:
+        told.append(f"Only at {words(governance.sites_allow, 'or')}.")
+    if governance.sites_deny:
+        told.append(f"Never at {words(governance.sites_deny, 'or')}.")
+    if governance.confidential_compute:
+        told.append("Only on nodes that offer confidential compute.")
+    if len(told) == 1:
+        told.append("At any site, for any purpose.")
+    told += [_release(release.name, release.component.image, release.yields) for release in governance.releases]
+    return told
+
+
+def _consumers(ref: DatasetRef, consumers: frozenset[str] | None) -> str:
+    if consumers is None:
+        return f"Readers of its own namespace, {ref.namespace}, may read it; spec.governance.consumers admits others."
+    named = [
+        f"service account {consumer}" if "/" in consumer else f"namespace {consumer}" for consumer in sorted(consumers)
+    ]
+    return f"It may be read by {words(named)} and nobody else."
+
+
+def _release(name: str, image: str, yields: Governance) -> str:
+    left = [
+        f"classification {yields.classification.word}",
+        *([f"residency {words(yields.residency, 'or')}"] if yields.residency is not None else []),
+        *([f"purposes {words(yields.purposes, 'or')}"] if yields.purposes is not None else []),
+    ]
+    return f"Release {name} ({image}) yields data under weaker rules: {', '.join(left)}."
+
+
+def cache_sentence(cache: CachePolicy) -> str:
+    """What a mount keeps of what its pod read. It goes with the pod; caches that outlive it are not made yet."""
+    limit = "" if cache.size_limit_bytes is None else f", at most {format_bytes(cache.size_limit_bytes)} each"
+    match cache.mode:
+        case CacheMode.NONE:
+            return "Mounts keep nothing of what was read."
+        case CacheMode.ALWAYS:
+            return f"Mounts keep what was read while the pod runs{limit}."
+    return f"Mounts far from every source keep what was read while the pod runs{limit}."
+
+
+def location_words(location: Location) -> str:  # noqa: PLR0911 - one return a kind
+    """Where a copy is, in one line without anything secret."""
+    match location:
+        case S3Source():
+            return "/".join(part for part in (location.endpoint, location.bucket, location.prefix.strip("/")) if part)
+        case NfsSource():
+            return f"{location.server}:{location.path}"
+        case PvcSource():
+            return f"claim {location.claim_name}"
+        case HostPathSource():
+            return location.path
+        case HttpSource():
+            return location.url
+        case HiveSource():
+            return f"{location.metastore} {location.table}"
+        case BucketClaimSource():
+            return f"bucket claim {location.name}"
+        case UnsupportedSource():
+            return location.type_name
+
+
+def words(values: Collection[str], last: str = "and") -> str:
+    """`a, b and c`, sorted."""
+    *head, tail = sorted(values) or ["nobody"]
+    return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def seconds_words(seconds: float | None) -> str:
+    """A duration with two significant digits or so: 0.1 s, 85 s, 2 h 10 min."""
+    if seconds is None:
+        return "-"
+    if seconds == 0:
+        return "0 s"
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004

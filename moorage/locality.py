@@ -1,0 +1,117 @@
+"""Which bytes are near, and the seconds that bringing the rest would take: the node score.
+
+Pure. Assumes that a rule was asked before: a node that is refused is never scored.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from moorage.model import Dataset, DatasetRef, NodeCache, Source
+from moorage.sites import Inventory, Place
+
+OWN_SITE_BYTES_PER_SECOND = 1e9
+UNKNOWN_DATASET_BYTES = 100 * 2**20
+MAX_SCORE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How missing bytes would come: from which site's source (None: from a cache in the node's own site)."""
+
+    source: Source | None
+    site_name: str
+    seconds: float
+    local: bool
+
+
+def best_way(
+    dataset: Dataset, site_name: str, missing_bytes: float, inventory: Inventory, *, site_cache: bool = False
+) -> Way | None:
+    """The quickest way to bring `missing_bytes` to a node of the site; None where there is no usable source.
+
+    A source, or another node's full cache (`site_cache`), in the own site: 1e9 bytes per second, no latency. Else the
+    source with the least latency + bytes / bandwidth, ties by site name.
+    """
+    sources = sorted(inventory.sources(dataset), key=lambda source: source.site)
+    own = next((source for source in sources if source.site == site_name), None)
+    if own is not None or site_cache:
+        return Way(own, site_name, missing_bytes / OWN_SITE_BYTES_PER_SECOND, local=True)
+    ways = [
+        Way(source, source.site, inventory.link(source.site, site_name).seconds(missing_bytes), local=False)
+        for source in sources
+    ]
+    return min(ways, key=lambda way: way.seconds, default=None)
+
+
+def dataset_bytes(dataset: Dataset) -> int:
+    """The dataset's size, or what is assumed where it is not known: 100 MiB."""
+    return UNKNOWN_DATASET_BYTES if dataset.status.size_bytes is None else dataset.status.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CacheIndex:
+    """What nodes hold of current versions: bytes by (node, dataset), and the sites with a full copy."""
+
+    bytes_by_node: Mapping[tuple[str, DatasetRef], int]
+    full_at_sites: frozenset[tuple[str, DatasetRef]]
+
+    @classmethod
+    def of(
+        cls,
+        caches: Iterable[NodeCache],
+        datasets: Mapping[DatasetRef, Dataset],
+        site_of_node: Mapping[str, str | None],
+    ) -> "CacheIndex":
+        """Counts only entries of the dataset's current version."""
+        held: dict[tuple[str, DatasetRef], int] = {}
+        full: set[tuple[str, DatasetRef]] = set()
+        for cache in caches:
+            for entry in cache.datasets:
+                dataset = datasets.get(entry.ref)
+                if dataset is None or dataset.status.version is None or entry.version != dataset.status.version:
+                    continue
+                held[cache.node, entry.ref] = entry.size_bytes
+                site = site_of_node.get(cache.node)
+                if site and entry.size_bytes >= dataset_bytes(dataset):
+                    full.add((site, entry.ref))
+        return cls(held, frozenset(full))
+
+
+EMPTY_CACHES = CacheIndex({}, frozenset())
+
+
+def bring_seconds(
+    node_name: str,
+    place: Place,
+    datasets: Iterable[Dataset],
+    inventory: Inventory,
+    caches: CacheIndex = EMPTY_CACHES,
+) -> float:
+    """t(n): the seconds that bringing the bytes still missing at the node would take, summed over the datasets.
+
+    Infinite where a dataset has no usable source.
+    """
+    total = 0.0
+    for dataset in datasets:
+        held = caches.bytes_by_node.get((node_name, dataset.ref), 0)
+        missing = max(0, dataset_bytes(dataset) - held)
+        if missing == 0:
+            continue
+        site_name = place.site_name or ""
+        way = best_way(
+            dataset, site_name, missing, inventory, site_cache=(site_name, dataset.ref) in caches.full_at_sites
+        )
+        total += math.inf if way is None else way.seconds
+    return total
+
+
+def scores(seconds: Mapping[str, float]) -> dict[str, int]:
+    """The score of each candidate from its t: floor(10 * (T - t) / T + 1e-9), T the largest; 10 for all if T = 0."""
+    largest = max(seconds.values(), default=0.0)
+    if largest == 0:
+        return dict.fromkeys(seconds, MAX_SCORE)
+    if math.isinf(largest):
+        finite = scores({name: value for name, value in seconds.items() if not math.isinf(value)})
+        return {name: finite.get(name, 0) for name in seconds}
+    return {name: math.floor(MAX_SCORE * (largest - value) / largest + 1e-9) for name, value in seconds.items()}

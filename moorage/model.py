@@ -1,0 +1,376 @@
+"""The vocabulary: frozen records that every room speaks. No behaviour beyond what a record can say of itself.
+
+Units: bytes, seconds, bytes per second, currency, watts, grams of CO2-equivalent per kWh. A field that is absent in the
+API is None here where absence has a meaning of its own ("any", "unlimited", "unknown").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+GROUP = "moorage.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+CSI_DRIVER = "data.moorage.dev"
+SCHEDULER_NAME = "moorage"
+SYSTEM_NAMESPACE = "moorage-system"
+PURPOSE_LABEL = "moorage.dev/purpose"
+PURPOSES_ANNOTATION = "moorage.dev/purposes"
+SITE_LABEL = "node-restriction.kubernetes.io/moorage-site"
+CONFIDENTIAL_NODE_LABEL = "node-restriction.kubernetes.io/moorage-confidential-compute"
+MOUNT_ROOT = "/mnt/datasets"
+
+
+class Classification(IntEnum):
+    """How sensitive data is, and up to where a site is cleared; ordered."""
+
+    PUBLIC = 0
+    INTERNAL = 1
+    CONFIDENTIAL = 2
+    RESTRICTED = 3
+
+    @property
+    def word(self) -> str:
+        """As the API writes it."""
+        return self.name.lower()
+
+
+class UseAs(StrEnum):
+    """What a pod gets of a dataset."""
+
+    MOUNT = "mount"
+    CONFIGMAP = "configmap"
+    CACHE = "cache"
+    MEMORY = "memory"
+
+
+class CacheMode(StrEnum):
+    """Whether a dataset may be cached: never, where it pays, or always."""
+
+    NONE = "none"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DatasetRef:
+    """A dataset's identity; prints as `namespace/name`."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """The container of a release, with one input artifact `data` and one output artifact `released`."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A transform after which weaker rules hold: `yields` replaces the dataset's governance in what comes out."""
+
+    name: str
+    component: Component
+    yields: "Governance"
+    seconds: float | None = None
+    cpu: float | None = None
+    output_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """Who may read where. None means "any"; an empty set means "nowhere" or "nobody" (only a join makes one).
+
+    `consumers` None means: readers in the dataset's own namespace.
+    """
+
+    classification: Classification = Classification.PUBLIC
+    residency: frozenset[str] | None = None
+    sites_allow: frozenset[str] | None = None
+    sites_deny: frozenset[str] = frozenset()
+    purposes: frozenset[str] | None = None
+    consumers: frozenset[str] | None = None
+    confidential_compute: bool = False
+    releases: tuple[Release, ...] = ()
+
+    @property
+    def is_governed(self) -> bool:
+        """Whether any rule at all restricts the readers (the default, own namespace only, is not counted)."""
+        return self != Governance(releases=self.releases, consumers=self.consumers) or self.consumers is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Keys of an S3 store. Never printed."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Source:
+    """Objects under a prefix of a bucket. `secret_name` lies in the dataset's namespace."""
+
+    endpoint: str
+    bucket: str
+    prefix: str = ""
+    region: str | None = None
+    secret_name: str | None = None
+    role_arn: str | None = None
+    ca_bundle: str | None = None
+    inline_credentials: Credentials | None = field(default=None, repr=False)
+    kind = "s3"
+
+
+@dataclass(frozen=True, slots=True)
+class NfsSource:
+    """A directory that an NFS server exports."""
+
+    server: str
+    path: str
+    kind = "nfs"
+
+
+@dataclass(frozen=True, slots=True)
+class PvcSource:
+    """A claim in the dataset's namespace."""
+
+    claim_name: str
+    kind = "pvc"
+
+
+@dataclass(frozen=True, slots=True)
+class HostPathSource:
+    """A directory that every node of the site has."""
+
+    path: str
+    kind = "hostPath"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSource:
+    """A file behind a URL; `extract` unpacks an archive."""
+
+    url: str
+    extract: bool = False
+    kind = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class HiveSource:
+    """A table that a Hive metastore knows."""
+
+    metastore: str
+    table: str
+    kind = "hive"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketClaimSource:
+    """A bucket from the Container Object Storage Interface, claimed in the dataset's namespace."""
+
+    name: str
+    kind = "bucketClaim"
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedSource:
+    """A kind that another vocabulary names and that we can't serve (Datashim's H3)."""
+
+    type_name: str
+    kind = "unsupported"
+
+
+Location = (
+    S3Source | NfsSource | PvcSource | HostPathSource | HttpSource | HiveSource | BucketClaimSource | UnsupportedSource
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One full copy of the data, at one site. An empty `site` means the only Site there is (`spec.local`)."""
+
+    site: str
+    location: Location
+
+    @property
+    def kind(self) -> str:
+        """`s3`, `nfs`, `pvc`, `hostPath`, `http`, `hive`, `bucketClaim` or `unsupported`."""
+        return self.location.kind
+
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """Whether and how large a cache of the data may be."""
+
+    mode: CacheMode = CacheMode.AUTO
+    size_limit_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What was seen of one source at the last look."""
+
+    site: str
+    reachable: bool
+    reason: str
+    message: str = ""
+    size_bytes: int | None = None
+    objects: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a tabular dataset, in Arrow's type names."""
+
+    name: str
+    type: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """What the operator found. None where it has not looked or could not tell."""
+
+    ready: bool | None = None
+    size_bytes: int | None = None
+    objects: int | None = None
+    version: str | None = None
+    format: str | None = None
+    columns: tuple[Column, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
+    in_use_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A governed data source, site by site."""
+
+    ref: DatasetRef
+    sources: tuple[Source, ...]
+    governance: Governance = Governance()
+    cache: CachePolicy = CachePolicy()
+    status: DatasetStatus = DatasetStatus()
+    uid: str = ""
+    generation: int = 0
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a site says of the way to another; None where it does not say."""
+
+    bytes_per_second: float | None = None
+    latency_seconds: float | None = None
+    price_per_gb: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place where nodes are and data may be, with its jurisdiction, clearance and prices."""
+
+    name: str
+    jurisdiction: str | None = None
+    clearance: Classification = Classification.INTERNAL
+    confidential_compute: bool = False
+    speed: float = 1.0
+    cpu_hour_price: float = 0.0
+    carbon_grams_per_kwh: float = 0.0
+    cpu_watts: float = 12.0
+    slots: int | None = None
+    quota_cpu_hours: float | None = None
+    resources: Mapping[str, float] | None = None
+    links: Mapping[str, Link] = field(default_factory=dict)
+    default_link: Link = Link()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    artifact_store: S3Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node as far as placement asks: its name and labels."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedDataset:
+    """Bytes of one version of a dataset that a node holds."""
+
+    ref: DatasetRef
+    version: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCache:
+    """What one node has cached."""
+
+    node: str
+    datasets: tuple[CachedDataset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads. `purpose` is the one that counts: None where none was stated or the namespace does not list it."""
+
+    namespace: str
+    service_account: str = "default"
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetUse:
+    """One `dataset.N.*` of a pod's labels."""
+
+    index: int
+    ref: DatasetRef
+    use_as: frozenset[UseAs] = frozenset()
+    release: str | None = None
+    accepts: frozenset[str] = frozenset()
+
+    @property
+    def reads(self) -> bool:
+        """Whether the pod counts as reading the dataset; False where it only names data that comes through inputs."""
+        return bool(self.use_as) or not (self.release or self.accepts)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a pod's labels say: its datasets by index, and the purpose it states (not yet checked)."""
+
+    uses: tuple[DatasetUse, ...] = ()
+    stated_purpose: str | None = None
+
+    @property
+    def reading(self) -> tuple[DatasetUse, ...]:
+        """The uses that count as reading."""
+        return tuple(use for use in self.uses if use.reads)
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod as far as we ask: identity, account, labels' meaning, where it is."""
+
+    namespace: str
+    name: str
+    uid: str
+    service_account: str
+    usage: Usage
+    node_name: str | None = None
+    scheduler_name: str = "default-scheduler"
+    started: bool = False
+    """Whether its volumes are there: the kubelet starts nothing before every one of them was published."""
+    finished: bool = False
+    mounts: tuple[DatasetRef, ...] = ()
+    """Datasets that its volumes of our CSI driver ask for, whatever its labels say."""

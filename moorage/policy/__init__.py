@@ -1,0 +1,29 @@
+"""The one policy engine: whether a reader may read a dataset at a place, and what holds for data that was joined.
+
+A rule is a small function from a `Question` to a refusal or None; the chain asks them in a fixed order and the first
+refusal is the decision. Pure: no clock, no cluster. A denial is a value.
+"""
+
+from moorage.policy.chain import decide, decide_all, decide_joined, decide_reader, decide_transfer, effective_purpose
+from moorage.policy.decision import ALLOWED, Decision, Rule
+from moorage.policy.join import join, join_maps
+from moorage.policy.places import COUNTRIES, EEA, EU, lies_in, unknown_places
+
+__all__ = [
+    "ALLOWED",
+    "COUNTRIES",
+    "EEA",
+    "EU",
+    "Decision",
+    "Rule",
+    "decide",
+    "decide_all",
+    "decide_joined",
+    "decide_reader",
+    "decide_transfer",
+    "effective_purpose",
+    "join",
+    "join_maps",
+    "lies_in",
+    "unknown_places",
+]

@@ -1,0 +1,93 @@
+"""Asks the rules in order. The first that refuses decides."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from moorage.model import Dataset, DatasetRef, Governance, Reader
+from moorage.policy.decision import ALLOWED, Decision, Rule
+from moorage.policy.join import join
+from moorage.policy.rules import ALL_CHECKS, READER_CHECKS, SITE_CHECKS, Check, Question
+from moorage.sites import Inventory, Place
+
+Pair = tuple[DatasetRef, Dataset | None]
+
+
+def effective_purpose(stated: str | None, listed: frozenset[str] | None) -> str | None:
+    """The purpose that counts: the stated one, if the reader's namespace does not limit purposes or lists it."""
+    return stated if stated and (listed is None or stated in listed) else None
+
+
+def decide(ref: DatasetRef, dataset: Dataset | None, reader: Reader, place: Place, inventory: Inventory) -> Decision:
+    """Whether `reader` may read the dataset at `place`: all rules. `dataset` is None where none bears the name."""
+    return decide_all(((ref, dataset),), reader, place, inventory)
+
+
+def decide_all(pairs: Iterable[Pair], reader: Reader, place: Place, inventory: Inventory) -> Decision:
+    """Whether `reader` may read all the datasets together at `place`: all rules, on their join."""
+    return _decide(sorted(pairs, key=lambda pair: pair[0]), ALL_CHECKS, reader, place, inventory)
+
+
+def decide_reader(ref: DatasetRef, dataset: Dataset | None, reader: Reader) -> Decision:
+    """Only the rules that no placement can change: whether it makes sense to admit the reader at all."""
+    return _decide([(ref, dataset)], READER_CHECKS, reader, None, None)
+
+
+def decide_transfer(ref: DatasetRef, dataset: Dataset | None, place: Place, inventory: Inventory) -> Decision:
+    """Whether a copy of the dataset may be brought to `place`: the site rules only."""
+    return _decide([(ref, dataset)], SITE_CHECKS, None, place, inventory)
+
+
+def _decide(
+    pairs: Sequence[Pair],
+    checks: tuple[tuple[Rule, Check], ...],
+    reader: Reader | None,
+    place: Place | None,
+    inventory: Inventory | None,
+) -> Decision:
+    known: dict[DatasetRef, Governance] = {}
+    for ref, dataset in pairs:
+        if dataset is None:
+            return Decision.denied(Rule.DATASET_UNKNOWN, _unknown(ref), ref)
+        known[ref] = dataset.governance
+    if pairs and place is not None and place.site is None:
+        problem = place.problem or "its site is not known"
+        return Decision.denied(Rule.SITE_UNKNOWN, f"dataset {pairs[0][0]} can't be read here: {problem}", pairs[0][0])
+    for ref, dataset in pairs:
+        if inventory is not None and dataset is not None and not inventory.sources(dataset):
+            return Decision.denied(Rule.SITE_UNKNOWN, _without_source(dataset, inventory), ref)
+    return decide_joined(known, reader, place, checks)
+
+
+def decide_joined(
+    governances: Mapping[DatasetRef, Governance],
+    reader: Reader | None,
+    place: Place | None,
+    checks: tuple[tuple[Rule, Check], ...] = ALL_CHECKS,
+) -> Decision:
+    """The rules on the join of a map; a refusal names the first dataset that refuses alone by that rule."""
+    joined = Question(None, join(governances.values()), reader, place)
+    alone = [Question(ref, governances[ref], reader, place) for ref in sorted(governances)]
+    for rule, check in checks:
+        for question in alone:
+            message = check(question)
+            if message is not None:
+                return Decision.denied(rule, message, question.ref)
+        message = check(joined) if len(alone) > 1 else None
+        if message is not None:
+            return Decision.denied(rule, message, None)
+    return ALLOWED
+
+
+def _unknown(ref: DatasetRef) -> str:
+    return (
+        f"dataset {ref} is not known: check its name, and its namespace "
+        f"(label dataset.N.namespace, where it is not the pod's own)"
+    )
+
+
+def _without_source(dataset: Dataset, inventory: Inventory) -> str:
+    named = ", ".join(sorted(source.site or "spec.local" for source in dataset.sources))
+    listed = ", ".join(sorted(inventory.sites)) or "none"
+    return (
+        f"dataset {dataset.ref} has no usable source at a known site (its sources: {named}; known sites: {listed}): "
+        "create the Site, or mend spec.sources"
+    )

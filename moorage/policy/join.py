@@ -1,0 +1,62 @@
+"""What holds for data that comes from several datasets.
+
+Consumers and releases are not joined: each dataset is asked for its own consumers, and declares its own releases.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import reduce
+
+from moorage.model import DatasetRef, Governance
+from moorage.policy.places import intersection
+
+
+def join(governances: Iterable[Governance]) -> Governance:
+    """The strictest of all; of one alone, that one; of none, the one that permits anything."""
+    return reduce(_join_two, governances, Governance())
+
+
+def _join_two(one: Governance, other: Governance) -> Governance:
+    return Governance(
+        classification=max(one.classification, other.classification),
+        residency=_both(one.residency, other.residency, places=True),
+        sites_allow=_both(one.sites_allow, other.sites_allow),
+        sites_deny=one.sites_deny | other.sites_deny,
+        purposes=_both(one.purposes, other.purposes),
+        confidential_compute=one.confidential_compute or other.confidential_compute,
+    )
+
+
+def _both(one: frozenset[str] | None, other: frozenset[str] | None, *, places: bool = False) -> frozenset[str] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return intersection(one, other) if places else one & other
+
+
+def _consumers(ref: DatasetRef, governance: Governance) -> frozenset[str]:
+    return frozenset({ref.namespace}) if governance.consumers is None else governance.consumers
+
+
+def _both_consumers(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """Accounts that both name, a namespace naming all accounts in it."""
+
+    def within(entry: str, entries: frozenset[str]) -> bool:
+        return entry in entries or entry.partition("/")[0] in entries
+
+    return frozenset(
+        {entry for entry in one if within(entry, other)} | {entry for entry in other if within(entry, one)}
+    )
+
+
+def join_maps(maps: Iterable[Mapping[DatasetRef, Governance]]) -> dict[DatasetRef, Governance]:
+    """The union of the maps of all that a task reads, equal keys joined."""
+    joined: dict[DatasetRef, Governance] = {}
+    for governances in maps:
+        for ref, governance in governances.items():
+            present = joined.get(ref)
+            if present is None or present == governance:
+                joined[ref] = governance
+            else:
+                consumers = _both_consumers(_consumers(ref, present), _consumers(ref, governance))
+                joined[ref] = replace(join((present, governance)), consumers=consumers)
+    return joined

@@ -1,0 +1,119 @@
+"""Dataset objects: spec in and out, status in."""
+
+from typing import Any
+
+from moorage.model import (
+    CacheMode,
+    CachePolicy,
+    Column,
+    Dataset,
+    DatasetRef,
+    DatasetStatus,
+    Source,
+    SourceStatus,
+)
+from moorage.wire.fields import Fields, Raw, object_fields
+from moorage.wire.governance import read_governance, write_governance
+from moorage.wire.local import read_local
+from moorage.wire.source import read_source, write_source
+
+
+def read_dataset(raw: Raw) -> Dataset:
+    """The Dataset that a raw object means.
+
+    Raises:
+        InputError: naming the object, the field and the remedy.
+    """
+    subject, name, metadata = object_fields(raw, "Dataset")
+    namespace = str(metadata.get("namespace") or "default")
+    spec = Fields(subject, "", raw).sub("spec")
+    if spec is None:
+        spec = Fields(subject, "spec", {})
+    sources = _read_sources(spec, namespace)
+    governance = read_governance(spec.sub("governance"))
+    cache = _read_cache(spec.sub("cache"))
+    spec.finish()
+    return Dataset(
+        ref=DatasetRef(namespace, name),
+        sources=sources,
+        governance=governance,
+        cache=cache,
+        status=read_dataset_status(raw.get("status") or {}),
+        uid=str(metadata.get("uid") or ""),
+        generation=int(metadata.get("generation") or 0),
+        deleting=bool(metadata.get("deletionTimestamp")),
+    )
+
+
+def _read_sources(spec: Fields, namespace: str) -> tuple[Source, ...]:
+    local = spec.sub("local")
+    listed = spec.subs("sources")
+    if local is not None and listed:
+        spec.fail("local", "can't be given beside sources: keep one of them")
+    if local is not None:
+        return (read_local(local, namespace),)
+    if not listed:
+        spec.fail("sources", "is required: at least one site that holds a full copy (or local, for one site)")
+    sources: list[Source] = []
+    for index, fields in enumerate(listed):
+        source = read_source(fields)
+        if any(source.site == other.site for other in sources):
+            spec.fail(f"sources[{index}].site", f"{source.site!r} has a source already: one full copy each site")
+        sources.append(source)
+    return tuple(sources)
+
+
+def _read_cache(fields: Fields | None) -> CachePolicy:
+    if fields is None:
+        return CachePolicy()
+    policy = CachePolicy(fields.choice("mode", CacheMode) or CacheMode.AUTO, fields.size_bytes("sizeLimit"))
+    fields.finish()
+    return policy
+
+
+def read_dataset_status(raw: Raw) -> DatasetStatus:
+    """The `status` of a Dataset. Lenient: we wrote it, and a newer version of ours may have written more."""
+    conditions = {condition.get("type"): condition.get("status") for condition in raw.get("conditions") or ()}
+    ready = conditions.get("Ready")
+    return DatasetStatus(
+        ready=None if ready in (None, "Unknown") else ready == "True",
+        size_bytes=raw.get("bytes"),
+        objects=raw.get("objects"),
+        version=raw.get("version"),
+        format=raw.get("format"),
+        columns=tuple(
+            Column(str(column.get("name")), str(column.get("type")), bool(column.get("nullable", True)))
+            for column in raw.get("schema") or ()
+        ),
+        sources=tuple(
+            SourceStatus(
+                site=str(source.get("site") or ""),
+                reachable=bool(source.get("reachable")),
+                reason=str(source.get("reason") or ""),
+                message=str(source.get("message") or ""),
+                size_bytes=source.get("bytes"),
+                objects=source.get("objects"),
+            )
+            for source in raw.get("sources") or ()
+        ),
+        in_use_by=tuple(str(user) for user in raw.get("inUseBy") or ()),
+    )
+
+
+def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:
+    """The `spec` that reads back as `dataset`, in the form with `sources`.
+
+    Raises:
+        ValueError: the source has no site or exists only in `spec.local`.
+    """
+    if any(not source.site for source in dataset.sources):
+        raise ValueError("a source without a site exists in spec.local only")
+    spec: dict[str, Any] = {"sources": [write_source(source) for source in dataset.sources]}
+    governance = write_governance(dataset.governance)
+    if governance:
+        spec["governance"] = governance
+    if dataset.cache != CachePolicy():
+        spec["cache"] = {"mode": dataset.cache.mode.value}
+        if dataset.cache.size_limit_bytes is not None:
+            spec["cache"]["sizeLimit"] = str(dataset.cache.size_limit_bytes)
+    return spec

@@ -1,0 +1,173 @@
+"""Reads one mapping field by field, and says where it is when something is wrong."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NoReturn, TypeVar
+
+from moorage.errors import InputError
+from moorage.wire.quantity import parse_quantity
+
+Choice = TypeVar("Choice", bound=Enum)
+Raw = Mapping[str, Any]
+
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass
+class Fields:
+    """A mapping at `path` inside the object `subject`; `finish` refuses what nobody asked for."""
+
+    subject: str
+    path: str
+    raw: Raw
+    _seen: set[str] = field(default_factory=set)
+
+    def fail(self, key: str, problem: str) -> NoReturn:
+        """Raise InputError for the field `key` (or for this mapping, where it is empty)."""
+        raise InputError(self.subject, self._at(key), problem)
+
+    def _at(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path and key else self.path or key
+
+    def value(self, key: str) -> Any:  # noqa: ANN401 - raw JSON
+        """The raw value, or None."""
+        self._seen.add(key)
+        return self.raw.get(key)
+
+    def text(self, key: str) -> str | None:
+        """A string that is not empty, or None where it is absent."""
+        value = self.value(key)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            self.fail(key, f"must be a string, not {value!r}")
+        return value
+
+    def required_text(self, key: str) -> str:
+        """A string that is not empty."""
+        value = self.text(key)
+        if value is None:
+            self.fail(key, "is required and must not be empty")
+        return value
+
+    def name(self, key: str) -> str:
+        """A DNS label."""
+        value = self.required_text(key)
+        if not DNS_LABEL.fullmatch(value):
+            self.fail(key, f"{value!r} must be lower-case letters, digits and '-', at most 63 of them")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """A boolean; absent is False. The strings of Datashim's vocabulary are understood."""
+        value = self.value(key)
+        if isinstance(value, str) and value.lower() in {"true", "false"}:
+            return value.lower() == "true"
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.fail(key, f"must be true or false, not {value!r}")
+
+    def number(self, key: str, *, positive: bool = False) -> float | None:
+        """A number >= 0 (> 0 where `positive`), as a number, a decimal string or a quantity; or None."""
+        value = self.value(key)
+        if value is None:
+            return None
+        if not isinstance(value, (int, float, str)):
+            self.fail(key, f"must be a number, not {value!r}")
+        try:
+            number = float(parse_quantity(value))
+        except ValueError as error:
+            self.fail(key, str(error))
+        if number < 0 or (positive and number == 0):
+            self.fail(key, f"must be {'greater than' if positive else 'at least'} 0, not {value!r}")
+        return number
+
+    def size_bytes(self, key: str) -> int | None:
+        """A quantity of bytes, rounded up, or None."""
+        number = self.number(key)
+        if number is None:
+            return None
+        exact = parse_quantity(self.raw[key])
+        return -(-exact.numerator // exact.denominator)
+
+    def count(self, key: str) -> int | None:
+        """A whole number >= 0, or None."""
+        value = self.value(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            self.fail(key, f"must be a whole number of at least 0, not {value!r}")
+        return value
+
+    def choice(self, key: str, options: Iterable[Choice]) -> Choice | None:
+        """The option whose word the value is, or None where it is absent."""
+        value = self.value(key)
+        if value is None:
+            return None
+        options = list(options)
+        words = {getattr(option, "word", option.value): option for option in options}
+        if value not in words:
+            self.fail(key, f"{value!r} is not one of {', '.join(words)}")
+        return words[value]
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """A list of strings with at least one element, or None where it is absent."""
+        value = self.value(key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            self.fail(key, "must be a list of strings")
+        if not value:
+            self.fail(key, "must have at least one element; leave it out to permit any")
+        return tuple(value)
+
+    def text_map(self, key: str) -> dict[str, str]:
+        """A mapping of strings to strings; absent is empty."""
+        value = self.value(key) or {}
+        if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+            self.fail(key, "must map strings to strings")
+        return dict(value)
+
+    def sub(self, key: str) -> "Fields | None":
+        """The mapping under `key`, or None where it is absent."""
+        value = self.value(key)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            self.fail(key, "must be a mapping")
+        return Fields(self.subject, self._at(key), value)
+
+    def subs(self, key: str) -> "list[Fields]":
+        """The mappings of the list under `key`; absent is empty."""
+        value = self.value(key) or []
+        if not isinstance(value, list):
+            self.fail(key, "must be a list")
+        found = []
+        for index, item in enumerate(value):
+            if not isinstance(item, Mapping):
+                self.fail(f"{key}[{index}]", "must be a mapping")
+            found.append(Fields(self.subject, self._at(f"{key}[{index}]"), item))
+        return found
+
+    def finish(self) -> None:
+        """Refuse fields that nobody asked for."""
+        unknown = sorted(set(self.raw) - self._seen)
+        if unknown:
+            self.fail(unknown[0], f"is not a field here; known are {', '.join(sorted(self._seen))}")
+
+
+def object_fields(raw: Raw, kind: str) -> tuple[str, str, Raw]:
+    """The subject, the name and the metadata of a Kubernetes object.
+
+    Raises:
+        InputError: it is not an object of that kind, or has no name.
+    """
+    if not isinstance(raw, Mapping) or raw.get("kind", kind) != kind:
+        raise InputError(kind, "kind", f"must be {kind}")
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping) or not metadata.get("name"):
+        raise InputError(kind, "metadata.name", "is required")
+    name = str(metadata["name"])
+    namespace = metadata.get("namespace")
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}", name, metadata

@@ -1,0 +1,127 @@
+"""`spec.governance`, in and out."""
+
+import hashlib
+import json
+from typing import Any
+
+from moorage.model import Classification, Component, Governance, Release
+from moorage.wire.fields import Fields
+from moorage.wire.numbers import write_number
+
+
+def read_governance(fields: Fields | None, *, nested: bool = False) -> Governance:
+    """The rules under `fields`; absent rules permit anything. What a release yields (`nested`) declares no releases."""
+    if fields is None:
+        return Governance()
+    sites = fields.sub("sites")
+    allow = deny = None
+    if sites is not None:
+        allow, deny = sites.texts("allow"), sites.texts("deny")
+        sites.finish()
+    residency = fields.texts("residency")
+    purposes = fields.texts("purposes")
+    consumers = fields.texts("consumers")
+    governance = Governance(
+        classification=fields.choice("classification", Classification) or Classification.PUBLIC,
+        residency=None if residency is None else frozenset(residency),
+        sites_allow=None if allow is None else frozenset(allow),
+        sites_deny=frozenset(deny or ()),
+        purposes=None if purposes is None else frozenset(purposes),
+        consumers=None if consumers is None else frozenset(consumers),
+        confidential_compute=fields.flag("confidentialCompute"),
+        releases=() if nested else tuple(_read_release(release) for release in fields.subs("releases")),
+    )
+    fields.finish()
+    _check_release_names(fields, governance)
+    return governance
+
+
+def _check_release_names(fields: Fields, governance: Governance) -> None:
+    names = [release.name for release in governance.releases]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            fields.fail(f"releases[{index}].name", f"{name!r} is declared twice")
+
+
+def _read_release(fields: Fields) -> Release:
+    yields = fields.sub("yields")
+    if yields is None:
+        fields.fail("yields", "is required: the governance of what the release gives out")
+    release = Release(
+        name=fields.name("name"),
+        component=_read_component(fields),
+        yields=read_governance(yields, nested=True),
+        seconds=fields.number("seconds"),
+        cpu=fields.number("cpu"),
+        output_ratio=fields.number("outputRatio"),
+    )
+    fields.finish()
+    return release
+
+
+def _read_component(parent: Fields) -> Component:
+    fields = parent.sub("component")
+    if fields is None:
+        parent.fail("component", "is required: the container that releases")
+    component = Component(
+        image=fields.required_text("image"),
+        command=tuple(fields.texts("command") or ()),
+        args=tuple(fields.texts("args") or ()),
+        digest=fields.text("digest") or "",
+    )
+    fields.finish()
+    actual = component_digest(component)
+    if component.digest and component.digest != actual:
+        fields.fail("digest", f"does not belong to this container, whose digest is {actual}: write that, or mend it")
+    return Component(component.image, component.command, component.args, actual)
+
+
+def component_digest(component: Component) -> str:
+    """SHA-256, in hex, of the canonical JSON (RFC 8785) of the container; absent fields are omitted."""
+    container: dict[str, Any] = {"image": component.image}
+    if component.command:
+        container["command"] = list(component.command)
+    if component.args:
+        container["args"] = list(component.args)
+    # Only strings, lists and fixed ASCII keys occur here, for which sorted compact JSON is RFC 8785.
+    canonical = json.dumps(container, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write_governance(governance: Governance) -> dict[str, Any]:
+    """As the API writes it; what permits anything is left out."""
+    raw: dict[str, Any] = {}
+    if governance.classification is not Classification.PUBLIC:
+        raw["classification"] = governance.classification.word
+    if governance.residency is not None:
+        raw["residency"] = sorted(governance.residency)
+    sites: dict[str, Any] = {}
+    if governance.sites_allow is not None:
+        sites["allow"] = sorted(governance.sites_allow)
+    if governance.sites_deny:
+        sites["deny"] = sorted(governance.sites_deny)
+    if sites:
+        raw["sites"] = sites
+    if governance.purposes is not None:
+        raw["purposes"] = sorted(governance.purposes)
+    if governance.consumers is not None:
+        raw["consumers"] = sorted(governance.consumers)
+    if governance.confidential_compute:
+        raw["confidentialCompute"] = True
+    if governance.releases:
+        raw["releases"] = [_write_release(release) for release in governance.releases]
+    return raw
+
+
+def _write_release(release: Release) -> dict[str, Any]:
+    component: dict[str, Any] = {"image": release.component.image}
+    if release.component.command:
+        component["command"] = list(release.component.command)
+    if release.component.args:
+        component["args"] = list(release.component.args)
+    component["digest"] = release.component.digest
+    raw: dict[str, Any] = {"name": release.name, "component": component, "yields": write_governance(release.yields)}
+    for key, value in (("seconds", release.seconds), ("cpu", release.cpu), ("outputRatio", release.output_ratio)):
+        if value is not None:
+            raw[key] = write_number(value)
+    return raw

@@ -1,0 +1,59 @@
+"""Nodes, in; NodeCache objects, in and out."""
+
+from typing import Any
+
+from moorage.model import API_VERSION, CachedDataset, DatasetRef, Node, NodeCache
+from moorage.wire.fields import Fields, Raw, object_fields
+
+
+def read_node(raw: Raw) -> Node:
+    """The node's name and labels.
+
+    Raises:
+        InputError: it has no name.
+    """
+    _, name, metadata = object_fields(raw, "Node")
+    return Node(name, dict(metadata.get("labels") or {}))
+
+
+def read_node_cache(raw: Raw) -> NodeCache:
+    """What a node has cached. A NodeCache bears its node's name.
+
+    Raises:
+        InputError: naming the object, the field and the remedy.
+    """
+    subject, name, _ = object_fields(raw, "NodeCache")
+    status = Fields(subject, "", raw).sub("status")
+    if status is None:
+        return NodeCache(name)
+    datasets = []
+    for fields in status.subs("datasets"):
+        size_bytes = fields.size_bytes("bytes")
+        datasets.append(
+            CachedDataset(
+                DatasetRef(fields.required_text("namespace"), fields.required_text("name")),
+                fields.required_text("version"),
+                size_bytes or 0,
+            )
+        )
+    return NodeCache(name, tuple(datasets))
+
+
+def write_node_cache(cache: NodeCache) -> dict[str, Any]:
+    """The whole object, status included."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "NodeCache",
+        "metadata": {"name": cache.node},
+        "status": {
+            "datasets": [
+                {
+                    "namespace": cached.ref.namespace,
+                    "name": cached.ref.name,
+                    "version": cached.version,
+                    "bytes": cached.size_bytes,
+                }
+                for cached in cache.datasets
+            ]
+        },
+    }

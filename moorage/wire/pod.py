@@ -1,0 +1,157 @@
+"""Pods and namespaces, in: what the labels say, and what the volumes ask for."""
+
+import re
+from collections.abc import Mapping
+
+from moorage.errors import LabelError
+from moorage.model import CSI_DRIVER, PURPOSE_LABEL, PURPOSES_ANNOTATION, DatasetRef, DatasetUse, Pod, Usage, UseAs
+from moorage.wire.fields import DNS_LABEL, Raw, object_fields
+
+_KEYS = ("id", "useas", "namespace", "release", "accepts")
+_LABEL = re.compile(r"dataset\.([^./]*)\.([^/]*)")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,3}")
+
+
+def looks_like_dataset_label(key: str) -> bool:
+    """Whether a label key is meant for us: `dataset.<number>.<anything>`, or a known key at a bad index.
+
+    `dataset.example.com/x` and `dataset.version` belong to others.
+    """
+    match = _LABEL.fullmatch(key)
+    return match is not None and (match[1].isdigit() or match[2] in _KEYS)
+
+
+def read_usage(labels: Mapping[str, str], namespace: str, subject: str) -> Usage:
+    """What a pod's labels say.
+
+    Args:
+        labels: all labels of the pod.
+        namespace: the pod's, which a dataset without `dataset.N.namespace` is in.
+        subject: the pod, for errors.
+
+    Raises:
+        LabelError: naming the label and the remedy.
+    """
+    groups: dict[int, dict[str, str]] = {}
+    for key in sorted(labels):
+        if not looks_like_dataset_label(key):
+            continue
+        index, field = _split(key, subject)
+        groups.setdefault(index, {})[field] = labels[key]
+    uses = tuple(_read_use(index, group, namespace, subject) for index, group in sorted(groups.items()))
+    for position, use in enumerate(uses):
+        for other in uses[:position]:
+            if use.ref == other.ref:
+                raise LabelError(
+                    subject,
+                    f"metadata.labels[dataset.{use.index}.id]",
+                    f"dataset {use.ref} stands at index {other.index} already: name each dataset once, "
+                    "with its uses joined by dots, as mount.configmap",
+                )
+    return Usage(uses, labels.get(PURPOSE_LABEL) or None)
+
+
+def _split(key: str, subject: str) -> tuple[int, str]:
+    match = _LABEL.fullmatch(key)
+    if match is None or not _INDEX.fullmatch(match[1]):
+        raise LabelError(
+            subject, f"metadata.labels[{key}]", "the index must be a number of at most four digits, as dataset.0.id"
+        )
+    if match[2] not in _KEYS:
+        raise LabelError(
+            subject,
+            f"metadata.labels[{key}]",
+            f"{match[2]!r} is not known here; known are {', '.join(_KEYS)}",
+        )
+    return int(match[1]), match[2]
+
+
+def _read_use(index: int, group: Mapping[str, str], namespace: str, subject: str) -> DatasetUse:
+    def fail(field: str, problem: str) -> LabelError:
+        return LabelError(subject, f"metadata.labels[dataset.{index}.{field}]", problem)
+
+    def name(field: str) -> str | None:
+        value = group.get(field)
+        if value is None:
+            return None
+        if not DNS_LABEL.fullmatch(value):
+            raise fail(field, f"{value!r} must be lower-case letters, digits and '-', at most 63 of them")
+        return value
+
+    if not group.get("id"):
+        raise fail("id", f"is required beside dataset.{index}.{min(group)}: the name of a Dataset")
+    accepts = group.get("accepts")
+    releases = frozenset(accepts.split(".")) if accepts is not None else frozenset()
+    for release in releases:
+        if not DNS_LABEL.fullmatch(release):
+            raise fail("accepts", f"{accepts!r} must be names of releases joined by dots")
+    return DatasetUse(
+        index=index,
+        ref=DatasetRef(name("namespace") or namespace, name("id") or ""),
+        use_as=_read_use_as(group["useas"], fail("useas", "")) if "useas" in group else frozenset(),
+        release=name("release"),
+        accepts=releases,
+    )
+
+
+def _read_use_as(value: str, error: LabelError) -> frozenset[UseAs]:
+    words = value.split(".")
+    options = [option.value for option in UseAs]
+    for word in words:
+        if word not in options:
+            raise LabelError(
+                error.subject, error.field, f"{word!r} is not one of {', '.join(options)}, joined by dots where several"
+            )
+    return frozenset(UseAs(word) for word in words)
+
+
+def read_pod(raw: Raw) -> Pod:
+    """The pod as far as we ask.
+
+    Raises:
+        LabelError: its dataset labels can't be read.
+        InputError: it has no name.
+    """
+    subject, name, metadata = object_fields(raw, "Pod")
+    namespace = str(metadata.get("namespace") or "default")
+    spec = raw.get("spec") or {}
+    return Pod(
+        namespace=namespace,
+        name=name,
+        uid=str(metadata.get("uid") or ""),
+        service_account=str(spec.get("serviceAccountName") or "default"),
+        usage=read_usage(metadata.get("labels") or {}, namespace, subject),
+        node_name=spec.get("nodeName") or None,
+        scheduler_name=str(spec.get("schedulerName") or "default-scheduler"),
+        started=_has_started(raw.get("status") or {}),
+        finished=(raw.get("status") or {}).get("phase") in {"Succeeded", "Failed"},
+        mounts=_read_mounts(spec, namespace),
+    )
+
+
+def _has_started(status: Raw) -> bool:
+    conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or ()}
+    return status.get("phase") == "Running" or conditions.get("PodReadyToStartContainers") == "True"
+
+
+def _read_mounts(spec: Raw, namespace: str) -> tuple[DatasetRef, ...]:
+    refs = []
+    for volume in spec.get("volumes") or ():
+        csi = volume.get("csi") or {}
+        attributes = csi.get("volumeAttributes") or {}
+        if csi.get("driver") == CSI_DRIVER and attributes.get("dataset"):
+            refs.append(DatasetRef(str(attributes.get("namespace") or namespace), str(attributes["dataset"])))
+    return tuple(refs)
+
+
+def read_namespace_purposes(raw: Raw) -> frozenset[str] | None:
+    """The purposes that a namespace lists (comma-separated annotation); None where it does not limit them.
+
+    Raises:
+        InputError: it is not a Namespace.
+    """
+    _, _, metadata = object_fields(raw, "Namespace")
+    listed = (metadata.get("annotations") or {}).get(PURPOSES_ANNOTATION)
+    if listed is None:
+        return None
+    return frozenset(word.strip() for word in listed.split(",") if word.strip())

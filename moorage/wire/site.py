@@ -1,0 +1,125 @@
+"""Site objects, in and out."""
+
+from typing import Any
+
+from moorage.model import Classification, Link, S3Source, Site
+from moorage.wire.fields import Fields, Raw, object_fields
+from moorage.wire.numbers import write_number
+from moorage.wire.source import read_s3, write_s3
+
+
+def read_site(raw: Raw) -> Site:
+    """The Site that a raw object means.
+
+    Raises:
+        InputError: naming the object, the field and the remedy.
+    """
+    subject, name, _ = object_fields(raw, "Site")
+    fields = Fields(subject, "", raw).sub("spec")
+    if fields is None:
+        fields = Fields(subject, "spec", {})
+    clearance = fields.choice("clearance", Classification)
+    speed, watts = fields.number("speed", positive=True), fields.number("cpuWatts")
+    default_link = fields.sub("defaultLink")
+    site = Site(
+        name=name,
+        jurisdiction=fields.text("jurisdiction"),
+        clearance=Classification.INTERNAL if clearance is None else clearance,
+        confidential_compute=fields.flag("confidentialCompute"),
+        speed=1.0 if speed is None else speed,
+        cpu_hour_price=fields.number("cpuHourPrice") or 0.0,
+        carbon_grams_per_kwh=fields.number("carbonGramsPerKWh") or 0.0,
+        cpu_watts=12.0 if watts is None else watts,
+        slots=fields.count("slots"),
+        quota_cpu_hours=fields.number("quotaCpuHours"),
+        resources=_read_resources(fields.sub("resources")),
+        links=_read_links(fields, name),
+        default_link=Link() if default_link is None else _read_link(default_link),
+        node_selector=fields.text_map("nodeSelector"),
+        artifact_store=_read_store(fields.sub("artifactStore")),
+    )
+    fields.finish()
+    return site
+
+
+def _read_resources(fields: Fields | None) -> dict[str, float] | None:
+    if fields is None:
+        return None
+    return {key: fields.number(key) or 0.0 for key in fields.raw}
+
+
+def _read_link(fields: Fields) -> Link:
+    link = Link(
+        bytes_per_second=fields.number("bytesPerSecond", positive=True),
+        latency_seconds=fields.number("latencySeconds"),
+        price_per_gb=fields.number("pricePerGB"),
+    )
+    fields.finish()
+    return link
+
+
+def _read_links(fields: Fields, own_name: str) -> dict[str, Link]:
+    links: dict[str, Link] = {}
+    for index, entry in enumerate(fields.subs("links")):
+        to = entry.name("to")
+        if to in links or to == own_name:
+            fields.fail(f"links[{index}].to", f"{to!r} is {'the site itself' if to == own_name else 'named twice'}")
+        links[to] = _read_link(entry)
+    return links
+
+
+def _read_store(fields: Fields | None) -> S3Source | None:
+    if fields is None:
+        return None
+    s3 = fields.sub("s3")
+    if s3 is None:
+        fields.fail("s3", "is required: the bucket that artifacts are kept in")
+    store = read_s3(s3)
+    s3.finish()
+    fields.finish()
+    return store
+
+
+def write_site_spec(site: Site) -> dict[str, Any]:
+    """The `spec` that reads back as `site`; defaults are left out."""
+    spec: dict[str, Any] = {}
+    if site.jurisdiction:
+        spec["jurisdiction"] = site.jurisdiction
+    if site.clearance is not Classification.INTERNAL:
+        spec["clearance"] = site.clearance.word
+    if site.confidential_compute:
+        spec["confidentialCompute"] = True
+    spec |= _write_prices(site)
+    if site.slots is not None:
+        spec["slots"] = site.slots
+    if site.resources is not None:
+        spec["resources"] = {key: write_number(value) for key, value in site.resources.items()}
+    if site.links:
+        spec["links"] = [{"to": to, **_write_link(link)} for to, link in site.links.items()]
+    if site.default_link != Link():
+        spec["defaultLink"] = _write_link(site.default_link)
+    if site.node_selector:
+        spec["nodeSelector"] = dict(site.node_selector)
+    if site.artifact_store is not None:
+        spec["artifactStore"] = {"s3": write_s3(site.artifact_store)}
+    return spec
+
+
+def _write_prices(site: Site) -> dict[str, str]:
+    fields = (
+        ("speed", site.speed, 1.0),
+        ("cpuHourPrice", site.cpu_hour_price, 0.0),
+        ("carbonGramsPerKWh", site.carbon_grams_per_kwh, 0.0),
+        ("cpuWatts", site.cpu_watts, 12.0),
+        ("quotaCpuHours", site.quota_cpu_hours, None),
+    )
+    return {key: write_number(value) for key, value, default in fields if value is not None and value != default}
+
+
+def _write_link(link: Link) -> dict[str, str]:
+    fields = (
+        ("bytesPerSecond", link.bytes_per_second),
+        ("latencySeconds", link.latency_seconds),
+        ("pricePerGB", link.price_per_gb),
+    )
+    return {key: write_number(value) for key, value in fields if value is not None}
