@@ -1,0 +1,3 @@
+module moorage.dev/pause
+
+go 1.21

@@ -1,0 +1,129 @@
+"""Where a cluster's files lie, and where the things that outlive clusters are cached."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """Binaries, packages and toolchains: safe to delete, dear to make again.
+
+    `MOORAGE_CACHE`, else `XDG_CACHE_HOME/moorage`, else `~/.cache/moorage`.
+    """
+    if given := os.environ.get("MOORAGE_CACHE"):
+        return Path(given).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base).absolute() / "moorage"
+
+
+def state_root() -> Path:
+    """One folder per living cluster: `MOORAGE_STATE`, `/var/lib/moorage-dev` for root, else under `XDG_STATE_HOME`."""
+    if given := os.environ.get("MOORAGE_STATE"):
+        return Path(given).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/moorage-dev")
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base).absolute() / "moorage-dev"
+
+
+@dataclass(frozen=True)
+class NodeLayout:
+    """The files of one node; `var` is what the node sees as its own `/var`."""
+
+    root: Path
+
+    @property
+    def var(self) -> Path:
+        """The node's private `/var`: no host path of one node's pods is seen by another node's."""
+        return self.root / "var"
+
+    @property
+    def etc(self) -> Path:
+        """Generated configuration, certificates and kubeconfigs."""
+        return self.root / "etc"
+
+    @property
+    def wanted(self) -> Path:
+        """One JSON file per program that the node's first process keeps running."""
+        return self.root / "wanted"
+
+    @property
+    def logs(self) -> Path:
+        """One log per program."""
+        return self.root / "logs"
+
+    @property
+    def init_spec(self) -> Path:
+        """What the node's first process reads."""
+        return self.root / "init.json"
+
+    @property
+    def init_pid(self) -> Path:
+        """Written by the node's first process once it listens to signals."""
+        return self.root / "init.pid"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of one cluster."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, cluster: str) -> "Layout":
+        """The layout of the cluster of this name, whether it exists or not."""
+        return cls(state_root() / cluster)
+
+    @property
+    def record(self) -> Path:
+        """What `record` reads and writes."""
+        return self.root / "cluster.json"
+
+    @property
+    def complete(self) -> Path:
+        """There once everything was brought up; a cluster without it was left half way."""
+        return self.root / "complete"
+
+    @property
+    def bin(self) -> Path:
+        """Links to every executable of this cluster: one folder for PATH."""
+        return self.root / "bin"
+
+    @property
+    def pki(self) -> Path:
+        """Authorities, and the control plane's keys."""
+        return self.root / "pki"
+
+    @property
+    def run(self) -> Path:
+        """Files that name the control plane's processes."""
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        """One log per process of the control plane."""
+        return self.root / "logs"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's."""
+        return self.root / "kubeconfig"
+
+    @property
+    def etcd(self) -> Path:
+        """Etcd's data."""
+        return self.root / "etcd"
+
+    def object_store(self, site: str) -> Path:
+        """The data and identities of one site's S3 server."""
+        return self.root / "object-stores" / site
+
+    def node(self, name: str) -> NodeLayout:
+        """The files of one node."""
+        return NodeLayout(self.root / "nodes" / name)
+
+    @property
+    def nodes(self) -> list[NodeLayout]:
+        """Every node that has files here."""
+        folder = self.root / "nodes"
+        return [NodeLayout(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []

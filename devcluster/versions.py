@@ -1,0 +1,11 @@
+"""What is run, to the patch. Each was run together with the others; see the notes beside the oddities."""
+
+KUBERNETES = "1.36.3"
+ETCD = "3.7.3"
+CONTAINERD = "2.4.2"
+HELM = "4.3.1"
+KWOK = "0.8.0"
+
+# Kubernetes 1.36 wants 1.26; Go 1.27 breaks its OpenAPI output.
+GO_MINOR = (1, 26)
+GO_FROM_PYPI = "1.26.6"
