@@ -1,0 +1,58 @@
+"""Puts the operator together."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from dataset_operator.desk import Desk, Surroundings
+from dataset_operator.looking import Looker
+from dataset_operator.neighbourhood import Neighbourhood
+from dataset_operator.settings import OperatorSettings
+from dataset_operator.shell import follow_datasets
+from moorage.kube import Client, Recorder
+from moorage.serving.health import Health, make_app
+from moorage.serving.run import Listener, serve, stop_on_signals
+
+_SYNC_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> None:
+    """Run until SIGTERM or SIGINT, or until `stop` is set.
+
+    Raises:
+        SettingError: there is no usable cluster.
+        KubeError: the first lists did not come.
+    """
+    stop = stop_on_signals() if stop is None else stop
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            Client.from_environment(settings.kubeconfig, field_manager="moorage-operator")
+        )
+        health, ready = Health(), asyncio.Event()
+        await stack.enter_async_context(serve(make_app(health), Listener(port=settings.health_listen_port)))
+        near = await stack.enter_async_context(Neighbourhood(client))
+        health.add_ready("watches", near.problem)
+        health.add_ready("kopf", lambda: None if ready.is_set() else "has not begun")
+        await near.wait_synced(_SYNC_SECONDS)
+        looker = Looker(client, settings)
+        stack.callback(looker.close)
+        desk = await stack.enter_async_context(
+            Desk(
+                client,
+                Recorder(client, "moorage-operator", settings.instance),
+                looker,
+                Surroundings(near.inventory, near.users, near.changed),
+                settings.reread_seconds,
+            )
+        )
+        near.tell(desk.surroundings_changed)
+        following = asyncio.create_task(follow_datasets(desk, stop, ready), name="kopf")
+        health.add_live("kopf", lambda: "has ended" if following.done() and not stop.is_set() else None)
+        stopped = asyncio.create_task(stop.wait())
+        stack.callback(stopped.cancel)
+        await asyncio.wait([following, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await following
+    _log.info("ended")

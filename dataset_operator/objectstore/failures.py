@@ -1,0 +1,102 @@
+"""From what boto3, botocore and s3fs raise to a `SourceError` with a stable reason and a remedy.
+
+Nothing that a store answers is passed on but its error code: an answer may quote what was signed.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from moorage.errors import SourceError
+
+_WRONG_KEYS = (
+    "AccessDenied",
+    "the store refuses these keys ({code}): mend the Secret that s3.secretRef names",
+)
+_FORBIDDEN = (
+    "AccessDenied",
+    "these keys may not read it ({code}): permit them to list the bucket and read it, or mend s3.secretRef's Secret",
+)
+_NO_BUCKET = ("BucketNotFound", "there is no such bucket: create it, or correct s3.bucket")
+_OTHER_REGION = ("RegionWrong", "the bucket is in another region ({code}): correct s3.region")
+_BUSY = ("StoreBusy", "the store asks for fewer requests ({code}); tried again later")
+_UNKNOWN_THERE = ("ListFailed", "the store does not know it ({code}): check s3.endpoint and s3.bucket")
+_OTHERWISE = ("ListFailed", "the store answers {code}: see the store's log")
+
+_BY_CODE: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "InvalidSecurity"), _WRONG_KEYS
+    ),
+    **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "Forbidden", "Unauthorized", "403", "401"), _FORBIDDEN),
+    **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), _NO_BUCKET),
+    **dict.fromkeys(("PermanentRedirect", "AuthorizationHeaderMalformed", "301"), _OTHER_REGION),
+    **dict.fromkeys(("SlowDown", "ServiceUnavailable", "Throttling", "RequestLimitExceeded", "503", "429"), _BUSY),
+    **dict.fromkeys(("NoSuchKey", "404"), _UNKNOWN_THERE),
+}
+
+
+@contextlib.contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Raise `SourceError` for what the block raises about the source `name` (as `s3://bucket/folder/ at https://...`).
+
+    Raises:
+        SourceError: with a reason from EndpointUnreachable, EndpointNotS3, CertificateUntrusted, AccessDenied,
+            BucketNotFound, RegionWrong, StoreBusy, ListFailed.
+    """
+    try:
+        yield
+    except (boto.BotoCoreError, boto.ClientError, ResponseParserError, OSError, ValueError) as error:
+        reason, problem = _explain(error)
+        raise SourceError(reason, f"{name}: {problem}") from None
+
+
+def _explain(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - a table, written as cases
+    match error:
+        case boto.ClientError():
+            code = str(error.response.get("Error", {}).get("Code") or "an error without a code")[:80]
+            reason, problem = _BY_CODE.get(code, _OTHERWISE)
+            return reason, problem.format(code=code)
+        case boto.SSLError() if "WRONG_VERSION_NUMBER" in str(error):
+            return "EndpointUnreachable", "the endpoint speaks plain HTTP: write s3.endpoint with http://"
+        case boto.SSLError():
+            return "CertificateUntrusted", (
+                f"the endpoint's certificate is not trusted ({_root(error)}): give its authority's certificate in "
+                "s3.caBundle, or mend the endpoint's name"
+            )
+        case ResponseParserError():
+            return "EndpointNotS3", "something answers there, but not as an S3 store: correct s3.endpoint"
+        case boto.HTTPClientError() | boto.ConnectionError():
+            return "EndpointUnreachable", (
+                f"the endpoint does not answer ({_root(error)}): check s3.endpoint, and that the store is running and "
+                "reachable from the cluster"
+            )
+        # What s3fs makes of answers:
+        case PermissionError():
+            return _FORBIDDEN[0], _FORBIDDEN[1].format(code="AccessDenied")
+        case FileNotFoundError():
+            return "ListFailed", "an object vanished between listing and reading; tried again later"
+        case TimeoutError() | ConnectionError():
+            return "EndpointUnreachable", f"the store stopped answering ({_root(error)}); tried again later"
+        case _:
+            return "ListFailed", f"can't be read ({type(error).__name__}): check s3.endpoint and s3.bucket"
+
+
+def _root(error: BaseException) -> str:
+    """The innermost cause in a few words: botocore wraps urllib3 wraps the system's own."""
+    inner: BaseException = error
+    seen = 0
+    while seen < 8 and (deeper := _cause(inner)) is not None:  # noqa: PLR2004 - chains of causes are short; some loop
+        inner, seen = deeper, seen + 1
+    strerror = getattr(inner, "strerror", None)
+    return str(strerror or type(inner).__name__)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    told = getattr(error, "kwargs", None)
+    wrapped = told.get("error") if isinstance(told, dict) else None
+    for candidate in (wrapped, getattr(error, "reason", None), error.__cause__, error.__context__):
+        if isinstance(candidate, BaseException):
+            return candidate
+    return None

@@ -1,0 +1,89 @@
+"""The one place where a steward's Secret is read: by name, in the Dataset's namespace, when it is needed.
+
+Secrets are never listed or watched, so rotated keys count from the next look or grant on, and the rights needed are
+`get` alone.
+"""
+
+import base64
+import binascii
+import re
+from typing import Any
+
+from moorage.errors import ForbiddenError, NotFoundError, SourceError
+from moorage.kube import SECRETS, Client
+from moorage.model import Credentials, S3Source
+
+# The name becomes part of a path at the API server: it must not lead elsewhere.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+# Datashim's names first, then what people who export AWS's variables have at hand.
+_NAMES = (
+    ("accessKeyID", "AWS_ACCESS_KEY_ID"),
+    ("secretAccessKey", "AWS_SECRET_ACCESS_KEY"),
+    ("sessionToken", "AWS_SESSION_TOKEN"),
+)
+
+
+async def read_credentials(client: Client, namespace: str, location: S3Source) -> Credentials | None:
+    """The keys for a source; None where it names none, for a bucket that anybody may read.
+
+    Args:
+        client: the API server.
+        namespace: the Dataset's.
+        location: the source.
+
+    Raises:
+        SourceError: SecretNotFound, SecretForbidden, SecretKeyMissing, or SourceNotSupported for a web identity.
+        KubeError: the API server did not answer.
+    """
+    if location.role_arn is not None:
+        raise SourceError(
+            "SourceNotSupported",
+            "s3.webIdentity is accepted but not served yet: give keys in a Secret and name it in s3.secretRef",
+        )
+    if location.inline_credentials is not None:
+        return location.inline_credentials
+    if location.secret_name is None:
+        return None
+    subject = f"Secret {namespace}/{location.secret_name}"
+    if not _NAME.fullmatch(location.secret_name):
+        problem = f"{subject}: is no name that a Secret can have: correct s3.secretRef.name"
+        raise SourceError("SecretNotFound", problem)
+    try:
+        secret = await client.get(SECRETS, location.secret_name, namespace)
+    except NotFoundError:
+        problem = f"{subject}: is not there: create it with the keys accessKeyID and secretAccessKey"
+        raise SourceError("SecretNotFound", problem) from None
+    except ForbiddenError:
+        problem = f"{subject}: Moorage may not read it: let its service account get Secrets in namespace {namespace}"
+        raise SourceError("SecretForbidden", problem) from None
+    return credentials_of(secret, subject)
+
+
+def credentials_of(secret: dict[str, Any], subject: str) -> Credentials:
+    """The keys that a Secret holds, under Datashim's names or AWS's.
+
+    Raises:
+        SourceError: SecretKeyMissing, naming what is missing or can't be read.
+    """
+    data = secret.get("data") or {}
+    found: list[str | None] = []
+    for names in _NAMES:
+        name = next((name for name in names if data.get(name)), None)
+        found.append(None if name is None else _text(data[name], name, subject))
+    missing = [names[0] for names, value in zip(_NAMES[:2], found, strict=False) if not value]
+    if missing:
+        raise SourceError(
+            "SecretKeyMissing",
+            f"{subject}: has no {' and no '.join(missing)} (or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY): add it",
+        )
+    key_id, secret_key, token = found
+    return Credentials(key_id or "", secret_key or "", token or None)
+
+
+def _text(encoded: str, name: str, subject: str) -> str:
+    """The value, without the line end that `echo` leaves behind and that makes signatures wrong."""
+    try:
+        return base64.b64decode(encoded).decode("ascii").strip()
+    except (binascii.Error, UnicodeDecodeError):
+        problem = f"{subject}: the value of {name} is not the text of a key: write it anew"
+        raise SourceError("SecretKeyMissing", problem) from None

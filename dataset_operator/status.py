@@ -1,0 +1,75 @@
+"""Writes a verdict as `status`, and tells whether it says anything new. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dataset_operator import conditions
+from dataset_operator.verdict import Verdict
+from moorage.model import SourceStatus
+
+Raw = Mapping[str, Any]
+
+
+def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> dict[str, Any]:
+    """The whole `status`, in the API's words; what is not known is absent.
+
+    Args:
+        verdict: what it should say.
+        previous: the status so far, for the times of transitions.
+        generation: of the spec that it speaks of.
+        now: RFC 3339.
+    """
+    status = verdict.status
+    written: dict[str, Any] = {
+        "observedGeneration": generation,
+        "conditions": conditions.write(verdict.conditions, previous.get("conditions") or (), generation, now),
+        "bytes": status.size_bytes,
+        "objects": status.objects,
+        "version": status.version,
+        "format": status.format,
+        "schema": [
+            {"name": column.name, "type": column.type, "nullable": column.nullable} for column in status.columns
+        ],
+        "sites": verdict.sites,
+        "sources": [_write_source(source) for source in status.sources],
+        "inUseBy": list(status.in_use_by),
+        "inUseCount": verdict.users_count,
+    }
+    return {key: value for key, value in written.items() if value is not None and value != []}
+
+
+def _write_source(source: SourceStatus) -> dict[str, Any]:
+    written: dict[str, Any] = {"site": source.site, "reachable": source.reachable, "reason": source.reason}
+    if source.message:
+        written["message"] = source.message[:1000]
+    if source.size_bytes is not None:
+        written["bytes"] = source.size_bytes
+    if source.objects is not None:
+        written["objects"] = source.objects
+    return written
+
+
+def patch_for(previous: Raw, wanted: Raw) -> dict[str, Any] | None:
+    """The merge patch that turns one status into the other; None where they say the same but for times."""
+    if _without_times(previous) == _without_times(wanted):
+        return None
+    gone: dict[str, Any] = {key: None for key in previous if key not in wanted}
+    return {**gone, **wanted}
+
+
+def _without_times(status: Raw) -> dict[str, Any]:
+    bare = dict(status)
+    bare["conditions"] = [
+        {key: value for key, value in condition.items() if key != "lastTransitionTime"}
+        for condition in status.get("conditions") or ()
+    ]
+    return bare
+
+
+def transition(previous: Raw, wanted: Raw) -> conditions.Condition | None:
+    """The Ready condition, where its status or reason is new; Events are made of it."""
+    before = conditions.read(previous.get("conditions") or ()).get("Ready")
+    after = conditions.read(wanted.get("conditions") or ()).get("Ready")
+    if after is None or (before is not None and (before.state, before.reason) == (after.state, after.reason)):
+        return None
+    return after
