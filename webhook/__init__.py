@@ -1,0 +1,12 @@
+"""The admission webhook: turns dataset labels into volumes, a sidecar and a scheduler name, or into a refusal.
+
+It answers from a watch cache. It explains; the node plugin enforces. It never reads a Secret, and it writes nothing but
+its own certificate.
+
+    review       AdmissionReview in, answers out: `allowed`, `denied`, `patched`
+    mutate       what becomes of a pod (pure), from `pod_checks`, `mounting`, `sidecar` and `environment`
+    validate     what may be written of a Dataset or a Site beyond what their schemas say (pure)
+    json_patch   the operations that lead from one JSON document to another (pure)
+    catalogue    the watch caches, and one GET where they miss
+    app          the HTTP server: gather, decide, answer
+"""

@@ -1,0 +1,80 @@
+"""`python3 -m webhook`: the admission webhook as a process."""
+
+import asyncio
+import sys
+
+from moorage.errors import MoorageError
+from moorage.kube import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Client
+from moorage.serving.health import Health
+from moorage.serving.keeper import Keeper, Place
+from moorage.serving.logs import set_up
+from moorage.serving.mounted import MountedCertificate
+from moorage.serving.publishers import WebhookPublisher
+from moorage.serving.rotation import Plan
+from moorage.serving.run import Listener, run_until_signalled
+from moorage.settings import read
+from webhook.app import make_app
+from webhook.catalogue import Catalogue
+from webhook.mutate import Serving
+from webhook.settings import WebhookSettings
+from webhook.sidecar import SidecarShape
+
+
+async def run(settings: WebhookSettings) -> None:
+    """Serve until SIGTERM."""
+    async with (
+        Client.from_environment(settings.kubeconfig, field_manager="moorage-webhook") as client,
+        Catalogue(client, lookup_seconds=settings.lookup_seconds) as catalogue,
+        _certificate(client, settings) as certificate,
+    ):
+        health = Health()
+        health.add_ready("certificate", certificate.problem)
+        app = make_app(catalogue, serving_of(settings), health)
+        listener = Listener(
+            port=settings.listen_port,
+            host=settings.listen_host,
+            tls=certificate.context,
+            linger_seconds=settings.linger_seconds,
+        )
+        await run_until_signalled(app, health, listener)
+
+
+def serving_of(settings: WebhookSettings) -> Serving:
+    """What the settings say of the pods that are served."""
+    shape = SidecarShape(
+        image=settings.mount_image,
+        pull_policy=settings.mount_image_pull_policy.value,
+        resources=settings.sidecar_resources(),
+        cache_size_limit_bytes=settings.mount_cache_size_limit,
+    )
+    return Serving(shape, settings.scheduler_name, settings.managed_resource)
+
+
+def _certificate(client: Client, settings: WebhookSettings) -> Keeper | MountedCertificate:
+    if settings.certificate_folder is not None:
+        return MountedCertificate(settings.certificate_folder)
+    name = settings.configuration_name
+    publisher = WebhookPublisher(client, ((MUTATING_WEBHOOKS, name), (VALIDATING_WEBHOOKS, name)))
+    service = f"{settings.service_name}.{settings.namespace}.svc"
+    return Keeper(
+        client,
+        Place(settings.namespace, settings.certificate_secret),
+        publisher,
+        Plan((service, f"{service}.cluster.local", *settings.certificate_names)),
+    )
+
+
+def main() -> int:
+    """Run; 2 where a setting can't be used."""
+    try:
+        settings = read(WebhookSettings)
+        set_up(level=settings.log_level)
+        asyncio.run(run(settings))
+    except MoorageError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

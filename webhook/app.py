@@ -1,0 +1,90 @@
+"""The HTTP server: gather, decide, answer."""
+
+import logging
+
+from aiohttp import web
+
+from moorage.errors import InputError, KubeError
+from moorage.serving.health import Health, add_routes
+from webhook import json_patch, mutate, review, validate
+from webhook.catalogue import Catalogue
+from webhook.mutate import Serving
+from webhook.review import Refusal, Review
+
+MUTATE_PATH = "/mutate-pods"
+VALIDATE_PATH = "/validate-datasets"
+# A review holds the object twice on UPDATE, and an object may have 3 MiB on its way in.
+MOST_REQUEST_BYTES = 16 << 20
+
+_log = logging.getLogger(__name__)
+
+CATALOGUE = web.AppKey("CATALOGUE", Catalogue)
+SERVING = web.AppKey("SERVING", Serving)
+
+
+def make_app(catalogue: Catalogue, serving: Serving, health: Health) -> web.Application:
+    """The application; it is ready once the catalogue is complete, and whatever else `health` is given."""
+    app = web.Application(client_max_size=MOST_REQUEST_BYTES)
+    app[CATALOGUE], app[SERVING] = catalogue, serving
+    health.add_ready("caches", catalogue.missing)
+    add_routes(app, health)
+    app.router.add_post(MUTATE_PATH, _mutate_pods)
+    app.router.add_post(VALIDATE_PATH, _validate_datasets)
+    return app
+
+
+async def _mutate_pods(request: web.Request) -> web.Response:
+    asked = await _read(request)
+    if asked.kind != "Pod" or asked.operation != "CREATE":
+        return _respond(review.allowed(asked.uid))
+    try:
+        pod = mutate.read_request(asked.object, asked.namespace, asked.subject)
+    except InputError as error:
+        return _deny(asked, mutate.refuse(error))
+    if not pod.usage.uses:
+        return _respond(review.allowed(asked.uid))
+    catalogue = _complete(request)
+    try:
+        facts = await catalogue.gather(pod)
+    except KubeError as error:
+        message = f"{asked.subject}: its datasets can't be looked up now, create it again in a moment: {error}"
+        return _deny(asked, Refusal(503, "ServiceUnavailable", message))
+    outcome = mutate.mutate(pod, facts, request.app[SERVING])
+    if isinstance(outcome, Refusal):
+        return _deny(asked, outcome)
+    return _respond(review.patched(asked.uid, json_patch.diff(asked.object, outcome.pod), outcome.warnings))
+
+
+async def _validate_datasets(request: web.Request) -> web.Response:
+    asked = await _read(request)
+    if asked.operation not in {"CREATE", "UPDATE"}:
+        return _respond(review.allowed(asked.uid))
+    outcome = validate.validate(asked, _complete(request).inventory)
+    if isinstance(outcome, Refusal):
+        return _deny(asked, outcome)
+    return _respond(review.allowed(asked.uid, outcome.warnings))
+
+
+async def _read(request: web.Request) -> Review:
+    try:
+        return review.read_review(await request.read())
+    except InputError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from error
+
+
+def _complete(request: web.Request) -> Catalogue:
+    """The catalogue, once it knows everything; before that, no answer is better than a wrong one."""
+    catalogue = request.app[CATALOGUE]
+    missing = catalogue.missing()
+    if missing is not None:
+        raise web.HTTPServiceUnavailable(text=f"{missing}\n")
+    return catalogue
+
+
+def _deny(asked: Review, refusal: Refusal) -> web.Response:
+    _log.info("refused", extra={"subject": asked.subject, "reason": refusal.reason, "problem": refusal.message})
+    return _respond(review.denied(asked.uid, refusal))
+
+
+def _respond(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")

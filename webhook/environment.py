@@ -1,0 +1,102 @@
+"""`configmap`: where a dataset's store is and its keys, as environment variables of every container. Pure.
+
+The keys stay in the steward's Secret: a variable refers to it, so rotated keys arrive with the next pod, no object is
+made whose name could collide, and nothing secret is in the pod's spec. That needs the Secret to be in the pod's own
+namespace, and whoever may make pods there could refer to it anyhow; so a governed dataset is never handed out so.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moorage.errors import InputError
+from moorage.model import Dataset, S3Source
+from webhook import sidecar
+
+Raw = dict[str, Any]
+KEY_ID, SECRET_KEY = "accessKeyID", "secretAccessKey"
+
+
+def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tuple[list[Raw], str | None]:
+    """The variables of a dataset, all prefixed `<id>_` as Datashim's are, and a warning or None.
+
+    Raises:
+        InputError: this dataset can't be used so, with the remedy.
+    """
+    ref = dataset.ref
+    if ref.namespace != namespace:
+        raise InputError(subject, field, f"dataset {ref} is in another namespace, whose keys never leave it: use mount")
+    if dataset.governance.is_governed:
+        raise InputError(
+            subject,
+            field,
+            f"dataset {ref} is governed, and configmap would hand its keys to the pod, past every rule: use mount",
+        )
+    stores = [(source.site, source.location) for source in dataset.sources if isinstance(source.location, S3Source)]
+    if not stores:
+        kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
+        raise InputError(subject, field, f"dataset {ref} has no s3 source (only {kinds}): use mount")
+    site, store = stores[0]
+    if store.inline_credentials is not None or store.role_arn is not None:
+        what = "its keys in spec.local" if store.inline_credentials is not None else "webIdentity instead of keys"
+        raise InputError(
+            subject,
+            field,
+            f"dataset {ref} has {what}, which can't be handed to a pod: put keys into a Secret, name it in "
+            f"spec.sources[].s3.secretRef (spec.local.secret-name), or use mount",
+        )
+    literal = {"endpoint": store.endpoint, "bucket": store.bucket, "prefix": store.prefix, "region": store.region}
+    found: list[Raw] = [{"name": f"{ref.name}_{key}", "value": value} for key, value in literal.items() if value]
+    if store.secret_name:
+        found += [
+            {
+                "name": f"{ref.name}_{key}",
+                "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}},
+            }
+            for key in (KEY_ID, SECRET_KEY)
+        ]
+    warning = None
+    if len(stores) > 1:
+        warning = (
+            f"dataset {ref}: configmap names its first source (site {site}), wherever the pod runs; "
+            "mount reads the nearest"
+        )
+    return found, warning
+
+
+def add_variables(spec: Raw, wanted: Sequence[Raw], subject: str) -> Raw:
+    """The pod's spec with the variables in front of every container's own, which may so refer to them.
+
+    Raises:
+        InputError: a container has a variable of that name already, with another value.
+    """
+    added = {**spec}
+    for kind in ("initContainers", "containers"):
+        if spec.get(kind):
+            added[kind] = [
+                container if container.get("name") == sidecar.NAME else _add(container, wanted, kind, subject)
+                for container in spec[kind]
+            ]
+    return added
+
+
+def _add(container: Raw, wanted: Sequence[Raw], kind: str, subject: str) -> Raw:
+    present: Mapping[str, Raw] = {str(entry.get("name")): entry for entry in container.get("env") or ()}
+    for entry in wanted:
+        there = present.get(entry["name"])
+        if there is not None and not _same(there, entry):
+            raise InputError(
+                subject,
+                f"spec.{kind}[{container.get('name')}].env[{entry['name']}]",
+                f"is set already, in the way of dataset {entry['name'].rpartition('_')[0]}'s: give it another name",
+            )
+    missing = [entry for entry in wanted if entry["name"] not in present]
+    return {**container, "env": [*missing, *(container.get("env") or ())]} if missing else container
+
+
+def _same(there: Raw, wanted: Raw) -> bool:
+    """Equal as far as we say; the API server may have filled in the rest."""
+    if "value" in wanted:
+        return bool(there.get("value") == wanted["value"])
+    reference = (there.get("valueFrom") or {}).get("secretKeyRef") or {}
+    ours = wanted["valueFrom"]["secretKeyRef"]
+    return bool({"name": reference.get("name"), "key": reference.get("key")} == ours)

@@ -1,0 +1,193 @@
+"""`mount`: one volume for each dataset, mounted in every container, and the sidecar that serves them. Pure.
+
+Nothing that is there already is made twice, so that the result is the same however often it is asked for, and whatever
+other webhooks added meanwhile.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from moorage.errors import InputError
+from moorage.model import CSI_DRIVER, MOUNT_ROOT, DatasetRef
+from webhook import sidecar
+from webhook.sidecar import SidecarShape
+
+Raw = dict[str, Any]
+PROPAGATION = "HostToContainer"
+"""So that a mount made anew, after its server died, reaches a container that runs."""
+
+
+def add_mounts(spec: Raw, refs: Sequence[DatasetRef], shape: SidecarShape, subject: str) -> Raw:
+    """The pod's spec with the datasets mounted; `refs` in any order, each once.
+
+    Raises:
+        InputError: a name or a path is taken.
+    """
+    by_volume = _name_volumes(refs, subject)
+    volumes = _add_volumes(spec.get("volumes") or [], by_volume, shape, subject)
+    init_containers: list[Raw] = spec.get("initContainers") or []
+    before, own, after = _split_at_sidecar(init_containers, by_volume, subject)
+    served = [
+        _add_to_container(container, by_volume, f"spec.initContainers[{container.get('name')}]", subject)
+        for container in after
+    ]
+    server = sidecar.make_sidecar(shape, list(by_volume)) if own is None else sidecar.serve_volumes(own, by_volume)
+    containers = [
+        _add_to_container(container, by_volume, f"spec.containers[{container.get('name')}]", subject)
+        for container in spec.get("containers") or []
+    ]
+    if any(container.get("name") == sidecar.NAME for container in containers):
+        raise InputError(
+            subject, f"spec.containers[{sidecar.NAME}]", "this name is Moorage's own: give the container another"
+        )
+    return {
+        **spec,
+        "volumes": volumes,
+        "initContainers": [*before, server, *served],
+        "containers": containers,
+    }
+
+
+def _name_volumes(refs: Sequence[DatasetRef], subject: str) -> dict[str, DatasetRef]:
+    """The datasets by the volume's name, which is the dataset's; sorted."""
+    by_volume: dict[str, DatasetRef] = {}
+    for ref in sorted(refs):
+        if ref.name in by_volume:
+            raise InputError(
+                subject,
+                "metadata.labels",
+                f"datasets {by_volume[ref.name]} and {ref} have one name, and a volume is named after its dataset: "
+                "mount one of them here and the other in another pod",
+            )
+        if ref.name in sidecar.OWN_VOLUMES:
+            raise InputError(
+                subject,
+                "metadata.labels",
+                f"dataset {ref} can't be mounted, because a volume {ref.name} of Moorage's own stands in every such "
+                "pod: ask its steward for a Dataset of another name",
+            )
+        by_volume[ref.name] = ref
+    return dict(sorted(by_volume.items()))
+
+
+def _add_volumes(
+    volumes: Sequence[Raw], by_volume: Mapping[str, DatasetRef], shape: SidecarShape, subject: str
+) -> list[Raw]:
+    own = {volume["name"]: volume for volume in sidecar.own_volumes(shape)}
+    result: list[Raw] = []
+    present: set[str] = set()
+    for volume in volumes:
+        name = volume.get("name") or ""
+        present.add(name)
+        if name in by_volume:
+            result.append(_our_volume(volume, name, by_volume[name], subject))
+        elif name in own and "emptyDir" not in volume:
+            raise InputError(subject, f"spec.volumes[{name}]", "this name is Moorage's own: give the volume another")
+        else:
+            result.append(volume)
+    added = [{"name": name, "csi": _csi(ref)} for name, ref in by_volume.items() if name not in present]
+    return [*result, *added, *(volume for name, volume in own.items() if name not in present)]
+
+
+def _csi(ref: DatasetRef) -> Raw:
+    return {
+        "driver": CSI_DRIVER,
+        "readOnly": True,
+        "volumeAttributes": {"dataset": ref.name, "namespace": ref.namespace},
+    }
+
+
+def _our_volume(volume: Raw, name: str, ref: DatasetRef, subject: str) -> Raw:
+    """A volume that bears the dataset's name, if it is the dataset's."""
+    csi = volume.get("csi") or {}
+    attributes = csi.get("volumeAttributes") or {}
+    if csi.get("driver") != CSI_DRIVER or (attributes.get("dataset"), attributes.get("namespace")) != (
+        ref.name,
+        ref.namespace,
+    ):
+        raise InputError(
+            subject,
+            f"spec.volumes[{name}]",
+            f"this volume is in the way of the one for dataset {ref}, which bears the same name: give it another name",
+        )
+    return {"name": name, "csi": _csi(ref)}
+
+
+def _split_at_sidecar(
+    containers: Sequence[Raw], by_volume: Mapping[str, DatasetRef], subject: str
+) -> tuple[list[Raw], Raw | None, list[Raw]]:
+    """What other webhooks put in front of our sidecar, the sidecar, and all that is served.
+
+    Where the sidecar is not there yet, everything comes after it. What stands in front of it can't be served: a mount
+    whose server is still to start would hang the container for ever. One that wants the data all the same goes behind.
+    """
+    index = next((at for at, container in enumerate(containers) if container.get("name") == sidecar.NAME), None)
+    if index is None:
+        return [], None, list(containers)
+    own = containers[index]
+    if not sidecar.is_ours(own):
+        raise InputError(
+            subject, f"spec.initContainers[{sidecar.NAME}]", "this name is Moorage's own: give the container another"
+        )
+    before, after = list(containers[:index]), list(containers[index + 1 :])
+    if any(mount.get("name") in by_volume for container in before for mount in container.get("volumeMounts") or ()):
+        return [], own, [*before, *after]
+    return before, own, after
+
+
+def _add_to_container(container: Raw, volumes: Mapping[str, DatasetRef], field: str, subject: str) -> Raw:
+    mounts: list[Raw] = [
+        _read_only(mount) if mount.get("name") in volumes else mount for mount in container.get("volumeMounts") or []
+    ]
+    present = {mount.get("name") for mount in mounts}
+    mounts += [
+        _read_only({"name": name, "mountPath": f"{MOUNT_ROOT}/{name}"}) for name in volumes if name not in present
+    ]
+    for taken, name, other in _clashes(mounts, volumes):
+        raise InputError(
+            subject,
+            f"{field}.volumeMounts",
+            f"volume {other} is mounted at {taken}, in the way of dataset {name}: mount it elsewhere, or say where the "
+            f"dataset is to be with a volumeMount named {name}",
+        )
+    return {**container, "volumeMounts": mounts}
+
+
+def _read_only(mount: Raw) -> Raw:
+    """A mount as ours are; recursiveReadOnly does not go with propagation, and adds nothing where nothing is below."""
+    rest = {key: value for key, value in mount.items() if key != "recursiveReadOnly"}
+    return {**rest, "readOnly": True, "mountPropagation": PROPAGATION}
+
+
+def _clashes(mounts: Sequence[Raw], ours: Mapping[str, DatasetRef]) -> Iterator[tuple[str, str, str]]:
+    """Every (path, dataset, other volume) where the other would have to be mounted on, or inside, the dataset."""
+    paths = [(_normal(mount.get("mountPath") or ""), str(mount.get("name"))) for mount in mounts]
+    first_at: dict[str, str] = {}
+    for path, name in paths:
+        other = first_at.setdefault(path, name)
+        if path and other != name and (name in ours or other in ours):
+            yield (path, name, other) if name in ours else (path, other, name)
+    dataset_at = {path: name for path, name in paths if name in ours}
+    for path, name in paths:
+        for above in _folders_above(path):
+            if above in dataset_at:
+                yield path, dataset_at[above], name
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while "/" in path[1:]:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath(path) if path else ""
+
+
+def subpath_mounts(spec: Raw, volumes: set[str]) -> Iterator[tuple[str, str]]:
+    """Every (container, volume) where only a part of a dataset is mounted."""
+    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        for mount in container.get("volumeMounts") or ():
+            if mount.get("name") in volumes and (mount.get("subPath") or mount.get("subPathExpr")):
+                yield str(container.get("name")), str(mount["name"])

@@ -1,0 +1,201 @@
+"""What becomes of a pod: served, or refused with a sentence. Pure, stable and idempotent.
+
+Phases: the policy's rules that no placement can change, then what the pod's spec must not say, then what is added.
+Site rules refuse nothing here, because sites and rules change while a pod waits: they are told as a warning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from moorage import policy, wire
+from moorage.errors import InputError, LabelError
+from moorage.model import Dataset, DatasetRef, DatasetUse, Reader, Usage, UseAs
+from moorage.policy import ALLOWED, Decision
+from webhook import environment, mounting, pod_checks, sidecar
+from webhook.review import BAD_REQUEST, FORBIDDEN, Refusal
+from webhook.sidecar import SidecarShape
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What an installation decides.
+
+    Attributes:
+        sidecar: the shape of the mount's server.
+        scheduler_name: that labelled pods get.
+        managed_resource: that they ask for besides, where the cluster's own scheduler calls the extender.
+    """
+
+    sidecar: SidecarShape = field(default_factory=SidecarShape)
+    scheduler_name: str = "moorage"
+    managed_resource: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was gathered for one pod.
+
+    Attributes:
+        datasets: those that it reads; None where none bears the name.
+        unreadable: those that exist but can't be understood, with the reason.
+        listed_purposes: of its namespace; None where it does not limit them.
+        placement: ALLOWED where some site permits the pod now, else the first site's refusal.
+    """
+
+    datasets: Mapping[DatasetRef, Dataset | None]
+    unreadable: Mapping[DatasetRef, str] = field(default_factory=dict)
+    listed_purposes: frozenset[str] | None = None
+    placement: Decision = ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class PodRequest:
+    """A pod that is to be created; `namespace` is the request's, which the pod need not repeat."""
+
+    subject: str
+    namespace: str
+    pod: Raw
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The pod as it is to be."""
+
+    pod: Raw
+    warnings: tuple[str, ...] = ()
+
+
+def read_request(pod: Raw, namespace: str, subject: str) -> PodRequest:
+    """What the labels say.
+
+    Raises:
+        LabelError: they can't be read.
+    """
+    labels = (pod.get("metadata") or {}).get("labels") or {}
+    return PodRequest(subject, namespace, pod, wire.read_usage(labels, namespace, subject))
+
+
+def make_reader(request: PodRequest, listed_purposes: frozenset[str] | None) -> Reader:
+    """Who will read."""
+    spec = request.pod.get("spec") or {}
+    return Reader(
+        request.namespace,
+        str(spec.get("serviceAccountName") or "default"),
+        policy.effective_purpose(request.usage.stated_purpose, listed_purposes),
+    )
+
+
+def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refusal:
+    """The pod with its datasets, or why not."""
+    refusal = _ask_policy(request, facts)
+    if refusal is not None:
+        return refusal
+    try:
+        return _serve(request, facts, serving)
+    except InputError as error:
+        return refuse(error)
+
+
+def refuse(error: InputError) -> Refusal:
+    """The answer to what can't be used: 400 for labels, 403 for the rest."""
+    if isinstance(error, LabelError):
+        return Refusal(400, BAD_REQUEST, str(error))
+    return Refusal(403, FORBIDDEN, str(error))
+
+
+def _ask_policy(request: PodRequest, facts: Facts) -> Refusal | None:
+    """The first dataset, by identity, that refuses this reader wherever it may run."""
+    reader = make_reader(request, facts.listed_purposes)
+    for use in sorted(request.usage.reading, key=lambda use: use.ref):
+        where = f"{request.subject}: metadata.labels[dataset.{use.index}.id]"
+        if use.ref in facts.unreadable:
+            problem = f"dataset {use.ref} can't be used until its steward mends it: {facts.unreadable[use.ref]}"
+            return Refusal(403, FORBIDDEN, f"{where}: {problem}")
+        decision = policy.decide_reader(use.ref, facts.datasets.get(use.ref), reader)
+        if not decision.allowed and decision.rule is not None:
+            return Refusal(403, decision.rule.value, f"{where}: {decision.rule.value}: {decision.message}")
+    return None
+
+
+def _serve(request: PodRequest, facts: Facts, serving: Serving) -> Served:
+    spec: Raw = request.pod.get("spec") or {}
+    usage, subject = request.usage, request.subject
+    if not usage.uses:
+        return Served(request.pod)
+    pod_checks.node_is_chosen(spec, subject)
+    pod_checks.use_is_not_served(usage.uses, subject)
+    if not usage.reading:
+        return Served(request.pod)
+    warnings: list[str] = []
+    scheduler, warning = pod_checks.choose_scheduler(spec, usage, facts.datasets, serving.scheduler_name, subject)
+    _note(warnings, warning)
+    if spec.get("schedulerName") != scheduler:
+        spec = {**spec, "schedulerName": scheduler}
+    spec = _add_environment(spec, request, facts, warnings)
+    spec = _add_mounts(spec, request, facts, serving, warnings)
+    if serving.managed_resource and scheduler == serving.scheduler_name:
+        spec = _ask_for_resource(spec, serving.managed_resource)
+    if not facts.placement.allowed and facts.placement.rule is not None:
+        reason = f"{facts.placement.rule.value}: {facts.placement.message}"
+        warnings.append(f"no site permits this pod now, so it will wait: {reason}")
+    return Served({**request.pod, "spec": spec}, tuple(warnings))
+
+
+def _using(request: PodRequest, facts: Facts, wanted: UseAs) -> list[tuple[DatasetUse, Dataset]]:
+    found = []
+    for use in sorted(request.usage.uses, key=lambda use: use.ref):
+        dataset = facts.datasets.get(use.ref)
+        if wanted in use.use_as and dataset is not None:
+            found.append((use, dataset))
+    return found
+
+
+def _add_environment(spec: Raw, request: PodRequest, facts: Facts, warnings: list[str]) -> Raw:
+    wanted: list[Raw] = []
+    for use, dataset in _using(request, facts, UseAs.CONFIGMAP):
+        field_path = f"metadata.labels[dataset.{use.index}.useas]"
+        found, warning = environment.variables(dataset, request.namespace, request.subject, field_path)
+        wanted += found
+        _note(warnings, warning)
+    return environment.add_variables(spec, wanted, request.subject) if wanted else spec
+
+
+def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, warnings: list[str]) -> Raw:
+    mounted = _using(request, facts, UseAs.MOUNT)
+    if not mounted:
+        return spec
+    pod_checks.pod_can_not_mount(spec, request.subject)
+    for use, dataset in mounted:
+        pod_checks.source_is_not_served(use, dataset, request.subject)
+    refs = [use.ref for use, _ in mounted]
+    served = mounting.add_mounts(spec, refs, serving.sidecar, request.subject)
+    warnings += [
+        f"container {container} mounts a part of dataset volume {volume} (subPath): that mount does not heal when the "
+        "server behind it is restarted; mount the whole and use the path below it"
+        for container, volume in mounting.subpath_mounts(served, {ref.name for ref in refs})
+    ]
+    return served
+
+
+def _ask_for_resource(spec: Raw, resource: str) -> Raw:
+    """Ask for one of the extender's resource, in the sidecar where there is one, else in the first container."""
+    kind, index = "containers", 0
+    for at, container in enumerate(spec.get("initContainers") or ()):
+        if container.get("name") == sidecar.NAME:
+            kind, index = "initContainers", at
+    containers = list(spec.get(kind) or ())
+    if not containers:
+        return spec
+    resources = containers[index].get("resources") or {}
+    amounts = {part: {**(resources.get(part) or {}), resource: "1"} for part in ("requests", "limits")}
+    containers[index] = {**containers[index], "resources": {**resources, **amounts}}
+    return {**spec, kind: containers}
+
+
+def _note(warnings: list[str], warning: str | None) -> None:
+    if warning is not None:
+        warnings.append(warning)

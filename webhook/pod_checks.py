@@ -1,0 +1,103 @@
+"""What a labelled pod's spec may not say, and what can't be served. Pure.
+
+Each check is a small function; the first that objects raises InputError with the field and the remedy.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moorage.errors import InputError
+from moorage.model import Dataset, DatasetRef, DatasetUse, S3Source, Source, Usage, UseAs
+
+SERVED_USES = frozenset({UseAs.MOUNT, UseAs.CONFIGMAP})
+SERVED_KINDS = ("s3", "nfs", "hostPath")
+DEFAULT_SCHEDULER = "default-scheduler"
+
+Raw = Mapping[str, Any]
+
+
+def node_is_chosen(spec: Raw, subject: str) -> None:
+    """The pod names its node, past the scheduler."""
+    if spec.get("nodeName"):
+        raise InputError(
+            subject,
+            "spec.nodeName",
+            f"must not be set on a pod with dataset labels (it is {spec['nodeName']}), because no scheduler would ask "
+            "whether that node may see the data: use spec.nodeSelector or node affinity",
+        )
+
+
+def use_is_not_served(uses: tuple[DatasetUse, ...], subject: str) -> None:
+    """A way of using a dataset that is still to come."""
+    for use in uses:
+        later = sorted(use.use_as - SERVED_USES)
+        if later:
+            raise InputError(
+                subject,
+                f"metadata.labels[dataset.{use.index}.useas]",
+                f"{later[0].value} is not served yet (asked for dataset {use.ref}): use mount",
+            )
+
+
+def source_is_not_served(use: DatasetUse, dataset: Dataset, subject: str) -> None:
+    """No copy of the data is of a kind that can be mounted yet."""
+    if any(is_served(source) for source in dataset.sources):
+        return
+    kinds = ", ".join(sorted({describe_kind(source) for source in dataset.sources}))
+    raise InputError(
+        subject,
+        f"metadata.labels[dataset.{use.index}.useas]",
+        f"dataset {use.ref} can't be mounted: its sources ({kinds}) are not served yet, only "
+        f"{', '.join(SERVED_KINDS)} are: ask its steward for a copy in one of them",
+    )
+
+
+def is_served(source: Source) -> bool:
+    """Whether a source can be mounted."""
+    return source.kind in SERVED_KINDS and not (isinstance(source.location, S3Source) and source.location.role_arn)
+
+
+def describe_kind(source: Source) -> str:
+    """A source's kind in messages."""
+    if isinstance(source.location, S3Source) and source.location.role_arn:
+        return "s3 with webIdentity"
+    return source.kind
+
+
+def pod_can_not_mount(spec: Raw, subject: str) -> None:
+    """The pod is of a shape that no mount reaches."""
+    if spec.get("hostUsers") is False:
+        raise InputError(
+            subject,
+            "spec.hostUsers",
+            "must not be false on a pod that mounts a dataset: in a user namespace of its own it would need an "
+            "idmapped FUSE mount, which is not served yet; remove the field",
+        )
+    if (spec.get("os") or {}).get("name") == "windows":
+        raise InputError(subject, "spec.os.name", "must not be windows on a pod that mounts a dataset: run it on linux")
+
+
+def choose_scheduler(
+    spec: Raw, usage: Usage, datasets: Mapping[DatasetRef, Dataset | None], ours: str, subject: str
+) -> tuple[str, str | None]:
+    """The scheduler's name that the pod gets, and a warning or None.
+
+    Raises:
+        InputError: it names a foreign one, and its data is governed.
+    """
+    named = spec.get("schedulerName") or DEFAULT_SCHEDULER
+    if named in {ours, DEFAULT_SCHEDULER}:
+        return ours, None
+    for use in sorted(usage.reading, key=lambda use: use.ref):
+        dataset = datasets.get(use.ref)
+        if dataset is not None and dataset.governance.is_governed:
+            raise InputError(
+                subject,
+                "spec.schedulerName",
+                f"must not be {named}, which does not ask where dataset {use.ref}, being governed, may be read: "
+                f"remove it, or set it to {ours}",
+            )
+    return named, (
+        f"scheduler {named} does not know where the pod's datasets are: remove spec.schedulerName and the pod is "
+        "placed near them"
+    )

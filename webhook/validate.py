@@ -1,0 +1,159 @@
+"""What may be written of a Dataset or a Site, beyond what their schemas can say. Pure.
+
+A write that does not touch the spec passes, and so does one of an object that is going away: nobody is kept from
+removing a finalizer by a rule that came later. What is merely unwise is a warning.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from moorage import policy, wire
+from moorage.errors import InputError
+from moorage.model import Dataset, Governance, S3Source, Site
+from moorage.sites import Inventory
+from webhook.pod_checks import SERVED_KINDS, describe_kind, is_served
+from webhook.review import INVALID, Refusal, Review
+
+RESTRICTED_PREFIX = "node-restriction.kubernetes.io/"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """It may be written."""
+
+    warnings: tuple[str, ...] = ()
+
+
+def validate(review: Review, inventory: Inventory) -> Accepted | Refusal:
+    """Whether the object may be written, given the sites that there are."""
+    if review.object.get("spec") == review.old_object.get("spec") or (review.object.get("metadata") or {}).get(
+        "deletionTimestamp"
+    ):
+        return Accepted()
+    try:
+        if review.kind == "Dataset":
+            return Accepted(tuple(_check_dataset(review, inventory)))
+        if review.kind == "Site":
+            return Accepted(tuple(_check_site(review, inventory)))
+    except InputError as error:
+        return Refusal(422, INVALID, str(error))
+    return Accepted()
+
+
+# --- Datasets ---
+
+
+def _check_dataset(review: Review, inventory: Inventory) -> Iterator[str]:
+    metadata = review.object.get("metadata") or {}
+    raw = {**review.object, "metadata": {**metadata, "namespace": review.namespace}}
+    dataset = wire.read_dataset(raw)
+    subject = review.subject
+    for field, governance in _governances(dataset):
+        _refuse_unknown_places(governance, field, subject)
+        _refuse_contradiction(governance, field, subject)
+    yield from _doubtful_sources(dataset, inventory)
+    yield from _unknown_sites(dataset.governance, inventory)
+
+
+def _governances(dataset: Dataset) -> Iterator[tuple[str, Governance]]:
+    yield "spec.governance", dataset.governance
+    for index, release in enumerate(dataset.governance.releases):
+        yield f"spec.governance.releases[{index}].yields", release.yields
+
+
+def _refuse_unknown_places(governance: Governance, field: str, subject: str) -> None:
+    unknown = policy.unknown_places(governance.residency or ())
+    if unknown:
+        raise InputError(
+            subject,
+            f"{field}.residency",
+            f"{unknown[0]!r} is no place: name countries (DE), subdivisions of countries (US-CA), EU or EEA",
+        )
+
+
+def _refuse_contradiction(governance: Governance, field: str, subject: str) -> None:
+    allowed = governance.sites_allow
+    if allowed is not None and not allowed - governance.sites_deny:
+        raise InputError(
+            subject, f"{field}.sites", "deny takes back every site that allow names: nobody could read it anywhere"
+        )
+
+
+def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
+    for index, source in enumerate(dataset.sources):
+        field = f"spec.sources[{index}]" if source.site else "spec.local"
+        if source.site and source.site not in inventory.sites:
+            yield f"{field}.site: there is no Site {source.site}, so this copy is not used ({_known(inventory)})"
+        if not source.site and len(inventory.sites) != 1:
+            yield (
+                f"spec.local: without a site it means the only Site there is, and there are {len(inventory.sites)} "
+                f"({_known(inventory)}): set spec.local.site"
+            )
+        if not is_served(source):
+            yield f"{field}: {describe_kind(source)} is not served yet, only {', '.join(SERVED_KINDS)} are"
+        if isinstance(source.location, S3Source) and source.location.inline_credentials is not None:
+            yield (
+                f"{field}: keys in a Dataset can be read by everybody who may read it: put them into a Secret and name "
+                "that in secret-name"
+            )
+
+
+def _unknown_sites(governance: Governance, inventory: Inventory) -> Iterator[str]:
+    for field, names in (("allow", governance.sites_allow or frozenset()), ("deny", governance.sites_deny)):
+        for name in sorted(names - set(inventory.sites)):
+            yield f"spec.governance.sites.{field}: there is no Site {name} ({_known(inventory)})"
+
+
+def _known(inventory: Inventory, most: int = 8) -> str:
+    names = sorted(inventory.sites)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"known: {', '.join(names[:most])}{more}" if names else "none is known"
+
+
+# --- Sites ---
+
+
+def _check_site(review: Review, inventory: Inventory) -> Iterator[str]:
+    site = wire.read_site(review.object)
+    subject = review.subject
+    if site.jurisdiction is not None and (
+        policy.unknown_places([site.jurisdiction]) or site.jurisdiction in {"EU", "EEA"}
+    ):
+        raise InputError(
+            subject,
+            "spec.jurisdiction",
+            f"{site.jurisdiction!r} is no country (DE) and no subdivision of one (US-CA)",
+        )
+    if site.node_selector:
+        yield from _check_selector(site, inventory, subject)
+    for link in sorted(set(site.links) - set(inventory.sites) - {site.name}):
+        yield f"spec.links: there is no Site {link} ({_known(inventory)})"
+
+
+def _check_selector(site: Site, inventory: Inventory, subject: str) -> Iterator[str]:
+    if not any(key.startswith(RESTRICTED_PREFIX) for key in site.node_selector):
+        raise InputError(
+            subject,
+            "spec.nodeSelector",
+            f"must name a label under {RESTRICTED_PREFIX}, as {RESTRICTED_PREFIX}moorage-site: a node could give any "
+            "other to itself, and with it the site's clearance",
+        )
+    for other in _others(site, inventory):
+        common = site.node_selector.keys() & other.node_selector.keys()
+        if any(site.node_selector[key] != other.node_selector[key] for key in common):
+            continue
+        if common == site.node_selector.keys() or common == other.node_selector.keys():
+            raise InputError(
+                subject,
+                "spec.nodeSelector",
+                f"selects nodes that Site {other.name} selects too, and a node of two sites may read nothing: give one "
+                "label different values",
+            )
+        yield (
+            f"spec.nodeSelector: a node might match Site {other.name} too, and would then belong to neither: select "
+            "both by one label with different values"
+        )
+
+
+def _others(site: Site, inventory: Inventory) -> Iterable[Site]:
+    return (other for other in inventory.sites.values() if other.name != site.name and other.node_selector)
