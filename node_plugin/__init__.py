@@ -1,0 +1,19 @@
+"""The node plugin: a CSI node service that mounts what the broker permits, and the sidecar that serves the mount.
+
+It holds no right to read Secrets or to list anything; what may be mounted is the broker's word. It never looks into a
+mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learns from mountinfo alone.
+
+    grants        what the broker permits, as frozen records (pure, standard library only)
+    csi_schema    the CSI and plugin registration messages that we speak, as a table
+    csi           those messages as frozen records, at the edge
+    node_service  the gRPC services, over
+    publishing    publish and unpublish: ask, mount, remember, and the reverse
+    attaching     what a sidecar's request for a descriptor is answered with
+    pod_sockets   the sockets in the pods' volumes, and what may be believed of what comes from there
+    fresh_grants  what was granted seconds ago, for the sidecar that is about to ask
+    broker        the credential broker's client
+    mounts        mount(2) and umount2(2); mountinfo parses what the kernel says of them
+    pod_paths     paths inside the kubelet's directory, opened without following links
+    journal       what was published, on disk, without secrets: a restarted driver goes on from there
+    sidecar       the mount server's supervisor; imports the standard library, `grants` and `moorage.errors` only
+"""

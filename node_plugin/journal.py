@@ -1,0 +1,100 @@
+"""What the driver published, on disk, one small file for each volume, nothing secret in them.
+
+A driver may be restarted at any moment: mounts live on in the sidecars, and this tells the next driver whose they are.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from node_plugin.csi import DatasetName, Pod
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """One published volume.
+
+    Attributes:
+        target: where it is mounted.
+        name: its name in the pod's spec.
+        pod: whose it is.
+        dataset: what it shows.
+        kind: of the source: `s3` is served by the pod's sidecar, `nfs` and `hostPath` by the kernel.
+    """
+
+    target: str
+    name: str
+    pod: Pod
+    dataset: DatasetName
+    kind: str
+
+    @property
+    def needs_server(self) -> bool:
+        """Whether the pod's sidecar serves it."""
+        return self.kind == "s3"
+
+
+class Journal:
+    """The published volumes by target, kept in memory and on disk alike."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._volumes = {volume.target: volume for volume in _load(directory)}
+
+    def __iter__(self) -> Iterator[Volume]:
+        return iter(list(self._volumes.values()))
+
+    def get(self, target: str) -> Volume | None:
+        """The volume at a target."""
+        return self._volumes.get(target)
+
+    def of_pod(self, uid: str) -> list[Volume]:
+        """The volumes of a pod."""
+        return [volume for volume in self._volumes.values() if volume.pod.uid == uid]
+
+    def add(self, volume: Volume) -> None:
+        """Remember; on disk before anything is mounted, so that nothing mounted is ever unknown."""
+        path = self._path(volume.target)
+        unfinished = path.with_suffix(".new")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(volume), file)
+        unfinished.replace(path)
+        self._volumes[volume.target] = volume
+
+    def forget(self, target: str) -> None:
+        """Forget; it need not have been known."""
+        self._volumes.pop(target, None)
+        self._path(target).unlink(missing_ok=True)
+
+    def _path(self, target: str) -> Path:
+        return self._directory / f"{hashlib.sha256(target.encode()).hexdigest()[:32]}.json"
+
+
+def _load(directory: Path) -> Iterator[Volume]:
+    for path in sorted(directory.glob("*.json")):
+        try:
+            yield _parse(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            # A node that lost power may leave half a file. Unpublish needs no record, so nothing is stuck.
+            _log.warning("a record of the journal can't be read and is dropped", extra={"path": path, "cause": error})
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _parse(document: dict[str, dict[str, str]]) -> Volume:
+    return Volume(
+        target=str(document["target"]),
+        name=str(document["name"]),
+        pod=Pod(**document["pod"]),
+        dataset=DatasetName(**document["dataset"]),
+        kind=str(document["kind"]),
+    )

@@ -1,0 +1,180 @@
+"""Publish and unpublish: gather (what the kubelet says, what is mounted), ask the broker, mount, remember; and back.
+
+A target is worked on by one task at a time, whoever wants it: the kubelet, or the sidecar through `attaching`.
+"""
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from moorage.errors import InputError, MountError
+from node_plugin import mounts, pod_paths
+from node_plugin.broker import Broker, Refusal, RefusalKind
+from node_plugin.csi import DatasetName, Pod, PublishRequest, UnpublishRequest, dataset_of, pod_of
+from node_plugin.fresh_grants import FreshGrants
+from node_plugin.grants import Grant, HostPathSource, NfsSource, S3Source
+from node_plugin.journal import Journal, Volume
+from node_plugin.pod_sockets import VOLUME, PodSockets
+from node_plugin.target_locks import TargetLocks
+
+_log = logging.getLogger(__name__)
+
+# The kubelet sets a pod's volumes up side by side: ours may be asked for before the emptyDir is there.
+_EMPTY_DIR_SECONDS: Final = 2.0
+_EMPTY_DIR_STEP_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """What publishing and attaching share.
+
+    Attributes:
+        kubelet_dir: the kubelet's root directory, the same path here as for the kubelet.
+        host_root: where the node's / is seen.
+    """
+
+    kubelet_dir: Path
+    host_root: Path
+    broker: Broker
+    journal: Journal
+    fresh_grants: FreshGrants = field(default_factory=FreshGrants)
+    locks: TargetLocks = field(default_factory=TargetLocks)
+
+
+class Publisher:
+    """What the kubelet calls."""
+
+    def __init__(self, state: NodeState, sockets: PodSockets) -> None:
+        self._state = state
+        self._sockets = sockets
+
+    def resume(self) -> None:
+        """Go on after a restart: listen again for every pod whose sidecar may ask."""
+        for volume in self._state.journal:
+            if not self._sockets.exists(volume.pod.uid):
+                continue
+            try:
+                self._sockets.listen(volume.pod.uid)
+            except MountError as error:
+                _log.warning("a pod's sidecar can't reach us", extra={"pod_uid": volume.pod.uid, "cause": str(error)})
+
+    async def publish(self, request: PublishRequest) -> Refusal | None:
+        """Mount what a volume asks for; None when it is mounted.
+
+        Raises:
+            InputError: the request can't be used.
+            BrokerError: there is no decision now.
+            MountError: the node can't do it.
+        """
+        target = pod_paths.parse_target(self._state.kubelet_dir, request.target_path)
+        pod = pod_of(request)
+        dataset = dataset_of(request, pod)
+        if target.pod_uid != pod.uid:
+            raise InputError("request", "target_path", f"is of pod {target.pod_uid}, the volume of pod {pod.uid}")
+        async with self._state.locks.hold(request.target_path):
+            if self._is_published(request.target_path, dataset):
+                return None
+            answer = await self._state.broker.ask(pod, dataset)
+            if isinstance(answer, Refusal):
+                _log.info("refused", extra={"pod": _name(pod), "dataset": str(dataset), "rule": answer.rule})
+                return answer
+            # A sidecar waits to hear of every volume, also of those that the kernel serves.
+            if not await self._can_listen(pod) and isinstance(answer.source, S3Source):
+                return _nobody_serves(pod, dataset)
+            volume = Volume(target=request.target_path, name=target.volume, pod=pod, dataset=dataset, kind=answer.kind)
+            await self._mount(volume, answer)
+        _log.info("published", extra={"pod": _name(pod), "dataset": str(dataset), "kind": answer.kind})
+        return None
+
+    async def unpublish(self, request: UnpublishRequest) -> None:
+        """Unmount until nothing is left and forget; it need not have been published.
+
+        Raises:
+            InputError: the target is no volume of a pod.
+            MountError: the kernel refused, or files lie below the mount.
+        """
+        target = pod_paths.parse_target(self._state.kubelet_dir, request.target_path)
+        async with self._state.locks.hold(request.target_path):
+            self._state.fresh_grants.take(request.target_path)
+            mounts.unmount_all(target.path)
+            self._remove_target(target.path)
+            self._state.journal.forget(request.target_path)
+            if not self._state.journal.of_pod(target.pod_uid):
+                await self._sockets.stop(target.pod_uid)
+        _log.info("unpublished", extra={"pod_uid": target.pod_uid, "volume": target.volume})
+
+    def _is_published(self, target: str, dataset: DatasetName) -> bool:
+        """Whether it is mounted already; whether it is alive is its sidecar's business, which asks if it is not."""
+        volume = self._state.journal.get(target)
+        if volume is None or volume.dataset != dataset or not mounts.stack_at(Path(target)):
+            return False
+        if volume.needs_server or self._sockets.exists(volume.pod.uid):
+            self._sockets.listen(volume.pod.uid)
+        return True
+
+    async def _can_listen(self, pod: Pod) -> bool:
+        for _ in range(round(_EMPTY_DIR_SECONDS / _EMPTY_DIR_STEP_SECONDS)):
+            if self._sockets.exists(pod.uid):
+                break
+            await asyncio.sleep(_EMPTY_DIR_STEP_SECONDS)
+        else:
+            return False
+        self._sockets.listen(pod.uid)
+        return True
+
+    async def _mount(self, volume: Volume, grant: Grant) -> None:
+        target = Path(volume.target)
+        # What a driver left that ended between its record and its mount, or lost its journal.
+        mounts.unmount_all(target)
+        self._make_target(target)
+        self._state.journal.add(volume)
+        try:
+            match grant.source:
+                case S3Source():
+                    mounts.mount_dead_fuse(target)
+                    self._state.fresh_grants.put(volume.target, grant)
+                case NfsSource():
+                    await asyncio.to_thread(mounts.mount_nfs, grant.source, target)
+                case HostPathSource():
+                    mounts.bind_host_path(grant.source, self._state.host_root, target)
+        except BaseException:
+            self._state.journal.forget(volume.target)
+            self._remove_target(target)
+            raise
+
+    def _make_target(self, target: Path) -> None:
+        try:
+            with pod_paths.open_directory(self._state.kubelet_dir, target.parent) as parent:
+                os.mkdir(target.name, 0o750, dir_fd=parent)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            message = f"{target} can't be made: {error.strerror}"
+            raise MountError(message) from error
+
+    def _remove_target(self, target: Path) -> None:
+        try:
+            with pod_paths.open_directory(self._state.kubelet_dir, target.parent) as parent:
+                os.rmdir(target.name, dir_fd=parent)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            message = f"{target} can't be removed: {error.strerror}"
+            raise MountError(message) from error
+
+
+def _nobody_serves(pod: Pod, dataset: DatasetName) -> Refusal:
+    return Refusal(
+        RefusalKind.NOT_POSSIBLE,
+        "",
+        f"Pod {_name(pod)} may read dataset {dataset}, but has no mount server for it (no emptyDir volume {VOLUME}): "
+        f"remove the volume from the pod and write the labels `dataset.0.id: {dataset.name}` and "
+        "`dataset.0.useas: mount` instead",
+    )
+
+
+def _name(pod: Pod) -> str:
+    return f"{pod.namespace}/{pod.name}"

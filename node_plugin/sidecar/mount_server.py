@@ -1,0 +1,219 @@
+"""One dataset's rclone: attached, watched, and started again with a new descriptor whenever it ends."""
+
+import contextlib
+import logging
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from moorage.errors import MoorageError, MountError
+from node_plugin.grants import Grant, S3Source
+from node_plugin.sidecar import rclone
+from node_plugin.sidecar.driver_link import attach
+from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest
+from node_plugin.sidecar.progress import Progress, Stage
+
+_log = logging.getLogger("moorage.sidecar")
+
+_FIRST_DELAY_SECONDS: Final = 0.1
+_MOST_DELAY_SECONDS: Final = 5.0
+# A server that had served before it ended was most likely killed: an app waits for the next one.
+_MOST_DELAY_AFTER_SERVING_SECONDS: Final = 1.0
+# A refusal stands until somebody changes something, and asking costs the broker.
+_MOST_DELAY_AFTER_REFUSAL_SECONDS: Final = 30.0
+# After one that ran this long, the next one is started without delay.
+_SETTLED_SECONDS: Final = 10.0
+# All that an rclone may inherit of the environment: who signs certificates.
+_INHERITED: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all mount servers of a pod share.
+
+    Attributes:
+        run_dir: where the sockets are.
+        cache_dir: where far data is kept.
+        cache_share_bytes: how much of it one dataset may keep.
+        memory_share_bytes: what one server should stay below; None: no limit is known.
+        program: rclone.
+        start_seconds: a server that is not ready by then is killed; until then, whoever looks into its mount waits.
+    """
+
+    run_dir: Path
+    cache_dir: Path
+    cache_share_bytes: int
+    memory_share_bytes: int | None
+    program: str
+    start_seconds: float
+
+
+class MountServer:
+    """Runs in a thread of its own until it is stopped."""
+
+    def __init__(self, volume: str, surroundings: Surroundings, progress: Progress) -> None:
+        self.volume = volume
+        self._surroundings = surroundings
+        self._progress = progress
+        self._grant: Grant | None = None
+        self._has_served = False
+        self._most_delay_seconds = _MOST_DELAY_SECONDS
+        self._stopping = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._child_lock = threading.Lock()
+
+    def stop(self) -> None:
+        """End the server; `run` returns soon after."""
+        self._stopping.set()
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End a server that does not end by itself."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._child_lock:
+            if self._child is not None:
+                self._child.send_signal(number)
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        delay = 0.0
+        while not self._stopping.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 - it only spreads the load
+            started = monotonic()
+            self._has_served = False
+            self._most_delay_seconds = _MOST_DELAY_SECONDS
+            try:
+                self._serve_once()
+            except (MoorageError, OSError) as error:
+                self._tell(str(error), level=logging.WARNING)
+            settled = monotonic() - started > _SETTLED_SECONDS
+            delay = 0.0 if settled else min(self._most_delay_seconds, max(_FIRST_DELAY_SECONDS, delay * 2))
+
+    def _serve_once(self) -> None:
+        """Ask for a descriptor and serve it until the server ends, however it does.
+
+        Raises:
+            MoorageError: there is nothing to serve now.
+            OSError: the server can't be started.
+        """
+        with _notifications(self._surroundings.run_dir / f"notify-{self.volume}.sock") as ready:
+            attachment = attach(self._surroundings.run_dir, AttachRequest(self.volume, self._grant is not None))
+            if attachment.descriptor is None:
+                self._do_without(attachment.answer)
+                return
+            try:
+                child = self._start(attachment.answer, attachment.descriptor, ready)
+            finally:
+                # The kernel declares the mount dead when its last descriptor is closed; that must be the server's.
+                os.close(attachment.descriptor)
+            status = self._watch(child, ready)
+        if not self._stopping.is_set():
+            self._tell(f"the mount server ended ({_describe(status)}); another one is started", level=logging.WARNING)
+
+    def _do_without(self, answer: AttachAnswer) -> None:
+        if answer.status == "refused":
+            self._most_delay_seconds = _MOST_DELAY_AFTER_REFUSAL_SECONDS
+        if answer.status != "mounted":
+            raise MountError(answer.message)
+        self._tell("mounted by the node", served=True)
+        self._stopping.wait()
+
+    def _start(self, answer: AttachAnswer, fuse: int, ready: socket.socket) -> "subprocess.Popen[bytes]":
+        self._grant = grant = answer.grant or self._grant
+        if grant is None or not isinstance(grant.source, S3Source):
+            message = "the node plugin's answer names no source that this sidecar can serve"
+            raise MountError(message)
+        source = grant.source
+        self._tell("starting")
+        place = rclone.CachePlace(
+            directory=self._surroundings.cache_dir / self.volume, limit_bytes=self._surroundings.cache_share_bytes
+        )
+        with contextlib.ExitStack() as files:
+            config = files.enter_context(_in_memory("rclone.conf", rclone.write_config(source, grant.credentials)))
+            ca_bundle = files.enter_context(_in_memory("ca.crt", source.ca_bundle)) if source.ca_bundle else None
+            descriptors = rclone.Descriptors(fuse=fuse, config=config, ca_bundle=ca_bundle)
+            command = rclone.command(self._surroundings.program, source, grant.cache, place, descriptors)
+            with self._child_lock:
+                if self._stopping.is_set():
+                    message = "stopping"
+                    raise MountError(message)
+                self._child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    env=self._environment(str(ready.getsockname())),
+                    pass_fds=[number for number in (fuse, config, ca_bundle) if number is not None],
+                )
+                return self._child
+
+    def _environment(self, notify_socket: str) -> dict[str, str]:
+        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        limit = self._surroundings.memory_share_bytes
+        if limit is not None:
+            environment["GOMEMLIMIT"] = f"{limit}B"
+        path = os.environ.get("PATH", "/usr/local/bin:/usr/bin")
+        return environment | {"PATH": path, "NOTIFY_SOCKET": notify_socket}
+
+    def _watch(self, child: "subprocess.Popen[bytes]", ready: socket.socket) -> int:
+        """Wait for the child's end; tell when it serves, which rclone says as a systemd service would."""
+        end = os.pidfd_open(child.pid)
+        try:
+            poller = select.poll()
+            poller.register(end, select.POLLIN)
+            poller.register(ready, select.POLLIN)
+            while end not in (events := dict(poller.poll(self._patience_milliseconds()))):
+                if not events:
+                    self._tell(
+                        f"the source did not answer in {self._surroundings.start_seconds:g} s", level=logging.WARNING
+                    )
+                    child.kill()
+                elif b"READY=1" in ready.recv(4096):
+                    self._has_served = True
+                    self._most_delay_seconds = _MOST_DELAY_AFTER_SERVING_SECONDS
+                    self._tell("served", served=True)
+            return child.wait()
+        finally:
+            os.close(end)
+
+    def _patience_milliseconds(self) -> float | None:
+        return None if self._has_served else self._surroundings.start_seconds * 1000
+
+    def _tell(self, message: str, *, served: bool = False, level: int = logging.INFO) -> None:
+        if self._progress.tell(self.volume, Stage(served=served, message=message)):
+            _log.log(level, "%s: %s", self.volume, message)
+
+
+@contextlib.contextmanager
+def _notifications(path: Path) -> Iterator[socket.socket]:
+    """A socket that systemd's protocol of readiness can be spoken to."""
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listener:
+        listener.bind(str(path))
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _in_memory(name: str, text: str) -> Iterator[int]:
+    """A file that is on no disk; it lives as long as somebody has it open."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _describe(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"

@@ -1,0 +1,93 @@
+"""What each dataset is waiting for: told by the running supervisor over a socket, asked by the startup probe.
+
+A socket and no file: when the supervisor is gone nobody answers, and nothing stale can be believed.
+"""
+
+import contextlib
+import json
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SOCKET_NAME: Final = "sidecar.sock"
+_PROBE_SECONDS: Final = 2.0
+_MOST_BYTES: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far one dataset is.
+
+    Attributes:
+        served: it can be read.
+        message: one sentence for people.
+    """
+
+    served: bool
+    message: str
+
+
+class Progress:
+    """How far all are; any thread may ask or tell."""
+
+    def __init__(self, volumes: tuple[str, ...]) -> None:
+        self._lock = threading.Lock()
+        self._stages = {volume: Stage(served=False, message="not asked for yet") for volume in volumes}
+
+    def tell(self, volume: str, stage: Stage) -> bool:
+        """Set the stage of one; gives whether it is news."""
+        with self._lock:
+            is_news = self._stages.get(volume) != stage
+            self._stages[volume] = stage
+        return is_news
+
+    def stages(self) -> dict[str, Stage]:
+        """The stages of all."""
+        with self._lock:
+            return dict(self._stages)
+
+
+def listen(run_dir: Path) -> socket.socket:
+    """Make the socket for `serve`; that of an earlier sidecar is replaced."""
+    path = run_dir / SOCKET_NAME
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(8)
+    return listener
+
+
+def serve(listener: socket.socket, progress: Progress) -> None:
+    """Tell everyone who connects; never returns, so run it in a thread that dies with the process."""
+    while True:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(_PROBE_SECONDS)
+            stages = {volume: [stage.served, stage.message] for volume, stage in progress.stages().items()}
+            connection.sendall(json.dumps(stages).encode())
+
+
+def ask(run_dir: Path) -> dict[str, Stage]:
+    """Ask the running supervisor.
+
+    Raises:
+        OSError: none is running, or it does not answer.
+        ValueError: what answers is none.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(_PROBE_SECONDS)
+        link.connect(str(run_dir / SOCKET_NAME))
+        data = b""
+        while (chunk := link.recv(_MOST_BYTES)) and len(data) <= _MOST_BYTES:
+            data += chunk
+    return {volume: Stage(served=served is True, message=str(message)) for volume, (served, message) in
+            json.loads(data).items()}  # fmt: skip
+
+
+def report(volumes: tuple[str, ...], stages: dict[str, Stage]) -> tuple[bool, str]:
+    """Whether every volume is served, and one line for each that is not."""
+    unknown = Stage(served=False, message="the sidecar does not know of it")
+    waiting = {volume: stage for volume in volumes if not (stage := stages.get(volume, unknown)).served}
+    return not waiting, "\n".join(f"{volume}: {stage.message}" for volume, stage in waiting.items())

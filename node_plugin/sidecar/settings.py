@@ -1,0 +1,33 @@
+"""What the pod's spec tells the sidecar; nothing of it is secret.
+
+`moorage.settings` is the standard library only, so that the sidecar may share it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorage.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarSettings:
+    """Read from MOORAGE_*; admission writes them."""
+
+    volumes: tuple[str, ...] = setting("The names of the pod's dataset volumes.")
+    run_dir: Path = setting("Where the sockets are.", default=Path("/run/moorage"))
+    cache_dir: Path = setting("Where far data is kept.", default=Path("/var/cache/moorage"))
+    cache_size_limit_bytes: int = setting(
+        "What all datasets together may keep; less than the volume's limit, which rclone checks now and then only.",
+        default=4 << 30,
+        minimum=1,
+    )
+    rclone: str = setting("The mount server's program.", default="rclone")
+    ready_wait_seconds: float = setting(
+        "How long --ready waits for what is not served yet; less than the probe's timeout.", default=3.0, minimum=0
+    )
+    start_seconds: float = setting(
+        "How long a mount server may take to serve; until then whoever looks into its mount waits.",
+        default=20.0,
+        minimum=0.1,
+    )
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO")
