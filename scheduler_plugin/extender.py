@@ -1,0 +1,117 @@
+"""The scheduler's wire format (`k8s.io/kube-scheduler/extender/v1`, names only) and that of /sites/score.
+
+In: ExtenderArgs `{Pod, NodeNames}`. Out: ExtenderFilterResult, HostPriorityList. Their Go structs carry no tags, so the
+names are capitalised.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from moorage import wire
+from moorage.errors import InputError
+from moorage.model import Pod
+from scheduler_plugin.score import Filtered, Request, SiteVerdict
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Args:
+    """A pod, not yet understood, and the candidates that the in-tree filters left."""
+
+    raw_pod: Raw
+    node_names: list[str]
+
+
+def read_args(body: bytes) -> Args:
+    """The arguments of /filter and /prioritize.
+
+    Raises:
+        InputError: it is no such object, or it holds whole nodes: the scheduler's `nodeCacheCapable` must be true.
+    """
+    raw = _read_object(body, "ExtenderArgs")
+    pod, names = raw.get("Pod"), raw.get("NodeNames")
+    if not isinstance(pod, dict):
+        raise InputError("ExtenderArgs", "Pod", "is required")
+    if not isinstance(names, list):
+        raise InputError(
+            "ExtenderArgs", "NodeNames", "is required: set nodeCacheCapable: true in the KubeSchedulerConfiguration"
+        )
+    return Args(pod, names)
+
+
+def read_question(body: bytes) -> Pod:
+    """The pod of a /sites/score question: a Pod object, or `{namespace, serviceAccount?, labels}`.
+
+    Raises:
+        InputError: it is neither, or its labels can't be read.
+    """
+    raw = _read_object(body, "question")
+    if "metadata" not in raw:
+        labels, namespace = raw.get("labels"), raw.get("namespace")
+        if not isinstance(labels, dict) or not isinstance(namespace, str):
+            raise InputError("question", "labels", "give a Pod, or {namespace, serviceAccount, labels}")
+        raw = {
+            "metadata": {"name": "question", "namespace": namespace, "labels": labels},
+            "spec": {"serviceAccountName": raw.get("serviceAccount")},
+        }
+    elif isinstance(raw["metadata"], dict) and not raw["metadata"].get("name"):  # a template has none
+        raw = {**raw, "metadata": {**raw["metadata"], "name": raw["metadata"].get("generateName") or "question"}}
+    return wire.read_pod(raw)
+
+
+def _read_object(body: bytes, subject: str) -> Raw:
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InputError(subject, "body", f"is not JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise InputError(subject, "body", "must be an object")
+    return raw
+
+
+def write_filtered(filtered: Filtered) -> Raw:
+    """The answer of /filter. No preemption helps against a rule, so all refusals are unresolvable."""
+    return {"NodeNames": filtered.passed, "FailedNodes": {}, "FailedAndUnresolvableNodes": filtered.refused}
+
+
+def write_refused(node_names: Sequence[str], reason: str) -> Raw:
+    """The answer of /filter where no node can pass, whichever it is."""
+    return write_filtered(Filtered([], dict.fromkeys(node_names, reason)))
+
+
+def write_error(message: str) -> Raw:
+    """The answer of /filter when nothing can be said now: the scheduler shows the sentence and tries again."""
+    return {"Error": message}
+
+
+def write_priorities(of_node: Mapping[str, int]) -> list[Raw]:
+    """The answer of /prioritize."""
+    return [{"Host": name, "Score": score} for name, score in of_node.items()]
+
+
+def write_verdicts(request: Request, verdicts: Sequence[SiteVerdict]) -> Raw:
+    """The answer of /sites/score. Seconds are null where the site refuses, or where no source is usable."""
+    return {
+        "reader": {
+            "namespace": request.reader.namespace,
+            "serviceAccount": request.reader.service_account,
+            "purpose": request.reader.purpose,
+        },
+        "datasets": [str(ref) for ref in request.refs],
+        "sites": [
+            {
+                "site": verdict.site_name,
+                "allowed": verdict.decision.allowed,
+                "rule": verdict.decision.rule,
+                "dataset": str(verdict.decision.dataset) if verdict.decision.dataset else None,
+                "message": verdict.decision.message,
+                "seconds": verdict.seconds,
+                "score": verdict.score,
+            }
+            for verdict in verdicts
+        ],
+    }

@@ -1,0 +1,29 @@
+"""What the extender reads from its environment."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorage.settings import setting
+
+
+def _level(text: str) -> str:
+    if text.upper() not in logging.getLevelNamesMapping():
+        raise ValueError("there is no such level")
+    return text.upper()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtenderSettings:
+    """`MOORAGE_*`, and KUBECONFIG outside a cluster."""
+
+    listen_host: str = setting(
+        "The address to listen at. Plain HTTP: the scheduler is in the same pod.", default="127.0.0.1"
+    )
+    listen_port: int = setting("The port; 0 takes a free one.", default=8888, minimum=0, maximum=65535)
+    health_port: int = setting(
+        "The port of /healthz and /readyz on all addresses; 0 takes a free one.", default=8080, minimum=0, maximum=65535
+    )
+    linger_seconds: float = setting("How long SIGTERM still lets requests in.", default=3.0, minimum=0)
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=_level)
+    kubeconfig: Path | None = setting("Which cluster; unset: the pod's own.", default=None, variable="KUBECONFIG")
