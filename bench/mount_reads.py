@@ -1,0 +1,239 @@
+"""Reading through the mount in a pod, against rclone mounted on the host with the same options, against boto3.
+
+One object of real size in the S3 server of eu-1; each round reads it in all three ways, with the page cache dropped
+before each.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+
+from bench.rows import Row, table
+from bench.stage import is_ready, pod, stage
+from demo.stage import CONSUMER, IMAGE, STEWARD, Stage
+from devcluster.object_store import ObjectStore
+from moorage.errors import DevClusterError
+from node_plugin.grants import CacheRule, Credentials, S3Source
+from node_plugin.sidecar import rclone
+
+GIB = 2**30
+READS = 10_000
+ROUNDS = 3
+AIM = 1.05
+BUCKET, KEY = "bench", "large/object.bin"
+# Runs in the pod and on the host alike: sequential MiB reads, or reads of 64 KiB at seeded places.
+READER = """
+import os, random, sys, time
+path, kind, size, reads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+began = time.perf_counter()
+descriptor = os.open(path, os.O_RDONLY)
+if kind == "sequential":
+    while os.read(descriptor, 2**20):
+        pass
+else:
+    places = random.Random(7)
+    for _ in range(reads):
+        assert len(os.pread(descriptor, 65536, places.randrange(size // 65536) * 65536)) == 65536
+os.close(descriptor)
+print(time.perf_counter() - began)
+"""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is read, and how often."""
+
+    size_bytes: int
+    reads: int
+    rounds: int
+
+
+Way = Callable[[str], float]
+
+
+def measure(size_bytes: int = GIB, reads: int = READS, rounds: int = ROUNDS) -> Iterable[Row]:
+    """Seconds of each way, median of the rounds, and the sidecar's memory."""
+    workload = Workload(size_bytes, reads, rounds)
+    with stage() as made:
+        store = made.cluster.object_stores["eu-1"]
+        put_object(store, size_bytes)
+        declare(made, store)
+        made.delete_pod("bench-reader")
+        made.kubectl(
+            "create", "-f", "-", stdin=pod("bench-reader", IMAGE, "import time; time.sleep(36000)", dataset="large")
+        )
+        made.wait_for_phase("bench-reader", {"Running"})
+        uid = made.get("pod", "bench-reader", "-n", CONSUMER)["metadata"]["uid"]
+        idle = server_memory_bytes(uid)
+        with host_mount(store, made.cluster.state_dir) as mounted:
+            ways: dict[str, Way] = {
+                "pod": lambda kind: in_pod(made, kind, workload),
+                "host": lambda kind: on_host(mounted / "object.bin", kind, workload),
+                "boto3": lambda kind: with_boto3(store, kind, workload),
+            }
+            taken = {kind: time_all(ways, kind, rounds) for kind in ("sequential", "random")}
+        loaded = server_memory_bytes(uid)
+        made.delete_pod("bench-reader")
+    what = {"sequential": f"{size_bytes / GIB:g} GiB from start to end", "random": f"{reads} reads of 64 KiB at random"}
+    for kind, seconds in taken.items():
+        ratio = seconds["pod"] / seconds["host"]
+        beside = f"host mount {seconds['host']:.1f} s, boto3 {seconds['boto3']:.1f} s"
+        value = f"{seconds['pod']:.1f} s ({ratio:.2f} of the host mount)"
+        yield Row(f"Mount: {what[kind]}", value, beside, "within 5 % of the host mount", ratio <= AIM)
+    yield Row("Sidecar memory (both processes, resident)", f"{loaded / 2**20:.0f} MiB after the reads",
+              f"idle {idle / 2**20:.0f} MiB")  # fmt: skip
+
+
+def time_all(ways: dict[str, Way], kind: str, rounds: int) -> dict[str, float]:
+    """The median seconds of each way; every round takes each of them once."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            drop_page_cache()
+            seconds[name].append(way(kind))
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def drop_page_cache() -> None:
+    """So that no way profits from what another one read."""
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+
+
+def client(store: ObjectStore) -> Any:  # noqa: ANN401 - boto3 has no types
+    """An S3 client with the administrator's keys."""
+    keys = {"aws_access_key_id": store.access_key, "aws_secret_access_key": store.secret_key}
+    return boto3.client("s3", endpoint_url=store.endpoint, region_name=store.region, **keys)
+
+
+def put_object(store: ObjectStore, size_bytes: int) -> None:
+    """Upload bytes that do not compress."""
+    s3 = client(store)
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=BUCKET)
+    with tempfile.NamedTemporaryFile() as file:
+        for _ in range(size_bytes // 2**20):
+            file.write(os.urandom(2**20))
+        file.flush()
+        s3.upload_file(file.name, BUCKET, KEY)
+
+
+def declare(made: Stage, store: ObjectStore) -> None:
+    """A Dataset of the bucket, with a Secret of its own."""
+    fields = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "large"}
+    manifest = made.manifest("dataset.yaml", **fields).replace("name: flights", "name: large")
+    secret = (
+        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: large-keys, namespace: {STEWARD}}}\n"
+        f"stringData: {{accessKeyID: {store.access_key}, secretAccessKey: {store.secret_key}}}\n"
+    )
+    made.kubectl("apply", "-f", "-", stdin=secret)
+    made.kubectl("apply", "-f", "-", stdin=manifest.replace("flights-keys", "large-keys"))
+    made.wait("the Dataset large to be Ready", lambda: is_ready(made, "large"), 60)
+
+
+def in_pod(made: Stage, kind: str, workload: Workload) -> float:
+    """Through the mount, in the pod."""
+    arguments = ("/mnt/datasets/large/object.bin", kind, str(workload.size_bytes), str(workload.reads))
+    exec_ = ("exec", "-n", CONSUMER, "bench-reader", "-c", "reader", "--", "python3", "-c", READER)
+    return float(made.kubectl(*exec_, *arguments).out)
+
+
+def on_host(file: Path, kind: str, workload: Workload) -> float:
+    """Through rclone's own mount on this machine."""
+    arguments = [str(file), kind, str(workload.size_bytes), str(workload.reads)]
+    done = subprocess.run([sys.executable, "-c", READER, *arguments], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def with_boto3(store: ObjectStore, kind: str, workload: Workload) -> float:
+    """Without a file system."""
+    s3, names = client(store), {"Bucket": BUCKET, "Key": KEY}
+    began = time.perf_counter()
+    if kind == "sequential":
+        for _ in s3.get_object(**names)["Body"].iter_chunks(2**20):
+            pass
+    else:
+        import random  # noqa: PLC0415 - beside its twin in READER
+
+        places = random.Random(7)  # noqa: S311 - places in a file
+        for _ in range(workload.reads):
+            start = places.randrange(workload.size_bytes // 65536) * 65536
+            s3.get_object(**names, Range=f"bytes={start}-{start + 65535}")["Body"].read()
+    return time.perf_counter() - began
+
+
+@contextmanager
+def host_mount(store: ObjectStore, scratch: Path) -> Iterator[Path]:
+    """`rclone mount` by root on this machine, with the options that the sidecar gives for a near source."""
+    program = Path(sys.executable).parent / "rclone"
+    source = S3Source(endpoint=store.endpoint, bucket=BUCKET, prefix="large", region=store.region,
+                      ca_bundle=None, local=True)  # fmt: skip
+    keys = Credentials(access_key_id=store.access_key, secret_access_key=store.secret_key, session_token=None)
+    place = rclone.CachePlace(directory=scratch / "host-cache", limit_bytes=GIB)
+    descriptors = rclone.Descriptors(fuse=0, config=0, ca_bundle=None)
+    sidecars = rclone.command(str(program), source, CacheRule(mode="auto", size_limit_bytes=None), place, descriptors)
+    with tempfile.TemporaryDirectory() as folder:
+        config, target = Path(folder) / "rclone.conf", Path(folder) / "mnt"
+        target.mkdir()
+        config.touch(mode=0o600)
+        config.write_text(rclone.write_config(source, keys))
+        options = [
+            each for each in sidecars[4:] if not each.startswith(("--config", "/proc/self/fd", "--allow-non-empty"))
+        ]
+        command = [str(program), "mount2", sidecars[2], str(target), "--config", str(config), *options]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+            try:
+                yield _wait_until_mounted(target, server)
+            finally:
+                subprocess.run(["umount", "--lazy", str(target)], check=False)
+                server.terminate()
+
+
+def _wait_until_mounted(target: Path, server: "subprocess.Popen[bytes]") -> Path:
+    for _ in range(100):
+        if target.is_mount() and (target / "object.bin").exists():
+            return target
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise DevClusterError("rclone did not mount the bucket on this machine")
+
+
+def server_memory_bytes(pod_uid: str) -> int:
+    """Resident bytes of a pod's sidecar: rclone and its supervisor."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if pod_uid not in (folder / "cgroup").read_text():
+                continue
+            command = (folder / "cmdline").read_bytes()
+            status = (folder / "status").read_text()
+        except OSError:
+            continue
+        if b"rclone" in command or b"node_plugin.sidecar" in command:
+            total += next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+    return total
+
+
+@click.command()
+@click.option("--mib", default=1024, show_default=True, help="Size of the object.")
+@click.option("--reads", default=READS, show_default=True, help="How many reads at random.")
+@click.option("--rounds", default=ROUNDS, show_default=True, help="How often each way is taken.")
+def main(mib: int, reads: int, rounds: int) -> None:
+    """Measure reading through the mount."""
+    click.echo(table(measure(mib * 2**20, reads, rounds)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""The main job, shown on a real Kubernetes: `make demo`.
+
+Seven scenes, each a function that acts as a user would (kubectl, `kubectl dataset`) and checks what it shows. The tests
+run the same scenes. It uses the product; nothing in the product may use it.
+"""

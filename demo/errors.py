@@ -1,0 +1,11 @@
+"""What can go wrong while the demo is being shown."""
+
+from moorage.errors import MoorageError
+
+
+class DemoDataError(MoorageError):
+    """The data set could not be had."""
+
+
+class SceneError(MoorageError):
+    """A scene did not show what it promised; the message tells what was seen instead."""

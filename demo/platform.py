@@ -1,0 +1,127 @@
+"""Brings up what the scenes need: cluster, images, Moorage from its chart, sites, namespaces, the uploaded data."""
+
+import json
+import secrets
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from demo import data, servers
+from demo.errors import SceneError
+from demo.stage import IMAGE, STEWARD, SYSTEM, Stage
+from devcluster import binaries, cluster, images
+from devcluster.certificates import write_private
+from devcluster.layout import Layout, cache_dir
+from devcluster.progress import Progress, Terminal
+from devcluster.spec import ClusterSpec, Identity
+
+CHART = Path(__file__).parents[1] / "charts" / "moorage"
+SITES = {"eu-1": 2, "us-1": 1}
+ROLLOUT_SECONDS = 180
+WORKLOADS = (
+    "deployment/moorage-webhook",
+    "deployment/moorage-operator",
+    "deployment/moorage-broker",
+    "deployment/moorage-scheduler",
+    "daemonset/moorage-node-plugin",
+)
+
+
+def bring_up(name: str, console: Console) -> Stage:
+    """All of it; what is there already is found, not made again.
+
+    Raises:
+        MoorageError: something is missing or did not start; the message says what.
+    """
+    progress = Terminal(console)
+    with progress.step("Preparing the data set: real flights, one Parquet file a month"):
+        flights = data.prepare()
+    reader = reader_identity(name)
+    spec = ClusterSpec(name, SITES, object_stores=("eu-1",), identities=(reader,))
+    made = cluster.up(spec, progress)
+    write_private(_reader_file(name), json.dumps([reader.access_key, reader.secret_key]).encode())
+    store = made.object_stores["eu-1"]
+    with progress.step("Uploading it to the S3 server of eu-1"):
+        data.upload(flights, store)
+    build = _load_images(made, progress)
+    fields = {"image": IMAGE, "endpoint": store.endpoint, "bucket": data.BUCKET, "prefix": data.PREFIX}
+    stage = Stage(made, flights, (reader.secret_key, store.secret_key), fields, console)
+    install(stage, build, progress)
+    with progress.step("Declaring sites, namespaces and the steward's Secret"):
+        stage.apply("sites.yaml", show=False)
+        stage.apply("namespaces.yaml", show=False)
+        _write_secret(stage, reader)
+    return stage
+
+
+def _reader_file(name: str) -> Path:
+    return Layout.of(name).root / "flights-reader.json"
+
+
+def reader_identity(name: str) -> Identity:
+    """An account that may read the one bucket and nothing else; its keys are made up when the cluster is made."""
+    actions = (f"Read:{data.BUCKET}", f"List:{data.BUCKET}")
+    try:
+        access_key, secret_key = json.loads(_reader_file(name).read_text())
+    except FileNotFoundError:
+        access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
+    return Identity("flights-reader", access_key, secret_key, actions)
+
+
+def _load_images(made: cluster.Cluster, progress: Progress) -> str:
+    """Build them and bring them to every node; what they are called by their contents, which restarts what is older."""
+    programs = partial(binaries.program, progress=progress)
+    with progress.step("Building Moorage's images (no Docker, no registry)") as step:
+        bundle, _ = images.bundle(cache_dir() / "images" / "built", step.update, programs=programs)
+    cluster.load_image(made, bundle, progress)
+    return bundle.stem
+
+
+def install(stage: Stage, build: str, progress: Progress) -> None:
+    """Install Moorage from its own Helm chart, and wait until every part of it is ready.
+
+    Raises:
+        SceneError: helm failed, or a part did not get ready in time.
+    """
+    with progress.step("Installing Moorage with helm") as step:
+        command: tuple[str, ...] = (
+            "helm",
+            "upgrade",
+            "--install",
+            "moorage",
+            str(CHART),
+            "-n",
+            SYSTEM,
+            "--create-namespace",
+        )
+        command = (*command, "--set-string", f"images.build={build}")
+        done = stage.run(*command)
+        if done.code != 0:
+            raise SceneError(f"{' '.join(command)} failed:\n{done.text}")
+        servers.let_node_plugin_run(stage)
+        for workload in WORKLOADS:
+            step.update(workload)
+            wait_for_rollout(stage, workload)
+
+
+def wait_for_rollout(stage: Stage, workload: str) -> None:
+    """Wait until a workload is as it should be.
+
+    Raises:
+        SceneError: it was not, in time.
+    """
+    arguments = ("rollout", "status", workload, "-n", SYSTEM, f"--timeout={ROLLOUT_SECONDS}s")
+    done = stage.run("kubectl", *arguments)
+    if done.code != 0:
+        pods = stage.kubectl("get", "pods", "-n", SYSTEM, "-o", "wide", check=False).text
+        raise SceneError(f"{workload} did not get ready: {done.text}\n{pods}")
+
+
+def _write_secret(stage: Stage, reader: Identity) -> None:
+    """The keys go in through standard input, so that no process title shows them."""
+    manifest = (
+        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: flights-keys, namespace: {STEWARD}}}\n"
+        f"stringData: {{accessKeyID: {reader.access_key}, secretAccessKey: {reader.secret_key}}}\n"
+    )
+    stage.kubectl("apply", "-f", "-", stdin=manifest)
