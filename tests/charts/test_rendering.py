@@ -1,0 +1,319 @@
+"""What the chart renders, as tables over its objects."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dataset_operator.broker.settings import BrokerSettings
+from dataset_operator.settings import OperatorSettings
+from devcluster.images.recipes import image_reference
+from moorage import settings
+from node_plugin.settings import NodePluginSettings
+from scheduler_plugin.settings import ExtenderSettings
+from webhook import app
+from webhook.settings import WebhookSettings
+
+# helm may have to be built first.
+pytestmark = pytest.mark.real
+
+CHART = Path(__file__).parents[2] / "charts/moorage"
+CRDS = Path(__file__).parents[2] / "crds"
+NAMESPACE = "moorage-system"
+
+Manifest = dict[str, Any]
+Render = Callable[..., list[Manifest]]
+
+_SETTINGS = {
+    "operator": OperatorSettings,
+    "broker": BrokerSettings,
+    "webhook": WebhookSettings,
+    "extender": ExtenderSettings,
+    "node-plugin": NodePluginSettings,
+}
+_CERT_MANAGER = 'webhook.certificate.provider="cert-manager"'
+_CLUSTER_MODE = 'scheduler.mode="cluster"'
+
+
+def _one(manifests: list[Manifest], kind: str, name: str) -> Manifest:
+    (found,) = [each for each in manifests if each["kind"] == kind and each["metadata"]["name"] == name]
+    return found
+
+
+def _pods(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """The pod template of each workload, by its name."""
+    return {
+        each["metadata"]["name"]: each["spec"]["template"]
+        for each in manifests
+        if each["kind"] in {"Deployment", "DaemonSet"}
+    }
+
+
+def _containers(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """Every container of every workload, by its name; names are unique in the chart."""
+    found = [container for pod in _pods(manifests).values() for container in pod["spec"]["containers"]]
+    assert len({each["name"] for each in found}) == len(found)
+    return {each["name"]: each for each in found}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([], id="as it comes"),
+        pytest.param([_CERT_MANAGER, 'webhook.certificate.issuerRef={"kind":"ClusterIssuer","name":"x"}'], id="issuer"),
+        pytest.param([_CERT_MANAGER, _CLUSTER_MODE, 'nodePlugin.hostPaths=["/data"]'], id="everything optional"),
+        pytest.param(["crds.install=false", "guard.enabled=false", "rbac.aggregate=false"], id="nothing optional"),
+    ],
+)
+def test_helm_lints_it(helm: Path, values: list[str]) -> None:
+    """Strictly: a warning is a failure; only the missing icon is let pass."""
+    arguments = [argument for value in values for argument in ("--set-json", value)]
+    done = subprocess.run(
+        [helm, "lint", "--strict", "--quiet", CHART, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "[WARNING]" not in done.stdout
+    assert "[ERROR]" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ('webhok={"replicas":3}', "webhok"),
+        ("webhook.replicas=0", "/webhook/replicas"),
+        ('scheduler.mode="none"', "/scheduler/mode"),
+        ('nodePlugin.kubeletDir="var/lib/kubelet"', "/nodePlugin/kubeletDir"),
+        ('logLevel="loud"', "/logLevel"),
+    ],
+)
+def test_what_is_misspelt_is_refused(helm: Path, value: str, told: str) -> None:
+    """The schema knows every value, and says which one is wrong."""
+    done = subprocess.run(
+        [helm, "template", "moorage", CHART, "--set-json", value], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert told in done.stderr
+
+
+def test_every_value_is_in_the_schema() -> None:
+    """A value added without its rule would be refused by helm only when somebody sets it."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    def missing(value: object, rule: dict[str, Any], path: str) -> Iterator[str]:
+        if isinstance(value, dict) and "properties" in rule:
+            for key, inner in value.items():
+                if key not in rule["properties"]:
+                    yield f"{path}/{key}"
+                else:
+                    yield from missing(inner, rule["properties"][key], f"{path}/{key}")
+
+    assert list(missing(values, schema, "")) == []
+
+
+def test_the_definitions_are_those_of_the_repository(render: Render) -> None:
+    """crds/ is their only source; the chart adds labels, and the annotation that keeps them when it is removed."""
+    rendered = {each["metadata"]["name"]: each for each in render() if each["kind"] == "CustomResourceDefinition"}
+    written = [yaml.safe_load(path.read_text()) for path in CRDS.glob("*.yaml")]
+    assert rendered.keys() == {each["metadata"]["name"] for each in written}
+    for original in written:
+        crd = rendered[original["metadata"]["name"]]
+        assert crd["spec"] == original["spec"]
+        assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+@pytest.mark.parametrize("container", _SETTINGS)
+@pytest.mark.parametrize("values", [[], [_CERT_MANAGER, _CLUSTER_MODE]], ids=["as it comes", "everything optional"])
+def test_programs_know_every_variable_that_the_chart_sets(render: Render, container: str, values: list[str]) -> None:
+    """A setting that a room renamed would otherwise silently fall back to its default."""
+    known = {each.variable: each for each in settings.describe(_SETTINGS[container])}
+    written = {each["name"]: each.get("value") for each in _containers(render(*values))[container]["env"]}
+    assert written.keys() <= known.keys()
+    required = {variable for variable, each in known.items() if each.default is None}
+    assert required <= written.keys()
+
+
+@pytest.mark.parametrize("container", _SETTINGS)
+def test_programs_can_read_what_the_chart_sets(render: Render, container: str) -> None:
+    """Every value has the type that the room wants."""
+    environment = {each["name"]: each.get("value", "from-the-pod") for each in _containers(render())[container]["env"]}
+    settings.read(_SETTINGS[container], environment)
+
+
+def test_the_chart_runs_the_images_that_are_built(render: Render) -> None:
+    """The references are those under which the development cluster imports its images."""
+    images = {name: container["image"] for name, container in _containers(render()).items()}
+    assert images == {
+        "operator": image_reference("operator"),
+        "broker": image_reference("operator"),
+        "webhook": image_reference("webhook"),
+        "extender": image_reference("scheduler"),
+        "kube-scheduler": image_reference("kube-scheduler"),
+        "node-plugin": image_reference("node-plugin"),
+    }
+    sidecar = {each["name"]: each.get("value") for each in _containers(render())["webhook"]["env"]}
+    assert sidecar["MOORAGE_MOUNT_IMAGE"] == image_reference("mount")
+
+
+def test_every_container_has_probes_requests_and_a_read_only_root(render: Render) -> None:
+    """Nothing is ready before it says so, nothing is unbounded, nothing writes where it should not."""
+    for name, container in _containers(render()).items():
+        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys(), name
+        ports = {port["name"] for port in container["ports"]}
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert container[probe]["httpGet"]["port"] in ports, name
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), name
+        assert "memory" in container["resources"]["limits"], name
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+
+
+def test_the_webhook_outlives_nodes_and_upgrades(render: Render) -> None:
+    """Two replicas on different nodes where that can be, never fewer than before, and an end that waits."""
+    deployment = _one(render(), "Deployment", "moorage-webhook")["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    pod = deployment["template"]["spec"]
+    (term,) = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["labelSelector"]["matchLabels"] == deployment["selector"]["matchLabels"]
+    assert "preStop" in pod["containers"][0]["lifecycle"]
+    budget = _one(render(), "PodDisruptionBudget", "moorage-webhook")["spec"]
+    assert budget["selector"] == deployment["selector"]
+    assert budget["maxUnavailable"] == 1
+
+
+def test_admission_looks_at_no_pod_but_labelled_new_ones(render: Render) -> None:
+    """The practice for webhooks: it can fail without anybody else noticing."""
+    (webhook,) = _one(render(), "MutatingWebhookConfiguration", "moorage")["webhooks"]
+    assert webhook["failurePolicy"] == "Ignore"
+    assert webhook["sideEffects"] == "None"
+    assert webhook["reinvocationPolicy"] == "IfNeeded"
+    assert webhook["timeoutSeconds"] == 3
+    assert webhook["rules"] == [
+        {
+            "apiGroups": [""],
+            "apiVersions": ["v1"],
+            "resources": ["pods"],
+            "operations": ["CREATE"],
+            "scope": "Namespaced",
+        }
+    ]
+    (condition,) = webhook["matchConditions"]
+    assert condition["expression"].startswith("has(object.metadata.labels) && ")
+    opt_outs = {
+        each["key"]: (each["operator"], each["values"]) for each in webhook["namespaceSelector"]["matchExpressions"]
+    }
+    assert opt_outs == {
+        "kubernetes.io/metadata.name": ("NotIn", ["kube-system", NAMESPACE]),
+        "moorage.dev/admission": ("NotIn", ["disabled"]),
+    }
+    # The webhook's own, filled in at run time; an upgrade must not mention it.
+    assert "caBundle" not in webhook["clientConfig"]
+
+
+def test_webhooks_call_the_service_and_paths_that_are_served(render: Render) -> None:
+    """Name, port and path of the configurations are those of the Service and of the program."""
+    service = _one(render(), "Service", "moorage-webhook")
+    for kind, path in (
+        ("MutatingWebhookConfiguration", app.MUTATE_PATH),
+        ("ValidatingWebhookConfiguration", app.VALIDATE_PATH),
+    ):
+        for webhook in _one(render(), kind, "moorage")["webhooks"]:
+            called = webhook["clientConfig"]["service"]
+            assert (called["name"], called["namespace"]) == ("moorage-webhook", service["metadata"]["namespace"])
+            assert called["port"] == service["spec"]["ports"][0]["port"]
+            assert called["path"] == path
+
+
+def test_the_dedicated_scheduler_asks_the_extender_beside_it(render: Render) -> None:
+    """Names only, every node, and no placement without the extender's word."""
+    config = yaml.safe_load(_one(render(), "ConfigMap", "moorage-scheduler")["data"]["config.yaml"])
+    (extender,) = config["extenders"]
+    known = {each.variable: each.default for each in settings.describe(ExtenderSettings)}
+    assert extender["urlPrefix"] == f"http://127.0.0.1:{known['MOORAGE_LISTEN_PORT']}"
+    assert (extender["filterVerb"], extender["prioritizeVerb"]) == ("filter", "prioritize")
+    assert extender["nodeCacheCapable"] is True
+    assert extender["ignorable"] is False
+    assert [profile["schedulerName"] for profile in config["profiles"]] == ["moorage"]
+    assert config["percentageOfNodesToScore"] == 100
+    assert config["leaderElection"]["leaderElect"] is True
+    lease = config["leaderElection"]["resourceName"]
+    rules = _one(render(), "Role", "moorage-scheduler")["rules"]
+    assert [rule["resourceNames"] for rule in rules if "resourceNames" in rule] == [[lease]]
+
+
+def test_the_clusters_own_scheduler_can_call_the_extender(render: Render) -> None:
+    """Then no kube-scheduler of ours runs, none of its rights are given, and the webhook adds the managed resource."""
+    manifests = render(_CLUSTER_MODE)
+    assert "kube-scheduler" not in _containers(manifests)
+    assert not [each for each in manifests if each.get("roleRef", {}).get("name", "").startswith("system:")]
+    webhook = {each["name"]: each.get("value") for each in _containers(manifests)["webhook"]["env"]}
+    assert webhook["MOORAGE_SCHEDULER_NAME"] == "default-scheduler"
+    assert webhook["MOORAGE_MANAGED_RESOURCE"] == "moorage.dev/dataset"
+    service = _one(manifests, "Service", "moorage-extender")
+    ports = {port["name"]: port["containerPort"] for port in _containers(manifests)["extender"]["ports"]}
+    assert ports[service["spec"]["ports"][0]["targetPort"]] == service["spec"]["ports"][0]["port"]
+
+
+def test_cert_manager_takes_over_the_certificates(render: Render) -> None:
+    """Then the webhook may write no configuration and read no Secret, and mounts what cert-manager makes."""
+    manifests = render(_CERT_MANAGER)
+    certificate = _one(manifests, "Certificate", "moorage-webhook-tls")["spec"]
+    assert f"moorage-webhook.{NAMESPACE}.svc" in certificate["dnsNames"]
+    assert _one(manifests, "Issuer", certificate["issuerRef"]["name"])
+    pod = _pods(manifests)["moorage-webhook"]["spec"]
+    assert {"name": "tls", "secret": {"secretName": certificate["secretName"]}} in pod["volumes"]
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        annotations = _one(manifests, kind, "moorage")["metadata"]["annotations"]
+        assert annotations["cert-manager.io/inject-ca-from"] == f"{NAMESPACE}/moorage-webhook-tls"
+    rules = _one(manifests, "ClusterRole", "moorage-webhook")["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert not [each for each in manifests if each["kind"] == "Role" and each["metadata"]["name"] == "moorage-webhook"]
+
+
+def test_the_node_plugin_reaches_no_folder_of_the_host_unasked(render: Render) -> None:
+    """The kubelet's and /dev, and those that the administrator names, below the root that the plugin looks in."""
+
+    def folders(manifests: list[Manifest]) -> dict[str, str]:
+        pod = _pods(manifests)["moorage-node-plugin"]["spec"]
+        paths = {each["name"]: each["hostPath"]["path"] for each in pod["volumes"] if "hostPath" in each}
+        mounts = pod["containers"][0]["volumeMounts"]
+        return {each["mountPath"]: paths[each["name"]] for each in mounts if each["name"] in paths}
+
+    unasked = {"/var/lib/kubelet": "/var/lib/kubelet", "/dev": "/dev"}
+    assert folders(render()) == unasked
+    asked = render('nodePlugin.hostPaths=["/data","/srv/x"]')
+    assert folders(asked) == unasked | {"/host/data": "/data", "/host/srv/x": "/srv/x"}
+    root = {each["name"]: each.get("value") for each in _containers(asked)["node-plugin"]["env"]}["MOORAGE_HOST_ROOT"]
+    assert root == "/host"
+
+
+def test_the_node_plugin_finds_broker_token_and_authority_where_it_looks(render: Render) -> None:
+    """The projected token, its audience and the CA are mounted at the paths that the plugin is told."""
+    pod = _pods(render())["moorage-node-plugin"]["spec"]
+    environment = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    mounts = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    (source,) = volumes["broker-token"]["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "moorage-broker"
+    token = f"{mounts['broker-token']}/{source['serviceAccountToken']['path']}"
+    assert environment["MOORAGE_BROKER_TOKEN_FILE"] == token
+    (item,) = volumes["broker-ca"]["configMap"]["items"]
+    assert environment["MOORAGE_BROKER_CA_FILE"] == f"{mounts['broker-ca']}/{item['path']}"
+    assert _one(render(), "ConfigMap", volumes["broker-ca"]["configMap"]["name"])
+    # Found by the variables of the Service, so that no cluster DNS is needed.
+    assert pod["enableServiceLinks"] is True
+
+
+def test_nothing_is_named_after_the_release(render: Render, helm: Path) -> None:
+    """One installation per cluster: whatever the release is called, names are those of the documentation."""
+    other = subprocess.run(
+        [helm, "template", "other", CHART, "--namespace", NAMESPACE], capture_output=True, text=True, check=True
+    ).stdout
+    names = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(other) if each}
+    assert names == {(each["kind"], each["metadata"]["name"]) for each in render()}
+    assert not re.search(r"^\s*name: other", other, re.MULTILINE)

@@ -1,0 +1,83 @@
+"""What tests of several rooms share: real clusters, one of each kind for the whole run, and an image to run in them.
+
+`MOORAGE_TEST_CLUSTER=NAME` and `MOORAGE_TEST_PLANE=NAME` use clusters that are up already and leave them up.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from devcluster import cluster, preflight
+from devcluster.cluster import Cluster
+from devcluster.images.debian import download_packages
+from devcluster.images.layers import LayerStore
+from devcluster.images.oci import make_image, write_layout
+from devcluster.images.recipes import Base, ImageConfig
+from devcluster.layout import cache_dir
+from devcluster.progress import Terminal
+from devcluster.spec import ClusterSpec
+
+BUSYBOX = "docker.io/moorage/test-busybox:1"
+_REAL = ClusterSpec("test", {"eu-1": 2, "us-1": 1}, object_stores=("eu-1",))
+_PLANE = ClusterSpec("test-plane", {"eu-1": 0, "us-1": 0})
+
+
+@pytest.fixture(scope="session")
+def real_cluster() -> Iterator[Cluster]:
+    """Three real nodes at two sites and an S3 server at eu-1; whoever uses it removes what it made there."""
+    if name := os.environ.get("MOORAGE_TEST_CLUSTER"):
+        yield cluster.find(name)
+    else:
+        yield from _brought_up(_REAL)
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[Cluster]:
+    """A real API server with its controllers and no node at all: root is not needed."""
+    if name := os.environ.get("MOORAGE_TEST_PLANE"):
+        yield cluster.find(name)
+    else:
+        yield from _brought_up(_PLANE)
+
+
+@pytest.fixture(scope="session")
+def busybox(real_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of an image with a shell and small programs, loaded into every node of the real cluster."""
+    archive = make_busybox_image(tmp_path_factory.mktemp("busybox"))
+    cluster.load_image(real_cluster, archive)
+    return BUSYBOX
+
+
+def make_busybox_image(folder: Path) -> Path:
+    """Make an OCI archive from Debian's static busybox."""
+
+    def fill(root: Path) -> None:
+        download_packages(Base(packages=("busybox-static",), left_out=frozenset()), folder, folder / "apt")
+        archive = next(folder.glob("busybox-static_*.deb"))
+        subprocess.run(["dpkg-deb", "--extract", archive, folder / "unpacked"], check=True)
+        (root / "bin").mkdir()
+        program = next((folder / "unpacked").rglob("bin/busybox"))
+        (root / "bin/busybox").write_bytes(program.read_bytes())
+        (root / "bin/busybox").chmod(0o755)
+        listed = subprocess.run([root / "bin/busybox", "--list"], capture_output=True, check=True, text=True).stdout
+        for name in set(listed.split()) - {"busybox"}:
+            (root / "bin" / name).symlink_to("busybox")
+        for name in ("tmp", "etc", "var", "mnt", "host"):
+            (root / name).mkdir()
+
+    layer = LayerStore(cache_dir() / "images").layer({"kind": "test-busybox", "format": 1}, fill)
+    config = ImageConfig(user="0:0", environment={"PATH": "/bin"}, working_directory="/")
+    archive = folder / "busybox.tar"
+    write_layout(archive, [make_image(BUSYBOX, [layer], config, ["sleep", "infinity"])])
+    return archive
+
+
+def _brought_up(spec: ClusterSpec) -> Iterator[Cluster]:
+    if missing := preflight.problems(preflight.gather(), spec):
+        pytest.skip(f"this machine can't run {spec.name}: {'; '.join(missing)}")
+    yield cluster.up(spec, Terminal(Console(stderr=True)))
+    cluster.down(spec.name)

@@ -1,0 +1,56 @@
+"""A real S3 server and a real API server with an operator, shared by this room's tests; each uses names of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster.cluster import Cluster
+from tests.dataset_operator.processes import Running, run_operator
+from tests.dataset_operator.rights import granted
+from tests.dataset_operator.stores import STEWARD, Store, run_store
+from tests.world import World, make_world
+
+SYSTEM = "moorage-oper"
+"""Where this room is installed, as it were."""
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The server."""
+    with run_store(tmp_path_factory.mktemp("weed")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def world(plane: Cluster) -> Iterator[World]:
+    """Sites, nodes and namespaces of this room in a real API server."""
+    with make_world(plane, "oper") as made:
+        keys = {"accessKeyID": STEWARD.access_key_id, "secretAccessKey": STEWARD.secret_access_key}
+        made.apply(secret(made, "keys", keys))
+        yield made
+
+
+@pytest.fixture(scope="session")
+def rights(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Kubeconfigs of operator and broker with the chart's rights and no others."""
+    with granted(world, SYSTEM, tmp_path_factory.mktemp("rights")) as kubeconfigs:
+        yield kubeconfigs
+
+
+@pytest.fixture(scope="package")
+def operator(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running operator, stopped before other rooms write statuses of their own into the same API server."""
+    with run_operator(world, rights["operator"], tmp_path_factory.mktemp("operator")) as running:
+        yield running
+
+
+def secret(world: World, name: str, data: dict[str, str]) -> dict[str, Any]:
+    """A Secret of the steward's."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": world.steward},
+        "stringData": data,
+    }

@@ -1,0 +1,61 @@
+"""One look at a real store: what is read again, and what is not."""
+
+import threading
+from dataclasses import replace
+
+from dataset_operator.findings import Findings
+from dataset_operator.looking import Looker
+from dataset_operator.settings import OperatorSettings
+from dataset_operator.tables import Format, TableLook
+from moorage.kube import Client
+from moorage.model import Dataset, S3Source, Source
+from moorage.settings import read
+from tests.builders import make_dataset
+from tests.dataset_operator.looks import nfs
+from tests.dataset_operator.stores import STEWARD, Store, silent_endpoint
+from tests.planes import client
+
+__all__ = ["client"]
+
+SETTINGS = read(OperatorSettings, {"MOORAGE_READ_SECONDS": "1"})
+
+
+def dataset(store: Store, prefix: str) -> Dataset:
+    """A Dataset with its keys in line, and a copy that nodes mount."""
+    location = S3Source(store.endpoint, "data", prefix, inline_credentials=STEWARD)
+    return replace(make_dataset("looked-at").obj(), sources=(Source("eu-1", location), nfs("us-1")))
+
+
+async def test_objects_are_looked_into_only_when_they_changed(client: Client, store: Store) -> None:
+    """The same version: the last look into them counts. Another one: they are read anew."""
+    store.put({"looked/a.csv": b"a,b\n1,2\n"})
+    looker, stop = Looker(client, SETTINGS), threading.Event()
+    first = await looker.look(dataset(store, "looked"), stop)
+    assert first.table is not None
+    assert [column.name for column in first.table.columns] == ["a", "b"]
+    marked = replace(first, table=TableLook(Format.CSV, note="from the last look"))
+    assert (await looker.look(dataset(store, "looked"), stop, marked)).table == marked.table
+    store.put({"looked/a.csv": b"c\n1\n"})
+    changed = await looker.look(dataset(store, "looked"), stop, marked)
+    assert changed.table is not None
+    assert [column.name for column in changed.table.columns] == ["c"]
+    looker.close()
+
+
+async def test_one_source_that_fails_hides_no_other(client: Client, store: Store) -> None:
+    """Each is told of by itself."""
+    store.put({"beside/a.csv": b"a\n1\n"})
+    looker = Looker(client, SETTINGS)
+    good = dataset(store, "beside")
+    with silent_endpoint() as endpoint:
+        silent = Source("us-2", S3Source(endpoint, "data", inline_credentials=STEWARD))
+        missing = Source("us-3", S3Source(store.endpoint, "data", secret_name="nowhere"))
+        found: Findings = await looker.look(replace(good, sources=(*good.sources, silent, missing)), threading.Event())
+    assert [source.reason for source in found.sources] == [
+        "Listed",
+        "NotListed",
+        "EndpointUnreachable",
+        "SecretNotFound",
+    ]
+    assert found.failed
+    looker.close()

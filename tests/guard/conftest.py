@@ -1,0 +1,79 @@
+"""The guard of the chart, in force on a real API server."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster.cluster import Cluster
+from moorage.errors import KubeError
+from moorage.kube import PODS, Client, RawObject
+from tests.polling import until
+from tests.webhook.pods import NAMESPACE, make_pod, reading
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ("guard-pods", "guard-labels", "guard-datasets")
+OPTED_OUT = "opted-out"
+
+
+@pytest.fixture(scope="session")
+def guard_manifests(plane: Cluster) -> list[RawObject]:
+    """What the chart renders."""
+    chosen = [part for name in TEMPLATES for part in ("--show-only", f"templates/{name}.yaml")]
+    chart = str(ROOT / "charts/moorage")
+    command = [str(plane.bin_dir / "helm"), "template", "moorage", chart, "-n", "moorage-system", *chosen]
+    rendered = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    return [each for each in yaml.safe_load_all(rendered) if each]
+
+
+@pytest.fixture(scope="module")
+def guarded(plane: Cluster, guard_manifests: list[RawObject]) -> Iterator[Cluster]:
+    """The API server with our CRDs and the guard in force; afterwards it is as before."""
+
+    def kubectl(*arguments: str, stdin: str | None = None) -> None:
+        command = [str(plane.bin_dir / "kubectl"), f"--kubeconfig={plane.kubeconfig_path}", *arguments]
+        subprocess.run(command, input=stdin, text=True, check=True, capture_output=True)
+
+    namespaces = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": OPTED_OUT, "labels": {"moorage.dev/admission": "disabled"}},
+        },
+    ]
+    kubectl("apply", "-f", str(ROOT / "crds"))
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([*namespaces, *guard_manifests]))
+    try:
+        asyncio.run(_wait_until_in_force(plane))
+        yield plane
+    finally:
+        kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all([*guard_manifests, *namespaces]))
+
+
+async def _wait_until_in_force(plane: Cluster) -> None:
+    """Both ways: what must pass does (the namespace's account is there), and what must not does not."""
+    async with Client.from_environment(plane.kubeconfig_path) as client:
+
+        async def refuses() -> bool:
+            try:
+                await client.create(PODS, make_pod(), dry_run=True)
+            except KubeError:
+                return False
+            try:
+                await client.create(PODS, make_pod(labels=reading("claims")), dry_run=True)
+            except KubeError as error:
+                return "ValidatingAdmissionPolicy" in str(error)
+            return False
+
+        await until(refuses, seconds=120)
+
+
+@pytest.fixture
+async def client(guarded: Cluster) -> AsyncIterator[Client]:
+    """The administrator's connection: nobody has more rights."""
+    async with Client.from_environment(guarded.kubeconfig_path) as client:
+        yield client

@@ -1,0 +1,69 @@
+"""Everything that is installed is pinned by hash, at one version everywhere, from nowhere in particular."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from devcluster.images.recipes import COMPONENTS
+from devcluster.images.sources import REPOSITORY
+from devcluster.images.wheels import pins
+
+# Besides those of images: all that tests and checks need, and the rows that the demo uploads.
+_OTHER_FILES = {"dev.txt", "demo-data.txt"}
+_FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
+_IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
+_PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+
+
+def _names(requirements: list[str | dict[str, str]]) -> set[str]:
+    """Normalised project names; entries that include other groups are left out."""
+    written = [re.match(r"[A-Za-z0-9._-]+", entry) for entry in requirements if isinstance(entry, str)]
+    return {match[0].lower().replace("_", "-").replace(".", "-") for match in written if match}
+
+
+def _pinned(name: str) -> dict[str, str]:
+    found = pins((REPOSITORY / "requirements" / name).read_text())
+    return {project: re.sub(r"^\S+==([^\s;]+).*$", r"\1", line) for project, line in found.items()}
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_no_file_names_an_index(path: Path) -> None:
+    """Where wheels come from is the installing machine's to say; hashes hold from anywhere."""
+    text = path.read_text()
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+    assert pins(text)
+
+
+def test_there_is_a_file_for_each_image() -> None:
+    """No more and no fewer."""
+    assert {path.name for path in _FILES} - _OTHER_FILES == _IMAGES_FILES
+
+
+@pytest.mark.parametrize(
+    ("file", "extras"),
+    [
+        ("webhook.txt", []),
+        ("scheduler.txt", []),
+        ("operator.txt", ["operator"]),
+        ("node-plugin.txt", ["node-plugin"]),
+        ("dev.txt", list(_PROJECT["project"]["optional-dependencies"])),
+    ],
+)
+def test_what_the_project_asks_for_is_pinned(file: str, extras: list[str]) -> None:
+    """A dependency added to pyproject.toml without `make requirements` is told here."""
+    asked = _names(_PROJECT["project"]["dependencies"])
+    for extra in extras:
+        asked |= _names(_PROJECT["project"]["optional-dependencies"][extra])
+    if file == "dev.txt":
+        for group in _PROJECT["dependency-groups"].values():
+            asked |= _names(group)
+    assert asked <= _pinned(file).keys()
+
+
+@pytest.mark.parametrize("name", sorted(_IMAGES_FILES))
+def test_images_run_what_was_tested(name: str) -> None:
+    """Each pin of an image is the pin of the development environment, in which the tests run."""
+    development = _pinned("dev.txt")
+    assert {project: version for project, version in _pinned(name).items() if development.get(project) != version} == {}

@@ -1,0 +1,110 @@
+"""What the tests of the node plugin share: an S3 server, a played broker, a played node with the real driver."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.node_plugin.object_stores import ObjectStore, free_port, run_object_store, run_tls_store
+from tests.node_plugin.played_broker import PlayedBroker, play_broker
+from tests.node_plugin.played_node import BIN, ROOT, FakePod, MakePod, Node
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs root and FUSE where there is none."""
+    usable = os.geteuid() == 0 and Path("/dev/fuse").exists()
+    for item in items:
+        if item.get_closest_marker("real") and Path(__file__).parent in item.path.parents and not usable:
+            item.add_marker(pytest.mark.skip(reason="needs root and /dev/fuse"))
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """SeaweedFS with one user and one bucket."""
+    with run_object_store(tmp_path_factory.mktemp("weed")) as store:
+        yield store
+
+
+@pytest.fixture
+def rclone_s3_over_tls(tmp_path: Path) -> Iterator[tuple[str, str, str]]:
+    """An S3 server with a certificate of nobody's: its endpoint, its authority, and what its only file holds."""
+    with run_tls_store(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[PlayedBroker]:
+    """A broker that refuses whatever a test does not grant."""
+    with play_broker(tmp_path) as played:
+        yield played
+
+
+@pytest.fixture
+def node(broker: PlayedBroker) -> Iterator[Node]:
+    """A node with a running driver."""
+    # Not tmp_path: as long as a real kubelet's paths, and reachable for every user.
+    directory = Path("/tmp") / f"moorage-node-{uuid.uuid4().hex[:8]}"
+    kubelet_dir = directory / "var" / "lib" / "kubelet"
+    kubelet_dir.mkdir(parents=True)
+    directory.chmod(0o755)
+    for name in ("run", "code", "bin"):
+        (directory / name).mkdir()
+    # The clone may lie where only its owner may look; what runs as somebody else finds code and programs here.
+    setup = (
+        'mount --bind "$1" "$1" && mount --make-shared "$1" && mount --bind "$2" "$3" && mount --bind "$4" "$5" && '
+        "echo up && exec sleep infinity"
+    )
+    folders = [kubelet_dir, ROOT, directory / "code", BIN, directory / "bin"]
+    holder = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", setup, "sh", *map(str, folders)],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"up\n"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "MOORAGE_NODE_NAME": "eu-1-a",
+        "MOORAGE_KUBELET_DIR": str(kubelet_dir),
+        "MOORAGE_BROKER_URL": broker.url,
+        "MOORAGE_BROKER_CA_FILE": str(broker.ca_file),
+        "MOORAGE_BROKER_TOKEN_FILE": str(broker.token_file),
+        "MOORAGE_HEALTH_LISTEN_PORT": str(free_port()),
+        "MOORAGE_HEALTH_LISTEN_HOST": "127.0.0.1",
+    }
+    node = Node(kubelet_dir, holder.pid, environment, directory / "driver.log")
+    try:
+        node.start_driver()
+        yield node
+    finally:
+        for child in node.children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL) if os.getpgid(child.pid) == child.pid else child.kill()
+        for child in node.children:
+            child.communicate()
+        holder.kill()
+        holder.communicate()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def make_pod(node: Node) -> MakePod:
+    """Make pods that have the sidecar's emptyDir."""
+
+    def make() -> FakePod:
+        pod = FakePod(node.kubelet_dir, str(uuid.uuid4()))
+        pod.run_dir.mkdir(parents=True)
+        # As the kubelet does.
+        pod.run_dir.chmod(0o777)
+        for parent in (node.kubelet_dir, *list(pod.run_dir.parents)[:5]):
+            if parent.is_relative_to(node.kubelet_dir):
+                parent.chmod(0o755)
+        return pod
+
+    return make

@@ -1,0 +1,119 @@
+"""Real S3 servers."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tests.node_plugin.played_broker import SECRET_KEY, make_certificate
+from tests.node_plugin.played_node import BIN, wait_for
+
+BUCKET = "steward-data"
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class ObjectStore:
+    """A running S3 server with one bucket."""
+
+    endpoint: str
+    client: Any
+
+    def source(self, prefix: str, *, local: bool = True) -> dict[str, Any]:
+        """A source as the broker writes it."""
+        return {
+            "site": "eu-1",
+            "kind": "s3",
+            "endpoint": self.endpoint,
+            "bucket": BUCKET,
+            "prefix": prefix,
+            "region": "us-east-1",
+            "caBundle": None,
+            "local": local,
+        }
+
+
+@contextmanager
+def run_object_store(directory: Path) -> Iterator[ObjectStore]:
+    """Run SeaweedFS with one user and one bucket."""
+    identity = {
+        "name": "steward",
+        "credentials": [{"accessKey": "steward", "secretKey": SECRET_KEY}],
+        "actions": ["Admin"],
+    }
+    (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    master, volume, filer, s3 = (free_port() for _ in range(4))
+    ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
+    # Each server takes a second port for gRPC; its default is the first one's plus 10000.
+    ports += [f"-{name}.port.grpc={free_port()}" for name in ("master", "volume", "filer", "s3")]
+    command = [
+        str(BIN / "weed"), "-logtostderr=true", "server", f"-dir={directory}", "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={directory / 's3.json'}", "-s3.port.iceberg=0",
+        "-s3.port.lance=0", "-volume.max=100", "-master.volumeSizeLimitMB=256", *ports,
+    ]  # fmt: skip
+    with (directory / "weed.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{s3}",
+            aws_access_key_id="steward",
+            aws_secret_access_key=SECRET_KEY,
+            region_name="us-east-1",
+            config=Config(retries={"max_attempts": 1}, connect_timeout=2, read_timeout=10),
+        )
+        wait_for("the S3 server", lambda: _makes_bucket(client), 60)
+        yield ObjectStore(f"http://127.0.0.1:{s3}", client)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _makes_bucket(client: Any) -> bool:  # noqa: ANN401 - boto3 has no types
+    try:
+        client.create_bucket(Bucket=BUCKET)
+    except Exception:  # noqa: BLE001 - not there yet, in any of many ways
+        return False
+    return True
+
+
+@contextmanager
+def run_tls_store(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """An S3 server with a certificate of nobody's: its endpoint, its authority, and what its only file holds."""
+    (folder / "store" / "bucket").mkdir(parents=True)
+    (folder / "store" / "bucket" / "file").write_text("over TLS")
+    (folder / "s3.key").write_bytes(make_certificate(folder / "s3.crt", "localhost"))
+    port = free_port()
+    command = [str(BIN / "rclone"), "serve", "s3", str(folder / "store"), f"--addr=localhost:{port}"]
+    command += [f"--cert={folder / 's3.crt'}", f"--key={folder / 's3.key'}", f"--auth-key=steward,{SECRET_KEY}"]
+    server = subprocess.Popen(command, env={"PATH": os.environ["PATH"], "HOME": str(folder)})
+    try:
+        wait_for("the S3 server", lambda: _accepts(port))
+        yield f"https://localhost:{port}", (folder / "s3.crt").read_text(), "over TLS"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _accepts(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+        return True
+    return False

@@ -1,0 +1,5 @@
+"""The control plane, for keepers of certificates."""
+
+from tests.planes import client, namespace
+
+__all__ = ["client", "namespace"]

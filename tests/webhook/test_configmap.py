@@ -1,0 +1,135 @@
+"""`configmap`: where the store is and its keys, as variables; and where that would tell too much."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from moorage.model import (
+    Classification,
+    Credentials,
+    Dataset,
+    NfsSource,
+    S3Source,
+    Source,
+)
+from tests.webhook.pods import (
+    MOUNT,
+    NAMESPACE,
+    an_s3_dataset,
+    make_container,
+    make_pod,
+    reading,
+    refused,
+    serve,
+    warned,
+)
+
+Raw = dict[str, Any]
+
+
+def test_configmap_hands_over_the_store_and_refers_to_its_keys() -> None:
+    """As Datashim's variables are named; the values of the keys are nowhere."""
+    env = serve(make_pod(labels=reading("claims", useas="configmap")), an_s3_dataset())["spec"]["containers"][0]["env"]
+    assert env == [
+        {"name": "claims_endpoint", "value": "https://s3.eu-1"},
+        {"name": "claims_bucket", "value": "bucket"},
+        {"name": "claims_prefix", "value": "2026"},
+        {"name": "claims_region", "value": "eu-1"},
+        {
+            "name": "claims_accessKeyID",
+            "valueFrom": {"secretKeyRef": {"name": "claims-keys", "key": "accessKeyID"}},
+        },
+        {
+            "name": "claims_secretAccessKey",
+            "valueFrom": {"secretKeyRef": {"name": "claims-keys", "key": "secretAccessKey"}},
+        },
+    ]
+
+
+def test_configmap_alone_mounts_nothing() -> None:
+    """No volume, no sidecar; but the scheduler."""
+    spec = serve(make_pod(labels=reading("claims", useas="configmap")), an_s3_dataset())["spec"]
+    assert "volumes" not in spec
+    assert "initContainers" not in spec
+    assert spec["schedulerName"] == "moorage"
+
+
+def test_mount_and_configmap_together_in_every_container_once() -> None:
+    """Whatever the order of the words, and how often they stand there; our sidecar gets no keys."""
+    both = [
+        make_pod(labels=reading("claims", useas=useas), containers=[make_container("a"), make_container("b")])
+        for useas in ("mount.configmap", "configmap.mount", "mount.mount.configmap")
+    ]
+    first, *others = [serve(pod, an_s3_dataset())["spec"] for pod in both]
+    assert all(other == first for other in others)
+    for container in first["containers"]:
+        assert len(container["env"]) == 6
+        assert container["volumeMounts"] == [MOUNT]
+    assert not any(entry["name"].startswith("claims_") for entry in first["initContainers"][0]["env"])
+
+
+def test_a_public_bucket_has_no_keys() -> None:
+    """Nothing refers to a Secret that does not exist."""
+    dataset = replace(an_s3_dataset(), sources=(Source("eu-1", S3Source("https://s3", "open")),))
+    env = serve(make_pod(labels=reading("claims", useas="configmap")), dataset)["spec"]["containers"][0]["env"]
+    assert [entry["name"] for entry in env] == ["claims_endpoint", "claims_bucket"]
+
+
+def test_the_authors_variables_may_refer_to_ours() -> None:
+    """Kubernetes expands $(NAME) of what stands before."""
+    container = make_container(env=[{"name": "URL", "value": "$(claims_endpoint)/x"}])
+    pod = make_pod(labels=reading("claims", useas="configmap"), containers=[container])
+    env = serve(pod, an_s3_dataset())["spec"]["containers"][0]["env"]
+    assert [entry["name"] for entry in env][-1] == "URL"
+
+
+def inline() -> Dataset:
+    """With keys in the Dataset itself."""
+    keys = Credentials("id", "secret")
+    return replace(an_s3_dataset(), sources=(Source("", S3Source("https://s3", "b", inline_credentials=keys)),))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "sentence"),
+    [
+        (an_s3_dataset(purposes=frozenset({"research"})), "is governed, and configmap would hand its keys to the pod"),
+        (an_s3_dataset(classification=Classification.INTERNAL), "is governed"),
+        (an_s3_dataset(consumers=frozenset({NAMESPACE})), "is governed"),
+        (replace(an_s3_dataset(), sources=(Source("eu-1", NfsSource("nfs", "/x")),)), "has no s3 source (only nfs)"),
+        (inline(), "has its keys in spec.local"),
+    ],
+)
+def test_configmap_is_refused_where_it_would_tell_too_much(dataset: Dataset, sentence: str) -> None:
+    """Always with the other way."""
+    labels = reading("claims", useas="configmap", **{"moorage.dev/purpose": "research"})
+    message = refused(make_pod(labels=labels), dataset).message
+    assert "metadata.labels[dataset.0.useas]" in message
+    assert sentence in message
+    assert "use mount" in message
+    assert "secret" not in message.replace("secretRef", "").replace("secret-name", "").replace("Secret", "")
+
+
+def test_keys_never_leave_their_namespace() -> None:
+    """Not even of an ungoverned Dataset; its consumers alone already govern it."""
+    dataset = an_s3_dataset(namespace="steward")
+    labels = reading("claims", useas="configmap", **{"dataset.0.namespace": "steward"})
+    assert refused(make_pod(labels=labels), dataset).reason == "ConsumerNotAllowed"
+
+
+def test_a_variable_in_the_way() -> None:
+    """Both are named."""
+    container = make_container(env=[{"name": "claims_bucket", "value": "mine"}])
+    pod = make_pod(labels=reading("claims", useas="configmap"), containers=[container])
+    message = refused(pod, an_s3_dataset()).message
+    assert "spec.containers[app].env[claims_bucket]: is set already, in the way of dataset claims's" in message
+
+
+def test_one_of_several_stores() -> None:
+    """Keys are chosen before the site is, so the author is told which."""
+    dataset = an_s3_dataset()
+    other = Source("us-1", S3Source("https://s3.us-1", "bucket"))
+    (warning,) = warned(
+        make_pod(labels=reading("claims", useas="configmap")), replace(dataset, sources=(*dataset.sources, other))
+    )
+    assert "configmap names its first source (site eu-1)" in warning
