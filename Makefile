@@ -4,7 +4,6 @@ VENV := .venv
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := moorage dataset_operator webhook node_plugin scheduler_plugin devcluster demo
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

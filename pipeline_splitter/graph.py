@@ -1,0 +1,203 @@
+"""A pipeline as the planner sees it: frozen records, whatever language it was written in.
+
+A *task* is what is placed: one container, or one unit (an outermost loop, condition or exit-handler body). A *step* is
+one container, importer or control node inside a task; governance flows along steps. A *datum* is what is brought to a
+site as a whole: an artifact, a dataset, a file.
+
+Units: bytes, seconds, cores; CPU-seconds are core-seconds at speed 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from moorage.model import DatasetRef, DatasetUse, Reader
+
+
+class Language(StrEnum):
+    """What the pipeline was written in."""
+
+    KFP = "kfp"
+    WFFORMAT = "wfformat"
+
+
+class DatumKind(StrEnum):
+    """How a plan names what it brings."""
+
+    ARTIFACT = "artifact"
+    DATASET = "dataset"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """What is brought to a site as a whole, at most once.
+
+    Attributes:
+        key: unique in the graph. KFP: `<task>.<output>` with the task that writes it (a unit's output under the unit's
+            path), `namespace/name` of a whole dataset, or an input's name where a hint gives that input its own bytes.
+            WfFormat: the file's id, `namespace/name` of a whole dataset.
+        producer: the task that writes it; None for what is there before the pipeline runs.
+        size_bytes: at least 0.
+        dataset: whose sources hold it. None with producer None: present everywhere (such data are left out of `reads`).
+        assumed: whether the size is a default.
+    """
+
+    key: str
+    kind: DatumKind
+    producer: str | None
+    size_bytes: float
+    dataset: DatasetRef | None = None
+    assumed: bool = False
+
+
+class Role(StrEnum):
+    """What a step is."""
+
+    CONTAINER = "container"
+    IMPORTER = "importer"
+    """Not a task: no cost and no site; passes on its inputs' map."""
+    CONTROL = "control"
+    """What a loop or a condition itself reads (iterated items, the condition's operands): a read without a container,
+    bound by the site rules alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One artifact that a step reads.
+
+    Attributes:
+        input: the step's input name; in WfFormat the file's id.
+        step: the step whose output it is (its map flows); None for what no step writes.
+        output: that step's output name; in WfFormat the file's id.
+        datum: key of what must be brought; None where it is made inside the same task or is present everywhere.
+        dataset: the dataset that this very input is (an importer's artifact has it too, through its step).
+        is_list: a list of artifacts: both ends stay in one group.
+    """
+
+    input: str
+    step: str | None = None
+    output: str = ""
+    datum: str | None = None
+    dataset: DatasetRef | None = None
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One container, importer or control node.
+
+    Attributes:
+        name: path from the root, as `train/evaluate`; unique.
+        task: name of the task that it is, or is inside of; "" for an importer outside of every unit.
+        reader: account and purpose; None for importers and control nodes.
+        uses: what its labels say (and the hint `accepts`, merged in).
+        container_digest: SHA-256 of the canonical JSON of {image, command, args}; None where it has no container.
+        reads: artifacts, in order of input name.
+        parameters_from: steps whose output parameters it reads: their maps flow.
+        dataset: an importer's: the dataset whose source holds its URI.
+        accepts: (dataset, release) that this step takes in the released form.
+    """
+
+    name: str
+    task: str
+    role: Role = Role.CONTAINER
+    reader: Reader | None = None
+    uses: tuple[DatasetUse, ...] = ()
+    container_digest: str | None = None
+    reads: tuple[Read, ...] = ()
+    parameters_from: tuple[str, ...] = ()
+    dataset: DatasetRef | None = None
+    accepts: frozenset[tuple[DatasetRef, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Where a task was told to run."""
+
+    sites: frozenset[str]
+    by: str
+    """What said so, for sentences: `annotation moorage.dev/site` or `hint sites`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is placed: one entry of the plan.
+
+    Attributes:
+        steps: its steps, in topological order; one for a plain task.
+        seconds: how long it takes at speed 1, all iterations and branches counted.
+        cpu_seconds: core-seconds at speed 1 (for a plain task seconds times cores).
+        requests: what its largest container asks of a node: `cpu` in cores, `memory` in bytes, others by resource name.
+        reads: keys of the data that it reads and that are made elsewhere; sorted, without repetition.
+        pins: None: anywhere.
+        assumed: `seconds`, `cpu`, ... whatever is a default.
+        is_unit: a loop, condition or exit-handler body.
+        release: set on an inserted task only: (dataset, release name).
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    seconds: float
+    cpu_seconds: float
+    requests: Mapping[str, float] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    assumed: tuple[str, ...] = ()
+    is_unit: bool = False
+    release: tuple[DatasetRef, str] | None = None
+
+    @property
+    def inserted(self) -> bool:
+        """Whether the planner put it in."""
+        return self.release is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterEdge:
+    """A parameter that one task writes and another reads. Moves no bytes; orders; its map flows."""
+
+    producer: str
+    output: str
+    consumer: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The whole pipeline.
+
+    Attributes:
+        name: of the pipeline.
+        digest: SHA-256 of it as canonical JSON (KFP: of the list of its documents).
+        tasks: by name, sorted.
+        importers: steps with role importer that are inside no unit, in topological order.
+        data: by key.
+        parameters: crossing from task to task; constants and the pipeline's own inputs are none.
+        order: (earlier, later) task names: order-only edges, references in the platform document, importers' order.
+        together: sets of tasks that must stay in one group (one PVC, the workspace, list edges, ...), as the pipeline
+            says it: not merged, not closed under paths.
+        warnings: sentences for the person who planned.
+    """
+
+    name: str
+    digest: str
+    language: Language
+    tasks: Mapping[str, Task]
+    importers: tuple[Step, ...] = ()
+    data: Mapping[str, Datum] = field(default_factory=dict)
+    parameters: tuple[ParameterEdge, ...] = ()
+    order: frozenset[tuple[str, str]] = frozenset()
+    together: tuple[frozenset[str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def edges(self) -> frozenset[tuple[str, str]]:
+        """Every dependency between two different tasks: by data, parameter or order."""
+        by_data = {
+            (producer, task.name)
+            for task in self.tasks.values()
+            for key in task.reads
+            if (producer := self.data[key].producer) is not None
+        }
+        by_parameter = {(edge.producer, edge.consumer) for edge in self.parameters}
+        return frozenset(pair for pair in by_data | by_parameter | self.order if pair[0] != pair[1])

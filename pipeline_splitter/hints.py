@@ -1,0 +1,55 @@
+"""What a person says beside the pipeline: sizes, seconds, datasets, accounts. Frozen records; names are not checked yet.
+
+Units: bytes, seconds, cores.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from moorage.model import DatasetRef
+
+TASK_SECONDS = 60.0
+ARTIFACT_BYTES = 100 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class InputHint:
+    """A pipeline input (or an input file) is this dataset. `size_bytes`: reads that much of it; None: all."""
+
+    dataset: DatasetRef
+    size_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHint:
+    """What is said of one task, or of all tasks in a nested pipeline. None: nothing is said."""
+
+    seconds: float | None = None
+    cpu: float | None = None
+    iterations: int | None = None
+    purpose: str | None = None
+    namespace: str | None = None
+    service_account: str | None = None
+    accepts: frozenset[tuple[DatasetRef, str]] = frozenset()
+    sites: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds where nothing is said."""
+
+    task_seconds: float = TASK_SECONDS
+    artifact_bytes: float = ARTIFACT_BYTES
+    purpose: str | None = None
+    namespace: str = "default"
+    service_account: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """All hint files, merged: the later wins, field by field. Keys as people wrote them."""
+
+    inputs: Mapping[str, InputHint] = field(default_factory=dict)
+    tasks: Mapping[str, TaskHint] = field(default_factory=dict)
+    artifacts: Mapping[str, float] = field(default_factory=dict)
+    defaults: Defaults = Defaults()

@@ -1,0 +1,149 @@
+"""A plan, as records: what `plan.json` says. Units: bytes, seconds, currency, grams of CO2-equivalent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from moorage.model import DatasetRef, Governance
+from pipeline_splitter.graph import DatumKind
+
+OBJECTIVES = ("bytes", "money", "carbon", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveResult:
+    """How good the plan is by one objective of the list."""
+
+    objective: str
+    value: float
+    lower_bound: float
+    gap: float
+    optimal: bool
+    certified: bool
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a task may not be at a site: a rule's code (or ResourceExceeded, Pinned, QuotaExceeded) and a sentence."""
+
+    rule: str
+    message: str
+    dataset: DatasetRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another site for a task: what moving it there (with what must stay with it) would add, or why it can't."""
+
+    site: str
+    cost_delta: float | None = None
+    denied: Denial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One task, placed. `start` and `end` in seconds from the run's start."""
+
+    name: str
+    site: str
+    group: str
+    start: float
+    end: float
+    reason: str
+    governance: Mapping[DatasetRef, Governance]
+    assumed: tuple[str, ...] = ()
+    inserted: bool = False
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One datum, brought once from one site to another, for all its readers there."""
+
+    kind: DatumKind
+    key: str
+    origin: str
+    target: str
+    size_bytes: float
+    seconds: float
+    money: float
+    carbon: float
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What a group is given when it is submitted: an artifact's URI or a parameter's value (exactly one is set).
+
+    Attributes:
+        parameter: name of the group's pipeline parameter that carries it.
+        artifact: datum key.
+        value: `<task>.<output>` of a crossing parameter.
+        origin: id of the group that makes it; "" for what is there before the run.
+    """
+
+    parameter: str
+    origin: str
+    artifact: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What a group's root gives out: an artifact (datum key) or a parameter's value (`<task>.<output>`)."""
+
+    output: str
+    artifact: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tasks of one site that are submitted as one pipeline. `tasks` in topological order; `after` sorted."""
+
+    id: str
+    site: str
+    tasks: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    file: str = ""
+    imports: tuple[Import, ...] = ()
+    exports: tuple[Export, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InsertedRelease:
+    """A transform that the plan put in front of `datum` for those readers that take the released form."""
+
+    dataset: DatasetRef
+    release: str
+    task: str
+    site: str
+    datum: str
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole answer. `costs` holds all four objectives of this plan; `tasks` and `transfers` are sorted."""
+
+    pipeline_name: str
+    pipeline_digest: str
+    cost: tuple[ObjectiveResult, ...]
+    costs: Mapping[str, float]
+    tasks: tuple[PlannedTask, ...]
+    transfers: tuple[Transfer, ...]
+    groups: tuple[Group, ...]
+    releases: tuple[InsertedRelease, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Infeasible:
+    """Nothing can be planned: facts that cannot hold together (none can be left out), and what would help.
+
+    Each fact: `task`, `dataset`, `rule`, `site`, `resource`, `pin`, `message` (those that apply). Each remedy:
+    `release` | `acceptance` | `clearance`, with the names it concerns and a `message`.
+    """
+
+    facts: tuple[Mapping[str, str], ...]
+    remedies: tuple[Mapping[str, str], ...]
