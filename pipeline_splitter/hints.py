@@ -1,4 +1,4 @@
-"""What a person says beside the pipeline: sizes, seconds, datasets, accounts. Frozen records; names are not checked yet.
+"""What a person says beside the pipeline: sizes, seconds, datasets, accounts. Frozen; names are not checked yet.
 
 Units: bytes, seconds, cores.
 """

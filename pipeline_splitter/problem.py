@@ -24,8 +24,8 @@ class Costs:
     Attributes:
         unary: (n, s): of a block at a site, whatever else; finite and >= 0 also where it is not allowed.
         price: (s, s): of one byte from site a to site b; diagonal 0; >= 0.
-        fixed: (m, s): of bringing net k to site b where nobody writes it (producer -1); 0 for other nets, and where a
-            copy is.
+        fixed: (m, s): of bringing net k to site b where nobody writes it (producer -1); 0 elsewhere and where a copy
+            is.
     """
 
     unary: Floats
@@ -93,8 +93,9 @@ class TimeProblem:
     """When the last task ends. Shapes: t tasks (a block has one or more), s sites, k data with their readers.
 
     A task takes `seconds[i, x]` without interruption from its start, in one of its site's slots. It starts no earlier
-    than each input's arrival: the end of its producer, plus `latency + size / bandwidth` where it crosses (each crossing
-    at once, not contended); data that nobody writes arrive `fixed_delay` after 0; order edges: the end of the earlier.
+    than each input's arrival: the end of its producer, plus `latency + size / bandwidth` where it crosses (each
+    crossing at once, not contended); data that nobody writes arrive
+    `fixed_delay` after 0; order edges: the end of the earlier.
 
     Attributes:
         problem: the blocks: where each may be, quotas, budgets; its `costs` are minimised only where `time` is a limit.
@@ -124,7 +125,10 @@ class TimeProblem:
 
 @dataclass(frozen=True, slots=True)
 class TimeSolution:
-    """As `Solution`, with the seconds at which each task starts. `value` is the makespan, or the cost within a limit."""
+    """As `Solution`, with the seconds at which each task starts.
+
+    `value` is the makespan, or the cost within a limit.
+    """
 
     placement: Integers | None
     task_starts: Floats | None
