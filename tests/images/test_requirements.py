@@ -10,8 +10,8 @@ from devcluster.images.recipes import COMPONENTS
 from devcluster.images.sources import REPOSITORY
 from devcluster.images.wheels import pins
 
-# Besides those of images: all that tests and checks need, and the rows that the demo uploads.
-_OTHER_FILES = {"dev.txt", "demo-data.txt"}
+# Besides those of images: all that tests and checks need, what planning needs, and the rows that the demo uploads.
+_OTHER_FILES = {"dev.txt", "planner.txt", "demo-data.txt"}
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
 _PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -41,25 +41,42 @@ def test_there_is_a_file_for_each_image() -> None:
     assert {path.name for path in _FILES} - _OTHER_FILES == _IMAGES_FILES
 
 
+def _listed(name: str) -> list[str | dict[str, str]]:
+    lines = (REPOSITORY / "requirements" / f"{name}.in").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 @pytest.mark.parametrize(
-    ("file", "extras"),
+    ("file", "lists"),
     [
-        ("webhook.txt", []),
-        ("scheduler.txt", []),
-        ("operator.txt", ["operator"]),
-        ("node-plugin.txt", ["node-plugin"]),
-        ("dev.txt", list(_PROJECT["project"]["optional-dependencies"])),
+        ("webhook.txt", ["core"]),
+        ("scheduler.txt", ["core"]),
+        ("operator.txt", ["core", "operator"]),
+        ("node-plugin.txt", ["core", "node-plugin"]),
+        ("planner.txt", ["core", "planner"]),
+        ("dev.txt", ["core", "planner", "operator", "node-plugin", "devcluster"]),
     ],
 )
-def test_what_the_project_asks_for_is_pinned(file: str, extras: list[str]) -> None:
-    """A dependency added to pyproject.toml without `make requirements` is told here."""
-    asked = _names(_PROJECT["project"]["dependencies"])
-    for extra in extras:
-        asked |= _names(_PROJECT["project"]["optional-dependencies"][extra])
+def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> None:
+    """A dependency added to a list without `make requirements` is told here."""
+    asked = {name for each in lists for name in _names(_listed(each))}
     if file == "dev.txt":
         for group in _PROJECT["dependency-groups"].values():
             asked |= _names(group)
     assert asked <= _pinned(file).keys()
+
+
+def test_the_project_installs_those_lists() -> None:
+    """pyproject.toml names every list that is not an image's own program."""
+    dynamic = _PROJECT["tool"]["setuptools"]["dynamic"]
+    named = [
+        *dynamic["dependencies"]["file"],
+        *(one for each in dynamic["optional-dependencies"].values() for one in each["file"]),
+    ]
+    programs = {"mount", "demo-reader", "demo-data"}
+    assert {Path(name).stem for name in named} == {
+        path.stem for path in (REPOSITORY / "requirements").glob("*.in")
+    } - programs
 
 
 @pytest.mark.parametrize("name", sorted(_IMAGES_FILES))
