@@ -62,9 +62,12 @@ def choose(model: Input[Model], training: Input[Dataset], metrics: Output[Metric
     """The dearest month, for the report."""
     import json
 
+    import pyarrow.parquet as pq
+
     with open(model.path) as file:
         premiums = json.load(file)
     metrics.log_metric("premiums", len(premiums))
+    metrics.log_metric("rows", pq.read_metadata(training.path).num_rows)
     return max(premiums, key=premiums.get)
 
 
