@@ -53,12 +53,14 @@ class Nets:
         size_bytes: (m,).
         starts: (m + 1,).
         readers: (r,).
+        keys: (m,) of the data, for messages and for bound.json; may be empty in tests.
     """
 
     producer: Integers
     size_bytes: Floats
     starts: Integers
     readers: Integers
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
