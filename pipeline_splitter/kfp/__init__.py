@@ -1,0 +1,4 @@
+"""Reads compiled Kubeflow Pipelines IR (schema 2.0 and 2.1) into a `graph.Graph` and a `pipeline.KfpPipeline`.
+
+Pure: parsed documents in, records out. Every mistake in them is an `InputError` that names the place.
+"""
