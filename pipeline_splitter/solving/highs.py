@@ -1,0 +1,267 @@
+"""The general solver: the disaggregated mixed-integer program, by HiGHS.
+
+For each reader of a net one unit of flow from the producer's site to the reader's; what the net costs at a site is at
+least what any one reader's flow to it costs. Quotas and budgets are rows.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline_splitter.problem import Floats, Integers, Limits, Problem, Solution
+from pipeline_splitter.solving import core as cores
+from pipeline_splitter.solving import evaluate
+
+_TRUST = 5e-7
+"""HiGHS works within tolerances near 1e-7 (reduced costs) on a scaled objective: so much comes off what it proves."""
+_LEAST_GAP = 1e-7
+_LEAST_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What HiGHS says of a core: sites of its free blocks, and a bound on the cost over them."""
+
+    choice: Integers | None
+    bound: float
+    infeasible: bool = False
+
+
+class Highs:
+    """Everything at once, to the end or to the deadline."""
+
+    name = "highs"
+
+    def solve(self, problem: Problem, limits: Limits) -> Solution:
+        """See `Solver.solve`."""
+        if not problem.allowed.any(axis=1).all():
+            return Solution(None, math.inf, math.inf, infeasible=True, solver=self.name)
+        core = cores.reduce(problem, problem.allowed, cores.topological_order(problem))
+        answer = decide(core, budget_limits(problem), limits)
+        if answer.infeasible:
+            return Solution(None, math.inf, math.inf, infeasible=True, solver=self.name)
+        constant = core.costs[0].constant
+        bound = max(0.0, (answer.bound + constant) * (1 - 1e-12))
+        if answer.choice is None:
+            return Solution(None, math.inf, bound, solver=self.name)
+        placement = core.whole(answer.choice)
+        if not evaluate.is_feasible(problem, placement):
+            return Solution(None, math.inf, bound, solver=self.name)
+        value = evaluate.cost(problem.costs, problem.nets, placement)
+        limits.progress(value, min(bound, value))
+        return Solution(placement, value, min(bound, value), solver=self.name)
+
+
+def budget_limits(problem: Problem) -> Floats:
+    """The limits of the budgets."""
+    return np.array([budget.limit for budget in problem.budgets], dtype=np.float64)
+
+
+def decide(core: cores.Core, budgets: Floats, limits: Limits, cutoff: float = math.inf) -> Answer:
+    """The best choice for the free blocks of a core.
+
+    Args:
+        core: what is left to decide.
+        budgets: limit of each budget (of the whole cost, the core's constant included).
+        limits: when to stop.
+        cutoff: cost over the core of a choice that is known already: nothing dearer is looked for.
+    """
+    from scipy.optimize import LinearConstraint, milp  # noqa: PLC0415  # slow to load, seldom needed
+    from scipy.sparse import csr_array  # noqa: PLC0415
+
+    if len(core.blocks) == 0:
+        return _nothing_left(core, budgets)
+    rows = _Rows(core)
+    for number, limit in enumerate(budgets.tolist()):
+        rows.add_budget(number + 1, limit)
+    rows.add_quotas()
+    scale = max(float(np.abs(rows.cost).max()), 1e-300) / 1e3
+    if math.isfinite(cutoff):
+        scale = max(abs(cutoff), 1e-300) / 1e4
+    remaining = limits.deadline - limits.clock()
+    if remaining < _LEAST_SECONDS:
+        return Answer(None, -math.inf)
+    count = rows.variables
+    matrix = csr_array((rows.values, (rows.rows, rows.columns)), shape=(len(rows.low), count))
+    integer = np.zeros(count)
+    integer[: rows.choices] = 1
+    result = milp(
+        rows.cost / scale,
+        constraints=LinearConstraint(matrix, np.array(rows.low), np.array(rows.high)),
+        integrality=integer,
+        bounds=(0, np.where(integer > 0, 1.0, np.inf)),
+        options={
+            "time_limit": remaining,
+            "mip_rel_gap": max(limits.gap / 4, _LEAST_GAP),
+        },
+    )
+    if result.status == 2:  # noqa: PLR2004  # scipy's code for infeasible
+        return Answer(None, math.inf, infeasible=True)
+    bound = getattr(result, "mip_dual_bound", None)
+    proven = -math.inf if bound is None or not math.isfinite(bound) else float(bound)
+    proven = (proven - _TRUST * abs(proven)) * scale
+    if result.x is None:
+        return Answer(None, proven)
+    chosen = np.where(core.allowed, -1.0, -2.0)
+    chosen[core.allowed] = result.x[: rows.choices]
+    return Answer(chosen.argmax(axis=1), proven)
+
+
+def _nothing_left(core: cores.Core, budgets: Floats) -> Answer:
+    """The core without free blocks: only the constraints can fail."""
+    over = any(
+        costs.constant > limit * (1 + evaluate.TOLERANCE) for costs, limit in zip(core.costs[1:], budgets, strict=True)
+    ) or bool((core.quota_left < -evaluate.TOLERANCE * (1 + np.abs(core.quota_left))).any())
+    return Answer(None, math.inf, infeasible=True) if over else Answer(np.zeros(0, dtype=np.int64), 0.0)
+
+
+class _Rows:
+    """The program's columns and rows, in coordinates."""
+
+    def __init__(self, core: cores.Core) -> None:
+        self.core = core
+        self.low: list[float] = []
+        self.high: list[float] = []
+        self._row_parts: list[Integers] = []
+        self._column_parts: list[Integers] = []
+        self._value_parts: list[Floats] = []
+        self._cost_parts: list[Floats] = []
+        self.variables = 0
+        self.column_of = np.full(core.allowed.shape, -1, dtype=np.int64)
+        self.choices = int(core.allowed.sum())
+        self.column_of[core.allowed] = np.arange(self.choices)
+        self._new(core.costs[0].unary[core.allowed])
+        first = self._new_rows(len(core.blocks), 1.0, 1.0)
+        self._put(first + np.nonzero(core.allowed)[0], self.column_of[core.allowed], 1.0)
+        self._paid: list[tuple[int, Integers, Floats]] = []
+        self._budget_columns: dict[int, list[tuple[Integers, Floats]]] = {q: [] for q in range(1, len(core.costs))}
+        self._given()
+        self._made()
+
+    @property
+    def rows(self) -> Integers:
+        """Row of each coefficient."""
+        return np.concatenate(self._row_parts)
+
+    @property
+    def columns(self) -> Integers:
+        """Column of each coefficient."""
+        return np.concatenate(self._column_parts)
+
+    @property
+    def values(self) -> Floats:
+        """Each coefficient."""
+        return np.concatenate(self._value_parts)
+
+    @property
+    def cost(self) -> Floats:
+        """The objective."""
+        return np.concatenate(self._cost_parts)
+
+    def _new(self, cost: Floats) -> Integers:
+        """New columns with these costs."""
+        columns = np.arange(self.variables, self.variables + len(cost))
+        self.variables += len(cost)
+        self._cost_parts.append(cost)
+        return columns
+
+    def _new_rows(self, count: int, low: float, high: float) -> int:
+        """New rows; returns the first one's number."""
+        first = len(self.low)
+        self.low.extend([low] * count)
+        self.high.extend([high] * count)
+        return first
+
+    def _put(self, rows: Integers, columns: Integers, values: Floats | float) -> None:
+        """Coefficients."""
+        self._row_parts.append(rows)
+        self._column_parts.append(columns)
+        self._value_parts.append(np.broadcast_to(np.asarray(values, dtype=np.float64), columns.shape))
+
+    def _given(self) -> None:
+        """A given net is brought to a site where any reader is."""
+        core = self.core
+        for net in range(len(core.given.starts) - 1):
+            readers = core.given.readers[core.given.starts[net] : core.given.starts[net + 1]]
+            wanted = np.any([costs.given[net] > 0 for costs in core.costs], axis=0)
+            targets = np.flatnonzero(core.allowed[readers].any(axis=0) & wanted)
+            brought = self._new(core.costs[0].given[net, targets])
+            for q in range(1, len(core.costs)):
+                self._budget_columns[q].append((brought, core.costs[q].given[net, targets]))
+            for reader in readers.tolist():
+                here = np.flatnonzero(core.allowed[reader, targets])
+                first = self._new_rows(len(here), 0.0, math.inf)
+                rows = first + np.arange(len(here))
+                self._put(rows, brought[here], 1.0)
+                self._put(rows, self.column_of[reader, targets[here]], -1.0)
+
+    def _made(self) -> None:
+        """A made net: flows from the producer's site to each reader's."""
+        core = self.core
+        for net in range(len(core.producer)):
+            readers = core.made.readers[core.made.starts[net] : core.made.starts[net + 1]]
+            sources = np.flatnonzero(core.allowed[core.producer[net]])
+            shared = len(readers) > 1
+            bytes_to = core.carried_bytes[net]
+            per_flow = [costs.price * bytes_to for costs in core.costs]
+            ceilings = [self._ceilings(net, readers, q) for q in range(len(core.costs))] if shared else []
+            for reader in readers.tolist():
+                targets = np.flatnonzero(core.allowed[reader])
+                grid = np.ix_(sources, targets)
+                flows = self._new(np.zeros(len(sources) * len(targets)) if shared else per_flow[0][grid].ravel())
+                square = flows.reshape(len(sources), len(targets))
+                leaving = self._new_rows(len(sources), 0.0, 0.0) + np.arange(len(sources))
+                self._put(np.repeat(leaving, len(targets)), flows, 1.0)
+                self._put(leaving, self.column_of[core.producer[net], sources], -1.0)
+                arriving = self._new_rows(len(targets), 0.0, 0.0) + np.arange(len(targets))
+                self._put(np.tile(arriving, len(sources)), flows, 1.0)
+                self._put(arriving, self.column_of[reader, targets], -1.0)
+                for q in range(len(core.costs)):
+                    if not shared:
+                        if q:
+                            self._budget_columns[q].append((flows, per_flow[q][grid].ravel()))
+                        continue
+                    # What the net costs at a site is at least what this reader's flow to it costs, in units of the
+                    # dearest way there, so that coefficients lie near 1.
+                    ceiling, unit = ceilings[q]
+                    priced = np.flatnonzero(unit[targets] > 0)
+                    dues = self._new_rows(len(priced), 0.0, math.inf) + np.arange(len(priced))
+                    self._put(dues, ceiling[targets[priced]], 1.0)
+                    ratios = per_flow[q][np.ix_(sources, targets[priced])] / unit[targets[priced]]
+                    used = ratios > 0
+                    self._put(np.broadcast_to(dues, ratios.shape)[used], square[:, priced][used], -ratios[used])
+
+    def _ceilings(self, net: int, readers: Integers, q: int) -> tuple[Integers, Floats]:
+        """For each site the column of what the net costs there, and its unit; -1 and 0 where it costs nothing."""
+        core = self.core
+        sources = np.flatnonzero(core.allowed[core.producer[net]])
+        unit = (core.costs[q].price[sources] * core.carried_bytes[net]).max(axis=0)
+        unit = np.where(core.allowed[readers].any(axis=0), unit, 0.0)
+        targets = np.flatnonzero(unit > 0)
+        columns = np.full(len(unit), -1, dtype=np.int64)
+        columns[targets] = self._new(unit[targets] if q == 0 else np.zeros(len(targets)))
+        if q:
+            self._budget_columns[q].append((columns[targets], unit[targets]))
+        return columns, unit
+
+    def add_budget(self, q: int, limit: float) -> None:
+        """A budget as a row, in units of its limit."""
+        costs = self.core.costs[q]
+        unit = max(abs(limit), 1e-12)
+        row = self._new_rows(1, -math.inf, (limit - costs.constant) / unit)
+        spent = [(self.column_of[self.core.allowed], costs.unary[self.core.allowed]), *self._budget_columns[q]]
+        for columns, values in spent:
+            self._put(np.full(len(columns), row), columns, values / unit)
+
+    def add_quotas(self) -> None:
+        """Quotas as rows, in units of what is left of them."""
+        core = self.core
+        for site in np.flatnonzero(np.isfinite(core.quota_left)).tolist():
+            here = np.flatnonzero(core.allowed[:, site] & (core.cpu_hours[:, site] > 0))
+            left = float(core.quota_left[site])
+            if len(here) == 0 and left >= -evaluate.TOLERANCE:
+                continue
+            unit = left if left > 0 else max(float(core.cpu_hours[here, site].max(initial=1.0)), 1e-12)
+            row = self._new_rows(1, -math.inf, left / unit)
+            self._put(np.full(len(here), row), self.column_of[here, site], core.cpu_hours[here, site] / unit)
