@@ -1,0 +1,119 @@
+"""The canonical form of a JSON value, RFC 8785 (JCS), and digests of it."""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring
+from typing import Any
+
+_EXACT = 2**53
+_FIRST_EXPONENT = 21
+"""ECMAScript writes numbers from 1e21 on with an exponent, and those below 1e-6."""
+_SMALLEST_PLAIN = -6
+
+
+def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """The canonical JSON of a value, in UTF-8.
+
+    Raises:
+        ValueError: it is no JSON value: NaN, infinity, an integer beyond the doubles, half a surrogate pair, a key
+            that is not a string, or something else than dict, list, str, number, bool and None.
+    """
+    pieces: list[str] = []
+    _write(value, pieces.append)
+    return "".join(pieces).encode()
+
+
+def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """SHA-256, in hex, of the canonical JSON.
+
+    Raises:
+        ValueError: as `canonical_json`.
+    """
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def container_digest(image: str, command: Sequence[str] = (), args: Sequence[str] = ()) -> str:
+    """SHA-256, in hex, of the canonical JSON of a container; absent and empty fields are omitted."""
+    fields: dict[str, Any] = {"image": image}
+    if command:
+        fields["command"] = list(command)
+    if args:
+        fields["args"] = list(args)
+    return digest(fields)
+
+
+def _write(value: Any, put: Callable[[str], None]) -> None:  # noqa: ANN401
+    if isinstance(value, str):
+        put(encode_basestring(value))
+    elif value is None:
+        put("null")
+    elif isinstance(value, bool):
+        put("true" if value else "false")
+    elif isinstance(value, int | float):
+        put(_number(value))
+    elif isinstance(value, dict):
+        _write_object(value, put)
+    elif isinstance(value, list | tuple):
+        opening = "["
+        for item in value:
+            put(opening)
+            _write(item, put)
+            opening = ","
+        put("]" if value else "[]")
+    else:
+        raise ValueError(f"{type(value).__name__} is no JSON value")
+
+
+def _write_object(value: dict[Any, Any], put: Callable[[str], None]) -> None:
+    opening = "{"
+    for key in _sorted_keys(value):
+        put(opening + encode_basestring(key) + ":")
+        _write(value[key], put)
+        opening = ","
+    put("}" if value else "{}")
+
+
+def _sorted_keys(value: dict[Any, Any]) -> list[str]:
+    """By UTF-16 code units; that differs from code points only where there are characters beyond the first plane."""
+    try:
+        if all(map(str.isascii, value)):
+            return sorted(value)
+        return sorted(value, key=lambda key: key.encode("utf-16-be"))
+    except TypeError:
+        raise ValueError("a key is not a string") from None
+
+
+def _number(value: float) -> str:
+    """As ECMAScript's Number::toString writes the double."""
+    if isinstance(value, int) and -_EXACT <= value <= _EXACT:
+        return str(int(value))
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("an integer is beyond the doubles") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no JSON number")
+    if number == 0:
+        return "0"
+    sign = "-" if number < 0 else ""
+    # repr gives the shortest digits that read back, as ECMAScript wants; only their layout differs.
+    mantissa, _, exponent = repr(abs(number)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    point = len(whole) + int(exponent or 0)
+    digits = (whole + fraction).lstrip("0")
+    point -= len(whole + fraction) - len(digits)
+    return sign + _layout(digits.rstrip("0"), point)
+
+
+def _layout(digits: str, point: int) -> str:
+    """`digits` without zeros at either end, the decimal point `point` places after their beginning."""
+    if len(digits) <= point <= _FIRST_EXPONENT:
+        return digits + "0" * (point - len(digits))
+    if 0 < point <= _FIRST_EXPONENT:
+        return f"{digits[:point]}.{digits[point:]}"
+    if _SMALLEST_PLAIN < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    exponent = point - 1
+    mantissa = digits if len(digits) == 1 else f"{digits[0]}.{digits[1:]}"
+    return f"{mantissa}e{'+' if exponent > 0 else '-'}{abs(exponent)}"
