@@ -155,7 +155,7 @@ class _Builder:
 
     def _plain(self, event: yaml.ScalarEvent, text: str) -> Any:  # noqa: ANN401 - a JSON scalar
         """What a scalar means: by its tag, else, where it is not quoted, by what it looks like."""
-        tag = event.tag or "!"
+        tag: str = event.tag or "!"
         if tag == "!":
             tag = _implied_tag(text) if event.implicit[0] else _STRING
         if tag in _KEPT_AS_TEXT:
