@@ -1,0 +1,217 @@
+"""Everything that the page knows, as one JSON value. Whatever repeats stands once, in a table, and is pointed at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moorage.sites import Inventory
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.plan import Alternative, Group, Plan
+from pipeline_splitter.plan_json import write_governance_of_plan
+from pipeline_splitter.report import sentences
+from pipeline_splitter.report.comparison import Scenario
+from pipeline_splitter.report.edges import Edge, Stock, connect
+from pipeline_splitter.report.layout import arrange
+
+Raw = dict[str, Any]
+_MOST_STOCKS = 60
+"""More data at rest than that would hide the tasks; the panels still name them."""
+
+
+@dataclass
+class Table:
+    """Values that are pointed at by their index."""
+
+    values: list[Any] = field(default_factory=list)
+    _index: dict[Any, int] = field(default_factory=dict)
+
+    def index(self, key: Any, value: Any = None) -> int:  # noqa: ANN401 - whatever is written as JSON
+        """Where the value stands; `key` tells it from others and is the value itself where none is given."""
+        if key not in self._index:
+            self._index[key] = len(self.values)
+            self.values.append(key if value is None else value)
+        return self._index[key]
+
+
+def gather(
+    plan: Plan, graph: Graph, inventory: Inventory, comparison: Sequence[Scenario], warnings: Sequence[str]
+) -> Raw:
+    """The page's data."""
+    edges, stocks = connect(plan, graph)
+    if len(stocks) > _MOST_STOCKS:
+        stocks = ()
+    sites = _site_names(plan, inventory)
+    site_index = {name: index for index, name in enumerate(sites)}
+    numbers = {task.name: index for index, task in enumerate(plan.tasks)}
+    numbers.update({stock.name: len(plan.tasks) + index for index, stock in enumerate(stocks)})
+    drawn = [edge for edge in edges if edge.origin in numbers]
+    sayings, denials, carried = Table(), Table(), Table()
+    inner = _inner_places(plan, drawn)
+    groups, stock_places = _outer_places(plan, drawn, stocks)
+    return {
+        "name": plan.pipeline_name,
+        "digest": plan.pipeline_digest,
+        "headline": sentences.headline(plan),
+        "proven": sentences.proven(plan),
+        "cost": [
+            {
+                "objective": result.objective,
+                "value": result.value,
+                "bound": result.lower_bound,
+                "gap": result.gap,
+                "optimal": result.optimal,
+                "certified": result.certified,
+                "solver": result.solver,
+                "proof": sentences.proof(result),
+            }
+            for result in plan.cost
+        ],
+        "costs": dict(plan.costs),
+        "sites": [_site(name, inventory) for name in sites],
+        "tasks": [
+            {
+                "name": task.name,
+                "site": site_index[task.site],
+                "start": task.start,
+                "end": task.end,
+                "why": sayings.index(task.reason),
+                "at": inner[task.name],
+                "carries": [
+                    carried.index(
+                        (ref, governance), [str(ref), next(iter(write_governance_of_plan({ref: governance}).values()))]
+                    )
+                    for ref, governance in sorted(task.governance.items(), key=lambda item: item[0])
+                ],
+                "assumed": list(task.assumed),
+                "inserted": task.inserted,
+                "unit": task.name in graph.tasks and graph.tasks[task.name].is_unit,
+                "elsewhere": [_elsewhere(alternative, site_index, denials) for alternative in task.alternatives],
+            }
+            for task in plan.tasks
+        ],
+        "groups": [_group(group, groups[index], numbers, site_index) for index, group in enumerate(plan.groups)],
+        "stocks": [
+            {
+                "name": stock.datum.key,
+                "dataset": str(stock.datum.dataset or ""),
+                "bytes": stock.datum.size_bytes,
+                "site": site_index[stock.site],
+                "assumed": stock.datum.assumed,
+                "at": place,
+            }
+            for stock, place in zip(stocks, stock_places, strict=True)
+        ],
+        "edges": [
+            [numbers[edge.origin], numbers[edge.target], edge.kind, edge.size_bytes, int(edge.shared)] for edge in drawn
+        ],
+        "transfers": [
+            {
+                "kind": transfer.kind.value,
+                "what": transfer.key,
+                "from": site_index[transfer.origin],
+                "to": site_index[transfer.target],
+                "bytes": transfer.size_bytes,
+                "seconds": transfer.seconds,
+                "money": transfer.money,
+                "carbon": transfer.carbon,
+                "readers": [numbers[name] for name in transfer.readers if name in numbers],
+                "assumed": transfer.key in graph.data and graph.data[transfer.key].assumed,
+            }
+            for transfer in plan.transfers
+        ],
+        "releases": [
+            {
+                "dataset": str(release.dataset),
+                "release": release.release,
+                "task": release.task,
+                "datum": release.datum,
+                "readers": list(release.readers),
+            }
+            for release in plan.releases
+        ],
+        "comparison": [
+            {"name": other.name, "costs": None if other.costs is None else dict(other.costs), "reason": other.reason}
+            for other in comparison
+        ],
+        "warnings": list(warnings),
+        "sayings": sayings.values,
+        "denials": denials.values,
+        "carried": carried.values,
+    }
+
+
+def _site_names(plan: Plan, inventory: Inventory) -> list[str]:
+    """Sites with tasks first, then those that data come from, then the others; each by name."""
+    working = {task.site for task in plan.tasks}
+    giving = {transfer.origin for transfer in plan.transfers} - working
+    others = set(inventory.sites) - working - giving
+    others |= {alternative.site for task in plan.tasks for alternative in task.alternatives} - working - giving
+    return [*sorted(working), *sorted(giving), *sorted(others)]
+
+
+def _site(name: str, inventory: Inventory) -> Raw:
+    site = inventory.sites.get(name)
+    if site is None:
+        return {"name": name}
+    return {
+        "name": name,
+        "jurisdiction": site.jurisdiction,
+        "clearance": site.clearance.word,
+        "confidential": site.confidential_compute,
+        "price": site.cpu_hour_price,
+        "carbon": site.carbon_grams_per_kwh,
+    }
+
+
+def _elsewhere(alternative: Alternative, site_index: dict[str, int], denials: Table) -> list[Any]:
+    """[site, what it would add] or [site, null, which refusal]."""
+    site = site_index[alternative.site]
+    if alternative.denied is None:
+        return [site, alternative.cost_delta]
+    denial = alternative.denied
+    raw = {"rule": denial.rule, "dataset": str(denial.dataset or ""), "message": denial.message}
+    return [site, None, denials.index(denial, raw)]
+
+
+def _group(group: Group, place: tuple[int, int], numbers: dict[str, int], site_index: dict[str, int]) -> Raw:
+    return {
+        "id": group.id,
+        "site": site_index[group.site],
+        "tasks": [numbers[name] for name in group.tasks],
+        "after": list(group.after),
+        "file": group.file,
+        "imports": [[item.parameter, item.artifact or item.value or "", item.origin] for item in group.imports],
+        "exports": [[item.output, item.artifact or item.value or ""] for item in group.exports],
+        "at": place,
+    }
+
+
+def _inner_places(plan: Plan, edges: Sequence[Edge]) -> dict[str, tuple[int, int]]:
+    """Column and row of each task inside its group."""
+    group_of = {name: group.id for group in plan.groups for name in group.tasks}
+    inside: dict[str, list[Edge]] = {group.id: [] for group in plan.groups}
+    for edge in edges:
+        group = group_of.get(edge.origin)
+        if group is not None and group == group_of.get(edge.target):
+            inside[group].append(edge)
+    places = {task.name: (0, 0) for task in plan.tasks}
+    for group in plan.groups:
+        index = {name: number for number, name in enumerate(group.tasks)}
+        placed = arrange(len(group.tasks), [(index[edge.origin], index[edge.target]) for edge in inside[group.id]])
+        places.update({name: (placed.column[number], placed.row[number]) for name, number in index.items()})
+    return places
+
+
+def _outer_places(
+    plan: Plan, edges: Sequence[Edge], stocks: Sequence[Stock]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Column and row of each group, and of each datum at rest."""
+    index = {name: number for number, group in enumerate(plan.groups) for name in group.tasks}
+    index.update({stock.name: len(plan.groups) + number for number, stock in enumerate(stocks)})
+    between = [
+        (index[edge.origin], index[edge.target]) for edge in edges if edge.origin in index and edge.target in index
+    ]
+    count = len(plan.groups) + len(stocks)
+    placed = arrange(count, between, most_rows=count if count <= _MOST_STOCKS else None)
+    places = list(zip(placed.column, placed.row, strict=True))
+    return places[: len(plan.groups)], places[len(plan.groups) :]

@@ -1,0 +1,98 @@
+"""Where the nodes of a directed graph stand: columns by longest path, rows so that edges cross little.
+
+Pure, and the same for the same input. Numbers stand for nodes; whoever draws multiplies by sizes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_SWEEPS = 4
+_FEWEST_ROWS = 6
+_SHAPE = 1.4
+"""Rows for each column of a large group: boxes become wider than high, since nodes are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """A column and a row for each node; in each column the rows count from 0."""
+
+    column: tuple[int, ...]
+    row: tuple[int, ...]
+
+
+def arrange(count: int, edges: Iterable[tuple[int, int]], most_rows: int | None = None) -> Arrangement:
+    """Place nodes 0 to `count - 1`.
+
+    Args:
+        count: how many nodes there are.
+        edges: (earlier, later). Where they form a cycle, its nodes stand last.
+        most_rows: a column that has more is split; by default, so that the whole is about square.
+    """
+    pairs = sorted({(one, other) for one, other in edges if one != other})
+    after: list[list[int]] = [[] for _ in range(count)]
+    before: list[list[int]] = [[] for _ in range(count)]
+    for one, other in pairs:
+        after[one].append(other)
+        before[other].append(one)
+    columns = _in_order(_columns(count, after, before), after, before)
+    limit = most_rows or max(_FEWEST_ROWS, round((count / _SHAPE) ** 0.5))
+    column, row = [0] * count, [0] * count
+    place = 0
+    for nodes in columns:
+        # As even as can be: 9 nodes in rows of 8 become 5 and 4.
+        parts = -(-len(nodes) // limit)
+        height = -(-len(nodes) // parts)
+        for index, node in enumerate(nodes):
+            column[node] = place + index // height
+            row[node] = index % height
+        place += parts
+    return Arrangement(tuple(column), tuple(row))
+
+
+def _columns(count: int, after: Sequence[Sequence[int]], before: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Each node as early as its predecessors allow; those without any, right before their first successor."""
+    waiting = [len(nodes) for nodes in before]
+    column = [0] * count
+    ready = [node for node in range(count) if not waiting[node]]
+    for node in ready:
+        for other in after[node]:
+            column[other] = max(column[other], column[node] + 1)
+            waiting[other] -= 1
+            if not waiting[other]:
+                ready.append(other)
+    last = max((column[node] for node in ready), default=-1) + 1
+    for node in range(count):
+        if waiting[node] > 0:
+            column[node] = last
+        elif not before[node] and after[node]:
+            column[node] = max(0, min(column[other] for other in after[node]) - 1)
+    columns: list[list[int]] = [[] for _ in range(max(column, default=-1) + 1)]
+    for node in range(count):
+        columns[column[node]].append(node)
+    return [nodes for nodes in columns if nodes]
+
+
+def _in_order(
+    columns: list[list[int]], after: Sequence[Sequence[int]], before: Sequence[Sequence[int]]
+) -> list[list[int]]:
+    """Sweep to and fro: each node goes to the mean height of its neighbours on the side that stands already."""
+    height: dict[int, float] = {}
+    for nodes in columns:
+        _stand(nodes, height)
+    for sweep in range(_SWEEPS):
+        neighbours = after if sweep % 2 else before
+        for nodes in reversed(columns) if sweep % 2 else columns:
+            wanted = {
+                node: sum(height[other] for other in neighbours[node]) / len(neighbours[node])
+                if neighbours[node]
+                else height[node]
+                for node in nodes
+            }
+            nodes.sort(key=lambda node: (wanted[node], node))
+            _stand(nodes, height)
+    return columns
+
+
+def _stand(nodes: Sequence[int], height: dict[int, float]) -> None:
+    for index, node in enumerate(nodes):
+        height[node] = (index + 0.5) / len(nodes)
