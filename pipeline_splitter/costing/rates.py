@@ -1,0 +1,116 @@
+"""What the sites charge: speeds, prices and links as arrays, and the four objectives' terms made of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moorage.errors import InputError
+from moorage.sites import Inventory
+from pipeline_splitter.problem import Floats, Integers
+
+LINEAR_OBJECTIVES = ("bytes", "money", "carbon")
+BYTES_PER_GB = 1e9
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """All sites' figures. Shapes: s sites. From site a to site a nothing costs anything or takes any time.
+
+    Attributes:
+        sites: names, sorted.
+        speed: (s,).
+        cpu_hour_price: (s,) currency.
+        kilowatts: (s,) of one busy core.
+        grams_per_kwh: (s,).
+        slots: (s,) tasks that run at once; 0: any number.
+        quota_cpu_hours: (s,); infinite where there is none.
+        price_per_gb: (s, s).
+        latency_seconds: (s, s).
+        bytes_per_second: (s, s); infinite on the diagonal.
+        kwh_per_gb: of the network.
+    """
+
+    sites: tuple[str, ...]
+    speed: Floats
+    cpu_hour_price: Floats
+    kilowatts: Floats
+    grams_per_kwh: Floats
+    slots: Integers
+    quota_cpu_hours: Floats
+    price_per_gb: Floats
+    latency_seconds: Floats
+    bytes_per_second: Floats
+    kwh_per_gb: float
+
+    def cpu_hours(self, cpu_seconds: Floats) -> Floats:
+        """(n, s): what work takes of a site's cores."""
+        hours: Floats = cpu_seconds[:, None] / self.speed / SECONDS_PER_HOUR
+        return hours
+
+    def computing(self, objective: str, cpu_seconds: Floats) -> Floats:
+        """(n, s): what work costs at a site, by a linear objective."""
+        cost = np.zeros((len(cpu_seconds), len(self.sites)))
+        if objective == "money":
+            cost = self.cpu_hours(cpu_seconds) * self.cpu_hour_price
+        if objective == "carbon":
+            cost = self.cpu_hours(cpu_seconds) * self.kilowatts * self.grams_per_kwh
+        return cost
+
+    def moving(self, objective: str, size_bytes: Floats, origin: Integers, target: Integers) -> Floats:
+        """What bringing bytes from one site to another costs, element by element; for `time` the seconds it takes."""
+        cost: Floats
+        match objective:
+            case "time":
+                cost = self.latency_seconds[origin, target] + size_bytes / self.bytes_per_second[origin, target]
+            case "bytes":
+                cost = size_bytes * (origin != target)
+            case "money":
+                cost = size_bytes / BYTES_PER_GB * self.price_per_gb[origin, target]
+            case _:
+                grams = (self.grams_per_kwh[origin] + self.grams_per_kwh[target]) / 2
+                cost = size_bytes / BYTES_PER_GB * self.kwh_per_gb * grams * (origin != target)
+        return cost
+
+    def price_per_byte(self, objective: str) -> Floats:
+        """(s, s): of one byte from a site to another, by a linear objective; diagonal 0."""
+        everywhere = np.arange(len(self.sites))
+        one = np.ones((len(self.sites), len(self.sites)))
+        return self.moving(objective, one, everywhere[:, None], everywhere[None, :])
+
+
+def make_rates(inventory: Inventory, kwh_per_gb: float) -> Rates:
+    """The arrays of an inventory.
+
+    Raises:
+        InputError: a site has no slot at all.
+    """
+    sites = [inventory.sites[name] for name in sorted(inventory.sites)]
+    for site in sites:
+        if site.slots is not None and site.slots < 1:
+            raise InputError(f"Site {site.name}", "spec.slots", "must be at least 1: leave it out for any number")
+    price, latency, speed = (np.zeros((len(sites), len(sites))) for _ in range(3))
+    for a, origin in enumerate(sites):
+        for b, target in enumerate(sites):
+            link = inventory.link(origin.name, target.name)
+            price[a, b], latency[a, b], speed[a, b] = link.price_per_gb, link.latency_seconds, link.bytes_per_second
+    np.fill_diagonal(price, 0.0)
+    np.fill_diagonal(latency, 0.0)
+    np.fill_diagonal(speed, np.inf)
+    return Rates(
+        tuple(site.name for site in sites),
+        _floats([site.speed for site in sites]),
+        _floats([site.cpu_hour_price for site in sites]),
+        _floats([site.cpu_watts / 1000 for site in sites]),
+        _floats([site.carbon_grams_per_kwh for site in sites]),
+        np.array([site.slots or 0 for site in sites], dtype=np.int64),
+        _floats([np.inf if site.quota_cpu_hours is None else site.quota_cpu_hours for site in sites]),
+        price,
+        latency,
+        speed,
+        kwh_per_gb,
+    )
+
+
+def _floats(values: list[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
