@@ -39,7 +39,7 @@ def rights(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
         yield kubeconfigs
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def operator(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A running operator, stopped before other rooms write statuses of their own into the same API server."""
     with run_operator(world, rights["operator"], tmp_path_factory.mktemp("operator")) as running:
