@@ -206,7 +206,7 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent) -> None:
         if any(entry.start.anchor == event.anchor for entry in self.stack):
             self._fail(event, f"the alias *{event.anchor} stands inside of what it repeats: write it out")
-        anchored = self.anchors.get(event.anchor)
+        anchored = self.anchors.get(str(event.anchor))
         if anchored is None:
             self._fail(event, f"nothing before it has the anchor &{event.anchor}: add it, or write the value out")
         if self._expects_key():

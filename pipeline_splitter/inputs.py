@@ -1,0 +1,167 @@
+"""`sites.yaml` and `datasets.yaml`: Kubernetes objects as `kubectl get -o yaml` gives them, in any order.
+
+Strict in what a plan rests on (metadata's names, spec, status.bytes, the sources' reasons); whatever else an API server
+adds to an object is passed over.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from moorage.errors import InputError
+from moorage.model import API_VERSION, Dataset, DatasetRef, Site
+from moorage.sites import Inventory
+from moorage.wire import parse_quantity, read_dataset, read_site
+from moorage.wire.fields import DNS_LABEL
+
+Record = TypeVar("Record")
+
+_PASSED_OVER = {"Namespace"}
+
+
+def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
+    """All sites of the documents, by name.
+
+    Args:
+        documents: Site objects, or Lists of them; Namespaces among them are passed over.
+        subject: the file, for errors.
+
+    Raises:
+        InputError: an object can't be used, stands twice, is of another kind, or there is none.
+    """
+    sites: dict[str, Site] = {}
+    for where, raw in _objects(documents, "Site", subject):
+        site = _read(read_site, _trimmed_site(raw), where)
+        if site.name in sites:
+            raise InputError(where, "metadata.name", f"site {site.name} stands twice in {subject}: keep one of them")
+        sites[site.name] = site
+    if not sites:
+        raise InputError(subject, "documents", f"there is no Site: write at least one, kind: Site of {API_VERSION}")
+    return Inventory.of(sites[name] for name in sorted(sites))
+
+
+def read_datasets(documents: Sequence[Any], subject: str) -> dict[DatasetRef, Dataset]:
+    """All datasets of the documents, by identity; one without a namespace is in `default`.
+
+    Args:
+        documents: Dataset objects, or Lists of them; Namespaces among them are passed over.
+        subject: the file, for errors.
+
+    Raises:
+        InputError: an object can't be used, stands twice, or is of another kind.
+    """
+    datasets: dict[DatasetRef, Dataset] = {}
+    for where, raw in _objects(documents, "Dataset", subject):
+        dataset = _read(read_dataset, _trimmed_dataset(raw, where), where)
+        if dataset.ref in datasets:
+            raise InputError(where, "metadata", f"dataset {dataset.ref} stands twice in {subject}: keep one of them")
+        datasets[dataset.ref] = dataset
+    return {ref: datasets[ref] for ref in sorted(datasets)}
+
+
+def _objects(documents: Sequence[Any], kind: str, subject: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects of one kind, Lists opened, each with the words that name it in an error."""
+    for index, document in enumerate(documents, start=1):
+        yield from _opened(document, kind, subject, f"document {index}")
+
+
+def _opened(raw: Any, kind: str, subject: str, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:  # noqa: ANN401
+    if not isinstance(raw, Mapping):
+        raise InputError(subject, place, f"must be an object of kind {kind}, not {type(raw).__name__}")
+    found = raw.get("kind")
+    if found in ("List", f"{kind}List"):
+        items = raw.get("items")
+        if not isinstance(items, list):
+            raise InputError(subject, f"{place}, items", f"must be a list of {kind} objects")
+        for index, item in enumerate(items):
+            # What a typed list holds need not say its kind.
+            typed = {"apiVersion": raw.get("apiVersion"), "kind": kind} if found != "List" else {}
+            opened = typed | dict(item) if isinstance(item, Mapping) else item
+            yield from _opened(opened, kind, subject, f"{place}, items[{index}]")
+        return
+    if isinstance(found, str) and found in _PASSED_OVER:
+        return
+    if found != kind:
+        raise InputError(subject, f"{place}, kind", f"{found!r} is not expected here: every object must be a {kind}")
+    if raw.get("apiVersion") != API_VERSION:
+        raise InputError(
+            subject,
+            f"{place}, apiVersion",
+            f"must be {API_VERSION}, not {raw.get('apiVersion')!r}: write {API_VERSION}",
+        )
+    yield f"{kind} {_name(raw, kind, subject, place)} ({subject}, {place})", raw
+
+
+def _name(raw: Mapping[str, Any], kind: str, subject: str, place: str) -> str:
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping):
+        raise InputError(subject, f"{place}, metadata", f"must be a mapping that gives the {kind} its name")
+    for key in ("name", "namespace"):
+        value = metadata.get(key)
+        if value is None and key == "namespace":
+            continue
+        if not isinstance(value, str) or not DNS_LABEL.fullmatch(value):
+            raise InputError(
+                subject,
+                f"{place}, metadata.{key}",
+                f"{value!r} must be lower-case letters, digits and '-', at most 63 of them",
+            )
+    return str(metadata["name"])
+
+
+def _trimmed_site(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan rests on. `slots` may be written as a string here, as every number."""
+    spec = raw.get("spec")
+    slots = spec.get("slots") if isinstance(spec, Mapping) else None
+    if isinstance(spec, Mapping) and isinstance(slots, str) and slots.isascii() and slots.isdigit():
+        spec = {**spec, "slots": int(slots[:_SLOT_DIGITS])}
+    return {"kind": "Site", "metadata": {"name": raw["metadata"]["name"]}, "spec": spec}
+
+
+_SLOT_DIGITS = 18
+
+
+def _trimmed_dataset(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """What a plan rests on, the status checked: its reader trusts it, for the operator writes it."""
+    metadata = raw["metadata"]
+    trimmed = {
+        "kind": "Dataset",
+        "metadata": {"name": metadata["name"], "namespace": metadata.get("namespace") or "default"},
+        "spec": raw.get("spec"),
+    }
+    status = raw.get("status")
+    if status is None:
+        return trimmed
+    if not isinstance(status, Mapping):
+        raise InputError(where, "status", "must be a mapping: leave it out, or take it from the cluster again")
+    sources = status.get("sources")
+    if sources is None:
+        sources = []
+    if not isinstance(sources, list) or not all(isinstance(source, Mapping) for source in sources):
+        raise InputError(where, "status.sources", "must be a list of mappings: take it from the cluster again")
+    seen = [{"site": source.get("site"), "reason": source.get("reason")} for source in sources]
+    return trimmed | {"status": {"bytes": _whole_bytes(status.get("bytes"), where), "sources": seen}}
+
+
+def _whole_bytes(value: Any, where: str) -> int | None:  # noqa: ANN401 - raw JSON
+    if value is None:
+        return None
+    try:
+        exact = parse_quantity(value)
+        float(exact)
+    except (ValueError, OverflowError):
+        exact = None
+    if exact is None or exact < 0:
+        raise InputError(where, "status.bytes", f"{value!r} is no number of bytes: write one, as 12Gi, or leave it out")
+    return -(-exact.numerator // exact.denominator)
+
+
+def _read(reader: Callable[[Mapping[str, Any]], Record], raw: Mapping[str, Any], where: str) -> Record:
+    """What the reader makes of an object; whatever else it stumbles over is the object's fault, too."""
+    try:
+        return reader(raw)
+    except InputError as error:
+        raise InputError(where, error.field, error.problem) from None
+    except OverflowError:
+        raise InputError(where, "spec", "holds a number that a double can't hold: write a smaller one") from None
+    except TypeError:
+        raise InputError(where, "spec", "holds a list or a mapping where a word is expected: mend it") from None

@@ -1,0 +1,243 @@
+"""`hints.yaml`: what a person, or a measured earlier run, says beside the pipeline. Several files merge, later wins."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moorage.errors import InputError
+from moorage.model import Dataset, DatasetRef
+from moorage.wire import parse_quantity
+from moorage.wire.fields import DNS_LABEL, Fields
+from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
+
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+def read_hints(files: Sequence[tuple[str, Sequence[Any]]]) -> Hints:
+    """All hint files, merged field by field; the later wins.
+
+    Dataset names without a namespace are in the merged `defaults.namespace`, else in `default`, whichever file named
+    them.
+
+    Args:
+        files: (subject, documents) of each file, in the order of the command line.
+
+    Raises:
+        InputError: naming the file, the field and the remedy.
+    """
+    merged = _Merged()
+    for subject, documents in files:
+        for document in documents:
+            merged.take(subject, document)
+    return merged.finish()
+
+
+def refuse_unknown_names(
+    hints: Hints,
+    *,
+    tasks: Collection[str],
+    inputs: Collection[str],
+    artifacts: Collection[str],
+    datasets: Mapping[DatasetRef, Dataset],
+) -> None:
+    """A hint that names nothing is an error.
+
+    Args:
+        hints: as they were merged.
+        tasks: every path that a hint may name: tasks, units, nested pipelines, what is inside of them.
+        inputs: the pipeline's own inputs; files that nobody writes.
+        artifacts: `<task>.<output>`; files.
+        datasets: by identity.
+
+    Raises:
+        InputError: naming the first such hint and what there is of that kind.
+    """
+    for section, named, known in (
+        ("inputs", hints.inputs, inputs),
+        ("tasks", hints.tasks, tasks),
+        ("artifacts", hints.artifacts, artifacts),
+    ):
+        for name in sorted(named):
+            if name not in known:
+                raise InputError("hints", f"{section}[{name!r}]", f"names nothing in the pipeline; {_some(known)}")
+    for name, hint in sorted(hints.inputs.items()):
+        _refuse_unknown_dataset(f"inputs[{name!r}].dataset", hint.dataset, datasets)
+    for name, task in sorted(hints.tasks.items()):
+        for ref, release in sorted(task.accepts):
+            place = f"tasks[{name!r}].accepts"
+            _refuse_unknown_dataset(place, ref, datasets)
+            declared = [each.name for each in datasets[ref].governance.releases]
+            if release not in declared:
+                raise InputError("hints", place, f"dataset {ref} declares no release {release!r}; {_some(declared)}")
+
+
+def _refuse_unknown_dataset(place: str, ref: DatasetRef, datasets: Mapping[DatasetRef, Dataset]) -> None:
+    if ref not in datasets:
+        known = _some(str(each) for each in datasets)
+        raise InputError("hints", place, f"dataset {ref} is not in the file of datasets: add it there; {known}")
+
+
+_SHOWN = 5
+
+
+def _some(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    if not ordered:
+        return "there is none"
+    return f"there are {', '.join(ordered[:_SHOWN])}{', ...' if len(ordered) > _SHOWN else ''}"
+
+
+Entry = dict[str, Any]
+Reader = Callable[[Fields, str], Any]
+
+
+@dataclass(slots=True)
+class _Merged:
+    """Fields by section and name as they were read; dataset names are still words."""
+
+    inputs: dict[str, Entry] = field(default_factory=dict)
+    tasks: dict[str, Entry] = field(default_factory=dict)
+    artifacts: dict[str, Entry] = field(default_factory=dict)
+    defaults: Entry = field(default_factory=dict)
+    said_in: dict[str, str] = field(default_factory=dict)
+    """File that named an input last, for errors that show once all are merged."""
+
+    def take(self, subject: str, document: Any) -> None:  # noqa: ANN401 - raw JSON
+        if not isinstance(document, Mapping):
+            raise InputError(subject, "document", "must be a mapping with inputs, tasks, artifacts or defaults")
+        fields = Fields(subject, "", document)
+        for section, target, readers in (
+            ("inputs", self.inputs, _INPUT),
+            ("tasks", self.tasks, _TASK),
+            ("artifacts", self.artifacts, _ARTIFACT),
+        ):
+            entries = fields.sub(section)
+            for name, raw in entries.raw.items() if entries else ():
+                entry = Fields(subject, f"{section}[{name!r}]", raw)
+                if not isinstance(raw, Mapping):
+                    entry.fail("", "must be a mapping")
+                target.setdefault(name, {}).update(_read_entry(entry, readers))
+                if section == "inputs":
+                    self.said_in[name] = subject
+        defaults = fields.sub("defaults")
+        if defaults:
+            self.defaults |= _read_entry(defaults, _DEFAULTS)
+        fields.finish()
+
+    def finish(self) -> Hints:
+        defaults = Defaults(**self.defaults)
+        for name, entry in self.inputs.items():
+            if "dataset" not in entry:
+                raise InputError(self.said_in[name], f"inputs[{name!r}].dataset", "is required: which dataset it is")
+        return Hints(
+            inputs={
+                name: InputHint(_dataset(entry["dataset"], defaults.namespace), entry.get("size_bytes"))
+                for name, entry in sorted(self.inputs.items())
+            },
+            tasks={name: _task_hint(entry, defaults.namespace) for name, entry in sorted(self.tasks.items())},
+            artifacts={
+                name: entry["size_bytes"] for name, entry in sorted(self.artifacts.items()) if "size_bytes" in entry
+            },
+            defaults=defaults,
+        )
+
+
+def _read_entry(fields: Fields, readers: Mapping[str, tuple[str, Reader]]) -> Entry:
+    entry = {}
+    for key, (attribute, reader) in readers.items():
+        if fields.value(key) is not None:
+            entry[attribute] = reader(fields, key)
+    fields.finish()
+    return entry
+
+
+def _number(fields: Fields, key: str) -> float:
+    value = fields.raw[key]
+    try:
+        number = float(parse_quantity(value)) if isinstance(value, int | float | str) else -1.0
+    except (ValueError, OverflowError):
+        number = -1.0
+    if number < 0:
+        fields.fail(key, f"{value!r} must be a number of at least 0, as 120, 500m or 12Gi")
+    return number
+
+
+def _count(fields: Fields, key: str) -> int:
+    value = _number(fields, key)
+    if value != int(value):
+        fields.fail(key, f"{fields.raw[key]!r} must be a whole number")
+    return int(value)
+
+
+def _matching(pattern: re.Pattern[str], rule: str) -> Reader:
+    def read(fields: Fields, key: str) -> str:
+        value = fields.raw[key]
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            fields.fail(key, f"{value!r} must be {rule}")
+        return value
+
+    return read
+
+
+_NAME = _matching(DNS_LABEL, "lower-case letters, digits and '-', at most 63 of them")
+_ACCOUNT = _matching(_SUBDOMAIN, "a service account's name: lower-case letters, digits, '-' and '.'")
+_PURPOSE = _matching(_LABEL_VALUE, "one word, for it is a label: letters, digits, '-', '_' and '.', at most 63 of them")
+
+
+def _dataset_words(fields: Fields, key: str) -> tuple[str, ...]:
+    return _words(fields, key, fields.raw[key], 1, "a dataset's name, as claims or steward/claims")
+
+
+def _accepted_words(fields: Fields, key: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        _words(fields, key, text, 2, "a dataset and its release, as claims/pseudonymise")
+        for text in _texts(fields, key)
+    )
+
+
+def _words(fields: Fields, key: str, text: Any, least: int, rule: str) -> tuple[str, ...]:  # noqa: ANN401 - raw JSON
+    words = tuple(text.split("/")) if isinstance(text, str) else ()
+    if len(words) not in {least, least + 1} or not all(DNS_LABEL.fullmatch(word) for word in words):
+        fields.fail(key, f"{text!r} must be {rule}")
+    return words
+
+
+def _texts(fields: Fields, key: str) -> tuple[str, ...]:
+    return fields.texts(key) or ()
+
+
+_INPUT: dict[str, tuple[str, Reader]] = {"dataset": ("dataset", _dataset_words), "bytes": ("size_bytes", _number)}
+_ARTIFACT: dict[str, tuple[str, Reader]] = {"bytes": ("size_bytes", _number)}
+_READER: dict[str, tuple[str, Reader]] = {
+    "purpose": ("purpose", _PURPOSE),
+    "namespace": ("namespace", _NAME),
+    "serviceAccount": ("service_account", _ACCOUNT),
+}
+_TASK: dict[str, tuple[str, Reader]] = {
+    "seconds": ("seconds", _number),
+    "cpu": ("cpu", _number),
+    "iterations": ("iterations", _count),
+    **_READER,
+    "accepts": ("accepts", _accepted_words),
+    "sites": ("sites", _texts),
+}
+_DEFAULTS: dict[str, tuple[str, Reader]] = {
+    "taskSeconds": ("task_seconds", _number),
+    "artifactBytes": ("artifact_bytes", _number),
+    **_READER,
+}
+
+
+def _dataset(words: tuple[str, ...], namespace: str) -> DatasetRef:
+    return DatasetRef(*words) if len(words) > 1 else DatasetRef(namespace, words[0])
+
+
+def _task_hint(entry: Entry, namespace: str) -> TaskHint:
+    plain = {key: value for key, value in entry.items() if key not in {"accepts", "sites"}}
+    return TaskHint(
+        **plain,
+        accepts=frozenset((_dataset(words[:-1], namespace), words[-1]) for words in entry.get("accepts", ())),
+        sites=frozenset(entry["sites"]) if "sites" in entry else None,
+    )

@@ -1,0 +1,71 @@
+"""Checked access to the parts of a recording. Places are put into words only when something is wrong."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from moorage.errors import InputError
+
+Raw = Mapping[str, Any]
+
+
+def fail(subject: str, place: str, problem: str) -> NoReturn:
+    """Raise InputError."""
+    raise InputError(subject, place, problem)
+
+
+def mapping(raw: Raw, key: str, subject: str, place: str) -> Raw:
+    """The mapping under `key`."""
+    value = raw.get(key)
+    if not isinstance(value, Mapping):
+        fail(subject, f"{place}.{key}", "must be a mapping: is this a complete WfFormat file?")
+    return value
+
+
+def entries(raw: Raw, key: str, subject: str, place: str) -> list[Raw]:
+    """The mappings of the list under `key`; absent is empty."""
+    value = raw.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        fail(subject, f"{place}.{key}", "must be a list")
+    for index, item in enumerate(value):
+        if not isinstance(item, Mapping):
+            fail(subject, f"{place}.{key}[{index}]", "must be a mapping")
+    return value
+
+
+def text(raw: Raw, key: str, subject: str, place: str) -> str:
+    """The string under `key`, not empty."""
+    value = raw.get(key)
+    if not isinstance(value, str) or not value:
+        fail(subject, f"{place}.{key}", f"{value!r} must be a string that is not empty")
+    return value
+
+
+def texts(raw: Raw, key: str, subject: str, place: str) -> tuple[str, ...]:
+    """The strings of the list under `key`, each once; absent is empty."""
+    value = raw.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        fail(subject, f"{place}.{key}", "must be a list of strings")
+    return tuple(dict.fromkeys(value))
+
+
+def number(raw: Raw, keys: tuple[str, ...], subject: str, place: str) -> float | None:
+    """The number >= 0 under the first of `keys` that is there; None where none is."""
+    for key in keys:
+        value = raw.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            fail(subject, f"{place}.{key}", f"{value!r} must be a number")
+        try:
+            amount = float(value)
+        except OverflowError:
+            amount = math.inf
+        if not 0 <= amount < math.inf:
+            fail(subject, f"{place}.{key}", f"{value!r} must be a finite number of at least 0")
+        return amount
+    return None
