@@ -8,15 +8,19 @@ change, and why it is where it is.
 Pure, and without a solver: a figure here never depends on how the placement was found.
 """
 
+from pipeline_splitter.costing.alternatives import alternatives
 from pipeline_splitter.costing.blocks import Blocks, make_blocks
 from pipeline_splitter.costing.building import build_problem, build_time_problem
 from pipeline_splitter.costing.charging import Charged, charge
+from pipeline_splitter.costing.reasons import reasons
 
 __all__ = [
     "Blocks",
     "Charged",
+    "alternatives",
     "build_problem",
     "build_time_problem",
     "charge",
     "make_blocks",
+    "reasons",
 ]

@@ -1,0 +1,136 @@
+"""Why not elsewhere: for each task and each other site, what moving there would cost, or why it can't be there.
+
+The task moves alone with what must stay with it; everything else stays. Costs are those of the first objective; for
+`time` see `rescheduling`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moorage.model import Dataset, DatasetRef
+from moorage.sites import Inventory
+from pipeline_splitter.costing.blocks import Blocks
+from pipeline_splitter.costing.building import Ingredients, block_cpu_hours, gather, make_costs, make_nets
+from pipeline_splitter.costing.moves import linear_deltas
+from pipeline_splitter.costing.rescheduling import time_deltas
+from pipeline_splitter.costing.schedule import make_workload
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.plan import Alternative, Denial
+from pipeline_splitter.problem import Flags, Floats, Integers
+
+QUOTA_EXCEEDED = "QuotaExceeded"
+QUOTA_TOLERANCE = 1e-9
+"""Relative: how far rounding may lift a load over its quota."""
+
+Denials = Mapping[str, Mapping[str, Denial | None]]
+
+
+def alternatives(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a record of them would say no more
+    graph: Graph,
+    blocks: Blocks,
+    site_of: Mapping[str, str],
+    denials: Denials,
+    inventory: Inventory,
+    datasets: Mapping[DatasetRef, Dataset],
+    objectives: Sequence[str],
+    kwh_per_gb: float,
+) -> dict[str, tuple[Alternative, ...]]:
+    """Every other site of every task, by name.
+
+    Args:
+        graph: the pipeline.
+        blocks: what must stay together.
+        site_of: the site of each task.
+        denials: of each task at each site; None: permitted.
+        inventory: all sites.
+        datasets: where the copies are.
+        objectives: the whole list; deltas are of the first.
+        kwh_per_gb: energy of the network.
+
+    Returns:
+        Of each task: one alternative for each other site. Where several tasks must stay together, the first of them by
+        name that is denied gives the denial; `QuotaExceeded` is asked last.
+    """
+    made = gather(graph, blocks, inventory, datasets, objectives, kwh_per_gb)
+    number = {name: index for index, name in enumerate(made.rates.sites)}
+    placement = np.array([number[site_of[members[0]]] for members in blocks.members], dtype=np.int64)
+    denied = _denied(blocks, denials, made.rates.sites)
+    quotas = _Quotas.of(made, placement)
+    open_moves = ~quotas.over
+    for block, row in enumerate(denied):
+        for site, denial in enumerate(row):
+            if denial is not None:
+                open_moves[block, site] = False
+    open_moves[np.arange(len(placement)), placement] = False
+    deltas = _deltas(made, placement, objectives[0], open_moves).tolist()
+    cached: dict[tuple[str, int], Alternative] = {}
+    found: dict[str, tuple[Alternative, ...]] = {}
+    for block, members in enumerate(blocks.members):
+        entries = []
+        for site, name in enumerate(made.rates.sites):
+            if site == placement[block]:
+                continue
+            denial = denied[block][site]
+            if denial is not None:
+                key = (name, id(denial))
+                if key not in cached:
+                    cached[key] = Alternative(name, denied=denial)
+                entries.append(cached[key])
+            elif quotas.over[block, site]:
+                entries.append(Alternative(name, denied=quotas.denial(made.rates.sites, block, site)))
+            else:
+                entries.append(Alternative(name, cost_delta=deltas[block][site]))
+        found.update(dict.fromkeys(members, tuple(entries)))
+    return {name: found[name] for name in made.table.tasks}
+
+
+def _deltas(made: Ingredients, placement: Integers, objective: str, wanted: Flags) -> Floats:
+    if objective == "time":
+        workload = make_workload(made.table, made.rates, made.origins)
+        return time_deltas(workload, made.block_of, placement[made.block_of], wanted)
+    nets, data = make_nets(made)
+    return linear_deltas(make_costs(made, data, objective), nets, placement)
+
+
+def _denied(blocks: Blocks, denials: Denials, sites: Sequence[str]) -> list[list[Denial | None]]:
+    """Of each block at each site, the denial of its first member that is denied."""
+    rows = []
+    for members in blocks.members:
+        of_members = [denials[name] for name in members]
+        rows.append([next((of[site] for of in of_members if of[site] is not None), None) for site in sites])
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Quotas:
+    """What the plan uses of each quota, and what a block's coming would use.
+
+    Attributes:
+        granted: (s,) CPU-hours; infinite where there is no quota.
+        used: (s,) CPU-hours.
+        needed: (n, s) CPU-hours.
+        over: (n, s) where a block's coming would break the quota.
+    """
+
+    granted: Floats
+    used: Floats
+    needed: Floats
+    over: Flags
+
+    @classmethod
+    def of(cls, made: Ingredients, placement: Integers) -> "_Quotas":
+        granted, needed = made.rates.quota_cpu_hours, block_cpu_hours(made)
+        taken = needed[np.arange(len(placement)), placement]
+        used = np.bincount(placement, weights=taken, minlength=len(granted)).astype(np.float64)
+        return cls(granted, used, needed, used + needed > granted * (1 + QUOTA_TOLERANCE))
+
+    def denial(self, sites: Sequence[str], block: int, site: int) -> Denial:
+        """The sentence for one block and one site."""
+        return Denial(
+            QUOTA_EXCEEDED,
+            f"site {sites[site]} grants {self.granted[site]:.6g} CPU-hours, of which this plan uses "
+            f"{self.used[site]:.6g}, and this would take {self.needed[block, site]:.6g} more: raise "
+            "spec.quotaCpuHours of the site",
+        )
