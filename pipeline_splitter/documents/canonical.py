@@ -44,16 +44,19 @@ def container_digest(image: str, command: Sequence[str] = (), args: Sequence[str
 
 
 def _write(value: Any, put: Callable[[str], None]) -> None:  # noqa: ANN401
-    if isinstance(value, str):
-        put(encode_basestring(value))
-    elif value is None:
-        put("null")
-    elif isinstance(value, bool):
-        put("true" if value else "false")
-    elif isinstance(value, int | float):
-        put(_number(value))
+    scalar = _scalar(value)
+    if scalar is not None:
+        put(scalar)
     elif isinstance(value, dict):
-        _write_object(value, put)
+        opening = "{"
+        for key in _sorted_keys(value):
+            item = value[key]
+            scalar = _scalar(item)
+            put(f"{opening}{encode_basestring(key)}:{scalar or ''}")
+            if scalar is None:
+                _write(item, put)
+            opening = ","
+        put("}" if value else "{}")
     elif isinstance(value, list | tuple):
         opening = "["
         for item in value:
@@ -65,13 +68,15 @@ def _write(value: Any, put: Callable[[str], None]) -> None:  # noqa: ANN401
         raise ValueError(f"{type(value).__name__} is no JSON value")
 
 
-def _write_object(value: dict[Any, Any], put: Callable[[str], None]) -> None:
-    opening = "{"
-    for key in _sorted_keys(value):
-        put(opening + encode_basestring(key) + ":")
-        _write(value[key], put)
-        opening = ","
-    put("}" if value else "{}")
+def _scalar(value: Any) -> str | None:  # noqa: ANN401
+    """A string, number, bool or null as it is written; None for anything else."""
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _number(value) if isinstance(value, int | float) else None
 
 
 def _sorted_keys(value: dict[Any, Any]) -> list[str]:

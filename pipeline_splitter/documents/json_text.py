@@ -29,11 +29,15 @@ _TOKEN = re.compile(
     r"|(?P<constant>NaN|-?Infinity)|(?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)",
     re.DOTALL,
 )
-_SUSPECT = re.compile(r"[0-9]{300}|[\s:,\[]-?[0-9.]+[eE]\+?0*[0-9]{3}|\\u[dD][89a-fA-F]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+_SURELY_FINITE = 300
+"""Digits of an integer that a double can hold, whatever they are."""
 
 
 class _NotPlainError(Exception):
-    """A key stands twice, or a constant is not finite."""
+    """A key stands twice, or a number is not finite."""
 
 
 def parse_json(text: str, subject: str) -> list[Any]:
@@ -46,13 +50,15 @@ def parse_json(text: str, subject: str) -> list[Any]:
     if nodes > MAX_JSON_NODES:
         raise InputError(subject, "size", f"has more than {MAX_JSON_NODES} values: that is no pipeline; leave data out")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_float, parse_int=_integer
+        )
     except json.JSONDecodeError as error:
         return _parse_as_yaml(text, subject, error)
-    except (_NotPlainError, RecursionError, ValueError) as error:  # ValueError: an integer of thousands of digits
+    except (_NotPlainError, RecursionError) as error:
         _refuse_fault(text, subject)
         raise InputError(subject, "line 1", f"can't be read as JSON ({error}): mend it") from None
-    if _SUSPECT.search(text) or _is_too_deep(value):
+    if _is_too_deep(value) or ("\\u" in text and _ESCAPED_SURROGATE.search(text)):
         _refuse_fault(text, subject)
     return [value]
 
@@ -66,6 +72,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_word: str) -> NoReturn:
     raise _NotPlainError
+
+
+def _float(literal: str) -> float:
+    value = float(literal)
+    if math.isinf(value) or len(literal) > MAX_NUMBER_LENGTH:
+        raise _NotPlainError
+    return value
+
+
+def _integer(literal: str) -> int:
+    if len(literal) > _SURELY_FINITE and (len(literal) > MAX_NUMBER_LENGTH or math.isinf(float(literal))):
+        raise _NotPlainError
+    return int(literal)
 
 
 def _parse_as_yaml(text: str, subject: str, error: json.JSONDecodeError) -> list[Any]:
