@@ -387,9 +387,12 @@ def layered(count: int, site_count: int, seed: int = 1) -> tuple[Plan, Graph, In
         site_of[name] = chance.choice(near) if near and chance.random() < 0.9 else chance.choice(sites)
     graph = Graph("layers", DIGEST, Language.WFFORMAT, tasks, data=data)
     transfers = bring(graph, site_of, {}, inventory)
-    # Cut in bands of layers, so that no two groups wait for each other.
-    bands = {name: index // (width * 8) for index, name in enumerate(names)}
-    group_of = {name: f"{site_of[name]}-{bands[name] + 1}" for name in names}
+    # A group opens where a path comes to another site, so that no two groups wait for each other.
+    level: dict[str, int] = {}
+    for name in names:
+        before = [data[key].producer or "" for key in tasks[name].reads]
+        level[name] = max((level[one] + (site_of[one] != site_of[name]) for one in before), default=1)
+    group_of = {name: f"{site_of[name]}-{level[name]}" for name in names}
     denied = Denial("ResidencyViolated", "the joined data must stay in EU and this site lies in US: run elsewhere")
     placed = tuple(
         replace(
@@ -413,7 +416,7 @@ def layered(count: int, site_count: int, seed: int = 1) -> tuple[Plan, Graph, In
             after[group_of[other]].add(group_of[one])
     groups = tuple(
         Group(group, site_of[members[group][0]], tuple(members[group]), tuple(sorted(after[group])))
-        for group in sorted(members, key=lambda group: members[group][0])
+        for group in sorted(members, key=lambda group: (level[members[group][0]], group))
     )
     costs = costs_of(graph, site_of, placed, transfers, inventory)
     result = ObjectiveResult(

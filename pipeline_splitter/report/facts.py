@@ -6,12 +6,12 @@ from typing import Any
 
 from moorage.sites import Inventory
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.plan import Alternative, Group, Plan
+from pipeline_splitter.plan import Alternative, Group, Plan, Transfer
 from pipeline_splitter.plan_json import write_governance_of_plan
 from pipeline_splitter.report import sentences
 from pipeline_splitter.report.comparison import Scenario
 from pipeline_splitter.report.edges import Edge, Stock, connect
-from pipeline_splitter.report.layout import arrange
+from pipeline_splitter.report.layout import arrange, order_lanes
 
 Raw = dict[str, Any]
 _MOST_STOCKS = 60
@@ -48,6 +48,7 @@ def gather(
     sayings, denials, carried = Table(), Table(), Table()
     inner = _inner_places(plan, drawn)
     groups, stock_places = _outer_places(plan, drawn, stocks)
+    along = _places_along(len(numbers), drawn, numbers)
     return {
         "name": plan.pipeline_name,
         "digest": plan.pipeline_digest,
@@ -76,6 +77,7 @@ def gather(
                 "end": task.end,
                 "why": sayings.index(task.reason),
                 "at": inner[task.name],
+                "along": along[numbers[task.name]],
                 "carries": [
                     carried.index(
                         (ref, governance), [str(ref), next(iter(write_governance_of_plan({ref: governance}).values()))]
@@ -98,6 +100,7 @@ def gather(
                 "site": site_index[stock.site],
                 "assumed": stock.datum.assumed,
                 "at": place,
+                "along": along[numbers[stock.name]],
             }
             for stock, place in zip(stocks, stock_places, strict=True)
         ],
@@ -115,6 +118,7 @@ def gather(
                 "money": transfer.money,
                 "carbon": transfer.carbon,
                 "readers": [numbers[name] for name in transfer.readers if name in numbers],
+                "by": numbers.get(_producer(transfer, graph), -1),
                 "assumed": transfer.key in graph.data and graph.data[transfer.key].assumed,
             }
             for transfer in plan.transfers
@@ -129,6 +133,7 @@ def gather(
             }
             for release in plan.releases
         ],
+        "lanes": _lanes(sites, plan),
         "comparison": [
             {"name": other.name, "costs": None if other.costs is None else dict(other.costs), "reason": other.reason}
             for other in comparison
@@ -186,14 +191,35 @@ def _group(group: Group, place: tuple[int, int], numbers: dict[str, int], site_i
     }
 
 
+def _producer(transfer: Transfer, graph: Graph) -> str:
+    datum = graph.data.get(transfer.key)
+    return (datum.producer if datum else None) or ""
+
+
+def _lanes(sites: Sequence[str], plan: Plan) -> tuple[int, ...]:
+    """The order in which sites lie below each other."""
+    index = {name: number for number, name in enumerate(sites)}
+    weights: dict[tuple[int, int], float] = {}
+    for transfer in plan.transfers:
+        pair = (index[transfer.origin], index[transfer.target])
+        weights[pair] = weights.get(pair, 0.0) + 1
+    return order_lanes(len(sites), weights)
+
+
+def _places_along(count: int, edges: Sequence[Edge], numbers: dict[str, int]) -> list[tuple[int, int]]:
+    """Column and row of every node, whatever its group."""
+    placed = arrange(count, [(numbers[edge.origin], numbers[edge.target]) for edge in edges], most_rows=count or None)
+    return list(zip(placed.column, placed.row, strict=True))
+
+
 def _inner_places(plan: Plan, edges: Sequence[Edge]) -> dict[str, tuple[int, int]]:
     """Column and row of each task inside its group."""
     group_of = {name: group.id for group in plan.groups for name in group.tasks}
     inside: dict[str, list[Edge]] = {group.id: [] for group in plan.groups}
     for edge in edges:
-        group = group_of.get(edge.origin)
-        if group is not None and group == group_of.get(edge.target):
-            inside[group].append(edge)
+        home = group_of.get(edge.origin)
+        if home is not None and home == group_of.get(edge.target):
+            inside[home].append(edge)
     places = {task.name: (0, 0) for task in plan.tasks}
     for group in plan.groups:
         index = {name: number for number, name in enumerate(group.tasks)}

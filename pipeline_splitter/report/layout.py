@@ -3,7 +3,7 @@
 Pure, and the same for the same input. Numbers stand for nodes; whoever draws multiplies by sizes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _SWEEPS = 4
@@ -47,6 +47,32 @@ def arrange(count: int, edges: Iterable[tuple[int, int]], most_rows: int | None 
             row[node] = index % height
         place += parts
     return Arrangement(tuple(column), tuple(row))
+
+
+def order_lanes(count: int, weights: Mapping[tuple[int, int], float]) -> tuple[int, ...]:
+    """Lanes 0 to `count - 1` in an order in which those that exchange much lie near each other.
+
+    Args:
+        count: how many lanes there are.
+        weights: how much goes from one lane to another.
+    """
+    order: list[int] = []
+    between = {(one, other): weights.get((one, other), 0.0) + weights.get((other, one), 0.0) for one, other in weights}
+    between.update({(other, one): weight for (one, other), weight in list(between.items())})
+    for lane in range(count):
+        tries = [[*order[:place], lane, *order[place:]] for place in range(len(order) + 1)]
+        # The last place first, so that lanes that exchange nothing keep their order.
+        order = min(reversed(tries), key=lambda lanes: _reach(lanes, between))
+    return tuple(order)
+
+
+def _reach(lanes: Sequence[int], between: Mapping[tuple[int, int], float]) -> float:
+    place = {lane: index for index, lane in enumerate(lanes)}
+    return sum(
+        weight * abs(place[one] - place[other])
+        for (one, other), weight in between.items()
+        if one in place and other in place
+    )
 
 
 def _columns(count: int, after: Sequence[Sequence[int]], before: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -2,6 +2,8 @@
 
 from pipeline_splitter.plan import ObjectiveResult, Plan
 
+_TIGHT = "\u00a0"
+"""A space at which no line is broken."""
 _BETTER = {"bytes": "moves fewer bytes", "money": "is cheaper", "carbon": "emits less", "time": "ends sooner"}
 _LESS = {"bytes": "moves less than", "money": "costs less than", "carbon": "emits less than", "time": "ends before"}
 
@@ -69,18 +71,18 @@ def plain(value: float) -> str:
 
 def percent(share: float) -> str:
     """A share of one, in percent."""
-    return f"{plain(share * 100)} %"
+    return f"{plain(share * 100)}{_TIGHT}%"
 
 
 def duration(seconds: float) -> str:
     """As `1 h 28 min`, `4 min 10 s` or `2.5 s`."""
     if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.3g} s"
+        return f"{seconds:.3g}{_TIGHT}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes} min" + (f" {rest} s" if rest else "")
+        return f"{minutes}{_TIGHT}min" + (f" {rest}{_TIGHT}s" if rest else "")
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h" + (f" {minutes} min" if minutes else "")
+    return f"{hours:,}{_TIGHT}h" + (f" {minutes}{_TIGHT}min" if minutes else "")
 
 
 def count(number: int, noun: str) -> str:
@@ -95,4 +97,4 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
             break
         if unit != units[-1]:
             size /= 1000
-    return f"{plain(size)} {unit}"
+    return f"{plain(size)}{_TIGHT}{unit}"

@@ -1,0 +1,66 @@
+// The facts, and how figures are said. Mirrors report/sentences.py.
+
+const plan = JSON.parse(document.getElementById("facts").textContent);
+const objective = plan.cost.length ? plan.cost[0].objective : "money";
+const OBJECTIVES = { bytes: "Bytes that cross", money: "Money", carbon: "Carbon", time: "Time" };
+
+function plain(value) {
+  const size = Math.abs(value);
+  if (size >= 100) return Math.round(value).toLocaleString("en");
+  if (size === 0) return "0";
+  return size >= 1e-4 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+}
+
+function scaled(value, units) {
+  let size = value;
+  let at = 0;
+  while (Math.abs(size) >= 999.5 && at < units.length - 1) {
+    size /= 1000;
+    at += 1;
+  }
+  return `${plain(size)}\u00a0${units[at]}`;
+}
+
+function duration(seconds) {
+  if (seconds < 0) return `-${duration(-seconds)}`;
+  if (seconds < 60) return `${plain(seconds)}\u00a0s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}\u00a0min${whole % 60 ? ` ${whole % 60}\u00a0s` : ""}`;
+  const hours = Math.floor(minutes / 60).toLocaleString("en");
+  return `${hours}\u00a0h${minutes % 60 ? ` ${minutes % 60}\u00a0min` : ""}`;
+}
+
+function bytes(value) {
+  return scaled(value, ["B", "kB", "MB", "GB", "TB", "PB"]);
+}
+
+function amount(name, value) {
+  if (name === "bytes") return bytes(value);
+  if (name === "carbon") return scaled(value, ["g", "kg", "t"]);
+  return name === "time" ? duration(value) : plain(value);
+}
+
+function change(name, value) {
+  if (value === 0) return "the same";
+  return (value > 0 ? "+" : "−") + amount(name, Math.abs(value));
+}
+
+function count(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function shortened(text, length) {
+  const letters = [...text];
+  if (letters.length <= length) return text;
+  const tail = Math.floor((length - 1) / 3);
+  return `${letters.slice(0, length - 1 - tail).join("")}…${letters.slice(letters.length - tail).join("")}`;
+}
+
+function siteName(site) {
+  return plan.sites[site].name;
+}
+
+function siteClass(site) {
+  return `s${site % 10}`;
+}
