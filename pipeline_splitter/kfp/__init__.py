@@ -2,3 +2,8 @@
 
 Pure: parsed documents in, records out. Every mistake in them is an `InputError` that names the place.
 """
+
+from pipeline_splitter.kfp.pipeline import KfpPipeline
+from pipeline_splitter.kfp.reading import read_pipeline
+
+__all__ = ["KfpPipeline", "read_pipeline"]

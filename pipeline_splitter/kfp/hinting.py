@@ -1,0 +1,83 @@
+"""Hints, found by path: what is said of a task, of all tasks in a nested pipeline, of artifacts and inputs."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+
+from moorage.errors import InputError
+from pipeline_splitter.hints import Hints, TaskHint
+
+_SUBJECT = "hints"
+_SHOWN = 10
+
+
+class HintBook:
+    """The hints of one pipeline; remembers what they could name."""
+
+    def __init__(self, hints: Hints) -> None:
+        self.hints = hints
+        self._paths: set[str] = set()
+        self._artifacts: set[str] = set()
+
+    def on(self, path: str) -> TaskHint:
+        """What is said of this very path."""
+        self._paths.add(path)
+        return self.hints.tasks.get(path, _NOTHING)
+
+    def name_artifact(self, key: str) -> None:
+        """`key` (`<task>.<output>`) may stand in hints."""
+        self._artifacts.add(key)
+
+    def finish(self, inputs: Iterable[str]) -> None:
+        """Refuse hints that name nothing.
+
+        Args:
+            inputs: names of the pipeline's own inputs.
+
+        Raises:
+            InputError: naming what comes near.
+        """
+        _refuse("tasks", self.hints.tasks, self._paths)
+        _refuse("artifacts", self.hints.artifacts, self._artifacts)
+        _refuse("inputs", self.hints.inputs, set(inputs))
+
+
+_NOTHING = TaskHint()
+
+
+def _refuse(section: str, named: Iterable[str], known: set[str]) -> None:
+    for name in sorted(set(named) - known):
+        near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+        if near:
+            remedy = f"nearest are {', '.join(near)}"
+        elif known:
+            remedy = f"there are {', '.join(sorted(known)[:_SHOWN])}{', ...' if len(known) > _SHOWN else ''}"
+        else:
+            remedy = "it has none"
+        raise InputError(_SUBJECT, f"{section}[{name}]", f"names nothing in this pipeline: {remedy}")
+
+
+def merged(outer: TaskHint, inner: TaskHint) -> TaskHint:
+    """What holds inside: the inner hint field by field, else the outer; both lists of accepted releases."""
+    if inner is _NOTHING:
+        return outer
+    return TaskHint(
+        seconds=outer.seconds if inner.seconds is None else inner.seconds,
+        cpu=outer.cpu if inner.cpu is None else inner.cpu,
+        iterations=outer.iterations if inner.iterations is None else inner.iterations,
+        purpose=outer.purpose if inner.purpose is None else inner.purpose,
+        namespace=outer.namespace if inner.namespace is None else inner.namespace,
+        service_account=outer.service_account if inner.service_account is None else inner.service_account,
+        accepts=outer.accepts | inner.accepts,
+        sites=outer.sites if inner.sites is None else inner.sites,
+    )
+
+
+def inside_unit(hint: TaskHint) -> TaskHint:
+    """What of a unit's hint holds for each step inside: all but its total, its repetitions and its pin."""
+    return replace(hint, seconds=None, iterations=None, sites=None)
+
+
+def inside_loop(hint: TaskHint) -> TaskHint:
+    """What of a loop's hint, inside of a unit, holds for what it repeats."""
+    return replace(hint, iterations=None)

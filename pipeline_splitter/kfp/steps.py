@@ -1,0 +1,105 @@
+"""Steps: what one container, importer or control node reads, and as whom."""
+
+from collections.abc import Iterable, Mapping
+
+from moorage.errors import InputError
+from moorage.model import DatasetRef, DatasetUse, Reader, Usage
+from moorage.wire.pod import read_usage
+from pipeline_splitter.graph import Read, Role, Step
+from pipeline_splitter.hints import Defaults, TaskHint
+from pipeline_splitter.kfp.components import Component
+from pipeline_splitter.kfp.data import DataBook
+from pipeline_splitter.kfp.executors import Container
+from pipeline_splitter.kfp.pods import PodConfig
+from pipeline_splitter.kfp.scopes import Inputs
+from pipeline_splitter.kfp.values import Value
+
+
+def container_step(  # noqa: PLR0913 - a step has this many sides
+    *,
+    path: str,
+    task: str,
+    component: Component,
+    container: Container,
+    pod: PodConfig,
+    inputs: Inputs,
+    references: Iterable[Value],
+    hint: TaskHint,
+    defaults: Defaults,
+    data: DataBook,
+) -> Step:
+    """One container.
+
+    Its namespace and service account are the hint's, else the hints' defaults: a compiled pipeline does not say them.
+    Its purpose is the hint's, because who plans knows best; else that of its pod's label `moorage.dev/purpose`; else
+    the hints' default, if there is one.
+    """
+    namespace = hint.namespace or defaults.namespace
+    usage = _usage(pod, namespace)
+    uses = _accepting(usage.uses, hint.accepts)
+    return Step(
+        name=path,
+        task=task,
+        role=Role.CONTAINER,
+        reader=Reader(
+            namespace,
+            hint.service_account or defaults.service_account,
+            hint.purpose or usage.stated_purpose or defaults.purpose,
+        ),
+        uses=uses,
+        container_digest=container.digest,
+        reads=artifact_reads(component, inputs.artifacts, data),
+        parameters_from=steps_behind((*inputs.parameters.values(), *references)),
+        accepts=frozenset((use.ref, release) for use in uses for release in use.accepts),
+    )
+
+
+def control_step(path: str, task: str, parameters: Iterable[Value], reads: Iterable[Read]) -> Step | None:
+    """What a loop or a condition reads itself; None where that is nothing."""
+    behind = steps_behind(parameters)
+    read = tuple(sorted(reads, key=lambda each: (each.input, each.step or "", each.output)))
+    if not behind and not read:
+        return None
+    return Step(path, task, Role.CONTROL, reads=read, parameters_from=behind)
+
+
+def artifact_reads(component: Component, artifacts: Mapping[str, Value], data: DataBook) -> tuple[Read, ...]:
+    """What reading all these inputs means, in order of their names."""
+    return tuple(
+        read
+        for name in sorted(artifacts)
+        for read in data.reads(name, artifacts[name], is_list=component.input_artifacts.get(name, False))
+    )
+
+
+def steps_behind(values: Iterable[Value]) -> tuple[str, ...]:
+    """Names of the steps that have a share in the values, sorted."""
+    return tuple(sorted({step for value in values for step, _ in value.steps()}))
+
+
+def _usage(pod: PodConfig, namespace: str) -> Usage:
+    if not pod.labels:
+        return Usage()
+    try:
+        return read_usage(pod.labels, namespace, pod.place.subject)
+    except InputError as error:
+        raise InputError(
+            error.subject, pod.place.at("podMetadata", error.field.removeprefix("metadata.")), error.problem
+        ) from None
+
+
+def _accepting(uses: tuple[DatasetUse, ...], accepted: frozenset[tuple[DatasetRef, str]]) -> tuple[DatasetUse, ...]:
+    """The uses with what a hint accepts; datasets that no label names get an index of their own."""
+    if not accepted:
+        return uses
+    releases: dict[DatasetRef, set[str]] = {}
+    for ref, release in accepted:
+        releases.setdefault(ref, set()).add(release)
+    found = []
+    for use in uses:
+        more = use.accepts | releases.pop(use.ref, set())
+        found.append(DatasetUse(use.index, use.ref, use.use_as, use.release, more))
+    index = max((use.index for use in uses), default=-1) + 1
+    for offset, ref in enumerate(sorted(releases)):
+        found.append(DatasetUse(index + offset, ref, accepts=frozenset(releases[ref])))
+    return tuple(found)

@@ -1,0 +1,116 @@
+"""One task of a dag, as its spec says it: nothing is resolved yet."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline_splitter.kfp.bindings import Said, read_artifacts, read_parameters
+from pipeline_splitter.kfp.places import Place, Raw, shown
+
+WAITS_FOR_ALL = "ALL_UPSTREAM_TASKS_COMPLETED"
+_OPERAND = re.compile(r"""inputs\.(?:parameter_values|parameters|artifacts)\[\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Iterator:
+    """Over what a loop goes.
+
+    Attributes:
+        item: name of the input of the loop's component that receives one item.
+        source: name of the loop task's own input that holds the items; None where they are written down.
+        count: how many items are written down; None where only the run knows.
+        is_artifact: whether the items are artifacts.
+        text: the items as they are written down, which may mention inputs of the loop task; "" where they are not.
+    """
+
+    item: str
+    source: str | None
+    count: int | None
+    is_artifact: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One entry of `dag.tasks`.
+
+    Attributes:
+        component: name of its component.
+        after: names of tasks in `dependentTasks`, sorted.
+        is_conditional: whether it runs only when its trigger policy's condition holds.
+        operands: inputs that its condition looks at, sorted.
+        waits_for_all: runs also after failures upstream.
+        upstream: every task beside it that it waits for, by order, binding or final status.
+    """
+
+    name: str
+    place: Place
+    component: str
+    parameters: Mapping[str, Said]
+    artifacts: Mapping[str, Said]
+    after: tuple[str, ...]
+    is_conditional: bool
+    operands: tuple[str, ...]
+    iterator: Iterator | None
+    waits_for_all: bool
+    upstream: frozenset[str]
+
+    @property
+    def raw(self) -> Raw:
+        """The spec as it stands."""
+        return self.place.raw
+
+
+def read_task(name: str, place: Place) -> TaskSpec:
+    """One task; `name` is its key."""
+    if "/" in name:
+        place.fail("a task's name must not contain '/'")
+    inputs = place.sub("inputs")
+    parameters, artifacts = read_parameters(inputs), read_artifacts(inputs)
+    after = place.texts("dependentTasks")
+    trigger = place.sub("triggerPolicy")
+    condition = trigger.text("condition") or ""
+    bound = (said.task for bindings in (parameters, artifacts) for said in bindings.values())
+    return TaskSpec(
+        name=name,
+        place=place,
+        component=place.required("componentRef").required_text("name"),
+        parameters=parameters,
+        artifacts=artifacts,
+        after=tuple(sorted(set(after))),
+        is_conditional=bool(condition),
+        operands=tuple(sorted({match[1] or match[2] or "" for match in _OPERAND.finditer(condition)})),
+        iterator=_read_iterator(place),
+        waits_for_all=trigger.text("strategy") == WAITS_FOR_ALL,
+        upstream=frozenset(after) | {task for task in bound if task is not None},
+    )
+
+
+def _read_iterator(place: Place) -> Iterator | None:
+    for key, source_key in (("parameterIterator", "inputParameter"), ("artifactIterator", "inputArtifact")):
+        if place.has(key):
+            iterator = place.required(key)
+            items = iterator.required("items")
+            source = items.text(source_key)
+            if source is None and not (key == "parameterIterator" and items.has("raw")):
+                items.fail(f"must say over what the loop goes: {source_key}")
+            return Iterator(
+                item=iterator.required_text("itemInput"),
+                source=source,
+                count=_count(items) if source is None else None,
+                is_artifact=key == "artifactIterator",
+                text=items.required_text("raw") if source is None else "",
+            )
+    return None
+
+
+def _count(items: Place) -> int:
+    text = items.required_text("raw")
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, list):
+        items.fail(f"must be a JSON list, not {shown(text)}", "raw")
+    return len(values)
