@@ -4,9 +4,17 @@ A rule is a small function from a `Question` to a refusal or None; the chain ask
 refusal is the decision. Pure: no clock, no cluster. A denial is a value.
 """
 
-from moorage.policy.chain import decide, decide_all, decide_joined, decide_reader, decide_transfer, effective_purpose
+from moorage.policy.chain import (
+    decide,
+    decide_all,
+    decide_joined,
+    decide_reader,
+    decide_transfer,
+    effective_purpose,
+    refusals,
+)
 from moorage.policy.decision import ALLOWED, Decision, Rule
-from moorage.policy.join import join, join_maps
+from moorage.policy.join import join, join_maps, meet
 from moorage.policy.places import COUNTRIES, EEA, EU, lies_in, unknown_places
 
 __all__ = [
@@ -25,5 +33,7 @@ __all__ = [
     "join",
     "join_maps",
     "lies_in",
+    "meet",
+    "refusals",
     "unknown_places",
 ]

@@ -1,6 +1,7 @@
 """Asks the rules in order. The first that refuses decides."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from moorage.model import Dataset, DatasetRef, Governance, Reader
 from moorage.policy.decision import ALLOWED, Decision, Rule
@@ -36,6 +37,29 @@ def decide_transfer(ref: DatasetRef, dataset: Dataset | None, place: Place, inve
     return _decide([(ref, dataset)], SITE_CHECKS, None, place, inventory)
 
 
+def refusals(
+    governances: Mapping[DatasetRef, Governance],
+    datasets: Mapping[DatasetRef, Dataset],
+    reader: Reader | None,
+    place: Place,
+    inventory: Inventory,
+) -> Iterator[Decision]:
+    """Every refusal of data that carry `governances`, as far as nothing of it follows from another; the first decides.
+
+    Args:
+        governances: what holds for each dataset in the data, which may be other than the dataset's own.
+        datasets: all that are known, with their sources.
+        reader: None asks the site rules alone, as for a transfer.
+        place: where the data would be.
+        inventory: the sites at which a source counts.
+    """
+    pairs = []
+    for ref in sorted(governances):
+        dataset = datasets.get(ref)
+        pairs.append((ref, None if dataset is None else replace(dataset, governance=governances[ref])))
+    return _refusals(pairs, SITE_CHECKS if reader is None else ALL_CHECKS, reader, place, inventory)
+
+
 def _decide(
     pairs: Sequence[Pair],
     checks: tuple[tuple[Rule, Check], ...],
@@ -43,18 +67,29 @@ def _decide(
     place: Place | None,
     inventory: Inventory | None,
 ) -> Decision:
+    return next(_refusals(pairs, checks, reader, place, inventory), ALLOWED)
+
+
+def _refusals(
+    pairs: Sequence[Pair],
+    checks: tuple[tuple[Rule, Check], ...],
+    reader: Reader | None,
+    place: Place | None,
+    inventory: Inventory | None,
+) -> Iterator[Decision]:
     known: dict[DatasetRef, Governance] = {}
     for ref, dataset in pairs:
         if dataset is None:
-            return Decision.denied(Rule.DATASET_UNKNOWN, _unknown(ref), ref)
-        known[ref] = dataset.governance
+            yield Decision.denied(Rule.DATASET_UNKNOWN, _unknown(ref), ref)
+        else:
+            known[ref] = dataset.governance
     if pairs and place is not None and place.site is None:
         problem = place.problem or "its site is not known"
-        return Decision.denied(Rule.SITE_UNKNOWN, f"dataset {pairs[0][0]} can't be read here: {problem}", pairs[0][0])
+        yield Decision.denied(Rule.SITE_UNKNOWN, f"dataset {pairs[0][0]} can't be read here: {problem}", pairs[0][0])
     for ref, dataset in pairs:
         if inventory is not None and dataset is not None and not inventory.sources(dataset):
-            return Decision.denied(Rule.SITE_UNKNOWN, _without_source(dataset, inventory), ref)
-    return decide_joined(known, reader, place, checks)
+            yield Decision.denied(Rule.SITE_UNKNOWN, _without_source(dataset, inventory), ref)
+    yield from _joined_refusals(known, reader, place, checks)
 
 
 def decide_joined(
@@ -64,17 +99,28 @@ def decide_joined(
     checks: tuple[tuple[Rule, Check], ...] = ALL_CHECKS,
 ) -> Decision:
     """The rules on the join of a map; a refusal names the first dataset that refuses alone by that rule."""
+    return next(_joined_refusals(governances, reader, place, checks), ALLOWED)
+
+
+def _joined_refusals(
+    governances: Mapping[DatasetRef, Governance],
+    reader: Reader | None,
+    place: Place | None,
+    checks: tuple[tuple[Rule, Check], ...],
+) -> Iterator[Decision]:
+    """By each rule, the datasets that refuse alone; where none does, the join."""
     joined = Question(None, join(governances.values()), reader, place)
     alone = [Question(ref, governances[ref], reader, place) for ref in sorted(governances)]
     for rule, check in checks:
+        refused = False
         for question in alone:
             message = check(question)
             if message is not None:
-                return Decision.denied(rule, message, question.ref)
-        message = check(joined) if len(alone) > 1 else None
+                refused = True
+                yield Decision.denied(rule, message, question.ref)
+        message = check(joined) if len(alone) > 1 and not refused else None
         if message is not None:
-            return Decision.denied(rule, message, None)
-    return ALLOWED
+            yield Decision.denied(rule, message, None)
 
 
 def _unknown(ref: DatasetRef) -> str:

@@ -48,6 +48,23 @@ def _both_consumers(one: frozenset[str], other: frozenset[str]) -> frozenset[str
     )
 
 
+def meet(ref: DatasetRef, one: Governance, other: Governance) -> Governance:
+    """What permits all that either permits, field by field: whatever it refuses, both refuse. Releases are left out."""
+    return Governance(
+        classification=min(one.classification, other.classification),
+        residency=_either(one.residency, other.residency),
+        sites_allow=_either(one.sites_allow, other.sites_allow),
+        sites_deny=one.sites_deny & other.sites_deny,
+        purposes=_either(one.purposes, other.purposes),
+        consumers=_consumers(ref, one) | _consumers(ref, other),
+        confidential_compute=one.confidential_compute and other.confidential_compute,
+    )
+
+
+def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    return None if one is None or other is None else one | other
+
+
 def join_maps(maps: Iterable[Mapping[DatasetRef, Governance]]) -> dict[DatasetRef, Governance]:
     """The union of the maps of all that a task reads, equal keys joined."""
     joined: dict[DatasetRef, Governance] = {}

@@ -1,5 +1,7 @@
 """The rule chain: each rule as a table, the order, the join's algebra."""
 
+from dataclasses import replace
+
 import pytest
 from builders import DatasetBuilder, make_dataset, make_site
 from hypothesis import given
@@ -19,6 +21,8 @@ from moorage.policy import (
     join,
     join_maps,
     lies_in,
+    meet,
+    refusals,
     unknown_places,
 )
 from moorage.sites import Inventory, Place
@@ -228,6 +232,49 @@ def test_equal_keys_of_maps_are_joined_and_others_kept() -> None:
     joined = join_maps([one, two])
     assert joined[ref] == Governance(consumers=frozenset({"fraud/trainer"}), purposes=frozenset({"b"}))
     assert joined[other] == Governance()
+
+
+@given(GOVERNANCES, GOVERNANCES, st.sampled_from(sorted(INVENTORY.sites)))
+def test_what_a_meet_refuses_both_refuse(one: Governance, other: Governance, site: str) -> None:
+    """A meet never refuses what either permits."""
+    ref, place = claims().obj().ref, INVENTORY.place(site)
+    reader = Reader(ref.namespace, "trainer", "a")
+    met = _rules(meet(ref, one, other), reader, place)
+    assert met <= _rules(one, reader, place) & _rules(other, reader, place)
+
+
+def _rules(governance: Governance, reader: Reader, place: Place) -> set[Rule | None]:
+    dataset = claims().obj()
+    found = refusals({dataset.ref: governance}, {dataset.ref: dataset}, reader, place, INVENTORY)
+    # Without any purpose, or with a wrong one: the same rule of two names.
+    return {Rule.PURPOSE_MISSING if each.rule == Rule.PURPOSE_NOT_ALLOWED else each.rule for each in found}
+
+
+@given(st.lists(GOVERNANCES, max_size=3), st.sampled_from(sorted(INVENTORY.sites)))
+def test_the_first_refusal_decides(governances: list[Governance], site: str) -> None:
+    """All refusals start with the one that a decision names, and none is there where it allows."""
+    datasets = [replace(make_dataset(f"d{at}").at("eu-1").obj(), governance=g) for at, g in enumerate(governances)]
+    known = {dataset.ref: dataset for dataset in datasets}
+    carried = {dataset.ref: dataset.governance for dataset in datasets}
+    place = INVENTORY.place(site)
+    decision = decide_all([(ref, known[ref]) for ref in known], READER, place, INVENTORY)
+    found = list(refusals(carried, known, READER, place, INVENTORY))
+    assert found[:1] == ([] if decision.allowed else [decision])
+
+
+def test_data_of_an_unknown_dataset_are_refused_and_so_are_others_in_them() -> None:
+    """Everything that refuses is told, the unknown first."""
+    secret = claims().classified(Classification.RESTRICTED).for_purposes("billing").obj()
+    unknown = make_dataset("a").obj().ref
+    carried = {unknown: Governance(), secret.ref: secret.governance}
+    found = list(refusals(carried, {secret.ref: secret}, READER, INVENTORY.place("eu-1"), INVENTORY))
+    assert [(each.rule, each.dataset) for each in found] == [
+        (Rule.DATASET_UNKNOWN, unknown),
+        (Rule.CLEARANCE_TOO_LOW, secret.ref),
+        (Rule.PURPOSE_NOT_ALLOWED, secret.ref),
+    ]
+    without_reader = refusals(carried, {secret.ref: secret}, None, INVENTORY.place("eu-1"), INVENTORY)
+    assert [each.rule for each in without_reader] == [Rule.DATASET_UNKNOWN, Rule.CLEARANCE_TOO_LOW]
 
 
 def test_the_unions_are_countries() -> None:
