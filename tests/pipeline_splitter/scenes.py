@@ -1,0 +1,106 @@
+"""Small random pipelines with sites, datasets and a placement, for properties."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from builders import make_dataset, make_site
+from graphs import make_graph
+from hypothesis import strategies as st
+
+from moorage.model import Dataset, DatasetRef, Link
+from moorage.sites import Inventory
+from pipeline_splitter.costing import make_blocks
+from pipeline_splitter.graph import Graph
+
+SITE_NAMES = ("eu-1", "ap-1", "eu-10", "us-1")
+TASK_NAMES = ("h", "a", "g/x", "b", "f", "c10", "c9", "d")
+SIZES = st.sampled_from([0.0, 1e6, 3.3e8, 1e9, 7e9])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a plan is made of, and one placement of it (blocks stay together)."""
+
+    graph: Graph
+    inventory: Inventory
+    datasets: Mapping[DatasetRef, Dataset]
+    site_of: Mapping[str, str]
+
+    def upside_down(self) -> "Scene":
+        """The same, with everything in the opposite order."""
+        graph = replace(
+            self.graph,
+            tasks=dict(reversed(self.graph.tasks.items())),
+            data=dict(reversed(self.graph.data.items())),
+            parameters=self.graph.parameters[::-1],
+            together=self.graph.together[::-1],
+        )
+        datasets = {
+            ref: replace(dataset, sources=dataset.sources[::-1])
+            for ref, dataset in reversed(list(self.datasets.items()))
+        }
+        inventory = Inventory(dict(reversed(list(self.inventory.sites.items()))))
+        return Scene(graph, inventory, datasets, dict(reversed(list(self.site_of.items()))))
+
+    def permitted(self) -> dict[str, frozenset[str]]:
+        """Everything everywhere."""
+        return dict.fromkeys(self.graph.tasks, frozenset(self.inventory.sites))
+
+
+@st.composite
+def inventories(draw: st.DrawFn) -> Inventory:
+    """One to four sites, with links of their own, default links and the constants."""
+    names = draw(st.lists(st.sampled_from(SITE_NAMES), min_size=1, unique=True))
+    field = st.none() | st.sampled_from([0.0, 0.02, 0.09])
+    link = st.builds(Link, st.sampled_from([None, 1e6, 125e6]), field, field)
+    return Inventory.of(
+        make_site(
+            name,
+            speed=draw(st.sampled_from([0.5, 1.0, 3.0])),
+            cpu_hour_price=draw(st.sampled_from([0.0, 0.05, 0.1])),
+            carbon_grams_per_kwh=draw(st.sampled_from([0.0, 100.0, 410.0])),
+            cpu_watts=draw(st.sampled_from([0.0, 12.0])),
+            slots=draw(st.sampled_from([None, 1, 2])),
+            quota_cpu_hours=draw(st.sampled_from([None, 0.05, 5.0])),
+            links={other: draw(link) for other in names if other != name and draw(st.booleans())},
+            default_link=draw(link),
+        )
+        for name in names
+    )
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    """Up to eight tasks in an order that is not that of their names; reads, parameters, order edges, ties."""
+    inventory = draw(inventories())
+    site = st.sampled_from(sorted(inventory.sites))
+    datasets = {}
+    builder = make_graph()
+    for index in range(draw(st.integers(0, 3))):
+        sources = draw(st.lists(site, min_size=1, unique=True))
+        dataset = make_dataset(f"d{index}").at(*sources, "elsewhere").obj()
+        datasets[dataset.ref] = dataset
+        builder = builder.dataset(dataset.ref, draw(SIZES))
+        if draw(st.booleans()):
+            builder = builder.dataset(dataset.ref, draw(SIZES), key=f"input-{index}")
+    names = draw(st.permutations(TASK_NAMES))[: draw(st.integers(0, len(TASK_NAMES)))]
+    for index, name in enumerate(names):
+        keys = sorted(builder.graph.data)
+        builder = builder.task(
+            name,
+            reads=draw(st.lists(st.sampled_from(keys), max_size=3, unique=True)) if keys else (),
+            writes={f"o{output}": draw(SIZES) for output in range(draw(st.integers(0, 2)))},
+            seconds=draw(st.sampled_from([0.0, 7.0, 60.0, 3600.0])),
+            cpu=draw(st.sampled_from([0.5, 1.0, 4.0])),
+        )
+        for earlier in names[:index]:
+            match draw(st.integers(0, 11)):
+                case 0:
+                    builder = builder.parameter(earlier, name)
+                case 1:
+                    builder = builder.order(earlier, name)
+                case 2:
+                    builder = builder.together(earlier, name)
+    graph = builder.obj()
+    site_of = {name: chosen for names in make_blocks(graph).members for chosen in [draw(site)] for name in names}
+    return Scene(graph, inventory, datasets, site_of)
