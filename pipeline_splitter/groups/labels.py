@@ -1,0 +1,61 @@
+"""Labels that hints add to a task's pod: what the pipeline itself does not say, so that admission knows it too.
+
+- `moorage.dev/purpose`, where a hint (or the hints' default) states one;
+- `dataset.N.accepts` with `dataset.N.id` and `dataset.N.namespace`, where a hint says that the task takes the released
+  form;
+- `dataset.N.id` and `dataset.N.namespace`, where a hint says that an artifact input of the pipeline, which this task
+  reads, is that dataset.
+
+N is the next free number, or the one at which the pipeline itself names the dataset. What the pipeline says is never
+overwritten, and its meaning never changed: a dataset that a label names without `useas`, `release` or `accepts` counts
+as read, so `accepts` is not put beside it.
+"""
+
+from collections.abc import Mapping
+
+from moorage.model import PURPOSE_LABEL, DatasetRef
+from moorage.wire.pod import looks_like_dataset_label
+from pipeline_splitter.graph import Step
+
+
+def added_labels(step: Step | None, own: Mapping[str, str]) -> dict[str, str]:
+    """The labels that a step's pod gets beside `own`, which the pipeline gives it."""
+    if step is None or step.reader is None:
+        return {}
+    added: dict[str, str] = {}
+    if step.reader.purpose and PURPOSE_LABEL not in own:
+        added[PURPOSE_LABEL] = step.reader.purpose
+    known = _indices(own, step.reader.namespace)
+    taken = {int(key.split(".")[1]) for key in own if looks_like_dataset_label(key) and key.split(".")[1].isdigit()}
+    accepts = _accepts(step)
+    given = {read.dataset for read in step.reads if read.step is None and read.dataset is not None}
+    for ref in sorted({*accepts, *given}):
+        index = known.get(ref)
+        if index is None:
+            index = next(number for number in range(len(taken) + 1) if number not in taken)
+            taken.add(index)
+            added[f"dataset.{index}.id"] = ref.name
+            added[f"dataset.{index}.namespace"] = ref.namespace
+        elif not any(f"dataset.{index}.{field}" in own for field in ("useas", "release", "accepts")):
+            continue
+        if ref in accepts and f"dataset.{index}.accepts" not in own:
+            added[f"dataset.{index}.accepts"] = ".".join(sorted(accepts[ref]))
+    return added
+
+
+def _indices(own: Mapping[str, str], namespace: str) -> dict[DatasetRef, int]:
+    """At which index the pipeline's own labels name a dataset."""
+    found = {}
+    for key, value in own.items():
+        if looks_like_dataset_label(key) and key.endswith(".id"):
+            index = key.split(".")[1]
+            if index.isdigit():
+                found[DatasetRef(own.get(f"dataset.{index}.namespace") or namespace, value)] = int(index)
+    return found
+
+
+def _accepts(step: Step) -> dict[DatasetRef, set[str]]:
+    accepts: dict[DatasetRef, set[str]] = {}
+    for ref, release in step.accepts:
+        accepts.setdefault(ref, set()).add(release)
+    return accepts
