@@ -12,10 +12,12 @@ from moorage.model import API_VERSION, Dataset, DatasetRef, Site
 from moorage.sites import Inventory
 from moorage.wire import parse_quantity, read_dataset, read_site
 from moorage.wire.fields import DNS_LABEL
+from pipeline_splitter.documents.shown import shortened, shown
 
 Record = TypeVar("Record")
 
 _PASSED_OVER = {"Namespace"}
+_LONGEST_PROBLEM = 400
 
 
 def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
@@ -81,12 +83,14 @@ def _opened(raw: Any, kind: str, subject: str, place: str) -> Iterator[tuple[str
     if isinstance(found, str) and found in _PASSED_OVER:
         return
     if found != kind:
-        raise InputError(subject, f"{place}, kind", f"{found!r} is not expected here: every object must be a {kind}")
+        raise InputError(
+            subject, f"{place}, kind", f"{shown(found)} is not expected here: every object must be a {kind}"
+        )
     if raw.get("apiVersion") != API_VERSION:
         raise InputError(
             subject,
             f"{place}, apiVersion",
-            f"must be {API_VERSION}, not {raw.get('apiVersion')!r}: write {API_VERSION}",
+            f"must be {API_VERSION}, not {shown(raw.get('apiVersion'))}: write {API_VERSION}",
         )
     yield f"{kind} {_name(raw, kind, subject, place)} ({subject}, {place})", raw
 
@@ -103,7 +107,7 @@ def _name(raw: Mapping[str, Any], kind: str, subject: str, place: str) -> str:
             raise InputError(
                 subject,
                 f"{place}, metadata.{key}",
-                f"{value!r} must be lower-case letters, digits and '-', at most 63 of them",
+                f"{shown(value)} must be lower-case letters, digits and '-', at most 63 of them",
             )
     return str(metadata["name"])
 
@@ -151,7 +155,9 @@ def _whole_bytes(value: Any, where: str) -> int | None:  # noqa: ANN401 - raw JS
     except (ValueError, OverflowError):
         exact = None
     if exact is None or exact < 0:
-        raise InputError(where, "status.bytes", f"{value!r} is no number of bytes: write one, as 12Gi, or leave it out")
+        raise InputError(
+            where, "status.bytes", f"{shown(value)} is no number of bytes: write one, as 12Gi, or leave it out"
+        )
     return -(-exact.numerator // exact.denominator)
 
 
@@ -160,7 +166,7 @@ def _read(reader: Callable[[Mapping[str, Any]], Record], raw: Mapping[str, Any],
     try:
         return reader(raw)
     except InputError as error:
-        raise InputError(where, error.field, error.problem) from None
+        raise InputError(where, shortened(error.field), shortened(error.problem, _LONGEST_PROBLEM)) from None
     except OverflowError:
         raise InputError(where, "spec", "holds a number that a double can't hold: write a smaller one") from None
     except TypeError:

@@ -9,6 +9,7 @@ from moorage.errors import InputError
 from moorage.model import Dataset, DatasetRef
 from moorage.wire import parse_quantity
 from moorage.wire.fields import DNS_LABEL, Fields
+from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -61,16 +62,18 @@ def refuse_unknown_names(
     ):
         for name in sorted(named):
             if name not in known:
-                raise InputError("hints", f"{section}[{name!r}]", f"names nothing in the pipeline; {_some(known)}")
+                raise InputError("hints", f"{section}[{shown(name)}]", f"names nothing in the pipeline; {_some(known)}")
     for name, hint in sorted(hints.inputs.items()):
-        _refuse_unknown_dataset(f"inputs[{name!r}].dataset", hint.dataset, datasets)
+        _refuse_unknown_dataset(f"inputs[{shown(name)}].dataset", hint.dataset, datasets)
     for name, task in sorted(hints.tasks.items()):
         for ref, release in sorted(task.accepts):
-            place = f"tasks[{name!r}].accepts"
+            place = f"tasks[{shown(name)}].accepts"
             _refuse_unknown_dataset(place, ref, datasets)
             declared = [each.name for each in datasets[ref].governance.releases]
             if release not in declared:
-                raise InputError("hints", place, f"dataset {ref} declares no release {release!r}; {_some(declared)}")
+                raise InputError(
+                    "hints", place, f"dataset {ref} declares no release {shown(release)}; {_some(declared)}"
+                )
 
 
 def _refuse_unknown_dataset(place: str, ref: DatasetRef, datasets: Mapping[DatasetRef, Dataset]) -> None:
@@ -115,7 +118,7 @@ class _Merged:
         ):
             entries = fields.sub(section)
             for name, raw in entries.raw.items() if entries else ():
-                entry = Fields(subject, f"{section}[{name!r}]", raw)
+                entry = Fields(subject, f"{section}[{shown(name)}]", raw)
                 if not isinstance(raw, Mapping):
                     entry.fail("", "must be a mapping")
                 target.setdefault(name, {}).update(_read_entry(entry, readers))
@@ -130,7 +133,9 @@ class _Merged:
         defaults = Defaults(**self.defaults)
         for name, entry in self.inputs.items():
             if "dataset" not in entry:
-                raise InputError(self.said_in[name], f"inputs[{name!r}].dataset", "is required: which dataset it is")
+                raise InputError(
+                    self.said_in[name], f"inputs[{shown(name)}].dataset", "is required: which dataset it is"
+                )
         return Hints(
             inputs={
                 name: InputHint(_dataset(entry["dataset"], defaults.namespace), entry.get("size_bytes"))
@@ -160,14 +165,14 @@ def _number(fields: Fields, key: str) -> float:
     except (ValueError, OverflowError):
         number = -1.0
     if number < 0:
-        fields.fail(key, f"{value!r} must be a number of at least 0, as 120, 500m or 12Gi")
+        fields.fail(key, f"{shown(value)} must be a number of at least 0, as 120, 500m or 12Gi")
     return number
 
 
 def _count(fields: Fields, key: str) -> int:
     value = _number(fields, key)
     if value != int(value):
-        fields.fail(key, f"{fields.raw[key]!r} must be a whole number")
+        fields.fail(key, f"{shown(fields.raw[key])} must be a whole number")
     return int(value)
 
 
@@ -175,7 +180,7 @@ def _matching(pattern: re.Pattern[str], rule: str) -> Reader:
     def read(fields: Fields, key: str) -> str:
         value = fields.raw[key]
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            fields.fail(key, f"{value!r} must be {rule}")
+            fields.fail(key, f"{shown(value)} must be {rule}")
         return value
 
     return read
@@ -200,7 +205,7 @@ def _accepted_words(fields: Fields, key: str) -> tuple[tuple[str, ...], ...]:
 def _words(fields: Fields, key: str, text: Any, least: int, rule: str) -> tuple[str, ...]:  # noqa: ANN401 - raw JSON
     words = tuple(text.split("/")) if isinstance(text, str) else ()
     if len(words) not in {least, least + 1} or not all(DNS_LABEL.fullmatch(word) for word in words):
-        fields.fail(key, f"{text!r} must be {rule}")
+        fields.fail(key, f"{shown(text)} must be {rule}")
     return words
 
 

@@ -20,6 +20,7 @@ from pipeline_splitter.documents.limits import (
     has_lone_surrogate,
     place,
 )
+from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.documents.yaml_text import read_yaml
 
 # An unterminated string runs to the end, so that scanning stays linear.
@@ -129,7 +130,7 @@ def _refuse_fault(text: str, subject: str) -> None:
             seen = keys[-1] if keys and at_key else None
             problem = LONE_SURROGATE if has_lone_surrogate(string) else ""
             if seen is not None:
-                problem = problem or (f"key {string!r} stands twice: keep one of them" if string in seen else "")
+                problem = problem or (f"key {shown(string)} stands twice: keep one of them" if string in seen else "")
                 seen.add(string)
             at_key = False
         elif kind == "constant":

@@ -22,6 +22,7 @@ from pipeline_splitter.documents.limits import (
     has_lone_surrogate,
     place,
 )
+from pipeline_splitter.documents.shown import shortened, shown
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
@@ -147,9 +148,9 @@ class _Builder:
     def _key(self, event: yaml.ScalarEvent, text: str) -> None:
         parent = self.stack[-1]
         if text in parent.value or (parent.merged and text == "<<"):
-            self._fail(event, f"key {text!r} stands twice: keep one of them")
+            self._fail(event, f"key {shown(text)} stands twice: keep one of them")
         if event.tag not in {None, "!", _STRING} and not event.implicit[0]:
-            self._fail(event, f"a key can't have the tag {event.tag}: leave the tag out")
+            self._fail(event, f"a key can't have the tag {shortened(str(event.tag))}: leave the tag out")
         parent.key = text
         parent.merges = text == "<<" and event.implicit[0]
 
@@ -164,7 +165,9 @@ class _Builder:
             return None
         construct = _CONSTRUCTORS.get(tag)
         if construct is None:
-            self._fail(event, f"the tag {tag} is not permitted: write plain strings, numbers, lists and mappings")
+            self._fail(
+                event, f"the tag {shortened(tag)} is not permitted: write plain strings, numbers, lists and mappings"
+            )
         if len(text) > MAX_NUMBER_LENGTH:
             self._fail(event, TOO_LARGE_NUMBER)
         try:
@@ -173,7 +176,7 @@ class _Builder:
         except OverflowError:
             self._fail(event, TOO_LARGE_NUMBER)
         except (ValueError, KeyError, IndexError):
-            self._fail(event, f"{text!r} can't be read as {tag.removeprefix(_TAG)}: mend it, or quote it")
+            self._fail(event, f"{shown(text)} can't be read as {tag.removeprefix(_TAG)}: mend it, or quote it")
         if not finite:
             self._fail(event, NOT_A_NUMBER)
         return value
@@ -182,7 +185,7 @@ class _Builder:
         self._count(event, 1, 0)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag not in {None, "!", _MAPPING if is_mapping else _SEQUENCE}:
-            self._fail(event, f"the tag {event.tag} is not permitted: write plain lists and mappings")
+            self._fail(event, f"the tag {shortened(str(event.tag))} is not permitted: write plain lists and mappings")
         if self._expects_key():
             self._fail(event, "a key must be a string: quote what begins with a bracket or a brace")
         if len(self.stack) == MAX_DEPTH:
@@ -204,13 +207,17 @@ class _Builder:
         self._add(closed.start, value, closed.height)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
+        name = shortened(str(event.anchor))
         if any(entry.start.anchor == event.anchor for entry in self.stack):
-            self._fail(event, f"the alias *{event.anchor} stands inside of what it repeats: write it out")
+            self._fail(event, f"the alias *{name} stands inside of what it repeats: write it out")
         anchored = self.anchors.get(str(event.anchor))
         if anchored is None:
-            self._fail(event, f"nothing before it has the anchor &{event.anchor}: add it, or write the value out")
+            self._fail(
+                event,
+                f"nothing before it has the anchor &{name}: add it, or write the value out",
+            )
         if self._expects_key():
-            self._fail(event, f"an alias can't be a key: write *{event.anchor} out")
+            self._fail(event, f"an alias can't be a key: write *{name} out")
         if len(self.stack) + anchored.height > MAX_DEPTH:
             self._fail(event, TOO_DEEP)
         self._count(event, anchored.nodes, anchored.characters)

@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from moorage.errors import InputError
 from moorage.model import Dataset, DatasetRef, Reader
+from pipeline_splitter.documents.shown import shortened, shown
 from pipeline_splitter.graph import Datum, DatumKind, Graph, Language, Pin, Read, Step, Task
 from pipeline_splitter.hints import Hints, TaskHint
 from pipeline_splitter.reading_hints import refuse_unknown_names
@@ -61,7 +62,9 @@ def _writers(recording: Recording, subject: str) -> dict[str, str]:
             if other != task.name:
                 one, two = sorted((other, task.name))
                 raise InputError(
-                    subject, task.place, f"file {file!r} is written by {one!r} and by {two!r}: give each its own file"
+                    subject,
+                    task.place,
+                    f"file {shown(file)} is written by {shown(one)} and by {shown(two)}: give each its own file",
                 )
     return writer_of
 
@@ -109,7 +112,7 @@ class _Files:
     def _add(self, datum: Datum) -> str:
         if self.data.setdefault(datum.key, datum) != datum:
             raise InputError(
-                self.subject, f"file {datum.key!r}", "has the name of a dataset that is read, too: rename the file"
+                self.subject, f"file {shown(datum.key)}", "has the name of a dataset that is read, too: rename the file"
             )
         return datum.key
 
@@ -166,9 +169,9 @@ def _order(
 def _edge(task: RecordedTask, key: str, name: str, recording: Recording, subject: str) -> tuple[str, str]:
     place = f"{task.place}.{key}"
     if name not in recording.tasks:
-        raise InputError(subject, place, f"{name!r} is no task of this workflow: add it, or mend the name")
+        raise InputError(subject, place, f"{shown(name)} is no task of this workflow: add it, or mend the name")
     if name == task.name:
-        raise InputError(subject, place, f"{name!r} waits for itself: take it out")
+        raise InputError(subject, place, f"{shown(name)} waits for itself: take it out")
     return (name, task.name) if key == "parents" else (task.name, name)
 
 
@@ -187,7 +190,9 @@ def _refuse_cycle(graph: Graph, subject: str) -> None:
         sorter.prepare()
     except CycleError as error:
         circle = error.args[1]
-        shown = " -> ".join(circle[:_SHOWN]) + (" -> ..." if len(circle) > _SHOWN else "")
+        way = " -> ".join(circle[:_SHOWN]) + (" -> ..." if len(circle) > _SHOWN else "")
         raise InputError(
-            subject, f"task {circle[0]!r}", f"waits for itself, through {shown}: take one of these edges out"
+            subject,
+            f"task {shown(circle[0])}",
+            f"waits for itself, through {shortened(way)}: take one of these edges out",
         ) from None

@@ -1,5 +1,6 @@
 """WfFormat 1.5: tasks and files by id; the specification and what was measured lie apart."""
 
+from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.wfformat.recording import RecordedTask, Recording
 from pipeline_splitter.wfformat.values import Raw, entries, fail, mapping, number, text, texts
 
@@ -21,7 +22,7 @@ def read_recording(workflow: Raw, subject: str) -> Recording:
         place = f"{_SPECIFICATION}.tasks[{index}]"
         name = text(raw, "id", subject, place)
         if name in tasks:
-            fail(subject, f"{place}.id", f"{name!r} is the id of {tasks[name].place}, too: ids are unique")
+            fail(subject, f"{place}.id", f"{shown(name)} is the id of {tasks[name].place}, too: ids are unique")
         seconds, cores, _ = measured.pop(name, (None, None, ""))
         tasks[name] = RecordedTask(
             name=name,
@@ -34,7 +35,9 @@ def read_recording(workflow: Raw, subject: str) -> Recording:
             cores=cores,
         )
     for name, (_, _, place) in measured.items():
-        fail(subject, f"{place}.id", f"{name!r} is no task of {_SPECIFICATION}.tasks: add it there, or mend the id")
+        fail(
+            subject, f"{place}.id", f"{shown(name)} is no task of {_SPECIFICATION}.tasks: add it there, or mend the id"
+        )
     if "files" not in specification:
         sizes = dict.fromkeys(each for task in tasks.values() for each in task.reads + task.writes)
     _refuse_unlisted_files(tasks, sizes, subject)
@@ -47,7 +50,7 @@ def _read_sizes(specification: Raw, subject: str) -> dict[str, float | None]:
         place = f"{_SPECIFICATION}.files[{index}]"
         name = text(raw, "id", subject, place)
         if name in sizes:
-            fail(subject, f"{place}.id", f"{name!r} stands twice: ids are unique")
+            fail(subject, f"{place}.id", f"{shown(name)} stands twice: ids are unique")
         sizes[name] = number(raw, ("sizeInBytes",), subject, place)
     return sizes
 
@@ -62,7 +65,7 @@ def _read_measured(workflow: Raw, subject: str) -> dict[str, tuple[float | None,
         place = f"{_EXECUTION}.tasks[{index}]"
         name = text(raw, "id", subject, place)
         if name in measured:
-            fail(subject, f"{place}.id", f"{name!r} stands twice: a task is measured once")
+            fail(subject, f"{place}.id", f"{shown(name)} stands twice: a task is measured once")
         seconds = number(raw, ("runtimeInSeconds",), subject, place)
         measured[name] = (seconds, number(raw, ("coreCount", "cores"), subject, place), place)
     return measured
@@ -76,5 +79,5 @@ def _refuse_unlisted_files(tasks: dict[str, RecordedTask], sizes: dict[str, floa
                     fail(
                         subject,
                         f"{task.place}.{key}",
-                        f"{name!r} is no file of {_SPECIFICATION}.files: add it there, or mend the id",
+                        f"{shown(name)} is no file of {_SPECIFICATION}.files: add it there, or mend the id",
                     )

@@ -1,5 +1,6 @@
 """WfFormat 1.4: tasks by name, with their files and what was measured in line."""
 
+from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.wfformat.recording import RecordedTask, Recording
 from pipeline_splitter.wfformat.values import Raw, entries, fail, number, text, texts
 
@@ -21,7 +22,7 @@ def read_recording(workflow: Raw, subject: str) -> Recording:
         place = f"workflow.tasks[{index}]"
         name = text(raw, "name", subject, place)
         if name in tasks:
-            fail(subject, f"{place}.name", f"{name!r} is the name of {tasks[name].place}, too: names are unique")
+            fail(subject, f"{place}.name", f"{shown(name)} is the name of {tasks[name].place}, too: names are unique")
         inputs, outputs = _read_files(raw, subject, place)
         written |= outputs
         for file, size in inputs.items():
@@ -48,7 +49,7 @@ def _read_files(raw: Raw, subject: str, place: str) -> tuple[dict[str, float | N
         name = text(file, "name", subject, where)
         link = text(file, "link", subject, where).lower()
         if link not in _LINKS:
-            fail(subject, f"{where}.link", f"{file['link']!r} is not one of {', '.join(_LINKS)}")
+            fail(subject, f"{where}.link", f"{shown(file['link'])} is not one of {', '.join(_LINKS)}")
         sizes = inputs if link == "input" else outputs
         sizes[name] = _larger(sizes.get(name), number(file, ("sizeInBytes", "size"), subject, where))
     return inputs, outputs

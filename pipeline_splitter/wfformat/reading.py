@@ -6,6 +6,7 @@ from typing import Any
 from moorage.errors import InputError
 from moorage.model import Dataset, DatasetRef
 from pipeline_splitter.documents import digest
+from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.hints import Hints
 from pipeline_splitter.wfformat import by_id, by_name
@@ -41,10 +42,10 @@ def read_workflow(
         raise InputError(
             subject,
             "schemaVersion",
-            f"{version!r} is not one of {', '.join(_READERS)}: convert the recording to one of them",
+            f"{shown(version)} is not one of {', '.join(_READERS)}: convert the recording to one of them",
         )
     name = document.get("name")
     if name is not None and not isinstance(name, str):
-        raise InputError(subject, "name", f"{name!r} must be a string")
+        raise InputError(subject, "name", f"{shown(name)} must be a string")
     recording = reader(mapping(document, "workflow", subject, "document"), subject)
     return build(recording, hints, datasets, subject, name=name or "workflow", digest=digest([document]))

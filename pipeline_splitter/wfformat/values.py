@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from moorage.errors import InputError
+from pipeline_splitter.documents.shown import shown
 
 Raw = Mapping[str, Any]
 
@@ -39,7 +40,7 @@ def text(raw: Raw, key: str, subject: str, place: str) -> str:
     """The string under `key`, not empty."""
     value = raw.get(key)
     if not isinstance(value, str) or not value:
-        fail(subject, f"{place}.{key}", f"{value!r} must be a string that is not empty")
+        fail(subject, f"{place}.{key}", f"{shown(value)} must be a string that is not empty")
     return value
 
 
@@ -60,12 +61,12 @@ def number(raw: Raw, keys: tuple[str, ...], subject: str, place: str) -> float |
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
-            fail(subject, f"{place}.{key}", f"{value!r} must be a number")
+            fail(subject, f"{place}.{key}", f"{shown(value)} must be a number")
         try:
             amount = float(value)
         except OverflowError:
             amount = math.inf
         if not 0 <= amount < math.inf:
-            fail(subject, f"{place}.{key}", f"{value!r} must be a finite number of at least 0")
+            fail(subject, f"{place}.{key}", f"{shown(value)} must be a finite number of at least 0")
         return amount
     return None

@@ -1,0 +1,16 @@
+"""Values in messages: recognisable, never longer than a line."""
+
+_LONGEST = 100
+
+
+def shown(value: object) -> str:
+    """As Python writes it, the middle of what is long left out."""
+    return shortened(repr(value))
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """The text, its middle left out where it is long."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]}...{text[-half:]}"
