@@ -4,7 +4,7 @@ Their figures are sums over what is written here, not a solver's: they are for w
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from moorage.model import Classification, DatasetRef, Governance, Link, Site
@@ -423,3 +423,13 @@ def layered(count: int, site_count: int, seed: int = 1) -> tuple[Plan, Graph, In
         "money", costs["money"], costs["money"] * 0.992, 0.008, optimal=False, certified=True, solver="messages"
     )
     return Plan(graph.name, DIGEST, (result,), costs, placed, transfers, groups), graph, inventory
+
+
+def rename(plan: Plan, new_name: Callable[[str], str]) -> Plan:
+    """The plan with other task names, wherever they stand."""
+    return replace(
+        plan,
+        tasks=tuple(replace(task, name=new_name(task.name)) for task in plan.tasks),
+        groups=tuple(replace(group, tasks=tuple(map(new_name, group.tasks))) for group in plan.groups),
+        transfers=tuple(replace(each, readers=tuple(map(new_name, each.readers))) for each in plan.transfers),
+    )

@@ -21,28 +21,44 @@ function pointOn([x1, y1, x2, y2, x3, y3, x4, y4], t) {
   return [a * x1 + b * x2 + c * x3 + d * x4, a * y1 + b * y2 + c * y3 + d * y4];
 }
 
-function drawEdge(edge, layers, upright) {
-  const points = curve(edge, upright);
-  const [x1, y1, x2, y2, x3, y3, x4, y4] = points;
-  const tint = edge.crosses ? ` crosses ${siteClass(edge.site)}` : "";
-  const loose = edge.kind ? " loose" : "";
-  const width = edge.size ? Math.min(5, 1.4 + Math.max(0, Math.log10(edge.size / 1e6)) * 0.85) : 1.3;
-  const line = draw("path", {
-    class: `edge${tint}${loose}`,
-    d: `M${x1} ${y1}C${x2} ${y2} ${x3} ${y3} ${x4} ${y4}`,
-    "stroke-width": width.toFixed(1),
-  });
-  line.style.strokeWidth = `${width.toFixed(1)}px`;
+function edgeClass(edge) {
+  return `edge${edge.crosses ? ` crosses ${siteClass(edge.site)}` : ""}${edge.kind ? " loose" : ""}`;
+}
+
+function edgeWidth(edge) {
+  return edge.size ? Math.min(5, 1.4 + Math.max(0, Math.log10(edge.size / 1e6)) * 0.85) : 1.3;
+}
+
+function linePath([x1, y1, x2, y2, x3, y3, x4, y4]) {
+  return `M${x1} ${y1}C${x2} ${y2} ${x3} ${y3} ${x4} ${y4}`;
+}
+
+function tipPath(points, width) {
+  const [x, y] = points.slice(6);
   const reach = 4 + width;
-  const tip = draw("path", {
-    class: edge.crosses ? `tip ${siteClass(edge.site)}` : "tip plain",
-    d: upright
-      ? `M${x4} ${y4}l${-reach / 1.6} ${-reach}h${reach * 1.25}z`
-      : `M${x4} ${y4}l${-reach} ${-reach / 1.6}v${reach * 1.25}z`,
-  });
-  edge.drawn = [line, tip];
-  edge.points = points;
-  layers.edges.append(line, tip);
+  return graph.upright ? `M${x} ${y}l${-reach / 1.6} ${-reach}h${reach * 1.25}z` : `M${x} ${y}l${-reach} ${-reach / 1.6}v${reach * 1.25}z`;
+}
+
+// Edges that look the same are one path: a graph of thousands is some hundred elements.
+function drawEdges(edges, layer, coarse) {
+  const lines = new Map();
+  const tips = new Map();
+  const collect = (map, key, path) => {
+    if (!map.has(key)) map.set(key, []);
+    map.get(key).push(path);
+  };
+  for (const edge of edges) {
+    const width = coarse ? Math.round(edgeWidth(edge)) : edgeWidth(edge);
+    collect(lines, `${edgeClass(edge)}|${width.toFixed(1)}`, linePath(edge.points));
+    collect(tips, edge.crosses ? `tip ${siteClass(edge.site)}` : "tip plain", tipPath(edge.points, width));
+  }
+  for (const [key, paths] of lines) {
+    const [name, width] = key.split("|");
+    const line = draw("path", { class: name, d: paths.join("") });
+    line.style.strokeWidth = `${width}px`;
+    layer.append(line);
+  }
+  for (const [name, paths] of tips) layer.append(draw("path", { class: name, d: paths.join("") }));
 }
 
 // Bytes on the largest crossings, where they hide no other label and no task.
@@ -59,7 +75,7 @@ function drawLabels(edges, layers, taken) {
       const label = draw("g", { class: `bytes ${siteClass(edge.site)}` },
         draw("rect", { x: box.x, y: box.y, width, height: 20, rx: 10 }),
         draw("text", { x, y: y + 4, "text-anchor": "middle" }, text));
-      edge.drawn.push(label);
+      edge.label = label;
       layers.labels.append(label);
       break;
     }
@@ -129,27 +145,29 @@ function drawStock(node) {
 }
 
 function drawGraph() {
-  if (!plan.tasks.length) {
-    graphBox.replaceChildren(make("p", { class: "empty" }, "The pipeline has no tasks."));
+  if (!plan.groups.length) {
+    graphBox.replaceChildren(make("p", { class: "empty" }, plan.tasks.length ? "The plan has no groups." : "The pipeline has no tasks."));
     return;
   }
   const upright = graphBox.clientWidth < 640;
   const placed = arrangeGraph(upright);
   const edges = visibleEdges(placed.places);
   const margin = 18;
-  const layers = { groups: draw("g"), edges: draw("g"), nodes: draw("g"), labels: draw("g") };
+  const layers = { groups: draw("g"), edges: draw("g"), lit: draw("g", { class: "lit" }), nodes: draw("g"), labels: draw("g") };
   placed.boxes.forEach((box) => {
     (box.tasks.length ? layers.groups : layers.nodes).append(drawGroup(box));
     box.tasks.forEach((node) => layers.nodes.append(drawTask(node)));
   });
   placed.stocks.forEach((node) => layers.nodes.append(drawStock(node)));
-  edges.forEach((edge) => drawEdge(edge, layers, upright));
+  graph.upright = upright;
+  edges.forEach((edge) => { edge.points = curve(edge, upright); });
+  drawEdges(edges, layers.edges, edges.length > 600);
   const taken = placed.boxes.flatMap((box) => (box.tasks.length ? box.tasks : [box])).concat(placed.stocks);
   drawLabels(edges, layers, taken.slice(0, 400));
   const [width, height] = [placed.width + 2 * margin, placed.height + 2 * margin];
   const picture = draw("svg", { viewBox: `${-margin} ${-margin} ${width} ${height}`, role: "group", "aria-label": "The tasks as a graph; arrow keys move" },
-    layers.groups, layers.edges, layers.nodes, layers.labels);
-  Object.assign(graph, { current: { picture, edges, width, height, placed }, upright });
+    layers.groups, layers.edges, layers.lit, layers.nodes, layers.labels);
+  graph.current = { picture, edges, width, height, lit: layers.lit };
   picture.classList.toggle("dense", edges.length > 250);
   graphBox.replaceChildren(picture);
   picture.addEventListener("keydown", moveFocus);
@@ -168,6 +186,7 @@ function fitGraph() {
 }
 
 function zoom(scale) {
+  if (!graph.current) return;
   graph.scale = Math.min(2.5, Math.max(0.12, scale));
   const { picture, width, height } = graph.current;
   picture.setAttribute("width", Math.round(width * graph.scale));
@@ -184,7 +203,7 @@ function fold(index) {
 // Fade what the filters leave out, and light up the chosen task's edges.
 function markGraph() {
   if (!graph.current) return;
-  const { picture, edges } = graph.current;
+  const { picture, edges, lit } = graph.current;
   picture.classList.toggle("has-choice", choice.task >= 0);
   for (const node of picture.querySelectorAll(".task")) {
     const task = Number(node.dataset.task);
@@ -196,10 +215,10 @@ function markGraph() {
     const shown = choice.showsSite(plan.groups[group].site) && (choice.group < 0 || choice.group === group);
     node.classList.toggle("faded", !shown);
   }
-  for (const edge of edges) {
-    const lit = edge.from.has(choice.task) || edge.to.has(choice.task);
-    for (const part of edge.drawn) part.classList.toggle("lit", lit);
-  }
+  const chosen = edges.filter((edge) => edge.from.has(choice.task) || edge.to.has(choice.task));
+  for (const edge of edges) if (edge.label) edge.label.classList.toggle("lit", chosen.includes(edge));
+  lit.replaceChildren();
+  drawEdges(chosen, lit, false);
 }
 
 function focusNode(node) {
@@ -278,7 +297,7 @@ function startGraph() {
     plan.tasks.length <= 1000 ? button("Unfold", () => refold(all), { title: "Show every task" }) : "",
     button("−", () => zoom(graph.scale / 1.25), { "aria-label": "Smaller" }),
     button("+", () => zoom(graph.scale * 1.25), { "aria-label": "Larger" }),
-    button("Fit", () => { zoom(Math.min(1.15, (graphBox.clientWidth - 2) / graph.current.width)); }, { "aria-label": "Fit the width", class: "roomy" }));
+    button("Fit", () => { if (graph.current) zoom(Math.min(1.15, (graphBox.clientWidth - 2) / graph.current.width)); }, { "aria-label": "Fit the width", class: "roomy" }));
   const sample = (name) => draw("svg", { width: 30, height: 8, "aria-hidden": "true" }, draw("path", { class: name, d: "M0 4H30" }));
   byId("graph-key").append(
     make("span", {}, sample("edge crosses s0"), "crosses sites, with its bytes"),

@@ -76,23 +76,27 @@ function drawFlows() {
   flowsMap.replaceChildren(picture, flowPairs.length > MOST_RIBBONS ? make("p", { class: "quiet" }, `The ${MOST_RIBBONS} heaviest of ${flowPairs.length.toLocaleString("en")} flows are drawn; the table has all.`) : "");
 }
 
+function pairRow(pair) {
+  return make("tr", {},
+    make("th", { scope: "row" }, make("button", { type: "button", class: "link", on: { click: () => showPair(pair) } }, siteLabel(pair.from), " → ", siteLabel(pair.to))),
+    make("td", { class: "number", "data-of": "Things brought" }, pair.transfers.length.toLocaleString("en")),
+    ["bytes", "money", "carbon"].map((name) => make("td", { class: "number", "data-of": OBJECTIVES[name] }, amount(name, pair[name]))));
+}
+
 function startFlows() {
   if (flowPairs.length) {
     byId("flows-tools").append(switcher("Weigh by", [["bytes", "Bytes"], ["money", "Money"], ["carbon", "Carbon"]], flows.by, (value) => {
       flows.by = value;
       drawFlows();
     }));
-    const rows = flowPairs.map((pair) => make("tr", {},
-      make("th", { scope: "row" }, make("button", { type: "button", class: "link", on: { click: () => showPair(pair) } }, siteLabel(pair.from), " → ", siteLabel(pair.to))),
-      make("td", { class: "number", "data-of": "Things brought" }, pair.transfers.length.toLocaleString("en")),
-      ...["bytes", "money", "carbon"].map((name) => make("td", { class: "number", "data-of": OBJECTIVES[name] }, amount(name, pair[name])))));
+    const few = flowPairs.length > FIRST_ROWS + 2 ? flowPairs.slice(0, FIRST_ROWS) : flowPairs;
+    const body = make("tbody", {}, few.map(pairRow));
     byId("flows-table").append(make("table", {},
       make("thead", {}, make("tr", {}, ...["From, to", "Things brought", "Bytes", "Money", "Carbon"].map((text, index) => make("th", { scope: "col", class: index ? "number" : "" }, text)))),
-      make("tbody", {}, rows)));
-    if (rows.length > FIRST_ROWS + 2) {
-      rows.slice(FIRST_ROWS).forEach((line) => { line.hidden = true; });
-      const more = button(`Show all ${rows.length.toLocaleString("en")}`, () => {
-        rows.forEach((line) => { line.hidden = false; });
+      body));
+    if (few.length < flowPairs.length) {
+      const more = button(`Show all ${flowPairs.length.toLocaleString("en")}`, () => {
+        body.append(...flowPairs.slice(few.length).map(pairRow));
         more.remove();
       }, { class: "link after" });
       byId("flows-table").append(more);
