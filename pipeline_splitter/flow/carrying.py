@@ -1,0 +1,131 @@
+"""Governance along the edges: what each step reads, and what it puts out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from moorage.model import Dataset, DatasetRef, DatasetUse, Governance, Release
+from moorage.policy import join_maps
+from pipeline_splitter.flow.maps import Carried, Maps, all_steps, in_order, spread
+from pipeline_splitter.graph import Graph, Read, Role, Step
+
+Rules = Carried[Governance]
+Datasets = Mapping[DatasetRef, Dataset]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What holds where. Equal maps are one object. Declared releases are left out: they are no rule for data.
+
+    Attributes:
+        read: by step: dataset to what holds for it, of all that the step reads.
+        output: by step, likewise: of what it puts out.
+        task: by task: the union over its containers and control nodes (an importer reads nothing for itself).
+        warnings: sentences about releases that release nothing.
+    """
+
+    read: Mapping[str, Rules]
+    output: Mapping[str, Rules]
+    task: Mapping[str, Rules]
+    warnings: tuple[str, ...] = ()
+
+
+def carry(
+    graph: Graph,
+    datasets: Datasets,
+    view: Callable[[Step, Read, Rules], Rules] = lambda _step, _read, carried: carried,
+) -> Flow:
+    """Let governance flow along the edges.
+
+    Args:
+        graph: with or without inserted tasks.
+        datasets: all that are known. One that is not stands in the maps without any rule; `permit` refuses it.
+        view: what a step is taken to find in an artifact; `relaxing` makes use of it.
+
+    Raises:
+        ValueError: steps read from each other in a circle, or from one that is not there.
+    """
+    steps = all_steps(graph)
+    inserted = {task.name: task.release for task in graph.tasks.values() if task.release is not None}
+    maps: Maps[Governance] = Maps(join_maps)
+    read, output = spread(
+        in_order(steps),
+        maps,
+        lambda ref: rules_of(ref, datasets),
+        lambda step, carried: _released(step, carried, releases_by(step, inserted.get(step.task), datasets)),
+        view,
+    )
+    by_task = {
+        task.name: maps.union([read[step.name] for step in task.steps if step.role is not Role.IMPORTER])
+        for task in graph.tasks.values()
+    }
+    return Flow(read, output, by_task, tuple(_warnings(steps, read, inserted, datasets)))
+
+
+def rules_of(ref: DatasetRef, datasets: Datasets) -> Governance:
+    """The dataset's own rules, without the releases that it declares."""
+    dataset = datasets.get(ref)
+    return Governance() if dataset is None else replace(dataset.governance, releases=())
+
+
+def declared(ref: DatasetRef, name: str, datasets: Datasets) -> Release | None:
+    """The release of that name, if the dataset declares it."""
+    dataset = datasets.get(ref)
+    releases = () if dataset is None else dataset.governance.releases
+    return next((release for release in releases if release.name == name), None)
+
+
+def releases_by(
+    step: Step, inserted: tuple[DatasetRef, str] | None, datasets: Datasets
+) -> tuple[tuple[DatasetRef, Release], ...]:
+    """What a step really releases: what it was inserted for, or what its labels claim and its container is."""
+    if inserted is not None:
+        release = declared(*inserted, datasets)
+        return () if release is None else ((inserted[0], release),)
+    return tuple(
+        (use.ref, release)
+        for use in step.uses
+        if use.release is not None
+        and (release := declared(use.ref, use.release, datasets)) is not None
+        and step.container_digest == release.component.digest
+    )
+
+
+def _released(step: Step, carried: Rules, releases: tuple[tuple[DatasetRef, Release], ...]) -> Rules:
+    if step.role is not Role.CONTAINER or not any(ref in carried for ref, _ in releases):
+        return carried
+    return {**carried, **{ref: replace(release.yields, releases=()) for ref, release in releases if ref in carried}}
+
+
+def _warnings(
+    steps: Mapping[str, Step],
+    read: Mapping[str, Rules],
+    inserted: Mapping[str, tuple[DatasetRef, str]],
+    datasets: Datasets,
+) -> list[str]:
+    return [
+        warning
+        for name in sorted(steps)
+        for use in steps[name].uses
+        if use.release is not None and steps[name].task not in inserted
+        if (warning := _warning(steps[name], use, use.release, read[name], datasets))
+    ]
+
+
+def _warning(step: Step, use: DatasetUse, name: str, carried: Rules, datasets: Datasets) -> str:
+    claim = (
+        f"task {step.name} is labelled dataset.{use.index}.release: {name} of dataset {use.ref}, but releases nothing"
+    )
+    release = declared(use.ref, name, datasets)
+    if use.ref not in datasets:
+        return f"{claim}: that dataset is not known; check its name and namespace"
+    if release is None:
+        known = ", ".join(sorted(each.name for each in datasets[use.ref].governance.releases)) or "none"
+        return f"{claim}: the dataset declares no such release (declared: {known}); name one of them, or declare it"
+    if step.container_digest != release.component.digest:
+        return (
+            f"{claim}: its container (digest {step.container_digest or 'unknown'}) is not the declared one (digest "
+            f"{release.component.digest or 'unknown'}); give it the image, command and args of the release"
+        )
+    if use.ref not in carried:
+        return f"{claim}: nothing that it reads comes from that dataset"
+    return ""
