@@ -122,8 +122,9 @@ class _Search(Generic[A]):
     def run(self, progress: Callable[[float | None, float], None]) -> Searched[A]:
         """Decide slot after slot, the most promising part first."""
         nothing = self._choose((), ())
-        self._exactly(nothing)
-        node: Leaf[A] | None = Leaf((), (), self._candidates, 0.0, None)
+        node: Leaf[A] | None = self._exactly(nothing)
+        if self._candidates:
+            node = Leaf((), (), self._candidates, 0.0, None)
         if _completions(self._candidates) > FEW_COMPLETIONS:
             if not self._expired():
                 self._exactly(self._choose(tuple(slot[0] for slot in self._slots), ()))
