@@ -21,7 +21,7 @@ from pipeline_splitter.kfp.work import NO_WORK
 
 _BRANCHES = re.compile(r"condition-branches-[0-9]+")
 _MAX_DEPTH = 64
-_MAX_TASKS = 100_000
+_MAX_TASKS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
