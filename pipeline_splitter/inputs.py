@@ -4,6 +4,7 @@ Strict in what a plan rests on (metadata's names, spec, status.bytes, the source
 adds to an object is passed over.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -12,12 +13,14 @@ from moorage.model import API_VERSION, Dataset, DatasetRef, Site
 from moorage.sites import Inventory
 from moorage.wire import parse_quantity, read_dataset, read_site
 from moorage.wire.fields import DNS_LABEL
+from pipeline_splitter.documents.limits import LEAST_RATE, MOST
 from pipeline_splitter.documents.shown import shortened, shown
 
 Record = TypeVar("Record")
 
 _PASSED_OVER = {"Namespace"}
 _LONGEST_PROBLEM = 400
+_DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
@@ -33,6 +36,7 @@ def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
     sites: dict[str, Site] = {}
     for where, raw in _objects(documents, "Site", subject):
         site = _read(read_site, _trimmed_site(raw), where)
+        _refuse_extreme_site(site, where)
         if site.name in sites:
             raise InputError(where, "metadata.name", f"site {site.name} stands twice in {subject}: keep one of them")
         sites[site.name] = site
@@ -54,10 +58,51 @@ def read_datasets(documents: Sequence[Any], subject: str) -> dict[DatasetRef, Da
     datasets: dict[DatasetRef, Dataset] = {}
     for where, raw in _objects(documents, "Dataset", subject):
         dataset = _read(read_dataset, _trimmed_dataset(raw, where), where)
+        _refuse_extreme_dataset(dataset, where)
         if dataset.ref in datasets:
             raise InputError(where, "metadata", f"dataset {dataset.ref} stands twice in {subject}: keep one of them")
         datasets[dataset.ref] = dataset
     return {ref: datasets[ref] for ref in sorted(datasets)}
+
+
+def _refuse_extreme_site(site: Site, where: str) -> None:
+    _refuse_extremes(
+        where,
+        {
+            "spec.cpuHourPrice": site.cpu_hour_price,
+            "spec.carbonGramsPerKWh": site.carbon_grams_per_kwh,
+            "spec.cpuWatts": site.cpu_watts,
+            "spec.slots": site.slots,
+            "spec.quotaCpuHours": site.quota_cpu_hours,
+            **{f"spec.resources.{key}": amount for key, amount in (site.resources or {}).items()},
+        },
+    )
+    _refuse_extremes(where, {"spec.speed": site.speed}, LEAST_RATE)
+    for place, link in (
+        ("spec.defaultLink", site.default_link),
+        *((f"spec.links[{to}]", site.links[to]) for to in site.links),
+    ):
+        _refuse_extremes(where, {f"{place}.bytesPerSecond": link.bytes_per_second}, LEAST_RATE)
+        _refuse_extremes(
+            where, {f"{place}.latencySeconds": link.latency_seconds, f"{place}.pricePerGB": link.price_per_gb}
+        )
+
+
+def _refuse_extreme_dataset(dataset: Dataset, where: str) -> None:
+    amounts: dict[str, float | None] = {"status.bytes": dataset.status.size_bytes}
+    for index, release in enumerate(dataset.governance.releases):
+        place = f"spec.governance.releases[{index}]"
+        amounts[f"{place}.seconds"] = release.seconds
+        amounts[f"{place}.cpu"] = release.cpu
+        amounts[f"{place}.outputRatio"] = release.output_ratio
+    _refuse_extremes(where, amounts)
+
+
+def _refuse_extremes(where: str, amounts: Mapping[str, float | None], least: float = 0.0) -> None:
+    """Refuse what no site or dataset has, so that sums and products of what is left stay finite."""
+    for place, amount in amounts.items():
+        if amount is not None and not least <= amount <= MOST:
+            raise InputError(where, place, f"{amount:g} is out of reason: write a value from {least:g} to {MOST:g}")
 
 
 def _objects(documents: Sequence[Any], kind: str, subject: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -116,12 +161,9 @@ def _trimmed_site(raw: Mapping[str, Any]) -> dict[str, Any]:
     """What a plan rests on. `slots` may be written as a string here, as every number."""
     spec = raw.get("spec")
     slots = spec.get("slots") if isinstance(spec, Mapping) else None
-    if isinstance(spec, Mapping) and isinstance(slots, str) and slots.isascii() and slots.isdigit():
-        spec = {**spec, "slots": int(slots[:_SLOT_DIGITS])}
+    if isinstance(spec, Mapping) and isinstance(slots, str) and _DIGITS.fullmatch(slots):
+        spec = {**spec, "slots": int(slots)}
     return {"kind": "Site", "metadata": {"name": raw["metadata"]["name"]}, "spec": spec}
-
-
-_SLOT_DIGITS = 18
 
 
 def _trimmed_dataset(raw: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from moorage.errors import InputError
 from moorage.model import Dataset, DatasetRef
 from moorage.wire import parse_quantity
 from moorage.wire.fields import DNS_LABEL, Fields
+from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
 
@@ -164,8 +165,8 @@ def _number(fields: Fields, key: str) -> float:
         number = float(parse_quantity(value)) if isinstance(value, int | float | str) else -1.0
     except (ValueError, OverflowError):
         number = -1.0
-    if number < 0:
-        fields.fail(key, f"{shown(value)} must be a number of at least 0, as 120, 500m or 12Gi")
+    if not 0 <= number <= MOST:
+        fields.fail(key, f"{shown(value)} must be a number from 0 to {MOST:g}, as 120, 500m or 12Gi")
     return number
 
 

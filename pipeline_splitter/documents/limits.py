@@ -13,6 +13,11 @@ MAX_YAML_NODES = 1_000_000
 MAX_NUMBER_LENGTH = 400
 """A number of more characters is a mistake or an attack: converting long ones takes quadratic time."""
 
+MOST = 1e24
+"""Of anything that is measured: seconds, cores, bytes, prices. Products of a few such numbers are still finite."""
+LEAST_RATE = 1e-12
+"""Of what is divided by: speeds, bytes per second."""
+
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels: flatten it"
 TOO_LARGE_NUMBER = "is a number that a double can't hold: write it as a string, or mend it"
 NOT_A_NUMBER = "NaN and infinity are no JSON numbers: write a finite number, or a string"

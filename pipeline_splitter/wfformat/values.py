@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from moorage.errors import InputError
+from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.documents.shown import shown
 
 Raw = Mapping[str, Any]
@@ -66,7 +67,7 @@ def number(raw: Raw, keys: tuple[str, ...], subject: str, place: str) -> float |
             amount = float(value)
         except OverflowError:
             amount = math.inf
-        if not 0 <= amount < math.inf:
-            fail(subject, f"{place}.{key}", f"{shown(value)} must be a finite number of at least 0")
+        if not 0 <= amount <= MOST:
+            fail(subject, f"{place}.{key}", f"{shown(value)} must be a number from 0 to {MOST:g}")
         return amount
     return None

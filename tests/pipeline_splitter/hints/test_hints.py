@@ -80,7 +80,7 @@ REFUSED = {
     "a section that is a list": ("tasks: [a]", "tasks", "mapping"),
     "an entry that is a word": ("tasks: {a: b}", "tasks['a']", "mapping"),
     "an unknown field": ("tasks: {a: {second: 1}}", "tasks['a'].second", "not a field"),
-    "negative seconds": ("tasks: {a: {seconds: -1}}", "tasks['a'].seconds", "at least 0"),
+    "negative seconds": ("tasks: {a: {seconds: -1}}", "tasks['a'].seconds", "from 0 to 1e+24"),
     "seconds in words": ("tasks: {a: {seconds: long}}", "tasks['a'].seconds", "number"),
     "endless seconds": ("tasks: {a: {seconds: 9e999}}", "tasks['a'].seconds", "number"),
     "half an iteration": ("tasks: {a: {iterations: 1.5}}", "tasks['a'].iterations", "whole"),

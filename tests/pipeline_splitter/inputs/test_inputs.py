@@ -163,6 +163,9 @@ REFUSED_SITES: Mapping[str, tuple[Callable[[Any], object], str, str]] = {
     ),
     "a negative price": (lambda raw: raw["spec"].update(cpuHourPrice="-1"), "spec.cpuHourPrice", "at least 0"),
     "no speed": (lambda raw: raw["spec"].update(speed=0), "spec.speed", "greater than 0"),
+    "a price beyond reason": (lambda raw: raw["spec"].update(cpuHourPrice=1e30), "spec.cpuHourPrice", "out of reason"),
+    "a speed of nothing": (lambda raw: raw["spec"].update(speed=1e-30), "spec.speed", "out of reason"),
+    "slots without end": (lambda raw: raw["spec"].update(slots="9" * 30), "spec.slots", "whole"),
     "a word as number": (lambda raw: raw["spec"].update(cpuWatts="few"), "spec.cpuWatts", "not a quantity"),
     "a number beyond the doubles": (lambda raw: raw["spec"].update(cpuWatts="1e999"), "spec", "double"),
     "an unknown field": (lambda raw: raw["spec"].update(jurisdicton="DE"), "spec.jurisdicton", "not a field"),
@@ -205,6 +208,7 @@ REFUSED_DATASETS: Mapping[str, tuple[Callable[[Any], object], str, str]] = {
     "a status in words": (lambda raw: raw.update(status="fine"), "status", "mapping"),
     "sources in words": (lambda raw: raw["status"].update(sources="fine"), "status.sources", "list"),
     "bytes in words": (lambda raw: raw["status"].update(bytes="many"), "status.bytes", "number of bytes"),
+    "bytes beyond reason": (lambda raw: raw["status"].update(bytes="1e30"), "status.bytes", "out of reason"),
     "negative bytes": (lambda raw: raw["status"].update(bytes=-1), "status.bytes", "number of bytes"),
     "a list of bytes": (lambda raw: raw["status"].update(bytes=[1]), "status.bytes", "number of bytes"),
 }

@@ -235,7 +235,7 @@ REFUSED: Mapping[str, tuple[Form, Callable[[Any], object], str, str]] = {
         "workflow.specification.tasks[1].inputFiles",
         "'x' is no file",
     ),
-    "a negative size": (by_id, lambda raw: spec(raw)["files"][0].update(sizeInBytes=-1), "workflow", "at least 0"),
+    "a negative size": (by_id, lambda raw: spec(raw)["files"][0].update(sizeInBytes=-1), "workflow", "from 0 to 1e+24"),
     "a parent that is not there": (
         by_id,
         lambda raw: spec(raw)["tasks"][1]["parents"].append("x"),
@@ -288,7 +288,12 @@ REFUSED: Mapping[str, tuple[Form, Callable[[Any], object], str, str]] = {
         "workflow.tasks[2]",
         "by 'work_1' and by 'work_2'",
     ),
-    "negative cores": (by_name, lambda raw: raw["workflow"]["tasks"][0].update(cores=-1), "workflow", "at least 0"),
+    "negative cores": (
+        by_name,
+        lambda raw: raw["workflow"]["tasks"][0].update(cores=-1),
+        "workflow",
+        "from 0 to 1e+24",
+    ),
 }
 
 
