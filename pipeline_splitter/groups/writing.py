@@ -6,9 +6,10 @@ from dataclasses import replace
 from moorage.model import Dataset, DatasetRef
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.groups.crossing import ARTIFACTS, PARAMETERS, Crossing, Crossings, find_crossings, find_members
-from pipeline_splitter.groups.flat import Split, flat_documents, task_names
+from pipeline_splitter.groups.flat import flat_documents
 from pipeline_splitter.groups.modern import modern_spec
 from pipeline_splitter.groups.nodes import make_nodes
+from pipeline_splitter.groups.splitting import Split, task_names
 from pipeline_splitter.groups.whole import whole_documents
 from pipeline_splitter.groups.yaml_text import write_documents
 from pipeline_splitter.hints import Hints
@@ -57,7 +58,7 @@ def write_groups(
     groups = []
     for group in plan.groups:
         file = f"groups/{group.id}.yaml"
-        documents = whole_documents(pipeline, spec, steps) if is_whole else flat_documents(split, group)
+        documents = whole_documents(pipeline, spec, steps) if is_whole else flat_documents(split, group.id)
         files[file] = write_documents(documents)
         groups.append(
             replace(
