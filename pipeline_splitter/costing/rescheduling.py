@@ -16,7 +16,9 @@ _CELLS_AT_ONCE = 8_000_000
 _MOVES_AT_ONCE = 4096
 
 
-def time_deltas(workload: Workload, block_of: Integers, site_of: Integers, wanted: Flags) -> Floats:
+def time_deltas(
+    workload: Workload, block_of: Integers, site_of: Integers, wanted: Flags, *, moves_at_once: int | None = None
+) -> Floats:
     """(n, s): seconds by which the run ends later when block i alone moves to site b; 0 where it is not `wanted`.
 
     Args:
@@ -24,6 +26,7 @@ def time_deltas(workload: Workload, block_of: Integers, site_of: Integers, wante
         block_of: (t,) block of each task.
         site_of: (t,) site of each task.
         wanted: (n, s) which moves to compute.
+        moves_at_once: how many share one pass; changes nothing but time and memory. None: as many as fit in 64 MB.
     """
     count = len(block_of)
     deltas = np.zeros(wanted.shape)
@@ -38,7 +41,7 @@ def time_deltas(workload: Workload, block_of: Integers, site_of: Integers, wante
     ranked = np.lexsort((target, moving, first_position[moving]))
     moving, target = moving[ranked], target[ranked]
     base = _Base(workload, block_of, site_of, position)
-    size = int(min(_MOVES_AT_ONCE, max(64, _CELLS_AT_ONCE // count)))
+    size = moves_at_once or int(min(_MOVES_AT_ONCE, max(64, _CELLS_AT_ONCE // count)))
     for begin in range(0, len(moving), size):
         part = slice(begin, begin + size)
         batch = _Batch(base, int(first_position[moving[begin]]), moving[part], target[part])

@@ -14,7 +14,7 @@ from pipeline_splitter.graph import Graph
 
 SITE_NAMES = ("eu-1", "ap-1", "eu-10", "us-1")
 TASK_NAMES = ("h", "a", "g/x", "b", "f", "c10", "c9", "d")
-SIZES = st.sampled_from([0.0, 1e6, 3.3e8, 1e9, 7e9])
+SIZES = st.sampled_from([1e9, 1e6, 3.3e8, 7e9, 0.0])
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class Scene:
 @st.composite
 def inventories(draw: st.DrawFn) -> Inventory:
     """One to four sites, with links of their own, default links and the constants."""
-    names = draw(st.lists(st.sampled_from(SITE_NAMES), min_size=1, unique=True))
-    field = st.none() | st.sampled_from([0.0, 0.02, 0.09])
+    names = draw(st.permutations(SITE_NAMES))[: draw(st.sampled_from([2, 3, 4, 1]))]
+    field = st.sampled_from([None, 0.09, 0.02, 0.0])
     link = st.builds(Link, st.sampled_from([None, 1e6, 125e6]), field, field)
     return Inventory.of(
         make_site(
             name,
             speed=draw(st.sampled_from([0.5, 1.0, 3.0])),
-            cpu_hour_price=draw(st.sampled_from([0.0, 0.05, 0.1])),
-            carbon_grams_per_kwh=draw(st.sampled_from([0.0, 100.0, 410.0])),
-            cpu_watts=draw(st.sampled_from([0.0, 12.0])),
-            slots=draw(st.sampled_from([None, 1, 2])),
+            cpu_hour_price=draw(st.sampled_from([0.05, 0.1, 0.0])),
+            carbon_grams_per_kwh=draw(st.sampled_from([100.0, 410.0, 0.0])),
+            cpu_watts=draw(st.sampled_from([12.0, 0.0])),
+            slots=draw(st.sampled_from([1, 2, None])),
             quota_cpu_hours=draw(st.sampled_from([None, 0.05, 5.0])),
             links={other: draw(link) for other in names if other != name and draw(st.booleans())},
             default_link=draw(link),
@@ -83,24 +83,25 @@ def scenes(draw: st.DrawFn) -> Scene:
         builder = builder.dataset(dataset.ref, draw(SIZES))
         if draw(st.booleans()):
             builder = builder.dataset(dataset.ref, draw(SIZES), key=f"input-{index}")
-    names = draw(st.permutations(TASK_NAMES))[: draw(st.integers(0, len(TASK_NAMES)))]
-    for index, name in enumerate(names):
+    names = draw(st.permutations(TASK_NAMES))[: draw(st.sampled_from([8, 5, 6, 7, 3, 2, 1, 0]))]
+    for name in names:
         keys = sorted(builder.graph.data)
         builder = builder.task(
             name,
-            reads=draw(st.lists(st.sampled_from(keys), max_size=3, unique=True)) if keys else (),
-            writes={f"o{output}": draw(SIZES) for output in range(draw(st.integers(0, 2)))},
-            seconds=draw(st.sampled_from([0.0, 7.0, 60.0, 3600.0])),
+            reads=draw(st.lists(st.sampled_from(keys), min_size=1, max_size=4, unique=True)) if keys else (),
+            writes={f"o{output}": draw(SIZES) for output in range(draw(st.sampled_from([1, 2, 0])))},
+            seconds=draw(st.sampled_from([7.0, 60.0, 3600.0, 0.0])),
             cpu=draw(st.sampled_from([0.5, 1.0, 4.0])),
         )
-        for earlier in names[:index]:
-            match draw(st.integers(0, 11)):
-                case 0:
-                    builder = builder.parameter(earlier, name)
-                case 1:
-                    builder = builder.order(earlier, name)
-                case 2:
-                    builder = builder.together(earlier, name)
+    if len(names) > 1:
+        pair = st.lists(st.integers(0, len(names) - 1), min_size=2, max_size=2, unique=True).map(sorted)
+        bonds = st.tuples(st.sampled_from(["ties", "order", "value"]), pair)
+        for kind, (one, other) in draw(st.lists(bonds, max_size=4)):
+            earlier, later = names[one], names[other]
+            if kind == "ties":
+                builder = builder.together(earlier, later)
+            else:
+                builder = builder.order(earlier, later) if kind == "order" else builder.parameter(earlier, later)
     graph = builder.obj()
     site_of = {name: chosen for names in make_blocks(graph).members for chosen in [draw(site)] for name in names}
     return Scene(graph, inventory, datasets, site_of)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from builders import make_site
 from graphs import make_graph
@@ -12,6 +13,9 @@ from scenes import Scene, scenes
 
 from moorage.sites import Inventory
 from pipeline_splitter.costing import alternatives, charge, make_blocks
+from pipeline_splitter.costing.building import gather
+from pipeline_splitter.costing.rescheduling import time_deltas
+from pipeline_splitter.costing.schedule import make_workload
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import OBJECTIVES, Alternative, Denial
 
@@ -79,6 +83,18 @@ def test_a_move_that_breaks_a_quota_is_denied(scene: Scene) -> None:
 def test_order_of_the_input_changes_nothing(scene: Scene, objective: str) -> None:
     """The same figures to the last bit."""
     assert found_for(scene, objective) == found_for(scene.upside_down(), objective)
+
+
+@given(scenes(), st.integers(1, 5))
+def test_moves_computed_apart_or_at_once_are_the_same(scene: Scene, moves_at_once: int) -> None:
+    """However many share a pass over the schedule."""
+    blocks = make_blocks(scene.graph)
+    made = gather(scene.graph, blocks, scene.inventory, scene.datasets, ["time"], KWH_PER_GB)
+    workload = make_workload(made.table, made.rates, made.origins)
+    site_of = np.array([made.rates.sites.index(scene.site_of[name]) for name in made.table.tasks], dtype=np.int64)
+    wanted = np.ones((len(blocks.members), len(made.rates.sites)), dtype=np.bool_)
+    apart = time_deltas(workload, made.block_of, site_of, wanted, moves_at_once=moves_at_once)
+    assert apart.tolist() == time_deltas(workload, made.block_of, site_of, wanted).tolist()
 
 
 def two_tied() -> Graph:
