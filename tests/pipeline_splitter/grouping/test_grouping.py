@@ -113,6 +113,21 @@ def test_a_block_waits_for_all_that_its_members_wait_for() -> None:
     )
 
 
+def test_a_group_that_is_joined_late_hands_its_new_ancestors_on() -> None:
+    """`t4` puts eu-1-1 before us-1-1, and so before ap-1-1: `t5`, which waits for that, can't go back to eu-1-1."""
+    graph = (
+        make_graph().task("t1").task("t2").task("t3").task("t4").task("t5")
+        .order("t2", "t3").order("t1", "t4").order("t3", "t5").obj()
+    )  # fmt: skip
+    site_of = {"t1": "eu-1", "t2": "us-1", "t3": "ap-1", "t4": "us-1", "t5": "eu-1"}
+    assert group(graph, make_blocks(graph), site_of) == (
+        Group("ap-1-1", "ap-1", ("t3",), ("us-1-1",)),
+        Group("eu-1-1", "eu-1", ("t1",)),
+        Group("eu-1-2", "eu-1", ("t5",), ("ap-1-1",)),
+        Group("us-1-1", "us-1", ("t2", "t4"), ("eu-1-1",)),
+    )
+
+
 def test_ten_groups_of_a_site_are_numbered_and_sorted_by_number() -> None:
     """The eleventh does not come before the second."""
     builder, site_of = make_graph(), {}
