@@ -14,6 +14,8 @@ from pipeline_splitter.report.edges import Edge, Stock, connect
 from pipeline_splitter.report.layout import arrange, order_lanes
 
 Raw = dict[str, Any]
+Place = tuple[int, int, int]
+"""Column, row, and whether the column continues the one before."""
 _MOST_STOCKS = 60
 """More data at rest than that would hide the tasks; the panels still name them."""
 
@@ -178,7 +180,7 @@ def _elsewhere(alternative: Alternative, site_index: dict[str, int], denials: Ta
     return [site, None, denials.index(denial, raw)]
 
 
-def _group(group: Group, place: tuple[int, int], numbers: dict[str, int], site_index: dict[str, int]) -> Raw:
+def _group(group: Group, place: Place, numbers: dict[str, int], site_index: dict[str, int]) -> Raw:
     return {
         "id": group.id,
         "site": site_index[group.site],
@@ -206,13 +208,13 @@ def _lanes(sites: Sequence[str], plan: Plan) -> tuple[int, ...]:
     return order_lanes(len(sites), weights)
 
 
-def _places_along(count: int, edges: Sequence[Edge], numbers: dict[str, int]) -> list[tuple[int, int]]:
+def _places_along(count: int, edges: Sequence[Edge], numbers: dict[str, int]) -> list[Place]:
     """Column and row of every node, whatever its group."""
     placed = arrange(count, [(numbers[edge.origin], numbers[edge.target]) for edge in edges], most_rows=count or None)
-    return list(zip(placed.column, placed.row, strict=True))
+    return placed.places
 
 
-def _inner_places(plan: Plan, edges: Sequence[Edge]) -> dict[str, tuple[int, int]]:
+def _inner_places(plan: Plan, edges: Sequence[Edge]) -> dict[str, Place]:
     """Column and row of each task inside its group."""
     group_of = {name: group.id for group in plan.groups for name in group.tasks}
     inside: dict[str, list[Edge]] = {group.id: [] for group in plan.groups}
@@ -220,17 +222,15 @@ def _inner_places(plan: Plan, edges: Sequence[Edge]) -> dict[str, tuple[int, int
         home = group_of.get(edge.origin)
         if home is not None and home == group_of.get(edge.target):
             inside[home].append(edge)
-    places = {task.name: (0, 0) for task in plan.tasks}
+    places = {task.name: (0, 0, 0) for task in plan.tasks}
     for group in plan.groups:
         index = {name: number for number, name in enumerate(group.tasks)}
         placed = arrange(len(group.tasks), [(index[edge.origin], index[edge.target]) for edge in inside[group.id]])
-        places.update({name: (placed.column[number], placed.row[number]) for name, number in index.items()})
+        places.update({name: placed.places[number] for name, number in index.items()})
     return places
 
 
-def _outer_places(
-    plan: Plan, edges: Sequence[Edge], stocks: Sequence[Stock]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _outer_places(plan: Plan, edges: Sequence[Edge], stocks: Sequence[Stock]) -> tuple[list[Place], list[Place]]:
     """Column and row of each group, and of each datum at rest."""
     index = {name: number for number, group in enumerate(plan.groups) for name in group.tasks}
     index.update({stock.name: len(plan.groups) + number for number, stock in enumerate(stocks)})
@@ -239,5 +239,5 @@ def _outer_places(
     ]
     count = len(plan.groups) + len(stocks)
     placed = arrange(count, between, most_rows=count if count <= _MOST_STOCKS else None)
-    places = list(zip(placed.column, placed.row, strict=True))
+    places = placed.places
     return places[: len(plan.groups)], places[len(plan.groups) :]

@@ -7,17 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _SWEEPS = 4
-_FEWEST_ROWS = 6
+_FEWEST_ROWS = 14
 _SHAPE = 1.4
 """Rows for each column of a large group: boxes become wider than high, since nodes are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """A column and a row for each node; in each column the rows count from 0."""
+    """A column and a row for each node; in each column the rows count from 0.
+
+    `continues`: the node's column is the rest of the one before, which was too high: nothing leads from that to it.
+    """
 
     column: tuple[int, ...]
     row: tuple[int, ...]
+    continues: tuple[bool, ...]
+
+    @property
+    def places(self) -> list[tuple[int, int, int]]:
+        """All three for each node, as numbers."""
+        return list(zip(self.column, self.row, map(int, self.continues), strict=True))
 
 
 def arrange(count: int, edges: Iterable[tuple[int, int]], most_rows: int | None = None) -> Arrangement:
@@ -36,7 +45,7 @@ def arrange(count: int, edges: Iterable[tuple[int, int]], most_rows: int | None 
         before[other].append(one)
     columns = _in_order(_columns(count, after, before), after, before)
     limit = most_rows or max(_FEWEST_ROWS, round((count / _SHAPE) ** 0.5))
-    column, row = [0] * count, [0] * count
+    column, row, continues = [0] * count, [0] * count, [False] * count
     place = 0
     for nodes in columns:
         # As even as can be: 9 nodes in rows of 8 become 5 and 4.
@@ -45,8 +54,9 @@ def arrange(count: int, edges: Iterable[tuple[int, int]], most_rows: int | None 
         for index, node in enumerate(nodes):
             column[node] = place + index // height
             row[node] = index % height
+            continues[node] = index >= height
         place += parts
-    return Arrangement(tuple(column), tuple(row))
+    return Arrangement(tuple(column), tuple(row), tuple(continues))
 
 
 def order_lanes(count: int, weights: Mapping[tuple[int, int], float]) -> tuple[int, ...]:

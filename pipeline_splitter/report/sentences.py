@@ -1,5 +1,7 @@
 """A plan in plain words. Bytes are decimal here, as prices are: 1 GB = 1e9 bytes."""
 
+from math import floor, log10
+
 from pipeline_splitter.plan import ObjectiveResult, Plan
 
 _TIGHT = "\u00a0"
@@ -55,6 +57,8 @@ def amount(objective: str, value: float) -> str:
     if objective == "bytes":
         return _scaled(value, ("B", "kB", "MB", "GB", "TB", "PB"))
     if objective == "carbon":
+        if value and abs(value) < 0.1:  # noqa: PLR2004 - grams; less is told in smaller units
+            return _scaled(value * 1e6, ("µg", "mg", "g"))
         return _scaled(value, ("g", "kg", "t"))
     if objective == "time":
         return duration(value)
@@ -62,11 +66,13 @@ def amount(objective: str, value: float) -> str:
 
 
 def plain(value: float) -> str:
-    """Three significant digits, never fewer than the whole ones, without an exponent where it can be helped."""
+    """Three significant digits, never fewer than the whole ones; two and no exponent down to a millionth."""
     size = abs(value)
     if size >= 100:  # noqa: PLR2004 - three digits
         return f"{value:,.0f}"
-    return f"{value:.3g}" if size >= 1e-4 or not size else f"{value:.1e}"  # noqa: PLR2004 - below, zeros hide digits
+    if size >= 1e-3 or not size:  # noqa: PLR2004 - below, zeros hide digits
+        return f"{value:.3g}"
+    return f"{value:.1e}" if size < 1e-6 else f"{value:.{1 - floor(log10(size))}f}".rstrip("0")  # noqa: PLR2004
 
 
 def percent(share: float) -> str:

@@ -4,8 +4,9 @@ function ratio(value, ours) {
   if (value === ours) return make("span", { class: "ratio quiet" }, "the same");
   if (!ours) return make("span", { class: "ratio more" }, "instead of 0");
   const times = value / ours;
-  const text = times >= 2 ? `${plain(times)} ×` : `${times > 1 ? "+" : "−"}${plain(Math.abs(times - 1) * 100)} %`;
-  if (Math.abs(times - 1) < 5e-4) return make("span", { class: "ratio quiet" }, "the same");
+  const percent = Math.abs(times - 1) * 100;
+  if (percent < 0.1) return make("span", { class: "ratio quiet" }, "about the same");
+  const text = times >= 2 ? `${plain(times)} ×` : `${times > 1 ? "+" : "−"}${percent.toFixed(percent < 10 ? 1 : 0)} %`;
   return make("span", { class: `ratio ${times > 1 ? "more" : "less"}` }, text);
 }
 

@@ -50,6 +50,8 @@ function drawEdges(edges, layer, coarse) {
   for (const edge of edges) {
     const width = coarse ? Math.round(edgeWidth(edge)) : edgeWidth(edge);
     collect(lines, `${edgeClass(edge)}|${width.toFixed(1)}`, linePath(edge.points));
+    // In the rest of a split column, a tip would seem to come from the column's first part.
+    if (edge.other.at && edge.other.at[2]) continue;
     collect(tips, edge.crosses ? `tip ${siteClass(edge.site)}` : "tip plain", tipPath(edge.points, width));
   }
   for (const [key, paths] of lines) {
@@ -140,7 +142,7 @@ function drawStock(node) {
   },
   draw("title", {}, `${stock.name}\nat ${siteName(stock.site)}, ${bytes(stock.bytes)}`),
   draw("rect", { class: "shape", width: node.width, height: node.height, rx: 17 }),
-  draw("text", { x: node.width / 2, y: 15, "text-anchor": "middle" }, shortened(stock.name, 20)),
+  draw("text", { x: node.width / 2, y: 15, "text-anchor": "middle" }, shortened(stock.name, 18)),
   draw("text", { class: "group-sum", x: node.width / 2, y: 28, "text-anchor": "middle" }, `${shortened(siteName(stock.site), 12)}, ${bytes(stock.bytes)}`));
 }
 
@@ -231,6 +233,8 @@ function focusNode(node) {
 
 function intoView(node) {
   const [inner, outer] = [node.getBoundingClientRect(), graphBox.getBoundingClientRect()];
+  const room = 24;
+  if (inner.left > outer.left + room && inner.right < outer.right - room && inner.top > outer.top + room && inner.bottom < outer.bottom - room) return;
   graphBox.scrollBy(inner.left + inner.width / 2 - outer.left - outer.width / 2, inner.top + inner.height / 2 - outer.top - outer.height / 2);
 }
 

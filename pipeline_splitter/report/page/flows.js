@@ -63,13 +63,17 @@ function drawFlows() {
       on: pressable(() => showPair(pair)),
     }, draw("title", {}, `${siteName(pair.from)} → ${siteName(pair.to)}: ${amount(flows.by, pair[flows.by])}`)));
   }
-  const fits = Math.floor((width - 60) / 2 / 7.6);
+  const fits = Math.floor((width - 70) / 2 / 7.6);
   for (const [sides, x, anchor, bar] of [[left, 18, "start", 0], [right, width - 18, "end", width - 8]]) {
     for (const end of sides.values()) {
       const value = amount(flows.by, end.value);
       picture.append(draw("rect", { class: `end ${siteClass(end.site)}`, x: bar, y: end.y + top, width: 8, height: end.height, rx: 3 }));
-      labels.append(draw("text", { class: "label", x, y: end.y + top + end.height / 2 + 4, "text-anchor": anchor },
-        `${shortened(siteName(end.site), Math.max(6, fits - value.length - 2))} `, draw("tspan", {}, value)));
+      const name = shortened(siteName(end.site), Math.max(6, fits - value.length - 2));
+      const y = end.y + top + end.height / 2;
+      const long = (name.length + value.length + 1) * 7.3 + 10;
+      labels.append(
+        draw("rect", { class: "behind", x: anchor === "start" ? x - 5 : x + 5 - long, y: y - 11, width: long, height: 22, rx: 6 }),
+        draw("text", { class: "label", x, y: y + 4.5, "text-anchor": anchor }, `${name} `, draw("tspan", {}, value)));
     }
   }
   picture.append(labels);

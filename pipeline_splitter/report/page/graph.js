@@ -1,7 +1,7 @@
 // Where everything stands, in pixels: groups in columns (rows on a narrow screen), tasks inside of them.
 
 const MANY = 120;
-const open = new Set(plan.tasks.length > MANY ? [] : plan.groups.map((_, index) => index));
+const open = new Set(plan.tasks.length > (plan.groups.length > 1 ? MANY : 5 * MANY) ? [] : plan.groups.map((_, index) => index));
 const LETTER = 6.9;
 const longest = Math.max(0, ...plan.tasks.map((task) => [...task.name].length));
 const NODE = { width: Math.max(96, Math.min(162, Math.round(longest * LETTER) + 30)), height: 38 };
@@ -37,9 +37,10 @@ function stack(columns, upright, gapAlong, gapAcross) {
       box.y = upright ? offset : cross;
       cross += box[across] + gapAcross;
     });
-    main += deep + gapAlong;
+    const next = columns[index + 1];
+    if (next) main += deep + (next[0].at[2] ? gapAcross : gapAlong);
+    else main += deep;
   });
-  main = Math.max(0, main - gapAlong);
   return upright ? { width: widest, height: main } : { width: main, height: widest };
 }
 

@@ -8,7 +8,9 @@ function plain(value) {
   const size = Math.abs(value);
   if (size >= 100) return Math.round(value).toLocaleString("en");
   if (size === 0) return "0";
-  return size >= 1e-4 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+  if (size >= 1e-3) return String(Number(value.toPrecision(3)));
+  // Two digits, without an exponent where that can be read.
+  return size >= 1e-6 ? value.toFixed(1 - Math.floor(Math.log10(size))).replace(/0+$/, "") : value.toExponential(1);
 }
 
 function scaled(value, units) {
@@ -37,7 +39,7 @@ function bytes(value) {
 
 function amount(name, value) {
   if (name === "bytes") return bytes(value);
-  if (name === "carbon") return scaled(value, ["g", "kg", "t"]);
+  if (name === "carbon") return value && Math.abs(value) < 0.1 ? scaled(value * 1e6, ["µg", "mg", "g"]) : scaled(value, ["g", "kg", "t"]);
   return name === "time" ? duration(value) : plain(value);
 }
 

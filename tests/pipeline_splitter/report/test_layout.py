@@ -53,8 +53,9 @@ def test_rows_avoid_crossings() -> None:
 def test_a_wide_column_is_split_evenly() -> None:
     """A hundred nodes that nothing connects are about a square."""
     placed = arrange(100, [])
-    assert max(placed.row) + 1 == 8
-    assert max(placed.column) + 1 == 13
+    assert max(placed.row) + 1 == 13
+    assert max(placed.column) + 1 == 8
+    assert placed.continues == (False,) * 13 + (True,) * 87
 
 
 @pytest.mark.parametrize(
