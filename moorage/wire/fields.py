@@ -79,6 +79,8 @@ class Fields:
             number = float(parse_quantity(value))
         except ValueError as error:
             self.fail(key, str(error))
+        except OverflowError:
+            self.fail(key, f"{value!r} is beyond what can be counted")
         if number < 0 or (positive and number == 0):
             self.fail(key, f"must be {'greater than' if positive else 'at least'} 0, not {value!r}")
         return number
@@ -107,16 +109,16 @@ class Fields:
             return None
         options = list(options)
         words = {getattr(option, "word", option.value): option for option in options}
-        if value not in words:
+        if not isinstance(value, str) or value not in words:
             self.fail(key, f"{value!r} is not one of {', '.join(words)}")
         return words[value]
 
-    def texts(self, key: str) -> tuple[str, ...] | None:
-        """A list of strings with at least one element, or None where it is absent."""
+    def texts(self, key: str, *, blanks: bool = False) -> tuple[str, ...] | None:
+        """A list of strings (empty ones only with `blanks`) with at least one element, or None where it is absent."""
         value = self.value(key)
         if value is None:
             return None
-        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        if not isinstance(value, list) or not all(isinstance(item, str) and (item or blanks) for item in value):
             self.fail(key, "must be a list of strings")
         if not value:
             self.fail(key, "must have at least one element; leave it out to permit any")

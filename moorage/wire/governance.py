@@ -65,8 +65,8 @@ def _read_component(parent: Fields) -> Component:
         parent.fail("component", "is required: the container that releases")
     component = Component(
         image=fields.required_text("image"),
-        command=tuple(fields.texts("command") or ()),
-        args=tuple(fields.texts("args") or ()),
+        command=tuple(fields.texts("command", blanks=True) or ()),
+        args=tuple(fields.texts("args", blanks=True) or ()),
         digest=fields.text("digest") or "",
     )
     fields.finish()
