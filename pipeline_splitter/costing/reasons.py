@@ -112,7 +112,7 @@ def _compared(facts: Facts, deltas: Mapping[str, float]) -> str:
         ending = "no earlier at any other permitted site" if deltas[best] >= -small else f"{amount} earlier at {best}"
         return f"moved alone, the run would end {ending}"
     if deltas[best] < -small:
-        return f"moved alone to {best} it would save {amount}: it is here for the plan as a whole"
+        return f"not the best by itself: moved alone to {best} it would save {amount}"
     if deltas[best] <= small:
         return f"no permitted site is better by itself: {best} would cost the same"
     return _better(facts, deltas, best, small)

@@ -102,9 +102,9 @@ def test_a_tie_is_called_a_tie() -> None:
 
 
 def test_a_better_move_is_admitted() -> None:
-    """A plan is good as a whole, or was stopped early: nothing is made up."""
+    """A list of objectives, or a limit of time, may leave it so: nothing is made up."""
     reason = told(make_graph().task("a", seconds=3600), site="us-1")
-    assert reason == "moved alone to eu-1 it would save 0.05: it is here for the plan as a whole"
+    assert reason == "not the best by itself: moved alone to eu-1 it would save 0.05"
 
 
 @pytest.mark.parametrize(
