@@ -30,7 +30,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--font-render-hinting=none",
 )
-TASK = "train"
+TASK = "join"
 
 
 def main() -> None:
