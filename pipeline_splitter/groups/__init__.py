@@ -1,6 +1,6 @@
 """Writes valid pipelines, one for each group of a plan: compiled KFP IR, schema 2.1.
 
-`names` and `crossing` say what things are called across groups; `nodes` puts inserted releases in front of their
+`names` and `crossing` say what things are called across groups; `releasing` puts inserted releases in front of their
 readers; `wiring` says what feeds an input; `units`, `channels` and `references` say what changes inside of what moves
 as a whole; `making` makes the tasks that the pipeline has not; `catalogue` holds one file's components, executors and
 platform entries; `flat` and `whole` are the two forms of a file. Everything else is written as it was read.

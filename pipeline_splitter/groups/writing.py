@@ -8,7 +8,7 @@ from pipeline_splitter.graph import Graph
 from pipeline_splitter.groups.crossing import ARTIFACTS, PARAMETERS, Crossing, Crossings, find_crossings, find_members
 from pipeline_splitter.groups.flat import flat_documents
 from pipeline_splitter.groups.modern import modern_spec
-from pipeline_splitter.groups.nodes import make_nodes
+from pipeline_splitter.groups.releasing import make_nodes
 from pipeline_splitter.groups.splitting import Split, task_names
 from pipeline_splitter.groups.whole import whole_documents
 from pipeline_splitter.groups.yaml_text import write_documents

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import splitting
 from kfp import compiler, components, dsl, local
 from kfp.local import config
 
 from pipeline_splitter.plan import Group
+from tests.pipeline_splitter.groups import splitting
 
 
 def light(function: Any) -> Any:  # noqa: ANN401 - kfp's decorator has no types

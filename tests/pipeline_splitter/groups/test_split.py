@@ -4,14 +4,14 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-import splitting
-from ir_faults import file_faults
 from kfp import components
 from shared_data import each, pipelines
 
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.kfp.pipeline import Absent, Binding, Entry, KfpPipeline, PipelineInput, TaskOutput
 from pipeline_splitter.plan import Group
+from tests.pipeline_splitter.groups import splitting
+from tests.pipeline_splitter.groups.ir_faults import file_faults
 
 
 @functools.cache

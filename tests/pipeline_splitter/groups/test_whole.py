@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import splitting
 from shared_data import each, pipelines
 
 from pipeline_splitter.documents import parse
+from tests.pipeline_splitter.groups import splitting
 
 _TYPES = {"INT": "NUMBER_INTEGER", "STRING": "STRING", "DOUBLE": "NUMBER_DOUBLE"}
 

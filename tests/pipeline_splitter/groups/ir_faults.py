@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import splitting
+from tests.pipeline_splitter.groups import splitting
 
 Raw = Mapping[str, Any]
 KINDS = ("parameters", "artifacts")
