@@ -10,6 +10,7 @@ Pure. Nothing here knows a price; whoever searches passes a solver in.
 
 from pipeline_splitter.flow.carrying import Flow, carry
 from pipeline_splitter.flow.choices import Answer, Leaf, Searched, best_over_choices
+from pipeline_splitter.flow.explaining import explain
 from pipeline_splitter.flow.inserting import insert
 from pipeline_splitter.flow.permitting import Permits, permit, pin_warnings
 from pipeline_splitter.flow.relaxing import Choice, choose
@@ -27,6 +28,7 @@ __all__ = [
     "best_over_choices",
     "carry",
     "choose",
+    "explain",
     "insert",
     "permit",
     "pin_warnings",

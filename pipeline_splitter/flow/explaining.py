@@ -1,0 +1,64 @@
+"""Why nothing can be planned: facts of which none can be left out, and what single change would help."""
+
+from collections.abc import Callable
+
+from moorage.sites import Inventory
+from pipeline_splitter.flow.carrying import Datasets
+from pipeline_splitter.flow.facts import Fact
+from pipeline_splitter.flow.feasibility import Feasibility, UndecidedError
+from pipeline_splitter.flow.remedies import remedies
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.plan import Infeasible
+from pipeline_splitter.problem import Limits
+
+_PATIENT = Limits(gap=1.0, deadline=10.0, clock=lambda: 0.0)
+
+
+def explain(graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits = _PATIENT) -> Infeasible:
+    """Explain a pipeline for which there is no plan, whatever releases are chosen.
+
+    Args:
+        graph: without inserted tasks.
+        datasets: all that are known.
+        inventory: all sites.
+        limits: of the time for it. Where it does not suffice, the facts still leave no plan, but one of them may be
+            superfluous, and remedies may be missing.
+
+    Returns:
+        Facts (rules that look at no site have none) and remedies; neither, where there is a plan after all.
+    """
+    feasibility = Feasibility(graph, datasets, inventory, limits)
+    try:
+        reason = feasibility.refuted()
+    except UndecidedError:
+        message = "there are too many choices of releases to say which facts leave no plan: plan with fewer accepted"
+        return Infeasible(({"message": message},), ())
+    if reason is None:
+        return Infeasible((), ())
+    facts = irreducible(reason, feasibility.holds)
+    helpful = remedies(graph, datasets, inventory, limits, facts)
+    return Infeasible(tuple(fact.words() for fact in sorted(facts, key=Fact.order)), helpful)
+
+
+def irreducible(facts: frozenset[Fact], holds: Callable[[frozenset[Fact]], bool]) -> frozenset[Fact]:
+    """A part of the facts with which no plan is possible, while one is without any one of them.
+
+    What concerns one site only is left out first, then what comes late in the order of rules: what is kept says most
+    with least. Halves are tried before single facts, because most facts are superfluous.
+
+    Args:
+        facts: with which none is possible.
+        holds: whether one is possible with those facts; never False for fewer facts where it is True for more.
+    """
+    kept = sorted(facts, key=lambda fact: (bool(fact.site and fact.rule), fact.order()))
+    size = len(kept)
+    while size:
+        end = len(kept)
+        while end > 0:
+            begin = max(0, end - size)
+            rest = kept[:begin] + kept[end:]
+            if not holds(frozenset(rest)):
+                kept = rest
+            end = begin
+        size = 0 if size == 1 else (size + 1) // 2
+    return frozenset(kept)

@@ -1,0 +1,168 @@
+"""Single changes that would make a plan possible; each was tried."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release
+from moorage.policy import Rule
+from moorage.sites import Inventory
+from pipeline_splitter.flow.carrying import Datasets, carry, declared
+from pipeline_splitter.flow.facts import Fact
+from pipeline_splitter.flow.feasibility import Feasibility, UndecidedError
+from pipeline_splitter.flow.maps import all_steps
+from pipeline_splitter.flow.releases import releasable
+from pipeline_splitter.graph import Graph, Role, Step, Task
+from pipeline_splitter.problem import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One change: the pipeline, the datasets and the sites after it, and how `infeasible.json` says it."""
+
+    words: Mapping[str, str]
+    graph: Graph
+    datasets: Datasets
+    inventory: Inventory
+
+
+def remedies(
+    graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits, facts: frozenset[Fact]
+) -> tuple[Mapping[str, str], ...]:
+    """The changes after which a plan is possible, by kind and name.
+
+    Only such are tried as can make one of the facts untrue: while all of them hold, nothing helps.
+    """
+    governed = frozenset(fact for fact in facts if fact.rule)
+    tried = (
+        *_releases(graph, datasets, inventory, governed),
+        *_acceptances(graph, datasets, inventory, governed),
+    )
+    helpful = [remedy.words for remedy in tried if _helps(remedy, limits)]
+    for site in sorted({fact.site for fact in facts if fact.rule == Rule.CLEARANCE_TOO_LOW}):
+        # The least clearance that suffices says all: a higher one would, too.
+        raised = (each for each in _clearances(graph, datasets, inventory, site) if _helps(each, limits))
+        helpful.extend(remedy.words for remedy in (next(raised, None),) if remedy is not None)
+    return tuple(helpful)
+
+
+def _helps(remedy: Remedy, limits: Limits) -> bool:
+    try:
+        return Feasibility(remedy.graph, remedy.datasets, remedy.inventory, limits).refuted() is None
+    except UndecidedError:
+        return False
+
+
+def _acceptances(graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]) -> Iterator[Remedy]:
+    """A task says that it takes a released form that is declared."""
+    flow = carry(graph, datasets)
+    steps = all_steps(graph)
+    wanted = _datasets_of(facts)
+    for task, step in _concerned(graph, facts):
+        carried: set[DatasetRef] = set()
+        for read in releasable(task, step, steps):
+            carried.update(flow.output[read.step] if read.step is not None else ())
+            carried.update([read.dataset] if read.dataset is not None else ())
+        for ref in sorted(carried if wanted is None else carried & wanted):
+            for release in datasets[ref].governance.releases if ref in datasets else ():
+                if (ref, release.name) in step.accepts:
+                    continue
+                accepting = replace(step, accepts=step.accepts | {(ref, release.name)})
+                words = {
+                    "acceptance": f"{ref}/{release.name}",
+                    "dataset": str(ref),
+                    "task": step.name,
+                    "message": f"let task {step.name} accept dataset {ref} in the form {release.name}: label "
+                    f"dataset.N.accepts: {release.name}, or hint tasks.{step.name}.accepts: [{ref}/{release.name}]",
+                }
+                yield Remedy(words, _with_step(graph, task, accepting), datasets, inventory)
+
+
+def _releases(graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]) -> Iterator[Remedy]:
+    """A dataset declares a release that a task takes or claims to be; a task becomes the release that it claims."""
+    wanted = _datasets_of(facts)
+    undeclared: dict[tuple[DatasetRef, str], str] = {}
+    for task, step in _concerned(graph, facts):
+        for ref, name in sorted(step.accepts):
+            if ref in datasets and declared(ref, name, datasets) is None:
+                undeclared.setdefault((ref, name), step.name)
+        for use in step.uses:
+            release = None if use.release is None else declared(use.ref, use.release, datasets)
+            if release is not None and release.component.digest not in {"", step.container_digest}:
+                words = {
+                    "release": f"{use.ref}/{release.name}",
+                    "dataset": str(use.ref),
+                    "task": step.name,
+                    "message": f"make task {step.name} the release {release.name} of dataset {use.ref} that its label "
+                    f"claims: give it the declared image, command and args (digest {release.component.digest})",
+                }
+                mended = replace(step, container_digest=release.component.digest)
+                yield Remedy(words, _with_step(graph, task, mended), datasets, inventory)
+    for (ref, name), reader in sorted(undeclared.items()):
+        if wanted is None or ref in wanted:
+            words = {
+                "release": f"{ref}/{name}",
+                "dataset": str(ref),
+                "task": reader,
+                "message": f"declare the release {name}, which task {reader} accepts, in spec.governance.releases of "
+                f"dataset {ref}, with rules that let its readers read where they may run",
+            }
+            yield Remedy(words, graph, _declaring(datasets, ref, name, graph), inventory)
+
+
+def _clearances(graph: Graph, datasets: Datasets, inventory: Inventory, name: str) -> Iterator[Remedy]:
+    """A site is cleared for more, step by step."""
+    site = inventory.sites[name]
+    for clearance in Classification:
+        if clearance > site.clearance:
+            words = {
+                "clearance": clearance.word,
+                "site": name,
+                "message": f"raise spec.clearance of site {name} from {site.clearance.word} to {clearance.word}",
+            }
+            raised = {**inventory.sites, name: replace(site, clearance=clearance)}
+            yield Remedy(words, graph, datasets, Inventory(raised))
+
+
+def _datasets_of(facts: frozenset[Fact]) -> frozenset[DatasetRef] | None:
+    """Whose rules refuse; None: any, because a join does."""
+    if any(fact.dataset is None for fact in facts):
+        return None
+    return frozenset(fact.dataset for fact in facts if fact.dataset is not None)
+
+
+def _concerned(graph: Graph, facts: frozenset[Fact]) -> list[tuple[Task, Step]]:
+    """The containers of the tasks that the facts name, and of all before them: what these read flows on."""
+    before: dict[str, set[str]] = {}
+    steps = all_steps(graph)
+    for step in steps.values():
+        origins = [read.step for read in step.reads if read.step is not None]
+        before[step.name] = {*origins, *step.parameters_from}
+    # An inserted task is not in the graph: whoever could read it is.
+    inserted = any(fact.task not in graph.tasks for fact in facts)
+    named = set(graph.tasks) if inserted else {fact.task for fact in facts}
+    waiting = [step.name for name in sorted(named) for step in graph.tasks[name].steps]
+    seen = set(waiting)
+    while waiting:
+        for name in before[waiting.pop()] - seen:
+            seen.add(name)
+            waiting.append(name)
+    return [
+        (task, step)
+        for task in graph.tasks.values()
+        for step in task.steps
+        if step.name in seen and step.role is Role.CONTAINER
+    ]
+
+
+def _with_step(graph: Graph, task: Task, changed: Step) -> Graph:
+    steps = tuple(changed if step.name == changed.name else step for step in task.steps)
+    return replace(graph, tasks={**graph.tasks, task.name: replace(task, steps=steps)})
+
+
+def _declaring(datasets: Datasets, ref: DatasetRef, name: str, graph: Graph) -> dict[DatasetRef, Dataset]:
+    """With a release that yields what no reader of this pipeline is refused by."""
+    readers = {step.reader.namespace for task in graph.tasks.values() for step in task.steps if step.reader}
+    anything = Release(name, Component("any"), Governance(consumers=frozenset(readers)))
+    dataset = datasets[ref]
+    governance = replace(dataset.governance, releases=(*dataset.governance.releases, anything))
+    return {**datasets, ref: replace(dataset, governance=governance)}
