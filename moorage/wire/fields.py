@@ -93,13 +93,13 @@ class Fields:
         exact = parse_quantity(self.raw[key])
         return -(-exact.numerator // exact.denominator)
 
-    def count(self, key: str) -> int | None:
-        """A whole number >= 0, or None."""
+    def count(self, key: str, *, least: int = 0) -> int | None:
+        """A whole number of at least `least`, or None."""
         value = self.value(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.fail(key, f"must be a whole number of at least 0, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            self.fail(key, f"must be a whole number of at least {least}, not {value!r}")
         return value
 
     def choice(self, key: str, options: Iterable[Choice]) -> Choice | None:

@@ -30,7 +30,7 @@ def read_site(raw: Raw) -> Site:
         cpu_hour_price=fields.number("cpuHourPrice") or 0.0,
         carbon_grams_per_kwh=fields.number("carbonGramsPerKWh") or 0.0,
         cpu_watts=12.0 if watts is None else watts,
-        slots=fields.count("slots"),
+        slots=fields.count("slots", least=1),
         quota_cpu_hours=fields.number("quotaCpuHours"),
         resources=_read_resources(fields.sub("resources")),
         links=_read_links(fields, name),

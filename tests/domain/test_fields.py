@@ -20,6 +20,7 @@ def raw_dataset(**governance: Any) -> dict[str, Any]:  # noqa: ANN401 - raw JSON
         ({"clearance": ["internal"]}, "spec.clearance"),
         ({"clearance": {"word": "internal"}}, "spec.clearance"),
         ({"speed": "1e999"}, "spec.speed"),
+        ({"slots": 0}, "spec.slots"),
         ({"cpuHourPrice": True}, "spec.cpuHourPrice"),
     ],
 )
