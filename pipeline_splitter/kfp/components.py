@@ -220,10 +220,13 @@ def _read_component(name: str, place: Place) -> Component:
     )
 
 
+_TEXT = ParameterInput(has_default=False, default=None, may_be_text=True)
+_NO_TEXT = ParameterInput(has_default=False, default=None, may_be_text=False)
+
+
 def _read_parameter(place: Place) -> ParameterInput:
     kind = place.text("parameterType") or place.text("type")
-    return ParameterInput(
-        has_default="defaultValue" in place.raw,
-        default=unwrap_value(place.value("defaultValue")),
-        may_be_text=kind not in _NO_STRINGS,
-    )
+    may_be_text = kind not in _NO_STRINGS
+    if "defaultValue" not in place.raw:
+        return _TEXT if may_be_text else _NO_TEXT
+    return ParameterInput(has_default=True, default=unwrap_value(place.value("defaultValue")), may_be_text=may_be_text)

@@ -21,7 +21,10 @@ def visit_container(context: Context, here: Here, container: Container) -> Visit
     ledger, unit, path = context.ledger, here.scope.unit, here.path
     # A unit's own hint was merged where the unit began.
     is_whole_unit = unit is not None and unit.path == path
-    hint = here.scope.hint if is_whole_unit else merged(here.scope.hint, context.book.on(path))
+    own = context.book.on(path)
+    hint = here.scope.hint if is_whole_unit else merged(here.scope.hint, own)
+    if own.iterations is not None and here.task.iterator is None and not here.task.is_conditional:
+        ledger.warnings.add(f"{path} is no loop, so that the iterations in its hint mean nothing")
     pod = context.library.pod_of(here.component)
     values = [parameter(each.said, here.scope, here.beside, here.inputs.parameters) for each in pod.references]
     owner = path if unit is None else unit.path

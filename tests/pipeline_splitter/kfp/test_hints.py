@@ -208,3 +208,12 @@ def test_a_hint_that_names_nothing_is_refused_with_what_comes_near(hints: Hints,
 def test_every_path_can_be_named(name: str) -> None:
     """Nested pipelines and tasks."""
     read(NESTED, hints=Hints(tasks={name: TaskHint(seconds=1)}))
+
+
+def test_iterations_of_what_is_no_loop_warn() -> None:
+    """They would be a loop's; on a nested pipeline they are for the loops inside."""
+    graph, _ = read(NESTED, hints=Hints(tasks={"outer/make": TaskHint(iterations=3)}))
+    assert graph.tasks["outer/make"].seconds == 60
+    assert "outer/make is no loop" in graph.warnings[0]
+    graph, _ = read(NESTED, hints=Hints(tasks={"outer": TaskHint(iterations=3)}))
+    assert graph.warnings == ()
