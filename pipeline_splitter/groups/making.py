@@ -12,13 +12,14 @@ from pipeline_splitter.groups.units import DATASET_TYPE
 from pipeline_splitter.groups.wiring import IMPORTED, Wiring
 
 _URI = "uri"
+_ANY_TYPE = {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}
 
 
 def import_task(split: Split, wiring: Wiring, catalogue: Catalogue, crossing: Crossing) -> dict[str, Any]:
     """A task that makes an artifact of a URI, of the type and with the metadata that its component declares."""
     name = split.crossings.tasks[crossing]
     definition = split.definition(crossing)
-    artifact_type = definition.get("artifactType") or {}
+    artifact_type = definition.get("artifactType") or _ANY_TYPE
     importer = {"artifactUri": {"runtimeParameter": _URI}, "reimport": False, "typeSchema": artifact_type}
     importer |= {key: definition[key] for key in ("metadata", "properties", "customProperties") if key in definition}
     component = catalogue.add(

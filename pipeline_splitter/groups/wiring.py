@@ -11,6 +11,7 @@ from pipeline_splitter.kfp.pipeline import Absent, Binding, Constant, FinalStatu
 
 IMPORTED = "artifact"
 """The output of every importer."""
+_ONLY_NESTED = "which only a nested pipeline can give: read them one by one, or keep the whole pipeline in one group"
 
 
 @dataclass(slots=True)
@@ -61,8 +62,10 @@ class Wiring:
             written = {"componentInputParameter": self._imported_parameter(source)}
         elif isinstance(source, FinalStatus) and source.path in self.present:
             written = {"taskFinalStatus": {"producerTask": self.split.names[source.path]}}
+        elif isinstance(source, FinalStatus):
+            self._fail(node, name, f"is how {source.path} ended, in another group: keep both in one group")
         else:
-            self._fail(node, name, f"can't be given in another group ({source}): keep both ends in one group")
+            self._fail(node, name, f"is one of several tasks' outputs, {_ONLY_NESTED}")
         if len(binding.selectors) > 1:
             self._fail(node, name, "has several parameterExpressionSelectors on its way: leave one")
         return {**written, "parameterExpressionSelector": binding.selectors[0]} if binding.selectors else written
@@ -106,12 +109,7 @@ class Wiring:
             if source.path not in self.present:
                 key, producer = IMPORTED, self.split.crossings.tasks[Crossing(ARTIFACTS, source.path, source.output)]
             return {"taskOutputArtifact": {"outputArtifactKey": key, "producerTask": producer}}
-        self._fail(
-            node,
-            name,
-            "is a list made of several tasks' artifacts, which only a nested pipeline can give: read them one by one, "
-            "or keep the whole pipeline in one group",
-        )
+        self._fail(node, name, f"is a list made of several tasks' artifacts, {_ONLY_NESTED}")
 
     def _pipeline_input(self, kind: str, name: str) -> str:
         definitions = (self.split.spec["root"].get("inputDefinitions") or {}).get(kind) or {}

@@ -79,6 +79,25 @@ def build(reference: Path) -> Any:  # noqa: ANN401 - kfp has no types
     return story
 
 
+def build_nested() -> Any:  # noqa: ANN401 - kfp has no types
+    """A nested pipeline with conditions on what it is given and on what is made in it."""
+
+    @dsl.pipeline(name="nested")
+    def nested(kind: str, count: int) -> None:
+        made = make_rows(count=count)
+        with dsl.If(made.outputs["Output"] == "many"):
+            judge(amount=made.outputs["Output"], text="made")
+        with dsl.If(kind == "given"):
+            judge(amount=kind, text="constant")
+
+    @dsl.pipeline(name="conditions")
+    def conditions(count: int = 5) -> None:
+        nested(kind="given", count=count)
+        make_rows(count=1)
+
+    return conditions
+
+
 SITES = {
     "make-rows": "eu-1",
     "nested/scale": "us-1",
@@ -152,3 +171,17 @@ def test_groups_give_what_the_whole_gives(folder: Path) -> None:
     apart = [item for group in groups for item in contents(folder / group.id)]
     assert sorted(apart) == contents(folder / "whole")
     assert ("verdict", "many: ['0', '3', '6', '9'] from before 468") in apart
+
+
+@pytest.mark.parametrize("condition", ["eu-1", "us-1"])
+def test_conditions_of_a_nested_pipeline_find_their_operands(folder: Path, condition: str) -> None:
+    """Beside what makes the operand, and in another group."""
+    whole = folder / "conditions.yaml"
+    compiler.Compiler().compile(build_nested(), str(whole))
+    graph, pipeline = splitting.read(whole.read_text())
+    sites = {"nested/make-rows": "eu-1", "nested/condition-1": condition, "make-rows": "ap-1"}
+    files, groups = splitting.split(graph, pipeline, lambda _, name: sites.get(name, "us-1"))
+    run_groups(files, groups, {"count": 5}, folder)
+    apart = [item for group in groups for item in contents(folder / group.id)]
+    verdicts = [text for name, text in apart if name == "verdict"]
+    assert sorted(verdicts) == ["given: constant", "many: made"]
