@@ -50,10 +50,3 @@ def _text(value: Value, spec: Spec) -> str | None:
 def _filled(uri: str, inputs: Inputs, spec: Spec) -> str | None:
     names = mentioned(uri)
     return fill_in(uri, {name: _text(inputs.parameters.get(name, Value()), spec) for name in names})
-
-
-def uri_input(importer: Importer, inputs: Inputs) -> str | None:
-    """The parameter of the pipeline that holds the URI, if one does."""
-    if importer.uri is not None:
-        return None
-    return _pipeline_input(inputs.parameters.get(importer.parameter or "", Value()))
