@@ -132,10 +132,8 @@ def _texts(fields: Fields, key: str) -> tuple[str, ...]:
 
 
 def _sub(fields: Fields, key: str) -> Fields:
-    value = _required(fields, key)
-    if not isinstance(value, dict):
-        fields.fail(key, "must be an object")
-    return Fields(fields.subject, f"{fields.path}.{key}" if fields.path else key, value)
+    _required(fields, key)
+    return fields.sub(key) or fields.fail(key, "must be a mapping")
 
 
 def _records(fields: Fields, key: str, read: Callable[[Fields], Record]) -> tuple[Record, ...]:

@@ -29,7 +29,7 @@ _SCRIPTS = (
     "start",
 )
 """In this order; each may use those before it when the page starts, and all of them later."""
-_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def write_report(
@@ -71,7 +71,9 @@ def write_report(
 def script_json(value: Any) -> str:  # noqa: ANN401 - whatever is JSON
     """JSON for a script element: nothing in it can end that element or begin a comment."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.translate(_ESCAPES).encode("utf-8", "backslashreplace").decode()
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(text: str) -> str:

@@ -283,6 +283,11 @@ function dragGraph() {
   }, true);
 }
 
+function goToGroup(group) {
+  const node = graphBox.querySelector(`[data-group="${group}"]`);
+  if (node) intoView(node);
+}
+
 function startGraph() {
   const tools = byId("graph-tools");
   const all = plan.groups.map((_, index) => index);
@@ -292,7 +297,7 @@ function startGraph() {
     graph.scale = 0;
     drawGraph();
   };
-  const picker = make("select", { "aria-label": "Show one group", on: { change: () => { choice.group = Number(picker.value); choice.changed(); } } },
+  const picker = make("select", { "aria-label": "Show one group", on: { change: () => { choice.group = Number(picker.value); choice.changed(); goToGroup(choice.group); } } },
     make("option", { value: -1 }, "All groups"),
     plan.groups.map((group, index) => make("option", { value: index }, shortened(group.id, 40))));
   tools.append(

@@ -59,6 +59,7 @@ function drawFlows() {
       d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}V${y2 + b}C${middle} ${y2 + b} ${middle} ${y1 + a} ${x1} ${y1 + a}Z`,
       tabindex: 0,
       role: "button",
+      "data-sites": `${pair.from} ${pair.to}`,
       "aria-label": `${siteName(pair.from)} to ${siteName(pair.to)}: ${amount(flows.by, pair[flows.by])}`,
       on: pressable(() => showPair(pair)),
     }, draw("title", {}, `${siteName(pair.from)} → ${siteName(pair.to)}: ${amount(flows.by, pair[flows.by])}`)));
@@ -78,6 +79,15 @@ function drawFlows() {
   }
   picture.append(labels);
   flowsMap.replaceChildren(picture, flowPairs.length > MOST_RIBBONS ? make("p", { class: "quiet" }, `The ${MOST_RIBBONS} heaviest of ${flowPairs.length.toLocaleString("en")} flows are drawn; the table has all.`) : "");
+  markFlows();
+}
+
+// Fade what neither comes from nor goes to a chosen site.
+function markFlows() {
+  for (const ribbon of flowsMap.querySelectorAll(".ribbon")) {
+    const shown = ribbon.dataset.sites.split(" ").some((site) => choice.showsSite(Number(site)));
+    ribbon.classList.toggle("faded", !shown);
+  }
 }
 
 function pairRow(pair) {
@@ -107,4 +117,5 @@ function startFlows() {
     }
   }
   drawFlows();
+  choice.views.push(markFlows);
 }

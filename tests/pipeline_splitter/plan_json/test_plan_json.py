@@ -234,7 +234,7 @@ def changed(path: str, value: object) -> str:
     [
         ("kind", "Plam", "kind", "must be Plan"),
         ("apiVersion", "moorage.dev/v9", "apiVersion", "must be moorage.dev/v1alpha1"),
-        ("pipeline", [], "pipeline", "must be an object"),
+        ("pipeline", [], "pipeline", "must be a mapping"),
         ("pipeline.digest", ..., "pipeline.digest", "is missing"),
         ("costs.money", "0.3", "costs.money", "must be a number"),
         ("costs.money", True, "costs.money", "must be a number"),

@@ -170,6 +170,7 @@ def test_filters_narrow_graph_and_table(open_page: OpenPage, story: str) -> None
     page.locator(".chip", has_text="berlin").click()
     expect(page.locator("#tasks-tools")).to_have_text("3 of 14 tasks")
     expect(page.locator(".task.faded")).to_have_count(11)
+    expect(page.locator(".ribbon.faded")).to_have_count(1)
     page.locator(".chip", has_text="boston").click()
     expect(page.locator("#tasks-tools")).to_have_text("7 of 14 tasks")
     page.locator("#graph-tools select").select_option(label="boston-1")
