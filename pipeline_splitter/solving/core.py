@@ -42,7 +42,7 @@ class Incidence:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """f free blocks in topological order, `made` nets that one of them writes, `given` nets that none writes.
+    """f free blocks in topological order, `made` nets that one of them writes (by writer), `given` nets that none does.
 
     Attributes:
         blocks: (f,): index in the problem.
@@ -99,7 +99,9 @@ def reduce(problem: Problem, allowed: Flags, order: Integers) -> Core:
     paid[net[bound_entry], fixed_sites[nets.readers[bound_entry]]] = True
     open_readers = np.bincount(net[~bound_entry], minlength=len(nets.size_bytes))
     made = (nets.producer >= 0) & free[nets.producer]
-    groups = _Groups(problem, free, made & (open_readers > 0), ~made & (open_readers > 1))
+    written = np.flatnonzero(made & (open_readers > 0))
+    written = written[np.argsort(index[nets.producer[written]], kind="stable")]
+    groups = _Groups(problem, free, written, np.flatnonzero(~made & (open_readers > 1)))
     lone = ~bound_entry & (~made & (open_readers == 1))[net]
 
     every = (problem.costs, *(budget.costs for budget in problem.budgets))
@@ -135,7 +137,7 @@ def reduce(problem: Problem, allowed: Flags, order: Integers) -> Core:
 class _Groups:
     """Nets that are one: made ones by producer and readers, given ones by their free readers."""
 
-    def __init__(self, problem: Problem, free: Flags, made: Flags, given: Flags) -> None:
+    def __init__(self, problem: Problem, free: Flags, made: Integers, given: Integers) -> None:
         nets = problem.nets
         count = len(nets.size_bytes)
         net = evaluate.reading_net(nets)
@@ -151,12 +153,10 @@ class _Groups:
         self.given_of = np.full(count, -1, dtype=np.int64)
         made_first = _number(
             self.made_of,
-            np.flatnonzero(made),
+            made,
             lambda k: (int(nets.producer[k]), readers[nets.starts[k] : nets.starts[k + 1]].tobytes()),
         )
-        given_first = _number(
-            self.given_of, np.flatnonzero(given), lambda k: free_readers[begins[k] : ends[k]].tobytes()
-        )
+        given_first = _number(self.given_of, given, lambda k: free_readers[begins[k] : ends[k]].tobytes())
         self.made_first = np.array(made_first, dtype=np.int64)
         self.given_first = np.array(given_first, dtype=np.int64)
         self.made_starts, self.made_readers = _gathered(free_readers, begins, ends, self.made_first)
@@ -236,7 +236,9 @@ def topological_order(problem: Problem) -> Integers:
     nets = problem.nets
     producer = nets.producer[evaluate.reading_net(nets)]
     written = producer >= 0
-    pairs = np.concatenate([problem.edges.reshape(-1, 2), np.stack([producer[written], nets.readers[written]], axis=1)])
+    pairs = np.concatenate(
+        [problem.edges.reshape(-1, 2).astype(np.int64), np.stack([producer[written], nets.readers[written]], axis=1)]
+    )
     pairs = np.unique(pairs, axis=0)
     starts = np.searchsorted(pairs[:, 0], np.arange(count + 1)).tolist()
     later = pairs[:, 1].tolist()

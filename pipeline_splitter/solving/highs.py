@@ -12,11 +12,13 @@ import numpy as np
 from pipeline_splitter.problem import Floats, Integers, Limits, Problem, Solution
 from pipeline_splitter.solving import core as cores
 from pipeline_splitter.solving import evaluate
+from pipeline_splitter.solving.multipliers import Multipliers
 
 _TRUST = 5e-7
 """HiGHS works within tolerances near 1e-7 (reduced costs) on a scaled objective: so much comes off what it proves."""
 _LEAST_GAP = 1e-7
 _LEAST_SECONDS = 0.05
+_WHOLE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,56 @@ def decide(core: cores.Core, budgets: Floats, limits: Limits, cutoff: float = ma
     return Answer(chosen.argmax(axis=1), proven)
 
 
+def relax(core: cores.Core, limits: Limits) -> tuple[Multipliers, Integers | None] | None:
+    """The linear relaxation's multipliers, and its choice where that is whole; None where the time was too short.
+
+    Quotas and budgets are not looked at.
+    """
+    from scipy.optimize import linprog  # noqa: PLC0415  # slow to load, seldom needed
+    from scipy.sparse import csr_array  # noqa: PLC0415
+
+    remaining = limits.deadline - limits.clock()
+    if remaining < _LEAST_SECONDS:
+        return None
+    rows = _Rows(core)
+    matrix = csr_array((rows.values, (rows.rows, rows.columns)), shape=(len(rows.low), rows.variables))
+    low = np.array(rows.low)
+    equal = low == np.array(rows.high)
+    scale = max(float(np.abs(rows.cost).max()), 1e-300) / 1e3
+    result = linprog(
+        rows.cost / scale,
+        A_ub=-matrix[~equal],
+        b_ub=-low[~equal],
+        A_eq=matrix[equal],
+        b_eq=low[equal],
+        method="highs",
+        options={"time_limit": remaining},
+    )
+    if result.status != 0:
+        return None
+    duals = np.zeros(len(low))
+    duals[equal] = result.eqlin.marginals * scale
+    duals[~equal] = -result.ineqlin.marginals * scale
+    sites = core.allowed.shape[1]
+    messages = np.zeros((len(core.made.readers), sites))
+    loads = np.zeros_like(messages)
+    given_loads = np.zeros((len(core.given.readers), sites))
+    for entry, net, targets, arriving, dues, unit in rows.dual_parts:
+        messages[entry, targets] = duals[arriving]
+        bytes_to = core.carried_bytes[net]
+        if len(dues) == 0:
+            loads[entry, targets] = bytes_to[targets]
+        else:
+            here = np.flatnonzero(dues >= 0)
+            loads[entry, here] = np.maximum(duals[dues[here]], 0.0) / unit[here] * bytes_to[here]
+    for entry, targets, dues in rows.given_dual_parts:
+        given_loads[entry, targets] = np.maximum(duals[dues], 0.0)
+    values = np.where(core.allowed, -1.0, -2.0)
+    values[core.allowed] = result.x[: rows.choices]
+    whole = bool((np.minimum(values.max(axis=1), 1.0) > 1 - _WHOLE).all())
+    return Multipliers(messages, loads, given_loads), values.argmax(axis=1) if whole else None
+
+
 def _nothing_left(core: cores.Core, budgets: Floats) -> Answer:
     """The core without free blocks: only the constraints can fail."""
     over = any(
@@ -134,7 +186,8 @@ class _Rows:
         self._new(core.costs[0].unary[core.allowed])
         first = self._new_rows(len(core.blocks), 1.0, 1.0)
         self._put(first + np.nonzero(core.allowed)[0], self.column_of[core.allowed], 1.0)
-        self._paid: list[tuple[int, Integers, Floats]] = []
+        self.dual_parts: list[tuple[int, int, Integers, Integers, Integers, Floats]] = []
+        self.given_dual_parts: list[tuple[int, Integers, Integers]] = []
         self._budget_columns: dict[int, list[tuple[Integers, Floats]]] = {q: [] for q in range(1, len(core.costs))}
         self._given()
         self._made()
@@ -182,6 +235,7 @@ class _Rows:
     def _given(self) -> None:
         """A given net is brought to a site where any reader is."""
         core = self.core
+        entry = 0
         for net in range(len(core.given.starts) - 1):
             readers = core.given.readers[core.given.starts[net] : core.given.starts[net + 1]]
             wanted = np.any([costs.given[net] > 0 for costs in core.costs], axis=0)
@@ -195,10 +249,13 @@ class _Rows:
                 rows = first + np.arange(len(here))
                 self._put(rows, brought[here], 1.0)
                 self._put(rows, self.column_of[reader, targets[here]], -1.0)
+                self.given_dual_parts.append((entry, targets[here], rows))
+                entry += 1
 
     def _made(self) -> None:
         """A made net: flows from the producer's site to each reader's."""
         core = self.core
+        entry = 0
         for net in range(len(core.producer)):
             readers = core.made.readers[core.made.starts[net] : core.made.starts[net + 1]]
             sources = np.flatnonzero(core.allowed[core.producer[net]])
@@ -217,6 +274,9 @@ class _Rows:
                 arriving = self._new_rows(len(targets), 0.0, 0.0) + np.arange(len(targets))
                 self._put(np.tile(arriving, len(sources)), flows, 1.0)
                 self._put(arriving, self.column_of[reader, targets], -1.0)
+                if not shared:
+                    nothing = np.zeros(0, dtype=np.int64)
+                    self.dual_parts.append((entry, net, targets, arriving, nothing, np.zeros(0)))
                 for q in range(len(core.costs)):
                     if not shared:
                         if q:
@@ -228,9 +288,14 @@ class _Rows:
                     priced = np.flatnonzero(unit[targets] > 0)
                     dues = self._new_rows(len(priced), 0.0, math.inf) + np.arange(len(priced))
                     self._put(dues, ceiling[targets[priced]], 1.0)
+                    if q == 0:
+                        at = np.full(len(unit), -1, dtype=np.int64)
+                        at[targets[priced]] = dues
+                        self.dual_parts.append((entry, net, targets, arriving, at, unit))
                     ratios = per_flow[q][np.ix_(sources, targets[priced])] / unit[targets[priced]]
                     used = ratios > 0
                     self._put(np.broadcast_to(dues, ratios.shape)[used], square[:, priced][used], -ratios[used])
+                entry += 1
 
     def _ceilings(self, net: int, readers: Integers, q: int) -> tuple[Integers, Floats]:
         """For each site the column of what the net costs there, and its unit; -1 and 0 where it costs nothing."""

@@ -2,7 +2,10 @@
 
 from typing import Protocol
 
+import numpy as np
+
 from pipeline_splitter.problem import Limits, Problem, Solution
+from pipeline_splitter.solving.messages import Messages
 
 
 class Solver(Protocol):
@@ -14,7 +17,13 @@ class Solver(Protocol):
 
 
 def solve(problem: Problem, limits: Limits) -> Solution:
-    """Answer with the solver that suits the problem."""
-    from pipeline_splitter.solving.highs import Highs  # noqa: PLC0415  # scipy is slow to load
+    """Answer with the solver that suits the problem.
 
-    return Highs().solve(problem, limits)
+    Raises:
+        ValueError: the edges between blocks have a cycle.
+    """
+    if problem.budgets or np.isfinite(problem.quota_cpu_hours).any():
+        from pipeline_splitter.solving.highs import Highs  # noqa: PLC0415  # scipy is slow to load
+
+        return Highs().solve(problem, limits)
+    return Messages().solve(problem, limits)
