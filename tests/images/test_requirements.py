@@ -11,7 +11,7 @@ from devcluster.images.sources import REPOSITORY
 from devcluster.images.wheels import pins
 
 # Besides those of images: all that tests and checks need, what planning needs, and the rows that the demo uploads.
-_OTHER_FILES = {"dev.txt", "planner.txt", "demo-data.txt"}
+_OTHER_FILES = {"build.txt", "dev.txt", "planner.txt", "demo-data.txt"}
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
 _PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -73,7 +73,7 @@ def test_the_project_installs_those_lists() -> None:
         *dynamic["dependencies"]["file"],
         *(one for each in dynamic["optional-dependencies"].values() for one in each["file"]),
     ]
-    programs = {"mount", "demo-reader", "demo-data"}
+    programs = {"build", "mount", "demo-reader", "demo-data"}
     assert {Path(name).stem for name in named} == {
         path.stem for path in (REPOSITORY / "requirements").glob("*.in")
     } - programs
