@@ -14,6 +14,7 @@ A denial is not here: it is a value, `moorage.policy.Decision`.
     │   └── UnreachableError    no answer at all
     ├── SourceError             a data source can't be read; has a stable `reason` for conditions
     ├── BrokerError             the credential broker can't answer now; asking again may help
+    ├── PlanningError           no plan was found in the time that was given
     ├── MountError              a mount on this node could not be made
     └── DevClusterError         the development cluster can't be built, started or stopped
 """
@@ -95,6 +96,10 @@ class SourceError(MoorageError):
 
 class BrokerError(MoorageError):
     """The credential broker can't answer now; asking again may help."""
+
+
+class PlanningError(MoorageError):
+    """No plan was found in the time that was given, and none was proven impossible."""
 
 
 class MountError(MoorageError):

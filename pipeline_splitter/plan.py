@@ -112,7 +112,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class InsertedRelease:
-    """A transform that the plan put in front of `datum` for those readers that take the released form."""
+    """A transform that the plan put in front of `datum` for those readers (steps) that take the released form."""
 
     dataset: DatasetRef
     release: str

@@ -21,23 +21,38 @@ dataset = LazyGroup(
     help="Datasets: what there is, what holds for them, and why a pod may or may not read one.",
 )
 
+sites = LazyGroup(
+    "sites",
+    commands_at={"check": "moorage.cli.sites_check:check"},
+    help="Sites: what a file of them says, and what in it can't be meant.",
+)
+release = LazyGroup(
+    "release",
+    commands_at={"digest": "moorage.cli.release_digest:digest"},
+    help="Releases: transforms after which weaker rules hold.",
+)
+
 
 @click.group(
     cls=LazyGroup,
     commands_at={
         "dataset": "moorage.cli.main:dataset",
         "why": DATASET_COMMANDS["why"],
+        "plan": "moorage.cli.plan.command:plan",
+        "sites": "moorage.cli.main:sites",
+        "release": "moorage.cli.main:release",
         "dev": "moorage.cli.dev:dev",
         "completion": "moorage.cli.completing:completion",
     },
     epilog=EXIT_CODES,
 )
 def moorage() -> None:
-    """Moorage: governed datasets for Kubernetes pods.
+    """Moorage: governed datasets for Kubernetes pods, and pipelines split across sites.
 
     \b
     moorage dataset list -A
     moorage why pod/train -n fraud
+    moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml -o plan/
     """  # noqa: D301 - \b is what click needs
 
 

@@ -1,0 +1,140 @@
+"""`moorage plan`: plan, or check a plan that is there."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from moorage.cli.plan.files import check_directory, read_documents, write_directory
+from moorage.cli.plan.progress import Progress
+from moorage.cli.plan.words import CommandWithWords
+from moorage.errors import InputError
+from pipeline_splitter.planning.request import GAP, KWH_PER_GB, TOLERANCE, Request, read_objectives
+
+EXIT_CODES = (
+    "Exit codes: 0 planned (or the check holds); 1 a check failed; 2 bad usage or unreadable input; 3 infeasible."
+)
+CHECK_FAILED, INFEASIBLE = 1, 3
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(
+    "plan",
+    cls=CommandWithWords,
+    words_at={"explain": "moorage.cli.plan.explain:explain"},
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+@click.argument("pipeline", type=_FILE)
+@click.option("--sites", type=_FILE, required=True, help="Site objects: YAML or JSON, several documents or a List.")
+@click.option("--datasets", type=_FILE, help="Dataset objects, likewise. Without it no data is governed.")
+@click.option("--hints", type=_FILE, multiple=True, help="Sizes, seconds, accounts; repeatable, the later wins.")
+@click.option(
+    "--objective",
+    default="money",
+    show_default=True,
+    help="bytes, money, carbon or time; or several, comma-separated: the first counts most.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=TOLERANCE,
+    show_default=True,
+    help="Of several objectives: how much of an earlier one a later one may give up, relative.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds; the best so far is kept.",
+)
+@click.option(
+    "--gap",
+    type=click.FloatRange(min=0),
+    default=GAP,
+    show_default=True,
+    help="Relative; a plan this close is good enough.",
+)
+@click.option(
+    "--kwh-per-gb",
+    type=click.FloatRange(min=0),
+    default=KWH_PER_GB,
+    show_default=True,
+    help="Energy that the network takes for 1e9 bytes.",
+)
+@click.option(
+    "-o", "--output", "directory", type=_FILE, help="Write plan.json, bound.json, report.html and groups/ here."
+)
+@click.option("--check", "checked", type=_FILE, help="Don't plan: recompute what the plan in this directory says.")
+def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    pipeline: Path,
+    sites: Path,
+    datasets: Path | None,
+    hints: Sequence[Path],
+    objective: str,
+    tolerance: float,
+    time_limit: float,
+    gap: float,
+    kwh_per_gb: float,
+    directory: Path | None,
+    checked: Path | None,
+) -> int:
+    """Split PIPELINE across sites: where each task runs, what crosses, what that costs, and why.
+
+    PIPELINE is compiled Kubeflow IR (YAML or JSON), or a recorded workflow in WfFormat; either may be gzipped. With -o,
+    the plan is written down, with one pipeline for each group.
+
+    \b
+    moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml
+    moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml --objective money,carbon -o plan/
+    moorage plan explain plan/ train
+    moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml --check plan/
+    """  # noqa: D301 - \b is what click needs
+    began = time.monotonic()
+    if checked is not None and directory is not None:
+        raise InputError("--check", str(checked), "goes without -o: a check writes nothing")
+    if directory is not None:
+        check_directory(directory)
+    from pipeline_splitter.inputs import read_datasets, read_sites  # noqa: PLC0415 - a help text needs none of it
+    from pipeline_splitter.reading_hints import read_hints  # noqa: PLC0415
+
+    objectives = read_objectives(objective)
+    if [pipeline, sites, datasets, *hints].count(Path("-")) > 1:
+        raise InputError("-", "standard input", "can be one of the files only")
+    request = Request(
+        documents=read_documents(pipeline),
+        subject=str(pipeline),
+        inventory=read_sites(read_documents(sites), str(sites)),
+        datasets=read_datasets(read_documents(datasets), str(datasets)) if datasets else {},
+        hints=read_hints([(str(path), read_documents(path)) for path in hints]),
+        objectives=objectives,
+        tolerance=tolerance,
+        gap=gap,
+        kwh_per_gb=kwh_per_gb,
+    )
+    if checked is not None:
+        from moorage.cli.plan.checking import check  # noqa: PLC0415 - planning does not need it
+
+        return check(checked, request)
+    return _plan(request, began + time_limit, directory)
+
+
+def _plan(request: Request, deadline: float, directory: Path | None) -> int:
+    from moorage.cli.plan.table import print_infeasible, print_plan  # noqa: PLC0415 - likewise
+    from pipeline_splitter.plan import Infeasible  # noqa: PLC0415
+    from pipeline_splitter.planning import make_plan  # noqa: PLC0415
+
+    with Progress(deadline) as progress:
+        outcome = make_plan(request, deadline, time.monotonic, progress.tell)
+        files = outcome.files
+    if directory is not None:
+        write_directory(directory, files)
+    if isinstance(outcome.answer, Infeasible):
+        print_infeasible(outcome.answer)
+        return INFEASIBLE
+    print_plan(outcome.answer, outcome.comparison)
+    if directory is not None:
+        click.echo(f"\nWritten to {directory}: {', '.join(sorted({name.partition('/')[0] for name in files}))}")
+    return 0

@@ -1,0 +1,139 @@
+"""A plan as a table in a terminal."""
+
+from collections.abc import Sequence
+
+import click
+
+from moorage.cli import output
+from moorage.wire import format_bytes
+from pipeline_splitter.plan import OBJECTIVES, Infeasible, ObjectiveResult, Plan, Transfer
+from pipeline_splitter.report.comparison import Scenario
+
+MOST_ROWS = 100
+"""A longer plan is cut here; the report and plan.json hold all of it."""
+
+
+def print_plan(plan: Plan, comparison: Sequence[Scenario]) -> None:
+    """The tasks, what crosses, the totals with their proof, and what other plans would cost."""
+    sites = {task.site for task in plan.tasks}
+    output.title(
+        f"{plan.pipeline_name}: {_count(len(plan.tasks), 'task')} at {_count(len(sites), 'site')}, "
+        f"{_count(len(plan.groups), 'group')}"
+    )
+    if plan.tasks:
+        _print_tasks(plan)
+    if plan.transfers:
+        click.echo()
+        output.title("What crosses")
+        _print_transfers(plan.transfers)
+    click.echo()
+    for result in plan.cost:
+        output.sentence(proof(result))
+    _print_comparison(plan, comparison)
+    for warning in plan.warnings:
+        output.sentence(f"Warning: {warning}")
+
+
+def _print_tasks(plan: Plan) -> None:
+    bytes_in = {task.name: 0.0 for task in plan.tasks}
+    for transfer in plan.transfers:
+        for reader in transfer.readers:
+            bytes_in[reader] += transfer.size_bytes
+    rows = [
+        [
+            task.name + (" (inserted)" if task.inserted else ""),
+            task.site,
+            task.group,
+            amount("time", task.start),
+            amount("time", task.end),
+            amount("bytes", bytes_in[task.name]) if bytes_in[task.name] else output.MISSING,
+            task.reason,
+        ]
+        for task in sorted(plan.tasks, key=lambda task: (task.start, task.name))
+    ]
+    output.table(["TASK", "SITE", "GROUP", "START", "END", "BYTES IN", "WHERE"], rows[:MOST_ROWS])
+    _tell_cut(len(rows), "tasks")
+
+
+def _print_transfers(transfers: Sequence[Transfer]) -> None:
+    rows = [
+        [
+            f"{transfer.kind.value} {transfer.key}",
+            transfer.origin,
+            transfer.target,
+            amount("bytes", transfer.size_bytes),
+            amount("time", transfer.seconds),
+            amount("money", transfer.money),
+            amount("carbon", transfer.carbon),
+        ]
+        for transfer in sorted(transfers, key=lambda each: (-each.size_bytes, each.key, each.origin, each.target))
+    ]
+    output.table(["WHAT", "FROM", "TO", "BYTES", "TIME", "MONEY", "CARBON"], rows[:MOST_ROWS])
+    _tell_cut(len(rows), "transfers")
+
+
+def _tell_cut(count: int, noun: str) -> None:
+    if count > MOST_ROWS:
+        click.echo(f"... and {count - MOST_ROWS} more {noun}: report.html and plan.json (-o DIR) hold all of them")
+
+
+def _print_comparison(plan: Plan, comparison: Sequence[Scenario]) -> None:
+    rows = [["this plan", *(amount(objective, plan.costs[objective]) for objective in OBJECTIVES), ""]]
+    for scenario in comparison:
+        cells = [output.MISSING] * len(OBJECTIVES)
+        if scenario.costs is not None:
+            cells = [amount(objective, scenario.costs[objective]) for objective in OBJECTIVES]
+        rows.append([scenario.name, *cells, scenario.reason])
+    click.echo()
+    output.title("Beside other ways to place it")
+    output.table(["PLAN", *(objective.upper() for objective in OBJECTIVES), "MESSAGE"], rows)
+
+
+def proof(result: ObjectiveResult) -> str:
+    """One sentence: the value, and how far from the best possible it can be at most."""
+    value = amount(result.objective, result.value)
+    how = "proven best" if result.optimal else f"at most {result.gap:.2%} above the best possible"
+    checked = "; the multipliers in bound.json prove it" if result.certified else ""
+    return f"{result.objective}: {value}, {how} ({result.solver}{checked})"
+
+
+def amount(objective: str, value: float) -> str:
+    """A figure in its objective's unit, for people."""
+    match objective:
+        case "bytes":
+            return format_bytes(round(value))
+        case "carbon":
+            return f"{value / 1000:.3g} kg" if value >= 1000 else f"{value:.3g} g"  # noqa: PLR2004 - grams in a kilogram
+        case "time":
+            return _duration(value)
+    return f"{value:.4g}"
+
+
+_MINUTE, _HOUR, _TENS_OF_HOURS = 60, 3600, 36000
+
+
+def _duration(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.3g}s"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)}m{int(seconds % _MINUTE):02d}s"
+    if seconds < _TENS_OF_HOURS:
+        return f"{int(seconds // _HOUR)}h{int(seconds % _HOUR // _MINUTE):02d}m"
+    return f"{seconds / _HOUR:.0f}h"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def print_infeasible(answer: Infeasible) -> None:
+    """What can't hold together, and each single thing that would help; on stderr."""
+    click.echo("No plan is possible. These facts can't hold together, and each of them is needed for that:", err=True)
+    for fact in answer.facts:
+        click.echo(f"  - {fact['message']}", err=True)
+    if answer.remedies:
+        click.echo("Any one of these would make a plan possible:", err=True)
+        for remedy in answer.remedies:
+            click.echo(f"  - {remedy['message']}", err=True)
+    else:
+        click.echo("No single release, acceptance or clearance would help.", err=True)

@@ -1,0 +1,101 @@
+"""Makes the plan of a finished placement: what it costs, groups, reasons, alternatives."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline_splitter.costing import alternatives, charge, reasons
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.grouping import group
+from pipeline_splitter.plan import InsertedRelease, ObjectiveResult, Plan, PlannedTask
+from pipeline_splitter.planning.placing import Placed
+from pipeline_splitter.planning.request import Request
+
+OPTIMAL_GAP = 1e-6
+
+
+def result(objective: str, value: float, lower_bound: float, *, certified: bool, solver: str) -> ObjectiveResult:
+    """How good a value is, with the gap that the bound leaves."""
+    bound = min(value, lower_bound)
+    gap = (value - bound) / value if value > bound else 0.0
+    return ObjectiveResult(objective, value, bound, gap, gap <= OPTIMAL_GAP, certified, solver)
+
+
+def assemble(
+    placed: Placed, results: Sequence[ObjectiveResult], request: Request, warnings: Sequence[str] = ()
+) -> Plan:
+    """The plan, without its groups' files; the results' values are replaced by what the plan is charged.
+
+    Raises:
+        ValueError: nothing was placed.
+    """
+    if placed.site_of is None:
+        raise ValueError("nothing was placed")
+    prepared, site_of = placed.prepared, placed.site_of
+    graph, blocks = prepared.graph, prepared.blocks
+    inputs = (request.inventory, request.datasets, request.objectives, request.kwh_per_gb)
+    charged = charge(graph, site_of, *inputs, placed.starts)
+    elsewhere = alternatives(graph, blocks, site_of, prepared.permits, *inputs)
+    why = reasons(graph, blocks, site_of, elsewhere, *inputs)
+    groups = group(graph, blocks, site_of)
+    group_of = {task: each.id for each in groups for task in each.tasks}
+    tasks = tuple(
+        PlannedTask(
+            name=name,
+            site=site_of[name],
+            group=group_of[name],
+            start=charged.schedule[name][0],
+            end=charged.schedule[name][1],
+            reason=why[name],
+            governance=prepared.flow.task[name],
+            assumed=task.assumed,
+            inserted=task.inserted,
+            alternatives=elsewhere[name],
+        )
+        for name, task in sorted(graph.tasks.items())
+    )
+    cost = tuple(
+        result(
+            each.objective,
+            charged.costs[each.objective],
+            each.lower_bound,
+            certified=each.certified,
+            solver=each.solver,
+        )
+        for each in results
+    )
+    told = tuple(dict.fromkeys((*graph.warnings, *prepared.flow.warnings, *warnings)))
+    return Plan(
+        pipeline_name=graph.name,
+        pipeline_digest=graph.digest,
+        cost=cost,
+        costs=charged.costs,
+        tasks=tasks,
+        transfers=charged.transfers,
+        groups=groups,
+        releases=_releases(graph, site_of),
+        warnings=told,
+    )
+
+
+def _releases(graph: Graph, site_of: Mapping[str, str]) -> tuple[InsertedRelease, ...]:
+    """Every inserted task, with the datum that it stands in front of and those that read its output."""
+    found = []
+    for name, task in sorted(graph.tasks.items()):
+        if task.release is None:
+            continue
+        readers = tuple(
+            sorted(
+                step.name
+                for each in graph.tasks.values()
+                for step in each.steps
+                if any(read.step == name for read in step.reads)
+            )
+        )
+        dataset, release = task.release
+        found.append(InsertedRelease(dataset, release, name, site_of[name], _stood_in_front_of(graph, name), readers))
+    return tuple(found)
+
+
+def _stood_in_front_of(graph: Graph, name: str) -> str:
+    (step,) = graph.tasks[name].steps
+    read = step.reads[0]
+    return read.datum or (f"{read.step}.{read.output}" if read.step else read.input)

@@ -1,0 +1,103 @@
+"""What other ways to place the same graph would cost: one site, data gravity, each single objective."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pipeline_splitter.costing import charge
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.plan import OBJECTIVES
+from pipeline_splitter.planning.placing import Prepared, Stage, place
+from pipeline_splitter.planning.request import Request
+from pipeline_splitter.problem import Limits
+from pipeline_splitter.report.comparison import Scenario
+
+_LINEAR = ("bytes", "money", "carbon")
+_ENOUGH_GAP = 1e-3
+"""A comparison is shown with three digits."""
+
+
+def compare(prepared: Prepared, request: Request, limits: Limits) -> tuple[Scenario, ...]:
+    """The scenarios, for the graph that was planned (with the releases that the plan inserted)."""
+    return (
+        _one_site(prepared, request),
+        _by_gravity(prepared, request),
+        *(_single(prepared, objective, request, limits) for objective in OBJECTIVES),
+    )
+
+
+def _scenario(name: str, prepared: Prepared, site_of: Mapping[str, str], request: Request, note: str = "") -> Scenario:
+    charged = charge(
+        prepared.graph, site_of, request.inventory, request.datasets, request.objectives, request.kwh_per_gb
+    )
+    return Scenario(name, charged.costs, note)
+
+
+def _one_site(prepared: Prepared, request: Request) -> Scenario:
+    """All at the one site where that costs least; where no site may have all, the reason."""
+    name = "all at one site"
+    open_sites = set(request.inventory.sites)
+    for permitted in prepared.permitted.values():
+        open_sites &= permitted
+    scenarios = [
+        _scenario(f"{name} ({site})", prepared, dict.fromkeys(prepared.graph.tasks, site), request)
+        for site in sorted(open_sites)
+    ]
+    if not scenarios:
+        return Scenario(name, None, "no site may have all tasks")
+    return min(scenarios, key=lambda each: ((each.costs or {})[request.objectives[0]], each.name))
+
+
+def _by_gravity(prepared: Prepared, request: Request) -> Scenario:
+    """Each task, in order, at the permitted site that holds most of its biggest input."""
+    name = "each where its biggest input is"
+    graph = prepared.graph
+    site_of: dict[str, str] = {}
+    for members in _topological(prepared):
+        open_sites = set(request.inventory.sites)
+        for task in members:
+            open_sites &= prepared.permitted[task]
+        if not open_sites:
+            return Scenario(name, None, f"no site may have {members[0]}")
+        site = _pull(graph, members, site_of, open_sites, request)
+        site_of.update(dict.fromkeys(members, site))
+    return _scenario(name, prepared, site_of, request)
+
+
+def _pull(
+    graph: Graph, members: tuple[str, ...], site_of: Mapping[str, str], open_sites: set[str], request: Request
+) -> str:
+    inputs = sorted({key for task in members for key in graph.tasks[task].reads})
+    for key in sorted(inputs, key=lambda key: (-graph.data[key].size_bytes, key)):
+        datum = graph.data[key]
+        if datum.producer is not None:
+            holders = {site_of[datum.producer]} if datum.producer in site_of else set()
+        else:
+            dataset = request.datasets.get(datum.dataset) if datum.dataset else None
+            holders = {source.site for source in request.inventory.sources(dataset)} if dataset else set()
+        if near := holders & open_sites:
+            return min(near)
+    return min(open_sites, key=lambda site: (request.inventory.sites[site].cpu_hour_price, site))
+
+
+def _topological(prepared: Prepared) -> list[tuple[str, ...]]:
+    from graphlib import TopologicalSorter  # noqa: PLC0415 - used here only
+
+    blocks = prepared.blocks
+    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(blocks.members)), ()))
+    for before, after in sorted(prepared.graph.edges()):
+        if blocks.of[before] != blocks.of[after]:
+            sorter.add(blocks.of[after], blocks.of[before])
+    return [blocks.members[index] for index in sorter.static_order()]
+
+
+def _single(prepared: Prepared, objective: str, request: Request, limits: Limits) -> Scenario:
+    name = f"only {objective} counts"
+    if limits.clock() >= limits.deadline:
+        return Scenario(name, None, "not computed: the time limit was reached")
+    placed = place(prepared, Stage((objective,)), request, replace(limits, gap=_ENOUGH_GAP))
+    if placed.site_of is None:
+        return Scenario(name, None, "nothing was found in time")
+    scenario = _scenario(name, prepared, placed.site_of, request)
+    if placed.starts is None or scenario.costs is None:
+        return scenario
+    return Scenario(name, {**scenario.costs, "time": placed.value}, "")

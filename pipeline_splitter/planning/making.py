@@ -1,0 +1,85 @@
+"""From a request to files, in numbered phases."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from moorage.errors import PlanningError
+from pipeline_splitter.documents import is_workflow
+from pipeline_splitter.flow import carry, explain, release_candidates
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.groups import write_groups
+from pipeline_splitter.kfp import KfpPipeline, read_pipeline
+from pipeline_splitter.plan import Plan
+from pipeline_splitter.plan_json import write_infeasible, write_plan
+from pipeline_splitter.planning.assembling import assemble
+from pipeline_splitter.planning.bounds import write_bound
+from pipeline_splitter.planning.comparison import compare
+from pipeline_splitter.planning.outcome import Outcome
+from pipeline_splitter.planning.request import Request
+from pipeline_splitter.planning.stages import Settled, settle
+from pipeline_splitter.problem import Limits
+from pipeline_splitter.report import write_report
+from pipeline_splitter.wfformat import read_workflow
+
+Tell = Callable[[str, float | None, float | None], None]
+
+
+def make_plan(request: Request, deadline: float, clock: Callable[[], float], tell: Tell) -> Outcome:
+    """Plan.
+
+    Args:
+        request: what is asked.
+        deadline: in the clock's seconds: the best plan so far is kept then.
+        clock: seconds, monotonic.
+        tell: told the phase, and the best value and bound, where there are some.
+
+    Raises:
+        InputError: the pipeline or the hints can't be used.
+    """
+    # 1. Read.
+    tell("reading", None, None)
+    graph, pipeline = read_graph(request)
+    # 2. Settle each objective, over all choices of releases.
+    limits = Limits(request.gap, deadline, clock, lambda value, bound: tell("solving", value, bound))
+    candidates = release_candidates(graph, carry(graph, request.datasets), request.datasets)
+    settled = settle(graph, candidates, request, limits)
+    if settled.placed is None:
+        return _without_plan(graph, request, settled)
+    # 3. Assemble.
+    tell("writing", None, None)
+    plan = assemble(settled.placed, settled.results, request)
+    comparison = compare(settled.placed.prepared, request, limits)
+    # 4. Write down.
+    final = settled.placed.prepared.graph
+    plan, files = _with_files(plan, final, pipeline, request)
+    files = {
+        "plan.json": write_plan(plan),
+        "bound.json": write_bound(plan.pipeline_name, plan.pipeline_digest, settled.proofs),
+        "report.html": write_report(plan, final, request.inventory, comparison),
+        **files,
+    }
+    return Outcome(plan, files, comparison)
+
+
+def _without_plan(graph: Graph, request: Request, settled: Settled) -> Outcome:
+    if not settled.infeasible:
+        raise PlanningError("no plan was found in time, and none was proven impossible: give a longer --time-limit")
+    tell = explain(graph, request.datasets, request.inventory)
+    return Outcome(tell, {"infeasible.json": write_infeasible(tell)})
+
+
+def read_graph(request: Request) -> tuple[Graph, KfpPipeline | None]:
+    """The pipeline as a graph; with what writing groups needs, where it is Kubeflow's."""
+    if is_workflow(request.documents):
+        return read_workflow(request.documents[0], request.hints, request.datasets, request.subject), None
+    return read_pipeline(request.documents, request.hints, request.datasets, request.subject)
+
+
+def _with_files(
+    plan: Plan, graph: Graph, pipeline: KfpPipeline | None, request: Request
+) -> tuple[Plan, Mapping[str, str]]:
+    """The plan with its groups' files named, and these files."""
+    if pipeline is None:
+        return plan, {}
+    files, groups = write_groups(pipeline, graph, plan, request.datasets, request.hints)
+    return replace(plan, groups=groups), files

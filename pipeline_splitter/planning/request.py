@@ -1,0 +1,58 @@
+"""What is asked of a planning, read and checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moorage.errors import InputError
+from moorage.model import Dataset, DatasetRef
+from moorage.sites import Inventory
+from pipeline_splitter.hints import Hints
+from pipeline_splitter.plan import OBJECTIVES
+
+TOLERANCE = 0.01
+GAP = 1e-6
+KWH_PER_GB = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that decides a plan.
+
+    Attributes:
+        documents: the pipeline, parsed: compiled KFP IR or a workflow in WfFormat.
+        subject: the pipeline's file, for messages.
+        objectives: in order of importance.
+        tolerance: relative: how much of an objective a later one may give up.
+        gap: relative: when a plan is good enough.
+        kwh_per_gb: energy that the network takes, in kWh for 1e9 bytes.
+    """
+
+    documents: Sequence[Any]
+    subject: str
+    inventory: Inventory
+    datasets: Mapping[DatasetRef, Dataset]
+    hints: Hints = field(default_factory=Hints)
+    objectives: tuple[str, ...] = ("money",)
+    tolerance: float = TOLERANCE
+    gap: float = GAP
+    kwh_per_gb: float = KWH_PER_GB
+
+    def __post_init__(self) -> None:
+        if not self.inventory.sites:
+            raise InputError("--sites", "file", "holds no Site: declare at least one")
+
+
+def read_objectives(text: str) -> tuple[str, ...]:
+    """The objectives in a comma-separated list.
+
+    Raises:
+        InputError: one is not known, or stands there twice.
+    """
+    words = tuple(word.strip() for word in text.split(","))
+    for index, word in enumerate(words):
+        if word not in OBJECTIVES:
+            raise InputError("--objective", text, f"{word!r} is not one of {', '.join(OBJECTIVES)}")
+        if word in words[:index]:
+            raise InputError("--objective", text, f"{word} stands there twice: name each once")
+    return words

@@ -1,0 +1,101 @@
+"""Goes through the list of objectives, each over all choices of releases, the earlier ones being limits."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline_splitter.flow import Candidate, Choice, Leaf, Searched, best_over_choices
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.plan import ObjectiveResult
+from pipeline_splitter.planning.assembling import result
+from pipeline_splitter.planning.bounds import Branch, ProvenObjective, proven, rounded
+from pipeline_splitter.planning.placing import Placed, Stage, place, prepare
+from pipeline_splitter.planning.request import Request
+from pipeline_splitter.problem import Limits
+
+_SAME = 1e-9
+"""Relative: bounds that differ by rounding only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A placement by the whole list.
+
+    Attributes:
+        placed: None where nothing was found: `infeasible` tells whether there is nothing.
+    """
+
+    placed: Placed | None
+    results: tuple[ObjectiveResult, ...]
+    proofs: tuple[ProvenObjective, ...]
+    infeasible: bool = False
+
+
+def settle(graph: Graph, candidates: Sequence[Candidate], request: Request, limits: Limits) -> Settled:
+    """The best placement by the list of objectives.
+
+    Args:
+        graph: without inserted tasks.
+        candidates: releases that may be inserted.
+        request: what is asked.
+        limits: of all of it together.
+    """
+    stage = Stage(request.objectives[:1])
+    results: list[ObjectiveResult] = []
+    proofs: list[ProvenObjective] = []
+    best: Placed | None = None
+    for objective in request.objectives:
+        if best is not None:
+            stage = stage.next(objective, best.value, request.tolerance)
+        searched = best_over_choices(
+            graph,
+            candidates,
+            request.datasets,
+            _solver(stage, request, limits),
+            gap=request.gap,
+            expired=lambda: limits.clock() >= limits.deadline,
+            progress=limits.progress,
+        )
+        if searched.best is None and best is None:
+            return Settled(None, (), (), infeasible=math.isinf(searched.lower_bound))
+        # What an earlier objective placed is within the limits that it set: it stands in where time has run out.
+        found = searched.best if searched.best is not None else best
+        if found is None:
+            raise AssertionError(objective)
+        outcome, proof = _told(objective, searched, found, stage)
+        results.append(outcome)
+        proofs.append(proof)
+        best = found
+    return Settled(best, tuple(results), tuple(proofs))
+
+
+def _solver(stage: Stage, request: Request, limits: Limits) -> Callable[[Choice], Placed]:
+    def solve(choice: Choice) -> Placed:
+        return place(prepare(choice, request), stage, request, limits)
+
+    return solve
+
+
+def _told(
+    objective: str, searched: Searched[Placed], found: Placed, stage: Stage
+) -> tuple[ObjectiveResult, ProvenObjective]:
+    branches = tuple(_branch(leaf) for leaf in searched.leaves)
+    proven_bound = min(branch.lower_bound for branch in branches)
+    certified = all(branch.certified for branch in branches)
+    bound = proven_bound if certified else searched.lower_bound
+    outcome = result(objective, found.value, bound, certified=certified, solver=found.solver)
+    return outcome, ProvenObjective(objective, outcome.lower_bound, stage.budgets, branches)
+
+
+def _branch(leaf: Leaf[Placed]) -> Branch:
+    """What was proven of one part of the choices, by the multipliers as they are written."""
+    answer = leaf.answer
+    if answer is None:
+        return Branch(leaf.taken, leaf.left, leaf.free, leaf.lower_bound)
+    if not answer.problem.allowed.any(axis=1).all():
+        return Branch(leaf.taken, leaf.left, leaf.free, math.inf, certified=True)
+    certificate = None if answer.certificate is None else rounded(answer.certificate)
+    bound = proven(answer.problem, certificate)
+    if bound >= leaf.lower_bound - _SAME * abs(leaf.lower_bound):
+        return Branch(leaf.taken, leaf.left, leaf.free, bound, answer.problem, certificate, certified=True)
+    return Branch(leaf.taken, leaf.left, leaf.free, leaf.lower_bound, answer.problem, certificate)
