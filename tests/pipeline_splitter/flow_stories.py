@@ -72,7 +72,15 @@ WEAK = st.builds(
     Governance,
     classification=st.sampled_from([Classification.PUBLIC, Classification.INTERNAL]),
     residency=st.none() | PLACES,
+    consumers=st.none() | st.just(frozenset({"steward", "lab"})),
 )
+GENTLE = st.builds(
+    Governance,
+    classification=st.sampled_from([Classification.PUBLIC, Classification.CONFIDENTIAL, Classification.RESTRICTED]),
+    sites_deny=st.frozensets(st.sampled_from(SITES), max_size=2),
+    consumers=st.just(frozenset({"steward", "lab"})),
+)
+"""Rules that no reader is refused by, at some sites."""
 READERS = st.builds(
     Reader,
     st.sampled_from(["steward", "lab"]),
@@ -121,14 +129,18 @@ def stories(draw: st.DrawFn, rules: st.SearchStrategy[Governance] = RULES, *, ta
     for index in range(draw(st.integers(1, tasks))):
         name = f"t{index}"
         mounted = draw(st.lists(st.sampled_from(sorted(datasets)), max_size=1))
-        reads = draw(st.lists(st.sampled_from([*keys, *map(str, datasets)]), max_size=2, unique=True))
+        # What others put out comes first: shrinking and chance both favour pipelines over heaps of tasks.
+        readable = [*reversed(keys), *map(str, datasets)]
+        reads = draw(
+            st.lists(st.sampled_from(readable), min_size=draw(st.sampled_from([1, 1, 0])), max_size=2, unique=True)
+        )
         builder = builder.task(
             name,
             reads=[key for key in reads if key not in {str(ref) for ref in mounted}],
             writes={"out": draw(st.integers(1, 9)) * 1e9},
             uses=mounting(*mounted),
             reader=draw(READERS),
-            accepts=draw(st.lists(st.sampled_from(forms), max_size=2)),
+            accepts=draw(st.lists(st.sampled_from(forms), min_size=draw(st.sampled_from([2, 0])), max_size=4)),
         )
         keys.append(f"{name}.out")
     return Story(builder.obj(), datasets)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from flow_stories import Story, governed, known, make_release, mounting, stories
+from flow_stories import GENTLE, Story, governed, known, make_release, mounting, stories
 from graphs import make_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,14 +93,6 @@ def search(story: Story, expired: Callable[[], bool] = lambda: False) -> tuple[t
     candidates = release_candidates(story.graph, carry(story.graph, story.datasets), story.datasets)
     found = best_over_choices(story.graph, candidates, story.datasets, solver(story), expired=expired)
     return candidates, found
-
-
-GENTLE = st.builds(
-    Governance,
-    classification=st.sampled_from([Classification.PUBLIC, Classification.CONFIDENTIAL, Classification.RESTRICTED]),
-    sites_deny=st.frozensets(st.sampled_from(["eu-1", "us-1"]), max_size=1),
-    consumers=st.just(frozenset({"steward", "lab"})),
-)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,95 @@
+"""A choice that is half made, against everything that it may become, at real costs."""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import pytest
+from builders import make_site
+from flow_stories import GENTLE, Story, governed, known, make_release, mounting, stories
+from graphs import make_graph
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moorage.model import Classification, Governance, Link
+from moorage.sites import Inventory
+from pipeline_splitter.costing import charge
+from pipeline_splitter.flow import Candidate, Choice, carry, choose, permit, release_candidates
+
+CHEAP_RELAY = Inventory.of(
+    [
+        make_site(
+            "eu-1",
+            "DE",
+            clearance=Classification.RESTRICTED,
+            confidential_compute=True,
+            cpu_hour_price=0.5,
+            carbon_grams_per_kwh=300.0,
+            links={"us-1": Link(price_per_gb=0.9), "eu-2": Link(price_per_gb=0.01)},
+        ),
+        make_site("eu-2", "FR", clearance=Classification.CONFIDENTIAL, cpu_hour_price=0.1, carbon_grams_per_kwh=50.0),
+        make_site("us-1", "US-CA", carbon_grams_per_kwh=400.0, default_link=Link(price_per_gb=0.2)),
+    ]
+)
+
+
+def cheapest(story: Story, choice: Choice) -> dict[str, float]:
+    """By objective, the least cost of any placement; infinite where none is permitted."""
+    permits = permit(choice.graph, choice.flow, story.datasets, CHEAP_RELAY)
+    names = sorted(choice.graph.tasks)
+    best = dict.fromkeys(("bytes", "money", "carbon"), math.inf)
+    permitted = [[site for site, no in permits[name].items() if no is None] for name in names]
+    for sites in itertools.product(*permitted):
+        for objective in best:
+            charged = charge(
+                choice.graph, dict(zip(names, sites, strict=True)), CHEAP_RELAY, story.datasets, (objective,), 0.03
+            )
+            best[objective] = min(best[objective], charged.costs[objective])
+    return best
+
+
+def completions(choice: Choice) -> Iterator[tuple[Candidate, ...]]:
+    """Each way to decide what is free."""
+    slots: dict[object, list[Candidate]] = {}
+    for each in choice.free:
+        slots.setdefault(each.slot, []).append(each)
+    for picked in itertools.product(*([None, *options] for options in slots.values())):
+        yield (*choice.taken, *(each for each in picked if each is not None))
+
+
+@settings(max_examples=25, deadline=None)
+@given(stories(GENTLE, tasks=3), st.data())
+def test_a_relaxation_costs_no_more_than_what_it_becomes(story: Story, data: st.DataObject) -> None:
+    """By bytes, money and carbon, where links are no metric and computing has a price."""
+    candidates = release_candidates(story.graph, carry(story.graph, story.datasets), story.datasets)[:3]
+    slots = {each.slot: each for each in candidates}
+    decided = data.draw(st.frozensets(st.sampled_from(sorted(slots)))) if slots else frozenset()
+    taken = [slots[slot] for slot in sorted(decided) if data.draw(st.booleans())]
+    half = choose(
+        story.graph, candidates, story.datasets, taken, [each for each in candidates if each.slot not in decided]
+    )
+    relaxed = cheapest(story, half)
+    for completion in completions(half):
+        whole = cheapest(story, choose(story.graph, candidates, story.datasets, completion))
+        for objective, bound in relaxed.items():
+            assert bound <= whole[objective] * (1 + 1e-9)
+
+
+def test_a_slot_is_free_or_taken() -> None:
+    """A reader whose form is chosen has nothing left to decide there."""
+    claims = governed("claims", Governance(), make_release("a"), make_release("b"))
+    graph = (
+        make_graph()
+        .task("clean", uses=mounting(claims.ref), writes={"out": 1.0})
+        .task("train", reads=["clean.out"], accepts=[(claims.ref, "a"), (claims.ref, "b")])
+        .obj()
+    )
+    found = release_candidates(graph, carry(graph, known(claims)), known(claims))
+    with pytest.raises(ValueError, match="in a slot of which another is taken"):
+        choose(graph, found, known(claims), found[:1], found[1:])
+    free = choose(graph, found, known(claims), (), found)
+    assert (free.taken, free.left, free.free, free.decided) == ((), (), found, False)
+    assert free.graph.tasks["train"].reads == ()
+    assert ("clean", "train") in free.graph.order
+    taken = choose(graph, found, known(claims), found[:1])
+    assert (taken.left, taken.decided) == (found[1:], True)
