@@ -1,7 +1,7 @@
 // The graph, drawn.
 
 const graphBox = byId("graph-box");
-const graph = { scale: 0, current: null, upright: false };
+const graph = { scale: 0, stretch: 1, current: null, upright: false, view: "graph" };
 const MOST_LABELS = 80;
 
 function curve(edge, upright) {
@@ -151,6 +151,10 @@ function drawGraph() {
     graphBox.replaceChildren(make("p", { class: "empty" }, plan.tasks.length ? "The plan has no groups." : "The pipeline has no tasks."));
     return;
   }
+  if (graph.view === "schedule") {
+    drawSchedule();
+    return;
+  }
   const upright = graphBox.clientWidth < 640;
   const placed = arrangeGraph(upright);
   const edges = visibleEdges(placed.places);
@@ -171,12 +175,16 @@ function drawGraph() {
     layers.groups, layers.edges, layers.lit, layers.nodes, layers.labels);
   graph.current = { picture, edges, width, height, lit: layers.lit };
   picture.classList.toggle("dense", edges.length > 250);
+  showPicture(picture);
+  if (!graph.scale) fitGraph();
+  zoom(graph.scale);
+}
+
+function showPicture(picture) {
   graphBox.replaceChildren(picture);
   picture.addEventListener("keydown", moveFocus);
   const first = picture.querySelector(".node");
   if (first) first.setAttribute("tabindex", "0");
-  if (!graph.scale) fitGraph();
-  zoom(graph.scale);
   markGraph();
 }
 
@@ -193,6 +201,20 @@ function zoom(scale) {
   const { picture, width, height } = graph.current;
   picture.setAttribute("width", Math.round(width * graph.scale));
   picture.setAttribute("height", Math.round(height * graph.scale));
+}
+
+// The graph grows as a picture, the schedule along its time.
+function magnify(times) {
+  if (graph.view === "graph") zoom(graph.scale * times);
+  else {
+    graph.stretch = Math.min(50, Math.max(1, graph.stretch * times));
+    drawGraph();
+  }
+}
+
+function fitWidth() {
+  if (graph.view === "graph" && graph.current) zoom(Math.min(1.15, (graphBox.clientWidth - 2) / graph.current.width));
+  else magnify(1e-3);
 }
 
 function fold(index) {
@@ -301,12 +323,18 @@ function startGraph() {
     make("option", { value: -1 }, "All groups"),
     plan.groups.map((group, index) => make("option", { value: index }, shortened(group.id, 40))));
   tools.append(
+    switcher("Show as", [["graph", "Graph"], ["schedule", "Schedule"]], graph.view, (view) => {
+      graph.view = view;
+      byId("graph").classList.toggle("timed", view === "schedule");
+      graph.scale = 0;
+      drawGraph();
+    }),
     plan.groups.length > 1 ? picker : "",
-    button("Fold", () => refold([]), { title: "Show groups only" }),
-    plan.tasks.length <= 1000 ? button("Unfold", () => refold(all), { title: "Show every task" }) : "",
-    button("−", () => zoom(graph.scale / 1.25), { "aria-label": "Smaller" }),
-    button("+", () => zoom(graph.scale * 1.25), { "aria-label": "Larger" }),
-    button("Fit", () => { if (graph.current) zoom(Math.min(1.15, (graphBox.clientWidth - 2) / graph.current.width)); }, { "aria-label": "Fit the width", class: "roomy" }));
+    button("Fold", () => refold([]), { title: "Show groups only", class: "untimed" }),
+    plan.tasks.length <= 1000 ? button("Unfold", () => refold(all), { title: "Show every task", class: "untimed" }) : "",
+    button("−", () => magnify(1 / 1.25), { "aria-label": "Smaller" }),
+    button("+", () => magnify(1.25), { "aria-label": "Larger" }),
+    button("Fit", fitWidth, { "aria-label": "Fit the width", class: "roomy" }));
   const sample = (name) => draw("svg", { width: 30, height: 8, "aria-hidden": "true" }, draw("path", { class: name, d: "M0 4H30" }));
   byId("graph-key").append(
     make("span", {}, sample("edge crosses s0"), "crosses sites, with its bytes"),

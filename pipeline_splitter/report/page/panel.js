@@ -107,7 +107,7 @@ function showTask(task) {
   choice.task = task;
   if (!open.has(groupOf[task]) && groupOf[task] !== undefined) {
     open.add(groupOf[task]);
-    drawGraph();
+    if (graph.view === "graph") drawGraph();
   }
   choice.changed();
   const neighbours = (edges, at) => [...new Set(edges.map((edge) => edge[at]).filter((other) => other < plan.tasks.length))];

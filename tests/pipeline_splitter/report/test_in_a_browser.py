@@ -177,6 +177,30 @@ def test_filters_narrow_graph_and_table(open_page: OpenPage, story: str) -> None
     expect(page.locator("#tasks-tools")).to_have_text("4 of 14 tasks")
 
 
+@pytest.mark.parametrize("width", [WIDTH, 1280])
+def test_the_schedule_shows_when(open_page: OpenPage, story: str, width: int) -> None:
+    """The same tasks as bars in time; a bar opens the task's panel; it can be stretched; the graph comes back."""
+    page = open_page(story, width=width, height=844)
+    tools = page.locator("#graph-tools")
+    tools.get_by_role("button", name="Schedule").click()
+    expect(page.locator(".turn")).to_have_count(14)
+    expect(page.get_by_role("button", name="Fold", exact=True)).to_be_hidden()
+    before = page.locator("#graph-box svg").bounding_box()
+    tools.get_by_role("button", name="Larger").click()
+    after = page.locator("#graph-box svg").bounding_box()
+    assert before
+    assert after
+    assert after["width"] > before["width"]
+    assert overflow(page) <= width
+    page.locator(".turn[aria-label^='train-europe']").click()
+    expect(page.locator("#panel h2")).to_have_text("train-europe")
+    expect(page.locator(".turn.chosen")).to_have_count(1)
+    page.keyboard.press("Escape")
+    tools.get_by_role("button", name="Graph").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    expect(page.locator("#graph-box .bytes")).to_have_count(3)
+
+
 def test_the_table_sorts(open_page: OpenPage, story: str) -> None:
     """By any column, up and down."""
     page = open_page(story)
@@ -224,6 +248,9 @@ def test_two_thousand_tasks_stay_usable(open_page: OpenPage, large: str) -> None
     page.locator(".rows").evaluate("rows => rows.scrollTo(0, rows.scrollHeight)")
     expect(page.locator(".row").last).to_be_visible()
     assert page.locator(".row").count() < 40
+    page.locator("#graph-tools").get_by_role("button", name="Schedule").click()
+    expect(page.locator(".turn")).to_have_count(2000)
+    page.locator("#graph-tools").get_by_role("button", name="Graph").click()
     page.get_by_role("button", name="Show all").click()
     page.locator(".group.folded").first.press("Enter")
     assert page.locator("#graph-box .task").count() > 0
