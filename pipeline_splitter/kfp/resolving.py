@@ -1,6 +1,7 @@
 """From what a task's spec says to the values that its inputs are given."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pipeline_splitter.kfp.bindings import FromInput, FromStatus, FromTask, Given, Said
 from pipeline_splitter.kfp.components import Component
@@ -28,11 +29,13 @@ def resolve(task: TaskSpec, component: Component, scope: Scope, beside: Mapping[
             mentions = {each: parameters[each] for each in mentioned(said.origin.value) if each in parameters}
             # A constant that mentions constants that mention: expressions are not evaluated to any depth.
             if mentions and name not in mentions:
-                parameters[name] = Value(parameters[name].parts, parameters[name].selectors, mentions)
+                weight = sum(value.weight for value in mentions.values())
+                given = parameters[name]
+                parameters[name] = Value(given.parts, given.selectors, mentions, mention_weight=weight)
     for name, declared in component.input_parameters.items():
         if name not in parameters:
-            given = Value((Part(Constant(declared.default)),)) if declared.has_default else _ABSENT
-            parameters[name] = given
+            default = Value((Part(Constant(declared.default)),)) if declared.has_default else _ABSENT
+            parameters[name] = default
     artifacts = {name: _artifact(said, scope, beside) for name, said in task.artifacts.items()}
     for name in component.input_artifacts:
         artifacts.setdefault(name, _ABSENT)
@@ -51,7 +54,7 @@ def parameter(said: Said, scope: Scope, beside: Mapping[str, Visited], own: Mapp
     value = _parameter(said, scope, beside, own or {})
     if said.selector is None:
         return value
-    return Value(value.parts, (*value.selectors, said.selector), value.mentions, value.through)
+    return replace(value, selectors=(*value.selectors, said.selector))
 
 
 def _parameter(said: Said, scope: Scope, beside: Mapping[str, Visited], own: Mapping[str, Value]) -> Value:

@@ -33,12 +33,19 @@ class Value:
         selectors: expressions applied on the way, in order.
         mentions: what the inputs are that the constant mentions, by their names in it.
         through: name of the unit's own input that it came in by; None where it did not.
+        mention_weight: how many parts all its mentions have, theirs included; known without looking at each.
     """
 
     parts: tuple[Part, ...] = ()
     selectors: tuple[str, ...] = ()
     mentions: Mapping[str, "Value"] = field(default_factory=lambda: _NO_MENTIONS)
     through: str | None = None
+    mention_weight: int = 0
+
+    @property
+    def weight(self) -> int:
+        """How many places it comes from, each as often as it is reached."""
+        return len(self.parts) + sum(len(part.steps) for part in self.parts) + self.mention_weight
 
     def steps(self) -> Iterator[tuple[str, str]]:
         """Every (step, output) that has a share in it."""

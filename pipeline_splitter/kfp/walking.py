@@ -22,6 +22,7 @@ from pipeline_splitter.kfp.work import NO_WORK
 _BRANCHES = re.compile(r"condition-branches-[0-9]+")
 _MAX_DEPTH = 64
 _MAX_TASKS = 20_000
+_MAX_EDGES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Walk:
 
     context: Context
     _paths: set[str] = field(default_factory=set)
+    _edges: int = 0
 
     def whole(self) -> Outputs:
         """The whole pipeline: what it gives out."""
@@ -66,6 +68,7 @@ class Walk:
         path = f"{scope.prefix}{task.name}"
         self._guard(path, task, component, scope)
         here = Here(path, task, component, scope, beside, resolve(task, component, scope, beside))
+        self._guard_edges(here)
         if scope.unit is None:
             return self._unit(here) if self._is_unit(task, component, dag) else self._plain(here)
         if task.iterator is not None or task.is_conditional:
@@ -80,6 +83,14 @@ class Walk:
         if len(self._paths) >= _MAX_TASKS:
             task.place.fail(f"the pipeline has more than {_MAX_TASKS} tasks, those of nested pipelines included")
         self._paths.add(path)
+
+    def _guard_edges(self, here: Here) -> None:
+        """A small file may mean more edges than memory holds: everybody waits for everybody, lists of lists."""
+        values = (*here.inputs.parameters.values(), *here.inputs.artifacts.values())
+        waited = (here.scope.before, *(here.beside[name].tasks for name in here.task.after))
+        self._edges += sum(value.weight for value in values) + sum(map(len, waited))
+        if self._edges > _MAX_EDGES:
+            here.task.place.fail(f"the pipeline has more than {_MAX_EDGES} edges, those of nested pipelines included")
 
     def _is_unit(self, task: TaskSpec, component: Component, dag: Dag) -> bool:
         """Whether a task stays whole.
@@ -230,4 +241,4 @@ def _selected(
         values.append(outputs[each.task][each.output])
     if len(values) == 1:
         return values[0]
-    return Value(tuple(part for value in values for part in value.parts))
+    return Value(tuple(dict.fromkeys(part for value in values for part in value.parts)))

@@ -244,6 +244,39 @@ def test_a_small_file_that_means_millions_of_tasks_is_refused() -> None:
         read(spec(dag({"t": task("c0")}), components))
 
 
+def test_a_small_file_that_means_millions_of_edges_is_refused() -> None:
+    """Thousands of tasks that all wait for thousands of others."""
+    components = {f"c{index}": dag({f"t{n}": task(f"c{index + 1}") for n in range(10)}) for index in range(3)}
+    components["c3"] = leaf("exec", gives=[], makes=[])
+    root = dag({"a": task("c0"), "b": task("c0", after=["a"])})
+    with pytest.raises(InputError, match="more than 500000 edges"):
+        read(spec(root, components))
+
+
+def test_mentions_of_mentions_without_end_are_refused() -> None:
+    """Each nested pipeline's input mentions the one around it twice: not followed one by one."""
+    twice = {
+        "x": constant("{{$.inputs.parameters['y']}} {{$.inputs.parameters['z']}}"),
+        "y": from_input("x"),
+        "z": from_input("x"),
+    }
+    components = {f"c{n}": dag({"t": task(f"c{n + 1}", parameters=twice)}, parameters=["x"]) for n in range(60)}
+    components["c60"] = leaf("exec", parameters=["x"])
+    with pytest.raises(InputError, match="more than 500000 edges"):
+        read(spec(dag({"t": task("c0", parameters=twice)}, parameters=["x"]), components))
+
+
+def test_an_output_that_is_named_again_and_again_is_one() -> None:
+    """Each level selects the one below twice."""
+    components = {
+        f"c{n}": dag({"t": task(f"c{n + 1}")}, makes={"out": [("t", "out"), ("t", "out")]}) for n in range(60)
+    }
+    components["c60"] = leaf("exec")
+    root = dag({"t": task("c0"), "use": task("use", artifacts={"a": artifact_of("t")})})
+    graph, _ = read(spec(root, {**components, "use": leaf("exec-use", artifacts=["a"])}))
+    assert len(graph.tasks["use"].reads) == 1
+
+
 def test_constants_may_be_anything() -> None:
     """Values of tasks are not the planner's business."""
     document = whole()
