@@ -126,7 +126,6 @@ def artifact(
     read: Read, given_by: Mapping[str, Carried[V]], own: Callable[[DatasetRef], Carried[V]], maps: Maps[V]
 ) -> Carried[V]:
     """What one artifact carries: the map of the step that writes it, and of the dataset that it is."""
-    parts = [given_by[read.step]] if read.step is not None else []
-    if read.dataset is not None:
-        parts.append(own(read.dataset))
-    return maps.union(parts)
+    if read.dataset is None:
+        return maps.empty if read.step is None else given_by[read.step]
+    return own(read.dataset) if read.step is None else maps.union((own(read.dataset), given_by[read.step]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release
 from moorage.policy import Rule
@@ -9,10 +10,13 @@ from moorage.sites import Inventory
 from pipeline_splitter.flow.carrying import Datasets, carry, declared
 from pipeline_splitter.flow.facts import Fact
 from pipeline_splitter.flow.feasibility import Feasibility, UndecidedError
-from pipeline_splitter.flow.maps import all_steps
+from pipeline_splitter.flow.maps import all_steps, sources
 from pipeline_splitter.flow.releases import releasable
 from pipeline_splitter.graph import Graph, Role, Step, Task
 from pipeline_splitter.problem import Limits
+
+MOST_ACCEPTANCES = 200
+"""So many are tried, of tasks that the facts name first, then of those before them, the nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,16 @@ class Remedy:
 def remedies(
     graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits, facts: frozenset[Fact]
 ) -> tuple[Mapping[str, str], ...]:
-    """The changes after which a plan is possible, by kind and name.
+    """The changes after which a plan is possible: releases, acceptances, clearances.
 
     Only such are tried as can make one of the facts untrue: while all of them hold, nothing helps.
     """
     governed = frozenset(fact for fact in facts if fact.rule)
-    tried = (
+    possible = (
         *_releases(graph, datasets, inventory, governed),
-        *_acceptances(graph, datasets, inventory, governed),
+        *islice(_acceptances(graph, datasets, inventory, governed), MOST_ACCEPTANCES),
     )
-    helpful = [remedy.words for remedy in tried if _helps(remedy, limits)]
+    helpful = [remedy.words for remedy in possible if _helps(remedy, limits)]
     for site in sorted({fact.site for fact in facts if fact.rule == Rule.CLEARANCE_TOO_LOW}):
         # The least clearance that suffices says all: a higher one would, too.
         raised = (each for each in _clearances(graph, datasets, inventory, site) if _helps(each, limits))
@@ -131,27 +135,18 @@ def _datasets_of(facts: frozenset[Fact]) -> frozenset[DatasetRef] | None:
 
 
 def _concerned(graph: Graph, facts: frozenset[Fact]) -> list[tuple[Task, Step]]:
-    """The containers of the tasks that the facts name, and of all before them: what these read flows on."""
-    before: dict[str, set[str]] = {}
+    """The containers of the tasks that the facts name, then of all before them, the nearest first; else by name."""
     steps = all_steps(graph)
-    for step in steps.values():
-        origins = [read.step for read in step.reads if read.step is not None]
-        before[step.name] = {*origins, *step.parameters_from}
     # An inserted task is not in the graph: whoever could read it is.
     inserted = any(fact.task not in graph.tasks for fact in facts)
     named = set(graph.tasks) if inserted else {fact.task for fact in facts}
-    waiting = [step.name for name in sorted(named) for step in graph.tasks[name].steps]
-    seen = set(waiting)
-    while waiting:
-        for name in before[waiting.pop()] - seen:
-            seen.add(name)
-            waiting.append(name)
-    return [
-        (task, step)
-        for task in graph.tasks.values()
-        for step in task.steps
-        if step.name in seen and step.role is Role.CONTAINER
-    ]
+    nearest = sorted(step.name for name in named for step in graph.tasks[name].steps)
+    found = dict.fromkeys(nearest)
+    while nearest:
+        before = {earlier for name in nearest for earlier in sources(steps[name])}
+        nearest = sorted(before - found.keys())
+        found.update(dict.fromkeys(nearest))
+    return [(graph.tasks[steps[name].task], steps[name]) for name in found if steps[name].role is Role.CONTAINER]
 
 
 def _with_step(graph: Graph, task: Task, changed: Step) -> Graph:
