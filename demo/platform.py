@@ -9,7 +9,7 @@ from rich.console import Console
 
 from demo import data, servers
 from demo.errors import SceneError
-from demo.stage import IMAGE, STEWARD, SYSTEM, Stage
+from demo.stage import IMAGE, STEWARD, SYSTEM, US_STEWARD, Stage
 from devcluster import binaries, cluster, images
 from devcluster.certificates import write_private
 from devcluster.layout import Layout, cache_dir
@@ -38,20 +38,28 @@ def bring_up(name: str, console: Console) -> Stage:
     with progress.step("Preparing the data set: real flights, one Parquet file a month"):
         flights = data.prepare()
     reader = reader_identity(name)
-    spec = ClusterSpec(name, SITES, object_stores=("eu-1",), identities=(reader,))
+    spec = ClusterSpec(name, SITES, object_stores=("eu-1", "us-1"), identities=(reader,))
     made = cluster.up(spec, progress)
     write_private(_reader_file(name), json.dumps([reader.access_key, reader.secret_key]).encode())
     store = made.object_stores["eu-1"]
-    with progress.step("Uploading it to the S3 server of eu-1"):
-        data.upload(flights, store)
+    with progress.step("Uploading it to the S3 servers of eu-1 and us-1"):
+        data.upload(flights.files, store, data.BUCKET)
+        data.upload([flights.weather], made.object_stores["us-1"], data.WEATHER_BUCKET)
     build = _load_images(made, progress)
-    fields = {"image": IMAGE, "endpoint": store.endpoint, "bucket": data.BUCKET, "prefix": data.PREFIX}
+    fields = {
+        "image": IMAGE,
+        "endpoint": store.endpoint,
+        "bucket": data.BUCKET,
+        "weather_endpoint": made.object_stores["us-1"].endpoint,
+        "weather_bucket": data.WEATHER_BUCKET,
+        "prefix": data.PREFIX,
+    }
     stage = Stage(made, flights, (reader.secret_key, store.secret_key), fields, console)
     install(stage, build, progress)
-    with progress.step("Declaring sites, namespaces and the steward's Secret"):
+    with progress.step("Declaring sites, namespaces and the stewards' Secrets"):
         stage.apply("sites.yaml", show=False)
         stage.apply("namespaces.yaml", show=False)
-        _write_secret(stage, reader)
+        _write_secrets(stage, reader)
     return stage
 
 
@@ -60,8 +68,9 @@ def _reader_file(name: str) -> Path:
 
 
 def reader_identity(name: str) -> Identity:
-    """An account that may read the one bucket and nothing else; its keys are made up when the cluster is made."""
-    actions = (f"Read:{data.BUCKET}", f"List:{data.BUCKET}")
+    """An account that may read the two buckets and nothing else; its keys are made up when the cluster is made."""
+    buckets = (data.BUCKET, data.WEATHER_BUCKET)
+    actions = tuple(f"{action}:{bucket}" for action in ("Read", "List") for bucket in buckets)
     try:
         access_key, secret_key = json.loads(_reader_file(name).read_text())
     except FileNotFoundError:
@@ -118,10 +127,11 @@ def wait_for_rollout(stage: Stage, workload: str) -> None:
         raise SceneError(f"{workload} did not get ready: {done.text}\n{pods}")
 
 
-def _write_secret(stage: Stage, reader: Identity) -> None:
+def _write_secrets(stage: Stage, reader: Identity) -> None:
     """The keys go in through standard input, so that no process title shows them."""
-    manifest = (
-        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: flights-keys, namespace: {STEWARD}}}\n"
-        f"stringData: {{accessKeyID: {reader.access_key}, secretAccessKey: {reader.secret_key}}}\n"
-    )
-    stage.kubectl("apply", "-f", "-", stdin=manifest)
+    for name, namespace in (("flights-keys", STEWARD), ("weather-keys", US_STEWARD)):
+        manifest = (
+            f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
+            f"stringData: {{accessKeyID: {reader.access_key}, secretAccessKey: {reader.secret_key}}}\n"
+        )
+        stage.kubectl("apply", "-f", "-", stdin=manifest)

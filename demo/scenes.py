@@ -1,10 +1,11 @@
-"""The seven scenes: each acts as a user would, shows the real output, and raises SceneError where a promise broke."""
+"""The scenes: each acts as a user would, shows the real output, and raises SceneError where a promise broke."""
 
 import json
 from functools import partial
 
 from demo import servers
 from demo.errors import SceneError
+from demo.planning import a_pipeline_is_planned
 from demo.platform import WORKLOADS, wait_for_rollout
 from demo.stage import CONSUMER, STEWARD, STRANGER, SYSTEM, Command, Stage
 
@@ -178,4 +179,5 @@ SCENES = (
     ("A volume written by hand gets no more than a label would", a_hand_written_volume_is_refused),
     ("The server behind a mount is killed, again and again", a_killed_server_heals_under_the_app),
     ("Moorage stopped: others run as if it were not there", while_moorage_is_down_others_run),
+    ("A Kubeflow pipeline is split across the sites, with a proven optimum", a_pipeline_is_planned),
 )

@@ -19,6 +19,7 @@ from devcluster.cluster import Cluster
 
 MANIFESTS = Path(__file__).parent / "manifests"
 STEWARD = "stewards"
+US_STEWARD = "us-stewards"
 CONSUMER = "delays-team"
 STRANGER = "strangers"
 SYSTEM = "moorage-system"
@@ -65,10 +66,17 @@ class Stage:
         for line in output.rstrip().splitlines():
             self.console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
 
-    def run(self, *command: str, stdin: str | None = None) -> Command:
+    def run(self, *command: str, stdin: str | None = None, directory: Path | None = None) -> Command:
         """Run a command with the cluster's kubectl, helm and kubeconfig."""
         done = subprocess.run(
-            command, input=stdin, env=self.environment, capture_output=True, text=True, check=False, timeout=240
+            command,
+            input=stdin,
+            env=self.environment,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
         )
         return Command(done.returncode, done.stdout, done.stderr)
 

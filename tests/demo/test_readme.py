@@ -32,7 +32,7 @@ COMMANDS = commands_of("README.md")
 
 @pytest.mark.real
 def test_the_demo_shows_every_scene(demo: str) -> None:
-    """Each scene raises where its promise is not kept, so that the titles in order mean that all seven were."""
+    """Each scene raises where its promise is not kept, so that the titles in order mean that all were."""
     if not demo:
         pytest.skip("the demo was up before; its scenes were not played again")
     positions = [demo.index(f"{number}. {title}") for number, (title, _) in enumerate(SCENES, 1)]

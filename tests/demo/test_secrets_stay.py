@@ -1,4 +1,4 @@
-"""After all seven scenes, the keys are where they must be and nowhere else."""
+"""After all scenes, the keys are where they must be and nowhere else."""
 
 import json
 import os
