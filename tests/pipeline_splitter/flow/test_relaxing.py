@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 
 from moorage.model import Classification, Governance, Link
 from moorage.sites import Inventory
-from pipeline_splitter.costing import charge
-from pipeline_splitter.flow import Candidate, Choice, carry, choose, permit, release_candidates
+from pipeline_splitter import solving
+from pipeline_splitter.costing import build_problem, charge, make_blocks
+from pipeline_splitter.flow import (
+    Candidate,
+    Choice,
+    best_over_choices,
+    carry,
+    choose,
+    permit,
+    release_candidates,
+)
+from pipeline_splitter.problem import Limits, Solution
 
 CHEAP_RELAY = Inventory.of(
     [
@@ -73,6 +83,38 @@ def test_a_relaxation_costs_no_more_than_what_it_becomes(story: Story, data: st.
         whole = cheapest(story, choose(story.graph, candidates, story.datasets, completion))
         for objective, bound in relaxed.items():
             assert bound <= whole[objective] * (1 + 1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(stories(GENTLE, tasks=3), st.sampled_from(["bytes", "money", "carbon"]))
+def test_the_search_finds_the_cheapest_plan_with_a_real_solver(story: Story, objective: str) -> None:
+    """Against every placement of every choice."""
+    candidates = release_candidates(story.graph, carry(story.graph, story.datasets), story.datasets)[:4]
+
+    def solve(choice: Choice) -> Solution:
+        permits = permit(choice.graph, choice.flow, story.datasets, CHEAP_RELAY)
+        permitted = {
+            task: frozenset(site for site, no in by_site.items() if no is None) for task, by_site in permits.items()
+        }
+        blocks = make_blocks(choice.graph)
+        problem = build_problem(choice.graph, blocks, permitted, CHEAP_RELAY, story.datasets, (objective,), 0.03)
+        return solving.solve(problem, Limits(gap=1e-6, deadline=60.0, clock=lambda: 0.0))
+
+    found = best_over_choices(story.graph, candidates, story.datasets, solve)
+    free = choose(story.graph, candidates, story.datasets, (), candidates)
+    values = {
+        taken: cheapest(story, choose(story.graph, candidates, story.datasets, taken))[objective]
+        for taken in completions(free)
+    }
+    best = min(values.values())
+    if math.isinf(best):
+        assert found.best is None
+        assert math.isinf(found.lower_bound)
+        return
+    assert found.best is not None
+    assert found.best.value == pytest.approx(best, rel=1e-6, abs=1e-9)
+    assert found.lower_bound <= best * (1 + 1e-9)
+    assert found.lower_bound >= best * (1 - 3e-6) - 1e-9
 
 
 def test_a_slot_is_free_or_taken() -> None:
