@@ -21,6 +21,7 @@ _SCRIPTS = (
     "choice",
     "graph",
     "drawing",
+    "moving",
     "schedule",
     "flows",
     "comparison",

@@ -4,12 +4,16 @@ const MANY = 120;
 const open = new Set(plan.tasks.length > (plan.groups.length > 1 ? MANY : 5 * MANY) ? [] : plan.groups.map((_, index) => index));
 const LETTER = 6.9;
 const longest = Math.max(0, ...plan.tasks.map((task) => [...task.name].length));
-const NODE = { width: Math.max(96, Math.min(162, Math.round(longest * LETTER) + 30)), height: 38 };
-const NODE_LETTERS = Math.floor((NODE.width - 28) / LETTER);
+const NODE = { width: 0, height: 38 };
 const FOLDED = { width: 190, height: 58 };
-const STOCK = { width: 150, height: 34 };
+const STOCK = { width: 136, height: 34 };
 const HEAD = 34;
 const PAD = 12;
+
+// As wide as the longest name, within reason; on a narrow screen, so that three lanes fit.
+function sizeNodes(upright) {
+  NODE.width = Math.max(96, Math.min(upright ? 112 : 162, Math.round(longest * LETTER) + 30));
+}
 
 function columnsOf(items) {
   const columns = [];
@@ -130,6 +134,7 @@ function arrangeLanes(upright) {
 
 // Boxes with absolute places, and the place of every node that is drawn (by number; folded tasks stand for their group).
 function arrangeGraph(upright) {
+  sizeNodes(upright);
   if (plan.tasks.length <= MANY && open.size === plan.groups.length) {
     const lanes = arrangeLanes(upright);
     if (lanes.height < 1500 || upright) return lanes;
