@@ -7,8 +7,9 @@ platform entries; `flat` and `whole` are the two forms of a file. Everything els
 
 What a group can't carry over: an artifact is imported by its URI, with the type, schema and metadata that its
 component declares; metadata that a task writes at run time (the values of `system.Metrics`) stays where it was made.
+`unsaid` says so for a plan.
 """
 
-from pipeline_splitter.groups.writing import write_groups
+from pipeline_splitter.groups.writing import unsaid, write_groups
 
-__all__ = ["write_groups"]
+__all__ = ["unsaid", "write_groups"]

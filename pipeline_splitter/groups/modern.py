@@ -47,6 +47,11 @@ def modern_task(raw: Raw) -> dict[str, Any]:
     return task
 
 
+def whole_number(text: str) -> int | str:
+    """The integer that stands there as text (protobuf's JSON does that to 64 bits); any other text as it is."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else text
+
+
 def _operand(match: re.Match[str]) -> str:
     value = f"inputs.parameter_values[{match[1]}]"
     return f"int({value})" if match[2] == "int" else value
@@ -95,8 +100,8 @@ def _unwrapped(value: Any) -> Any:  # noqa: ANN401 - raw JSON
     if not isinstance(value, Mapping) or len(value) != 1:
         return value
     ((kind, plain),) = value.items()
-    if kind == "intValue" and isinstance(plain, str) and re.fullmatch(r"-?[0-9]+", plain):
-        return int(plain)
+    if kind == "intValue" and isinstance(plain, str):
+        return whole_number(plain)
     return plain if kind in {"stringValue", "intValue", "doubleValue"} else value
 
 

@@ -8,6 +8,7 @@ from pipeline_splitter.graph import Graph
 from pipeline_splitter.groups.crossing import ARTIFACTS, PARAMETERS, Crossing, Crossings, find_crossings, find_members
 from pipeline_splitter.groups.flat import flat_documents
 from pipeline_splitter.groups.modern import modern_spec
+from pipeline_splitter.groups.nodes import entry_definition
 from pipeline_splitter.groups.releasing import make_nodes
 from pipeline_splitter.groups.splitting import Split, task_names
 from pipeline_splitter.groups.whole import whole_documents
@@ -15,6 +16,9 @@ from pipeline_splitter.groups.yaml_text import write_documents
 from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp.pipeline import KfpPipeline
 from pipeline_splitter.plan import Export, Group, Import, Plan
+
+_METRICS = {"system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics"}
+"""Artifacts whose content is metadata that their maker writes at run time."""
 
 
 def write_groups(
@@ -69,6 +73,28 @@ def write_groups(
             )
         )
     return files, tuple(groups)
+
+
+def unsaid(pipeline: KfpPipeline, graph: Graph, plan: Plan) -> tuple[str, ...]:
+    """Sentences for the person who plans: what the groups of this plan can't carry over, sorted.
+
+    Args:
+        pipeline: as read.
+        graph: as for `write_groups`.
+        plan: likewise.
+    """
+    nodes = make_nodes(pipeline, graph)
+    crossings = find_crossings(pipeline, nodes, find_members(nodes, plan.groups))
+    found = set()
+    for group, imported in crossings.imports.items():
+        for crossing in imported:
+            definition = entry_definition(nodes[crossing.path], pipeline.components, crossing.output, crossing.kind)
+            if (definition.get("artifactType") or {}).get("schemaTitle") in _METRICS:
+                found.add(
+                    f"{crossing.key} goes to group {group} as a file: values that its maker logged into its metadata "
+                    "stay behind; give them out as a parameter where they are needed"
+                )
+    return tuple(sorted(found))
 
 
 def _imports(crossings: Crossings, group: str, home: Mapping[str, str]) -> list[Import]:

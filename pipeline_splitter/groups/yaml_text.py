@@ -8,7 +8,7 @@ import yaml
 
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _STRING = "tag:yaml.org,2002:str"
-_AMBIGUOUS = re.compile(r"[yYnN]|[-+.]?[0-9][\w.:+-]*")
+_AMBIGUOUS = re.compile(r"[yYnN]|[-+.]?[0-9][\w:+-]*(\.[\w:+-]*)?")
 """Texts that readers of other YAML versions take for a number or a boolean (Kubeflow's backend: `y`, `1e3`)."""
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from moorage.errors import InputError
+from pipeline_splitter.groups import unsaid
 from pipeline_splitter.groups.names import Names, parameter_name, task_name
 from pipeline_splitter.plan import Export, Group, Import
 from tests.pipeline_splitter.groups import splitting
@@ -235,6 +236,18 @@ def test_a_list_that_only_a_nested_pipeline_can_make_is_refused_by_name() -> Non
     )
     with pytest.raises(InputError, match="task read, input rows: is a list made of several tasks' artifacts"):
         split(spec, other="us-1")
+
+
+def test_values_in_metadata_that_stay_behind_are_told() -> None:
+    """Only where metrics cross."""
+    spec = {**CHAIN, "components": {**CHAIN["components"]}}
+    kind = {"schemaTitle": "system.Metrics", "schemaVersion": "0.0.1"}
+    spec["components"]["comp-make"] = ir.leaf("exec-make", makes={"model": {"artifactType": kind}})
+    graph, pipeline = ir.read(spec)
+    apart = splitting.plan_of(graph, lambda _, name: "us-1" if name == "two" else "eu-1")
+    (sentence,) = unsaid(pipeline, graph, apart)
+    assert sentence.startswith("make.model goes to group us-1-1 as a file")
+    assert unsaid(pipeline, graph, splitting.plan_of(graph, splitting.one_site)) == ()
 
 
 def turned(value: Any) -> Any:  # noqa: ANN401 - raw JSON

@@ -47,7 +47,8 @@ def test_what_is_written_is_read(documents: list[dict[str, object]]) -> None:
 
 def test_texts_that_others_take_for_numbers_or_booleans_are_quoted() -> None:
     """YAML 1.2 and Go's readers differ from PyYAML there."""
-    assert write_documents([{"y": "1e3", "text": "0.0.1", "number": 1}]) == "number: 1\ntext: '0.0.1'\n'y': '1e3'\n"
+    written = write_documents([{"y": "1e3", "text": "1.5e3", "version": "0.0.1", "number": 1}])
+    assert written == "number: 1\ntext: '1.5e3'\nversion: 0.0.1\n'y': '1e3'\n"
 
 
 def test_what_stands_twice_is_written_twice() -> None:
