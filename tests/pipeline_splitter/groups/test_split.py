@@ -11,7 +11,7 @@ from kfp import components
 from shared_data import each, pipelines
 
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.kfp.pipeline import Absent, Binding, Entry, KfpPipeline, PipelineInput, TaskOutput
+from pipeline_splitter.kfp.pipeline import Absent, Binding, Constant, Entry, KfpPipeline, PipelineInput, TaskOutput
 from pipeline_splitter.plan import Group
 from tests.pipeline_splitter.groups import splitting
 from tests.pipeline_splitter.groups.ir_faults import file_faults
@@ -145,6 +145,8 @@ def origin(binding: Binding, pipeline: KfpPipeline, group: Group | None, names: 
                 return str(item.artifact or item.value)
     if isinstance(source, TaskOutput):
         return f"{source.path}.{source.output}"
+    if isinstance(source, Constant):
+        return f"constant {source.value}"  # schema 2.0 writes integers as text
     return str(source)
 
 
