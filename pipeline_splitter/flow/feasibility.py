@@ -52,6 +52,13 @@ class Feasibility:
         except UndecidedError:
             return True
 
+    def stand_however(self, facts: Facts) -> bool:
+        """Whether the facts leave no plan whatever releases are chosen, as far as one look at all of them shows."""
+        try:
+            return self._reason((), self.candidates, facts, [1]) is not None
+        except UndecidedError:
+            return True
+
     def _refuted(
         self, taken: tuple[Candidate, ...], free: tuple[Candidate, ...], enforced: Facts | None, left: list[int]
     ) -> Facts | None:

@@ -1,6 +1,6 @@
 """Single changes that would make a plan possible; each was tried."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -29,6 +29,27 @@ class Remedy:
     inventory: Inventory
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Acceptance:
+    """A task says that it takes a released form that is declared."""
+
+    step: str
+    task: str
+    dataset: DatasetRef
+    release: str
+
+    def words(self) -> Mapping[str, str]:
+        """As `infeasible.json` says it."""
+        form = f"{self.dataset}/{self.release}"
+        return {
+            "acceptance": form,
+            "dataset": str(self.dataset),
+            "task": self.step,
+            "message": f"let task {self.step} accept dataset {self.dataset} in the form {self.release}: label "
+            f"dataset.N.accepts: {self.release}, or hint tasks.{self.step}.accepts: [{form}]",
+        }
+
+
 def remedies(
     graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits, facts: frozenset[Fact]
 ) -> tuple[Mapping[str, str], ...]:
@@ -37,11 +58,14 @@ def remedies(
     Only such are tried as can make one of the facts untrue: while all of them hold, nothing helps.
     """
     governed = frozenset(fact for fact in facts if fact.rule)
-    possible = (
-        *_releases(graph, datasets, inventory, governed),
-        *islice(_acceptances(graph, datasets, inventory, governed), MOST_ACCEPTANCES),
-    )
-    helpful = [remedy.words for remedy in possible if _helps(remedy, limits)]
+    releases = _releases(graph, datasets, inventory, governed)
+    helpful = [remedy.words for remedy in releases if _helps(remedy, limits)]
+    acceptances = list(islice(_acceptances(graph, datasets, governed), MOST_ACCEPTANCES))
+
+    def accepted(group: Sequence[Acceptance]) -> Remedy:
+        return Remedy({}, _accepting(graph, group), datasets, inventory)
+
+    helpful.extend(each.words() for each in _helpful(acceptances, accepted, facts, limits))
     for site in sorted({fact.site for fact in facts if fact.rule == Rule.CLEARANCE_TOO_LOW}):
         # The least clearance that suffices says all: a higher one would, too.
         raised = (each for each in _clearances(graph, datasets, inventory, site) if _helps(each, limits))
@@ -56,8 +80,31 @@ def _helps(remedy: Remedy, limits: Limits) -> bool:
         return False
 
 
-def _acceptances(graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]) -> Iterator[Remedy]:
-    """A task says that it takes a released form that is declared."""
+def _helpful(
+    group: Sequence[Acceptance],
+    accepted: Callable[[Sequence[Acceptance]], Remedy],
+    facts: frozenset[Fact],
+    limits: Limits,
+) -> Iterator[Acceptance]:
+    """Those that help alone. Where the facts stand against all of a group at once, none of it does."""
+    if not group:
+        return
+    remedy = accepted(group)
+    if len(group) == 1:
+        if _helps(remedy, limits):
+            yield group[0]
+        return
+    if Feasibility(remedy.graph, remedy.datasets, remedy.inventory, limits).stand_however(facts):
+        return
+    half = len(group) // 2
+    yield from _helpful(group[:half], accepted, facts, limits)
+    yield from _helpful(group[half:], accepted, facts, limits)
+
+
+def _acceptances(graph: Graph, datasets: Datasets, facts: frozenset[Fact]) -> Iterator[Acceptance]:
+    """All that could change what the tasks of the facts read."""
+    if not facts:
+        return
     flow = carry(graph, datasets)
     steps = all_steps(graph)
     wanted = _datasets_of(facts)
@@ -68,17 +115,20 @@ def _acceptances(graph: Graph, datasets: Datasets, inventory: Inventory, facts: 
             carried.update([read.dataset] if read.dataset is not None else ())
         for ref in sorted(carried if wanted is None else carried & wanted):
             for release in datasets[ref].governance.releases if ref in datasets else ():
-                if (ref, release.name) in step.accepts:
-                    continue
-                accepting = replace(step, accepts=step.accepts | {(ref, release.name)})
-                words = {
-                    "acceptance": f"{ref}/{release.name}",
-                    "dataset": str(ref),
-                    "task": step.name,
-                    "message": f"let task {step.name} accept dataset {ref} in the form {release.name}: label "
-                    f"dataset.N.accepts: {release.name}, or hint tasks.{step.name}.accepts: [{ref}/{release.name}]",
-                }
-                yield Remedy(words, _with_step(graph, task, accepting), datasets, inventory)
+                if (ref, release.name) not in step.accepts:
+                    yield Acceptance(step.name, task.name, ref, release.name)
+
+
+def _accepting(graph: Graph, acceptances: Iterable[Acceptance]) -> Graph:
+    tasks = dict(graph.tasks)
+    for each in acceptances:
+        task = tasks[each.task]
+        more = {(each.dataset, each.release)}
+        steps = tuple(
+            replace(step, accepts=step.accepts | more) if step.name == each.step else step for step in task.steps
+        )
+        tasks[each.task] = replace(task, steps=steps)
+    return replace(graph, tasks=tasks)
 
 
 def _releases(graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]) -> Iterator[Remedy]:
