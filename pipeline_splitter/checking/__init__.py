@@ -1,0 +1,17 @@
+"""Recomputes everything that a plan says, from the input files, with code of its own.
+
+Naive on purpose: each module is the definition written down, without the planner's arrays, orders and short cuts. What
+is shared is what reads files, the one policy engine, the sites, and the records. Nothing of solving, costing, flow,
+grouping, groups or planning may be imported here.
+
+`rewiring` puts the plan's releases into the graph, `carrying` lets governance flow, `charging` says what moves and what
+that costs, `schedules` when, `elsewhere` what other sites would cost, `submitting` the groups, `pipelines` their files,
+`certifying` the bound, `impossible` why nothing can be planned. `checking` asks them all.
+
+Pure: texts in, findings out.
+"""
+
+from pipeline_splitter.checking.checking import check, examine
+from pipeline_splitter.checking.findings import CheckInputs, Finding, Verdict
+
+__all__ = ["CheckInputs", "Finding", "Verdict", "check", "examine"]

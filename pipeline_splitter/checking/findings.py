@@ -1,0 +1,118 @@
+"""What a check is given, and what it finds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from moorage.model import Dataset, DatasetRef
+from moorage.sites import Inventory
+from pipeline_splitter.graph import Graph
+from pipeline_splitter.kfp.pipeline import KfpPipeline
+
+TOLERANCE = 1e-9
+"""Relative: what rounding may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInputs:
+    """What the plan was made from.
+
+    Attributes:
+        graph: the pipeline, without inserted tasks.
+        pipeline: what its groups' files are compared with; None for a recorded workflow, whose groups have no files.
+        inventory: all sites.
+        datasets: all that are known.
+        tolerance: relative: how much of an objective a later one could give up.
+        kwh_per_gb: energy of the network.
+    """
+
+    graph: Graph
+    pipeline: KfpPipeline | None
+    inventory: Inventory
+    datasets: Mapping[DatasetRef, Dataset]
+    tolerance: float = 0.01
+    kwh_per_gb: float = 0.03
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing that does not hold.
+
+    Attributes:
+        where: the place, as `tasks[train].site`; of another file with its name before: `bound.json objectives[money]`.
+        problem: what was found, and what was expected.
+    """
+
+    where: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a check.
+
+    Attributes:
+        findings: in the order in which things were looked at; empty: it holds.
+        checked: what was recomputed, in short sentences.
+        unchecked: what was not, and why.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass
+class Notes:
+    """Gathers a verdict."""
+
+    findings: list[Finding] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+
+    def add(self, where: str, problem: str) -> None:
+        """One thing that does not hold."""
+        self.findings.append(Finding(where, problem))
+
+    def same(self, where: str, found: object, expected: object) -> bool:
+        """Whether two values are equal; a finding, where they are not."""
+        if found == expected:
+            return True
+        self.add(where, f"is {shown(found)}, expected {shown(expected)}")
+        return False
+
+    def near(self, where: str, found: float, expected: float, scale: float = 0.0) -> bool:
+        """Whether two figures are equal but for rounding; a finding, where they are not.
+
+        Args:
+            where: the place.
+            found: what the plan says.
+            expected: what was recomputed.
+            scale: how large the figures were that it is a sum or a difference of.
+        """
+        if is_near(found, expected, scale):
+            return True
+        self.add(where, f"is {found!r}, expected {expected!r}")
+        return False
+
+    def verdict(self) -> Verdict:
+        """All that was noted."""
+        return Verdict(tuple(self.findings), tuple(self.checked), tuple(self.unchecked))
+
+
+def is_near(one: float, other: float, scale: float = 0.0) -> bool:
+    """Whether two figures differ by rounding only."""
+    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other), scale)
+
+
+_MOST_SHOWN = 200
+
+
+def shown(value: object) -> str:
+    """A value in a sentence: sorted, and not too long."""
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value)
+    if isinstance(value, (list, tuple)):
+        text = ", ".join(str(item) for item in value) or "nothing"
+    else:
+        text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

@@ -1,0 +1,169 @@
+"""The figures of each objective: value, gap, bound, and the certificate of the bound."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moorage.model import DatasetRef
+from pipeline_splitter.checking.certifying import Branch, Multipliers, bound, covers, nowhere, part_of
+from pipeline_splitter.checking.charging import LINEAR, Tariff
+from pipeline_splitter.checking.findings import TOLERANCE, CheckInputs, Notes
+from pipeline_splitter.checking.rewiring import Option, Spot, options
+from pipeline_splitter.plan import OBJECTIVES, ObjectiveResult, Plan
+
+_OPTIMAL_GAP = 1e-6
+
+
+def check_objectives(plan: Plan, costs: Mapping[str, float], notes: Notes) -> None:
+    """Value, gap and flags of each objective.
+
+    Args:
+        plan: what it says.
+        costs: all four, recomputed.
+        notes: takes findings.
+    """
+    names = [each.objective for each in plan.cost]
+    if not names or len(set(names)) != len(names) or not set(names) <= set(OBJECTIVES):
+        notes.add(
+            "cost",
+            f"has the objectives {', '.join(names) or 'none'}, expected different ones of {', '.join(OBJECTIVES)}",
+        )
+    for objective in OBJECTIVES:
+        notes.near(f"costs.{objective}", plan.costs[objective], costs[objective])
+    for each in plan.cost:
+        where = f"cost[{each.objective}]"
+        notes.near(f"{where}.value", each.value, costs.get(each.objective, each.value))
+        if each.lower_bound > each.value:
+            notes.add(f"{where}.lowerBound", f"is {each.lower_bound!r}, which is above the value {each.value!r}")
+        gap = (each.value - each.lower_bound) / each.value if each.value > each.lower_bound else 0.0
+        if abs(gap - each.gap) > TOLERANCE:
+            notes.add(f"{where}.gap", f"is {each.gap!r}, expected {gap!r}")
+        notes.same(f"{where}.optimal", each.optimal, each.gap <= _OPTIMAL_GAP)
+        if each.certified and each.objective not in LINEAR:
+            notes.add(f"{where}.certified", "is true, but there are no multipliers for time")
+
+
+def check_bound(plan: Plan, text: str | None, inputs: CheckInputs, notes: Notes) -> None:
+    """What bound.json proves of each objective that is said to be certified, and the limits between objectives."""
+    file = "bound.json"
+    try:
+        raw = json.loads(text) if text is not None else None
+        proofs = raw["objectives"] if raw is not None else []
+        pipeline = {"name": plan.pipeline_name, "digest": plan.pipeline_digest}
+        if raw is None:
+            notes.add(file, "is not there")
+            return
+        notes.same(f"{file} kind", raw.get("kind"), "Bound")
+        notes.same(f"{file} pipeline", raw.get("pipeline"), pipeline)
+        found, expected = [proof["objective"] for proof in proofs], [each.objective for each in plan.cost]
+        if not notes.same(f"{file} objectives", found, expected):
+            return
+        checker = _Certifier(plan, inputs, notes)
+        for number, (each, proof) in enumerate(zip(plan.cost, proofs, strict=True)):
+            checker.check(each, proof, [earlier.objective for earlier in plan.cost[:number]])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        notes.add(file, f"can't be read: {type(error).__name__}: {error}")
+
+
+class _Certifier:
+    def __init__(self, plan: Plan, inputs: CheckInputs, notes: Notes) -> None:
+        self._plan, self._inputs, self._notes = plan, inputs, notes
+        self._options = options(inputs.graph, inputs.datasets)
+        slots: dict[object, list[Option]] = {}
+        for option in sorted(self._options):
+            slots.setdefault(option.slot, []).append(option)
+        self._slots = list(slots.values())
+
+    def check(self, result: ObjectiveResult, proof: Mapping[str, Any], earlier: Sequence[str]) -> None:
+        """One objective."""
+        where = f"bound.json objectives[{result.objective}]"
+        self._notes.near(f"{where}.lowerBound", float(proof["lowerBound"]), result.lower_bound)
+        budgets = [(str(raw["objective"]), float(raw["limit"])) for raw in proof["budgets"]]
+        linear = [objective for objective in earlier if objective != "time"]
+        if not self._notes.same(f"{where}.budgets", [objective for objective, _ in budgets], linear):
+            return
+        for objective, limit in budgets:
+            self._check_limit(where, objective, limit)
+        if not result.certified:
+            self._notes.unchecked.append(f"the lower bound of {result.objective}: it is not certified")
+            return
+        branches = self._branches(where, proof["branches"])
+        if branches is None:
+            return
+        tariff = Tariff(
+            self._inputs.inventory, self._inputs.datasets, self._inputs.kwh_per_gb, (*earlier, result.objective)
+        )
+        proven = [
+            self._proven(f"{where}.branches[{number}]", branch, raw, budgets, tariff)
+            for number, (branch, raw) in enumerate(zip(branches, proof["branches"], strict=True))
+        ]
+        least = min(proven, default=math.inf)
+        if result.lower_bound > least + _slack(result.lower_bound, least):
+            self._notes.add(
+                f"cost[{result.objective}].lowerBound",
+                f"is {result.lower_bound!r}, but the multipliers in bound.json prove {least!r} only",
+            )
+        self._notes.checked.append(f"the certificate of {result.objective}: {least!r} over {len(branches)} branches")
+
+    def _branches(self, where: str, raw: Sequence[Mapping[str, Any]]) -> list[Branch] | None:
+        """The branches; None where they are not all choices."""
+        branches = [_branch(each) for each in raw]
+        for number, branch in enumerate(branches):
+            listed = [*branch.taken, *branch.left, *branch.free]
+            if len(listed) != len(set(listed)) or set(listed) != self._options:
+                self._notes.add(f"{where}.branches[{number}]", "does not name each release that could be inserted once")
+                return None
+        if not covers(branches, self._slots):
+            self._notes.add(f"{where}.branches", "do not cover all choices of releases")
+            return None
+        return branches
+
+    def _proven(
+        self, where: str, branch: Branch, raw: Mapping[str, Any], budgets: Sequence[tuple[str, float]], tariff: Tariff
+    ) -> float:
+        """What holds for every plan of a branch; infinite where there is none."""
+        part = part_of(branch, self._inputs)
+        if raw.get("infeasible"):
+            if nowhere(part) is not None:
+                return math.inf
+            self._notes.add(f"{where}.infeasible", "is true, but every task may be somewhere")
+        multipliers = Multipliers(raw.get("multipliers") or {})
+        value = bound(part, tariff, tariff.objectives[-1], budgets, multipliers)
+        said = float(raw.get("lowerBound", -math.inf))
+        if said > value + _slack(said, value):
+            self._notes.add(f"{where}.lowerBound", f"is {said!r}, but the multipliers prove {value!r} only")
+        return value
+
+    def _check_limit(self, where: str, objective: str, limit: float) -> None:
+        """An earlier objective's value is within the tolerance of its best."""
+        value = self._plan.costs[objective]
+        bound_of = {each.objective: each.lower_bound for each in self._plan.cost}
+        least = bound_of[objective] * (1 + self._inputs.tolerance)
+        if value > limit + TOLERANCE * max(abs(value), abs(limit)):
+            self._notes.add(f"costs.{objective}", f"is {value!r}, above the limit {limit!r} for later objectives")
+        if limit < least - TOLERANCE * abs(least):
+            self._notes.add(
+                f"{where}.budgets[{objective}].limit",
+                f"is {limit!r}, less than the tolerance ({self._inputs.tolerance:g}) leaves of any value: {least!r}",
+            )
+
+
+def _slack(one: float, other: float) -> float:
+    """What rounding may change; an infinite figure allows none."""
+    return TOLERANCE * max(abs(each) if math.isfinite(each) else 0.0 for each in (one, other))
+
+
+def _branch(raw: Mapping[str, Any]) -> Branch:
+    parts = [[_option(each) for each in raw.get(word) or []] for word in ("inserted", "left", "undecided")]
+    taken, left, free = map(frozenset, parts)
+    if sum(map(len, parts)) != len(taken) + len(left) + len(free):
+        raise ValueError("a branch names a release twice")
+    return Branch(taken, left, free)
+
+
+def _option(raw: Mapping[str, Any]) -> Option:
+    namespace, _, name = str(raw["dataset"]).partition("/")
+    importer, _, output = str(raw.get("importer", "")).rpartition(".")
+    spot = Spot(str(raw["datum"]), importer, output)
+    return Option(spot, DatasetRef(namespace, name), str(raw["release"]), str(raw["reader"]))
