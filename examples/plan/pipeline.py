@@ -72,10 +72,14 @@ def choose(model: Input[Model], training: Input[Dataset], metrics: Output[Metric
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def report(dearest: str, metrics: Input[Metrics], page: Output[Dataset]) -> None:
+def report(dearest: str, model: Input[Model], page: Output[Dataset]) -> None:
     """A page for the board."""
+    import json
+
+    with open(model.path) as file:
+        premium = json.load(file)[dearest]
     with open(page.path, "w") as file:
-        file.write(f"Cover is dearest in {dearest} ({metrics.metadata}).\n")
+        file.write(f"Cover is dearest in {dearest}: {premium:.2f}.\n")
 
 
 def read(task: dsl.PipelineTask, dataset: str, namespace: str) -> dsl.PipelineTask:
@@ -103,7 +107,7 @@ def delay_cover(weight: float = 0.01) -> None:
     take_released(joined, "flights", "stewards", "monthly-totals")
     trained = train(training=joined.outputs["training"], weight=weight).set_cpu_request("8").set_memory_request("16G")
     chosen = choose(model=trained.outputs["model"], training=joined.outputs["training"])
-    report(dearest=chosen.outputs["Output"], metrics=chosen.outputs["metrics"])
+    report(dearest=chosen.outputs["Output"], model=trained.outputs["model"])
 
 
 if __name__ == "__main__":

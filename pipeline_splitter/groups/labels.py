@@ -1,14 +1,15 @@
 """Labels that hints add to a task's pod: what the pipeline itself does not say, so that admission knows it too.
 
-- `moorage.dev/purpose`, where a hint (or the hints' default) states one;
+- `moorage.dev/purpose`: what a hint states (for the plan too it counted more than the pipeline's own), or the hints'
+  default, where neither a hint nor the pipeline states one;
 - `dataset.N.accepts` with `dataset.N.id` and `dataset.N.namespace`, where a hint says that the task takes the released
   form;
 - `dataset.N.id` and `dataset.N.namespace`, where a hint says that an artifact input of the pipeline, which this task
   reads, is that dataset.
 
-N is the next free number, or the one at which the pipeline itself names the dataset. What the pipeline says is never
-overwritten, and its meaning never changed: a dataset that a label names without `useas`, `release` or `accepts` counts
-as read, so `accepts` is not put beside it.
+N is the next free number, or the one at which the pipeline itself names the dataset. Nothing else that the pipeline says
+is overwritten or changes its meaning: a dataset that a label names without `useas`, `release` or `accepts` counts as
+read, so `accepts` is not put beside it.
 """
 
 from collections.abc import Mapping
@@ -19,11 +20,11 @@ from pipeline_splitter.graph import Step
 
 
 def added_labels(step: Step | None, own: Mapping[str, str]) -> dict[str, str]:
-    """The labels that a step's pod gets beside `own`, which the pipeline gives it."""
+    """The labels that a step's pod gets beside (a purpose: instead of) `own`, which the pipeline gives it."""
     if step is None or step.reader is None:
         return {}
     added: dict[str, str] = {}
-    if step.reader.purpose and PURPOSE_LABEL not in own:
+    if step.reader.purpose and own.get(PURPOSE_LABEL) != step.reader.purpose:
         added[PURPOSE_LABEL] = step.reader.purpose
     known = _indices(own, step.reader.namespace)
     taken = {int(key.split(".")[1]) for key in own if looks_like_dataset_label(key) and key.split(".")[1].isdigit()}

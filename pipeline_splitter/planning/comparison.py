@@ -1,6 +1,6 @@
 """What other ways to place the same graph would cost: one site, data gravity, each single objective."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pipeline_splitter.costing import charge
@@ -12,6 +12,8 @@ from pipeline_splitter.problem import Limits
 from pipeline_splitter.report.comparison import Scenario
 
 _LINEAR = ("bytes", "money", "carbon")
+_MOST_SITES = 10
+"""More rows would hide the others."""
 _ENOUGH_GAP = 1e-3
 """A comparison is shown with three digits."""
 
@@ -19,32 +21,29 @@ _ENOUGH_GAP = 1e-3
 def compare(prepared: Prepared, request: Request, limits: Limits) -> tuple[Scenario, ...]:
     """The scenarios, for the graph that was planned (with the releases that the plan inserted)."""
     return (
-        _one_site(prepared, request),
+        *_one_site(prepared, request),
         _by_gravity(prepared, request),
         *(_single(prepared, objective, request, limits) for objective in OBJECTIVES),
     )
 
 
-def _scenario(name: str, prepared: Prepared, site_of: Mapping[str, str], request: Request, note: str = "") -> Scenario:
+def _scenario(name: str, prepared: Prepared, site_of: Mapping[str, str], request: Request) -> Scenario:
     charged = charge(
         prepared.graph, site_of, request.inventory, request.datasets, request.objectives, request.kwh_per_gb
     )
-    return Scenario(name, charged.costs, note)
+    return Scenario(name, charged.costs)
 
 
-def _one_site(prepared: Prepared, request: Request) -> Scenario:
-    """All at the one site where that costs least; where no site may have all, the reason."""
-    name = "all at one site"
-    open_sites = set(request.inventory.sites)
-    for permitted in prepared.permitted.values():
-        open_sites &= permitted
-    scenarios = [
-        _scenario(f"{name} ({site})", prepared, dict.fromkeys(prepared.graph.tasks, site), request)
-        for site in sorted(open_sites)
-    ]
-    if not scenarios:
-        return Scenario(name, None, "no site may have all tasks")
-    return min(scenarios, key=lambda each: ((each.costs or {})[request.objectives[0]], each.name))
+def _one_site(prepared: Prepared, request: Request) -> Iterator[Scenario]:
+    """All at one site: each of the first few by what it costs; where a site may not have all, the first reason."""
+    tasks = sorted(prepared.graph.tasks)
+    for site in sorted(request.inventory.sites)[:_MOST_SITES]:
+        denial = next((found for task in tasks if (found := prepared.permits[task][site]) is not None), None)
+        if denial is None:
+            yield _scenario(f"all at {site}", prepared, dict.fromkeys(tasks, site), request)
+        else:
+            task = next(task for task in tasks if prepared.permits[task][site] is denial)
+            yield Scenario(f"all at {site}", None, f"{task}: {denial.message}")
 
 
 def _by_gravity(prepared: Prepared, request: Request) -> Scenario:

@@ -7,7 +7,7 @@ from moorage.errors import PlanningError
 from pipeline_splitter.documents import is_workflow
 from pipeline_splitter.flow import carry, explain, release_candidates
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.groups import write_groups
+from pipeline_splitter.groups import unsaid, write_groups
 from pipeline_splitter.kfp import KfpPipeline, read_pipeline
 from pipeline_splitter.plan import Plan
 from pipeline_splitter.plan_json import write_infeasible, write_plan
@@ -82,4 +82,5 @@ def _with_files(
     if pipeline is None:
         return plan, {}
     files, groups = write_groups(pipeline, graph, plan, request.datasets, request.hints)
-    return replace(plan, groups=groups), files
+    warnings = (*plan.warnings, *unsaid(pipeline, graph, plan))
+    return replace(plan, groups=groups, warnings=warnings), files

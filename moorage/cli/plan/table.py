@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import click
 
 from moorage.cli import output
-from moorage.wire import format_bytes
 from pipeline_splitter.plan import OBJECTIVES, Infeasible, ObjectiveResult, Plan, Transfer
-from pipeline_splitter.report.comparison import Scenario
+from pipeline_splitter.report import Scenario, sentences
 
 MOST_ROWS = 100
 """A longer plan is cut here; the report and plan.json hold all of it."""
@@ -17,8 +16,8 @@ def print_plan(plan: Plan, comparison: Sequence[Scenario]) -> None:
     """The tasks, what crosses, the totals with their proof, and what other plans would cost."""
     sites = {task.site for task in plan.tasks}
     output.title(
-        f"{plan.pipeline_name}: {_count(len(plan.tasks), 'task')} at {_count(len(sites), 'site')}, "
-        f"{_count(len(plan.groups), 'group')}"
+        f"{plan.pipeline_name}: {sentences.count(len(plan.tasks), 'task')} at {sentences.count(len(sites), 'site')}, "
+        f"{sentences.count(len(plan.groups), 'group')}"
     )
     if plan.tasks:
         _print_tasks(plan)
@@ -98,32 +97,8 @@ def proof(result: ObjectiveResult) -> str:
 
 
 def amount(objective: str, value: float) -> str:
-    """A figure in its objective's unit, for people."""
-    match objective:
-        case "bytes":
-            return format_bytes(round(value))
-        case "carbon":
-            return f"{value / 1000:.3g} kg" if value >= 1000 else f"{value:.3g} g"  # noqa: PLR2004 - grams in a kilogram
-        case "time":
-            return _duration(value)
-    return f"{value:.4g}"
-
-
-_MINUTE, _HOUR, _TENS_OF_HOURS = 60, 3600, 36000
-
-
-def _duration(seconds: float) -> str:
-    if seconds < _MINUTE:
-        return f"{seconds:.3g}s"
-    if seconds < _HOUR:
-        return f"{int(seconds // _MINUTE)}m{int(seconds % _MINUTE):02d}s"
-    if seconds < _TENS_OF_HOURS:
-        return f"{int(seconds // _HOUR)}h{int(seconds % _HOUR // _MINUTE):02d}m"
-    return f"{seconds / _HOUR:.0f}h"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    """A figure in its objective's unit, as the report shows it."""
+    return sentences.amount(objective, value).replace("\u00a0", " ")
 
 
 def print_infeasible(answer: Infeasible) -> None:
