@@ -32,7 +32,7 @@ class Fact:
         site: where it may not be; "" where the fact holds at every site, or says where it must be.
         rule, dataset: a rule of governance; the dataset is None where only the join refuses.
         resource: of which the site's nodes have too little, or `quotaCpuHours`.
-        pin: what says where it must be; `pinned`: there.
+        pin: what says where it must be; `pinned`: there, as far as these are listed sites.
         together: tasks that must stay in one group.
         message: the fact as a sentence.
     """
@@ -102,7 +102,7 @@ def facts_of_task(task: Task, asked: Asked, inventory: Inventory) -> frozenset[F
         unlisted = ", ".join(sorted(pin.sites - inventory.sites.keys()))
         if unlisted:
             message = f"{message} (not listed: {unlisted})"
-        found.add(Fact(task.name, pin=pin.by, pinned=pin.sites, message=message))
+        found.add(Fact(task.name, pin=pin.by, pinned=pin.sites & inventory.sites.keys(), message=message))
     return frozenset(found)
 
 

@@ -113,6 +113,13 @@ def test_a_pin_a_resource_and_a_tie_are_facts() -> None:
     assert "one group" in told.facts[2]["message"]
 
 
+def test_a_pin_to_a_site_that_is_not_listed_is_a_fact_alone() -> None:
+    """It says so, and names no site that is not there."""
+    told = explain(make_graph().task("train", sites=["mars"]).obj(), {}, sites("eu-1"))
+    assert facts(told, "task", "pin", "site") == [("train", "hint sites", "")]
+    assert told.facts[0]["message"] == "task train must run at mars: hint sites says so (not listed: mars)"
+
+
 def test_a_task_on_a_path_between_tied_tasks_is_tied() -> None:
     """The middle of a tie may not leave."""
     graph = (
