@@ -7,7 +7,7 @@
 - `dataset.N.id` and `dataset.N.namespace`, where a hint says that an artifact input of the pipeline, which this task
   reads, is that dataset.
 
-N is the next free number, or the one at which the pipeline itself names the dataset. Nothing else that the pipeline says
+N is the next free number, or that at which the pipeline itself names the dataset. Nothing else that the pipeline says
 is overwritten or changes its meaning: a dataset that a label names without `useas`, `release` or `accepts` counts as
 read, so `accepts` is not put beside it.
 """

@@ -47,13 +47,14 @@ def settle(graph: Graph, candidates: Sequence[Candidate], request: Request, limi
     for objective in request.objectives:
         if best is not None:
             stage = stage.next(objective, best.value, request.tolerance)
+        patience = _Patience(limits)
         searched = best_over_choices(
             graph,
             candidates,
             request.datasets,
-            _solver(stage, request, limits),
+            _solver(stage, request, limits, patience),
             gap=request.gap,
-            expired=lambda: limits.clock() >= limits.deadline,
+            expired=patience.is_out,
             progress=limits.progress,
         )
         if searched.best is None and best is None:
@@ -69,9 +70,27 @@ def settle(graph: Graph, candidates: Sequence[Candidate], request: Request, limi
     return Settled(best, tuple(results), tuple(proofs))
 
 
-def _solver(stage: Stage, request: Request, limits: Limits) -> Callable[[Choice], Placed]:
+_GRACE_SECONDS = 1.0
+
+
+class _Patience:
+    """When to stop: at the deadline, but for the short while in which there may be no plan at all yet."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.found = False
+
+    def is_out(self) -> bool:
+        """Whether to stop now."""
+        late = self._limits.clock() - self._limits.deadline
+        return late >= (0.0 if self.found else _GRACE_SECONDS)
+
+
+def _solver(stage: Stage, request: Request, limits: Limits, patience: _Patience) -> Callable[[Choice], Placed]:
     def solve(choice: Choice) -> Placed:
-        return place(prepare(choice, request), stage, request, limits)
+        placed = place(prepare(choice, request), stage, request, limits)
+        patience.found |= placed.site_of is not None and choice.decided
+        return placed
 
     return solve
 

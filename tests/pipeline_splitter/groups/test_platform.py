@@ -79,8 +79,11 @@ NAMED = {"dataset.3.id": "claims", "dataset.3.namespace": "steward"}
         pytest.param(
             {"moorage.dev/purpose": "care"},
             Hints(tasks={"only": TaskHint(purpose="research")}),
-            {},
-            id="never overwritten",
+            {"moorage.dev/purpose": "research"},
+            id="a purpose that was planned for",
+        ),
+        pytest.param(
+            {"moorage.dev/purpose": "care"}, Hints(defaults=Defaults(purpose="research")), {}, id="no default over it"
         ),
         pytest.param(
             {"dataset.0.id": "other", "dataset.0.useas": "mount", "dataset.2.id": "more"},
@@ -105,7 +108,7 @@ NAMED = {"dataset.3.id": "claims", "dataset.3.namespace": "steward"}
     ],
 )
 def test_labels_that_hints_add(own: dict[str, str], hints: Hints, added: dict[str, str]) -> None:
-    """The pipeline's own stay; what is added says no more than the hint."""
+    """The pipeline's own stay, but for a purpose that a hint changes; what is added says no more than the hint."""
     spec = ir.spec(ir.dag({"only": ir.task("comp-only")}), {"comp-only": ir.leaf("exec-only")})
     documents = written(spec, ir.platform({"exec-only": ir.pod(own)}), hints=hints)["eu-1-1"]
     assert labels(documents, "only") == {**own, **added}
