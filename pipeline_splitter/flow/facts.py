@@ -102,7 +102,7 @@ def facts_of_task(task: Task, asked: Asked, inventory: Inventory) -> frozenset[F
         unlisted = ", ".join(sorted(pin.sites - inventory.sites.keys()))
         if unlisted:
             message = f"{message} (not listed: {unlisted})"
-        found.add(Fact(task.name, pin=pin.by, pinned=pin.sites & inventory.sites.keys(), message=message))
+        found.add(Fact(task.name, pin=pin.by, pinned=pin.sites.intersection(inventory.sites), message=message))
     return frozenset(found)
 
 
