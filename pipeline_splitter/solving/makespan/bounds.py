@@ -16,7 +16,7 @@ from pipeline_splitter.solving.makespan.network import Network
 
 _MARGIN = 1e-9
 """Relative: a contradiction must be larger than this, so that rounding makes none."""
-_MOST_TASKS_FOR_ANCESTORS = 4000
+_MOST_TASKS_FOR_ANCESTORS = 2500
 _ROUNDS = 4
 _WINDOWS = 7
 _WEIGHT_STEPS = 40
@@ -181,6 +181,8 @@ class Refuter:
                 span = closing - opening
                 if span <= 0:
                     continue
+                if self._expired():
+                    return True
                 early = known.heads + seconds - opening
                 late = closing - (makespan - known.tails - seconds)
                 inside = np.minimum(np.minimum(seconds, span), np.maximum(np.minimum(early, late), 0.0))

@@ -13,9 +13,15 @@ from pipeline_splitter.solving.makespan.network import Network, prepare
 from pipeline_splitter.solving.makespan.schedules import Schedule
 
 SMALL = 600
-"""Tasks times sites up to here go straight to the exact solver."""
-_TURNS = 400_000
+"""Tasks times sites up to here need no other solver to begin with."""
+TINY = 100
+"""Tasks times sites up to here are not annealed."""
+_MEDIUM = 3000
+"""Tasks times sites above this are annealed again and again before the exact solver is tried."""
+TURNS_PER_TASK = 400
+MOST_TURNS = 400_000
 _ANNEALINGS = 8
+_FEW_ANNEALINGS = 2
 _FEASIBLE_SHARE = 0.3
 _BOUND_SHARE = 0.3
 _LEAST_SECONDS = 0.05
@@ -69,7 +75,8 @@ class Hunt:
             self.offer(schedule, "list")
             if self.done():
                 return
-        if self.best is None:
+        sites = self.network.arrays.seconds.shape[1]
+        if self.best is None and len(self.network.order) * sites > SMALL:
             self._begin_cheaply()
         if self.infeasible or self.done():
             return
@@ -78,10 +85,9 @@ class Hunt:
             self.raise_bound(refuter.bound(self.bound, self.best.makespan, self.raise_bound))
             if self.done():
                 return
-        sites = self.network.arrays.seconds.shape[1]
         unlimited = not (self.network.arrays.slots > 0).any()
-        if len(self.network.order) * sites > SMALL and not unlimited:
-            self._anneal(known)
+        if len(self.network.order) * sites > TINY and not unlimited:
+            self._anneal(known, _ANNEALINGS if len(self.network.order) * sites > _MEDIUM else _FEW_ANNEALINGS)
         if not self.done():
             self._prove(known, refuter)
 
@@ -145,10 +151,10 @@ class Hunt:
         if found.placement is not None:
             self.offer(listed(self.network, found.placement), "list")
 
-    def _anneal(self, known: bounds.Times) -> None:
+    def _anneal(self, known: bounds.Times, rounds: int) -> None:
         """From the best, again and again, each time less hot."""
         budgets = [(budget.costs, budget.limit) for budget in self.network.problem.problem.budgets]
-        for round_number in range(_ANNEALINGS):
+        for round_number in range(rounds):
             if self.best is None or self.done():
                 return
             found = search.anneal(
@@ -157,7 +163,7 @@ class Hunt:
                 self.best,
                 costs=budgets,
                 horizon=math.inf,
-                turns=_TURNS,
+                turns=min(TURNS_PER_TASK * len(self.network.order), MOST_TURNS),
                 round_number=round_number,
                 done=lambda value: value - self.bound <= self.limits.gap * value or self._expired(1.0)(),
             )
@@ -177,11 +183,8 @@ class Hunt:
         if remaining < _LEAST_SECONDS:
             return
         found = model.solve(remaining, self.limits.gap, self.raise_bound)
-        if found.infeasible:
-            if self.best is None:
-                self.infeasible, self.solver = True, "cp-sat"
-            else:
-                self.raise_bound(longest)
+        if found.infeasible and self.best is None:
+            self.infeasible, self.solver = True, "cp-sat"
             return
         if found.sites is not None and found.order is not None:
             schedule = schedules.in_order(self.network, found.sites, found.order)

@@ -14,7 +14,9 @@ from pipeline_splitter.solving.makespan.schedules import Schedule
 _SLICE_WORK = 4_000_000
 """Tasks times turns in one slice: a fraction of a second."""
 _HOT = 0.002
-_COLD = 0.00002
+"""Of the makespan, on large problems; on small ones one task counts for more."""
+_COOLING = 0.01
+"""The last temperature over the first."""
 _SMOOTH = 0.05
 _SEED = 12345
 
@@ -60,12 +62,13 @@ def anneal(  # noqa: PLR0913  # all of them named where it is called
     )
     by_cost = math.isfinite(horizon)
     best = float(counted.spent[0]) if by_cost else begin.makespan
-    scale = best / (1 + round_number)
+    share = 1.0 / len(problem.blocks) if by_cost else max(_HOT, 0.1 / len(order))
+    first = best * share / (1 + round_number)
     best_sites, best_order = begin.sites.copy(), order.copy()
     slices = max(1, math.ceil(turns * len(order) / _SLICE_WORK))
     seed = _SEED + round_number
     for part in range(slices):
-        hot, cold = (_HOT * scale * (_COLD / _HOT) ** (at / slices) for at in (part, part + 1))
+        hot, cold = (first * _COOLING ** (at / slices) for at in (part, part + 1))
         best, seed = annealing.anneal(
             network.arrays,
             counted,

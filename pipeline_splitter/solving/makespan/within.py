@@ -15,7 +15,6 @@ _ROUNDING = 1e-12
 """Relative: a schedule that exceeds the time by less is within it."""
 _LINEAR_SHARE = 0.3
 _FAST_SHARE = 0.4
-_TURNS = 400_000
 _ANNEALINGS = 4
 _LEAST_SECONDS = 0.05
 _INFEASIBLE = TimeSolution(None, None, math.inf, math.inf, infeasible=True, solver="presolve")
@@ -67,18 +66,20 @@ class _Bargain:
     def run(self) -> TimeSolution:
         """The relaxation without a time, then a fast schedule made cheaper, then the exact model."""
         problem = self._network.problem.problem
-        relaxed = interface.solve(problem, self._share(_LINEAR_SHARE))
-        if relaxed.infeasible:
-            return replace(_INFEASIBLE, solver=relaxed.solver)
-        self._raise(relaxed.lower_bound)
-        if relaxed.placement is not None:
-            self._offer(fastest.listed(self._network, relaxed.placement), relaxed.solver)
+        tasks, sites = self._network.arrays.seconds.shape
+        large = tasks * sites > fastest.SMALL
+        relaxed = interface.solve(problem, self._share(_LINEAR_SHARE)) if large else None
+        if relaxed is not None:
+            if relaxed.infeasible:
+                return replace(_INFEASIBLE, solver=relaxed.solver)
+            self._raise(relaxed.lower_bound)
+            if relaxed.placement is not None:
+                self._offer(fastest.listed(self._network, relaxed.placement), relaxed.solver)
         if not self._done():
-            impossible = self._hurry(relaxed.placement)
+            impossible = self._hurry(None if relaxed is None else relaxed.placement)
             if impossible:
                 return replace(_INFEASIBLE, solver="cp-sat")
-        tasks, sites = self._network.arrays.seconds.shape
-        if not self._done() and tasks * sites > fastest.SMALL:
+        if not self._done() and large:
             self._anneal(problem.costs)
         if not self._done() and exact.is_small_enough(self._network, self._network.allowed):
             impossible = self._prove(problem.costs)
@@ -111,7 +112,7 @@ class _Bargain:
                 self._best,
                 costs=[(costs, math.inf), *budgets],
                 horizon=self._horizon,
-                turns=_TURNS,
+                turns=min(fastest.TURNS_PER_TASK * len(self._network.order), fastest.MOST_TURNS),
                 round_number=round_number,
                 done=lambda value: value - self._bound <= self._limits.gap * value or self._expired(),
             )

@@ -230,3 +230,24 @@ def placements_met(problem: Problem, sites: tuple[int, ...]) -> list[tuple[int, 
     fits &= all(hours <= quota * (1 + 1e-9) for hours, quota in zip(used, problem.quota_cpu_hours, strict=True))
     fits &= all(cost(problem, budget.costs, sites) <= budget.limit * (1 + 1e-9) for budget in problem.budgets)
     return [sites] if fits else []
+
+
+def one_slot(seconds: list[float]) -> TimeProblem:
+    """Independent tasks, one site, one slot."""
+    problem = draw(0, tasks=0, sites=1)
+    tasks = len(seconds)
+    blocks = replace(
+        problem.problem,
+        blocks=tuple(f"b{task}" for task in range(tasks)),
+        allowed=np.ones((tasks, 1), dtype=bool),
+        costs=replace(problem.problem.costs, unary=np.zeros((tasks, 1))),
+        cpu_hours=np.zeros((tasks, 1)),
+    )
+    return replace(
+        problem,
+        problem=blocks,
+        tasks=tuple(f"t{task}" for task in range(tasks)),
+        block_of=np.arange(tasks),
+        seconds=np.array(seconds)[:, None],
+        slots=np.array([1]),
+    )
