@@ -180,6 +180,40 @@ class Ascent:
                 run.decode(layout, state, self.todo, full=full)
                 self._improve()
 
+    def reduced(self) -> tuple[Floats, float]:
+        """What each block's site costs above its best one under the multipliers of the start, and their bound."""
+        self.kernels.bound(self.layout, self.state, self.everything)
+        reduced = np.asarray(self.state.reduced, dtype=np.float64).reshape(self.core.allowed.shape)
+        return reduced, float(np.asarray(self.state.least).sum()) + self.costs.constant
+
+    def snapshot(self) -> Multipliers:
+        """The multipliers as they are now, after `forward`."""
+        best, state = self.best, self.state
+        return Multipliers(
+            *(
+                np.array(flat, dtype=np.float64).reshape(like.shape)
+                for flat, like in (
+                    (state.slots, best.messages),
+                    (state.loads, best.loads),
+                    (state.given_loads, best.given_loads),
+                )
+            )
+        )
+
+    def heated(self, heat: float) -> Any:  # noqa: ANN401  # a list or an array
+        """The same temperature for each component."""
+        return self._flat(np.full(self.piece_count, max(heat, 1e-290)))
+
+    def reprice(self, unary: Floats) -> None:
+        """Other costs of blocks at sites."""
+        self.layout.unary[:] = self._flat(np.where(self.core.allowed, unary, kernels.BIG))
+
+    def decoded(self, *, full: bool) -> Integers:
+        """A choice, after `backward`, as good as moves of one block make it."""
+        self.kernels.decode(self.layout, self.state, self.everything, full=full)
+        self._improve()
+        return np.array(self.state.choice, dtype=np.int64)
+
     def _improve(self) -> None:
         dirty = self.state.dirty
         for block in range(len(dirty)):

@@ -23,7 +23,7 @@ def solve(problem: Problem, limits: Limits) -> Solution:
         ValueError: the edges between blocks have a cycle.
     """
     if problem.budgets or np.isfinite(problem.quota_cpu_hours).any():
-        from pipeline_splitter.solving.highs import Highs  # noqa: PLC0415  # scipy is slow to load
+        from pipeline_splitter.solving.lagrangian import Lagrangian  # noqa: PLC0415  # seldom needed
 
-        return Highs().solve(problem, limits)
+        return Lagrangian().solve(problem, limits)
     return Messages().solve(problem, limits)

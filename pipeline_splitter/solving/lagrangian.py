@@ -1,0 +1,279 @@
+"""Quotas and budgets: priced into the costs, the prices searched; a placement repaired; HiGHS on what is left."""
+
+import math
+
+import numpy as np
+
+from pipeline_splitter.problem import Floats, Integers, Limits, Problem, Solution
+from pipeline_splitter.solving import bound as bounds
+from pipeline_splitter.solving import core as cores
+from pipeline_splitter.solving import evaluate, extending, messages
+from pipeline_splitter.solving.ascent import Ascent
+from pipeline_splitter.solving.core import Core, CoreCosts
+from pipeline_splitter.solving.ledger import Ledger
+from pipeline_splitter.solving.multipliers import Multipliers
+
+_FIRST_SWEEPS = 48
+_MOST_SWEEPS = 400
+_ROUNDS = 60
+_LOOK_EVERY = 12
+_HOT, _COLD = 0.3, 1e-4
+_FASTER, _SLOWER = 1.3, 0.5
+_SEARCH_PART = 0.6
+"""So much of the time may go by before what is left is given to HiGHS."""
+_FINISH_FLOWS = 80_000
+
+
+class Lagrangian:
+    """Message passing over priced problems."""
+
+    name = "lagrangian"
+
+    def solve(self, problem: Problem, limits: Limits) -> Solution:
+        """See `Solver.solve`."""
+        if not problem.allowed.any(axis=1).all():
+            return Solution(None, math.inf, math.inf, infeasible=True, solver=self.name)
+        return _Prices(problem, limits).solve(self.name)
+
+
+class _Prices:
+    """The search for prices of quotas (mu) and budgets (nu)."""
+
+    def __init__(self, problem: Problem, limits: Limits) -> None:
+        self.problem = problem
+        self.limits = limits
+        self.order = cores.topological_order(problem)
+        self.core = cores.reduce(problem, problem.allowed, self.order)
+        self.budget_limits = np.array([budget.limit for budget in problem.budgets])
+        self.scarce = np.isfinite(problem.quota_cpu_hours)
+        self.mu = np.zeros(len(problem.sites))
+        self.nu = np.zeros(len(problem.budgets))
+        self.best_mu, self.best_nu = self.mu, self.nu
+        self.best: Multipliers | None = None
+        self.bound = -math.inf
+        self.choice: Integers | None = None
+        self.value = math.inf
+
+    def _priced(self, mu: Floats, nu: Floats) -> CoreCosts:
+        core = self.core
+        first = core.costs[0]
+        unary = first.unary + np.where(self.scarce, mu, 0.0) * core.cpu_hours
+        price, given, constant = first.price, first.given, first.constant
+        constant -= float((mu[self.scarce] * core.quota_left[self.scarce]).sum())
+        for rate, costs, limit in zip(nu.tolist(), core.costs[1:], self.budget_limits.tolist(), strict=True):
+            unary = unary + rate * costs.unary
+            price = price + rate * costs.price
+            given = given + rate * costs.given
+            constant += rate * (costs.constant - limit)
+        return CoreCosts(unary, price, given, constant)
+
+    def solve(self, name: str) -> Solution:
+        """The search, then HiGHS, then the answer."""
+        if len(self.core.blocks) and messages.flows(self.core, self.core.allowed) > messages.SMALL_FLOWS:
+            now = self.limits.clock()
+            self._search(now + _SEARCH_PART * (self.limits.deadline - now))
+        proven, infeasible = self._finish()
+        if infeasible:
+            return Solution(None, math.inf, math.inf, infeasible=True, solver=f"{name}+highs")
+        return self._solution(name, proven)
+
+    def _search(self, last: float) -> None:
+        """Rounds of sweeps; prices of quotas move within a round, prices of budgets between rounds."""
+        limits = self.limits
+        sweeps = _FIRST_SWEEPS
+        step = 0.1 * self._worth() / np.maximum(np.abs(self.budget_limits), 1e-300)
+        sign = np.zeros_like(step)
+        ascent = Ascent(self.core, self._priced(self.mu, self.nu))
+        for _ in range(_ROUNDS):
+            choice = self._round(ascent, sweeps, last)
+            if self.gap <= limits.gap or limits.clock() >= last:
+                return
+            if not self.problem.budgets:
+                sweeps = min(3 * sweeps, _MOST_SWEEPS)
+                continue
+            spent = Ledger(self.core, choice, self.budget_limits).spent[1:]
+            dear = np.sign(spent - self.budget_limits)
+            dear[(self.nu <= 0) & (dear < 0)] = 0.0
+            step *= np.where(dear * sign > 0, _FASTER, np.where(dear * sign < 0, _SLOWER, 1.0))
+            sign = dear
+            self.nu = np.maximum(0.0, self.nu + dear * step)
+            costs = self._priced(self.mu, self.nu)
+            begun = _rescaled(ascent.snapshot(), ascent.costs, costs, self.core)
+            ascent = Ascent(self.core, costs, start=begun)
+
+    def _worth(self) -> float:
+        """About what all costs."""
+        proven = abs(self.bound) if math.isfinite(self.bound) else 0.0
+        return max(proven, float(self.core.costs[0].unary.min(axis=1).sum()), 1e-300)
+
+    def _round(self, ascent: Ascent, sweeps: int, last: float) -> Integers:
+        """Sweeps from hot to cold, each with a step of the quotas' prices; returns the last priced choice."""
+        core, run, layout, state = self.core, ascent.kernels, ascent.layout, ascent.state
+        blocks = len(core.blocks)
+        choice = np.asarray(state.choice, dtype=np.int64)
+        hours_worth = self._worth() / max(float(core.cpu_hours.mean(axis=1).sum()), 1e-300)
+        for number in range(sweeps):
+            done = number / sweeps
+            worth = self.value if math.isfinite(self.value) else self._worth()
+            heat = _HOT * (_COLD / _HOT) ** done * abs(worth) / blocks
+            eta = 1.0 if done < 0.5 else 2 * (1 - done)  # noqa: PLR2004  # steps shrink in the second half
+            priced = self._priced(self.mu, self.nu)
+            ascent.reprice(priced.unary)
+            run.forward(layout, state, ascent.everything, move=number % 4 == 1)
+            reduced, bound = ascent.reduced()
+            bound += priced.constant - ascent.costs.constant
+            if bound > self.bound:
+                self.bound = bound
+                self.best = ascent.snapshot()
+                self.best_mu, self.best_nu = self.mu.copy(), self.nu.copy()
+            run.tilt(layout, state, ascent.everything, ascent.given_todo, ascent.heated(heat), eta)
+            run.backward(layout, state, ascent.everything, move=number % 4 == 1)
+            if number % _LOOK_EVERY == _LOOK_EVERY - 1 or number == sweeps - 1:
+                packed = self._packed(ascent, priced)
+                for option in (packed, None):
+                    if option is None:
+                        choice = ascent.decoded(full=True)
+                    ledger = Ledger(core, choice if option is None else option, self.budget_limits)
+                    if ledger.repair():
+                        ledger.improve(2)
+                        self._offer(ledger.choice)
+                    if self.limits.clock() >= last:
+                        break
+                self.limits.progress(self.value if math.isfinite(self.value) else None, min(self.bound, self.value))
+            if self.gap <= self.limits.gap or self.limits.clock() >= last:
+                break
+            self._step(reduced, heat, hours_worth * (1 - done))
+        return choice
+
+    def _packed(self, ascent: Ascent, priced: CoreCosts) -> Integers:
+        """After `backward`: each block, writers first, where it is cheapest of the sites that have room for it."""
+        core, layout = self.core, ascent.layout
+        blocks, sites = core.allowed.shape
+        slots = np.asarray(ascent.state.slots, dtype=np.float64).reshape(-1, sites)
+        loads = np.asarray(ascent.state.loads, dtype=np.float64).reshape(-1, sites)
+        counted = np.zeros((len(core.producer), sites), dtype=bool)
+        given = np.zeros((len(core.given.starts) - 1, sites), dtype=bool)
+        room = core.quota_left.copy()
+        choice = np.zeros(blocks, dtype=np.int64)
+        for block in range(blocks):
+            entries = np.asarray(layout.read_entries[layout.reads[block] : layout.reads[block + 1]], dtype=np.int64)
+            nets = np.asarray(layout.net_of, dtype=np.int64)[entries] if len(entries) else entries
+            at_hand = np.asarray(
+                layout.given_entries[layout.given_reads[block] : layout.given_reads[block + 1]], dtype=np.int64
+            )
+            brought = np.asarray(layout.given_net_of, dtype=np.int64)[at_hand] if len(at_hand) else at_hand
+            cost = np.where(core.allowed[block], priced.unary[block], np.inf)
+            prices = priced.price[choice[core.producer[nets]]]
+            cost = cost + (np.where(counted[nets], 0.0, loads[entries]) * prices).sum(axis=0)
+            cost += np.where(given[brought], 0.0, priced.given[brought]).sum(axis=0)
+            first, last = layout.starts[layout.wrote[block]], layout.starts[layout.wrote[block + 1]]
+            cost += slots[first:last].sum(axis=0)
+            fitting = np.where(core.cpu_hours[block] <= room, cost, np.inf)
+            site = int(fitting.argmin() if np.isfinite(fitting).any() else cost.argmin())
+            choice[block] = site
+            room[site] -= core.cpu_hours[block, site]
+            counted[nets, site] = True
+            given[brought, site] = True
+        return choice
+
+    def _step(self, reduced: Floats, heat: float, longest: float) -> None:
+        """A Newton step on the prices of quotas, each for itself, where the choice is soft at temperature `heat`."""
+        core = self.core
+        if not self.scarce.any():
+            return
+        likely = np.where(core.allowed, np.exp(-np.minimum(reduced / heat, 700.0)), 0.0)
+        likely /= likely.sum(axis=1, keepdims=True)
+        used = (likely * core.cpu_hours).sum(axis=0)
+        slope = (likely * (1 - likely) * core.cpu_hours**2).sum(axis=0) / heat
+        over = np.where(self.scarce, used - core.quota_left, 0.0)
+        move = 0.5 * over / np.maximum(slope, 1e-300)
+        self.mu = np.where(self.scarce, np.maximum(0.0, self.mu + np.clip(move, -longest / 4, longest / 4)), 0.0)
+
+    def _offer(self, choice: Integers) -> None:
+        placement = self.core.whole(choice)
+        if evaluate.is_feasible(self.problem, placement):
+            value = evaluate.cost(self.problem.costs, self.problem.nets, placement)
+            if value < self.value:
+                self.value, self.choice = value, choice.copy()
+
+    @property
+    def gap(self) -> float:
+        """Relative."""
+        if math.isinf(self.value):
+            return math.inf
+        return max(0.0, self.value - self.bound) / abs(self.value) if self.value else 0.0
+
+    def _finish(self) -> tuple[float, bool]:
+        """What HiGHS proves of what is left (minus infinity: not asked), and whether nothing is feasible."""
+        if self.gap <= self.limits.gap:
+            return -math.inf, False
+        from pipeline_splitter.solving import highs  # noqa: PLC0415  # scipy is slow to load
+
+        allowed = self._left()
+        left = cores.reduce(self.problem, allowed, self.order)
+        if self.choice is not None and messages.flows(left, left.allowed) > _FINISH_FLOWS:
+            self._search(self.limits.deadline)
+            return -math.inf, False
+        answer = highs.decide(left, self.budget_limits, self.limits)
+        if answer.infeasible:
+            # Nothing among what might be better than the best that is known; nothing at all, if nothing is known.
+            return self.value, self.choice is None
+        if answer.choice is not None:
+            self._offer(left.whole(answer.choice)[self.core.blocks])
+        return min(answer.bound + left.costs[0].constant, self.value), False
+
+    def _left(self) -> "np.typing.NDArray[np.bool_]":
+        """Where blocks may still be in a placement that is better than the best one."""
+        allowed = self.problem.allowed.copy()
+        if self.best is None or self.choice is None:
+            return allowed
+        ascent = Ascent(self.core, self._priced(self.best_mu, self.best_nu), start=self.best)
+        reduced, bound = ascent.reduced()
+        left = reduced <= self.value - bound + 1e-9 * abs(self.value)
+        left &= self.core.allowed
+        left[np.arange(len(left)), self.choice] = True
+        allowed[self.core.blocks] = left
+        return allowed
+
+    def _solution(self, name: str, proven: float) -> Solution:
+        problem = self.problem
+        certificate = None
+        certified = 0.0
+        if self.best is not None:
+            costs, _ = bounds.with_multipliers(problem, self.best_mu, tuple(self.best_nu.tolist()))
+            certificate = extending.certificate(
+                problem,
+                self.core,
+                self._priced(self.best_mu, self.best_nu),
+                costs.price,
+                self.best,
+                self.best_mu,
+                tuple(self.best_nu.tolist()),
+            )
+            certified = bounds.certified_bound(problem, certificate)
+        if certified <= 0.0:
+            certificate = extending.nothing(problem)
+            certified = bounds.certified_bound(problem, certificate)
+        placement = None if self.choice is None else self.core.whole(self.choice)
+        lower = min(max(certified, proven), self.value)
+        by_highs = proven > certified and not self.value - certified <= self.limits.gap * abs(self.value)
+        self.limits.progress(self.value if placement is not None else None, lower)
+        return Solution(
+            placement,
+            self.value,
+            lower if by_highs else min(certified, self.value),
+            certificate=None if by_highs else certificate,
+            solver=f"{name}+highs" if math.isfinite(proven) else name,
+        )
+
+
+def _rescaled(multipliers: Multipliers, old: CoreCosts, new: CoreCosts, core: Core) -> Multipliers:
+    """The same multipliers where given nets cost something else."""
+    counts = np.diff(core.given.starts)
+    net_of = np.repeat(np.arange(len(counts)), counts)
+    able = core.allowed[core.given.readers]
+    sums = np.maximum(1, np.add.reduceat(able, core.given.starts[:-1], axis=0, dtype=np.int64)) if len(able) else able
+    ratio = np.where(old.given > 0, new.given / np.where(old.given > 0, old.given, 1.0), 0.0)
+    fresh = np.where(old.given > 0, 0.0, new.given) / sums if len(able) else new.given
+    loads = multipliers.given_loads * ratio[net_of] + np.where(able, fresh[net_of], 0.0)
+    return Multipliers(multipliers.messages.copy(), multipliers.loads.copy(), loads)
