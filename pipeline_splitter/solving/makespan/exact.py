@@ -22,6 +22,7 @@ _TICKS = 2**26
 _UNITS = 2**26
 """How many units a limit has."""
 _LARGEST_MODEL = 1_500_000
+_SECONDS_PER_TERM = 1e-5
 _MARGIN = 1e-9
 
 
@@ -49,9 +50,10 @@ def size(network: Network, allowed: Flags) -> int:
     return int(here.sum() + (here[arrays.in_task] * here[network.waits_of]).sum())
 
 
-def is_small_enough(network: Network, allowed: Flags) -> bool:
-    """Whether the model fits memory with ease."""
-    return size(network, allowed) <= _LARGEST_MODEL
+def is_small_enough(network: Network, allowed: Flags, seconds: float) -> bool:
+    """Whether the model fits memory with ease, and is made in a part of the time that is left."""
+    terms = size(network, allowed)
+    return terms <= _LARGEST_MODEL and terms * _SECONDS_PER_TERM < seconds / 2
 
 
 class Exact:

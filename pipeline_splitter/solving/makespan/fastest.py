@@ -173,7 +173,7 @@ class Hunt:
         """CP-SAT, where the model is small enough; what it finds or proves."""
         longest = self._horizon(known) if self.best is None else self.best.makespan
         supposed = refuter.supposed(longest) or known if self.best is not None else known
-        if not exact.is_small_enough(self.network, supposed.allowed):
+        if not exact.is_small_enough(self.network, supposed.allowed, self.limits.deadline - self.limits.clock()):
             return
         model = exact.Exact(self.network, supposed, longest)
         model.minimise_makespan()

@@ -15,6 +15,9 @@ _SLICE_WORK = 4_000_000
 """Tasks times turns in one slice: a fraction of a second."""
 _HOT = 0.002
 """Of the makespan, on large problems; on small ones one task counts for more."""
+_HOT_COST = 0.1
+"""Of the cost, where there is a horizon, but no more than what so many blocks cost:"""
+_HOT_BLOCKS = 30.0
 _COOLING = 0.01
 """The last temperature over the first."""
 _SMOOTH = 0.05
@@ -62,7 +65,7 @@ def anneal(  # noqa: PLR0913  # all of them named where it is called
     )
     by_cost = math.isfinite(horizon)
     best = float(counted.spent[0]) if by_cost else begin.makespan
-    share = 1.0 / len(problem.blocks) if by_cost else max(_HOT, 0.1 / len(order))
+    share = min(_HOT_COST, _HOT_BLOCKS / len(problem.blocks)) if by_cost else max(_HOT, 0.1 / len(order))
     first = best * share / (1 + round_number)
     best_sites, best_order = begin.sites.copy(), order.copy()
     slices = max(1, math.ceil(turns * len(order) / _SLICE_WORK))

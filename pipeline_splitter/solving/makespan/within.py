@@ -16,6 +16,7 @@ _ROUNDING = 1e-12
 _LINEAR_SHARE = 0.3
 _FAST_SHARE = 0.4
 _ANNEALINGS = 4
+_TURNS_PER_TASK = 1000
 _LEAST_SECONDS = 0.05
 _INFEASIBLE = TimeSolution(None, None, math.inf, math.inf, infeasible=True, solver="presolve")
 
@@ -81,7 +82,8 @@ class _Bargain:
                 return replace(_INFEASIBLE, solver="cp-sat")
         if not self._done() and large:
             self._anneal(problem.costs)
-        if not self._done() and exact.is_small_enough(self._network, self._network.allowed):
+        left = self._limits.deadline - self._limits.clock()
+        if not self._done() and exact.is_small_enough(self._network, self._network.allowed, left):
             impossible = self._prove(problem.costs)
             if impossible:
                 return replace(_INFEASIBLE, solver="cp-sat")
@@ -112,7 +114,7 @@ class _Bargain:
                 self._best,
                 costs=[(costs, math.inf), *budgets],
                 horizon=self._horizon,
-                turns=min(fastest.TURNS_PER_TASK * len(self._network.order), fastest.MOST_TURNS),
+                turns=min(_TURNS_PER_TASK * len(self._network.order), fastest.MOST_TURNS),
                 round_number=round_number,
                 done=lambda value: value - self._bound <= self._limits.gap * value or self._expired(),
             )
