@@ -1,9 +1,11 @@
 """Why nothing can be planned: facts of which none can be left out, and what single change would help."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from moorage.sites import Inventory
 from pipeline_splitter.flow.carrying import Datasets
+from pipeline_splitter.flow.depths import depths
 from pipeline_splitter.flow.facts import Fact
 from pipeline_splitter.flow.feasibility import Feasibility, UndecidedError
 from pipeline_splitter.flow.remedies import remedies
@@ -35,22 +37,26 @@ def explain(graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limi
         return Infeasible(({"message": message},), ())
     if reason is None:
         return Infeasible((), ())
-    facts = irreducible(reason, feasibility.holds)
+    facts = irreducible(reason, feasibility.holds, depths(graph))
     helpful = remedies(graph, datasets, inventory, limits, facts)
     return Infeasible(tuple(fact.words() for fact in sorted(facts, key=Fact.order)), helpful)
 
 
-def irreducible(facts: frozenset[Fact], holds: Callable[[frozenset[Fact]], bool]) -> frozenset[Fact]:
+def irreducible(
+    facts: frozenset[Fact], holds: Callable[[frozenset[Fact]], bool], depth: Mapping[str, int] = MappingProxyType({})
+) -> frozenset[Fact]:
     """A part of the facts with which no plan is possible, while one is without any one of them.
 
-    What concerns one site only is left out first, then what comes late in the order of rules: what is kept says most
-    with least. Halves are tried before single facts, because most facts are superfluous.
+    What concerns one site only is left out first, then what shows late in the pipeline (where data from two places have
+    already met), then what comes late in the order of rules: what is kept says most with least. Halves are tried before
+    single facts, because most facts are superfluous.
 
     Args:
         facts: with which none is possible.
         holds: whether one is possible with those facts; never False for fewer facts where it is True for more.
+        depth: of tasks in the pipeline.
     """
-    kept = sorted(facts, key=lambda fact: (bool(fact.site and fact.rule), fact.order()))
+    kept = sorted(facts, key=lambda fact: (bool(fact.site and fact.rule), depth.get(fact.task, 0), fact.order()))
     size = len(kept)
     while size:
         end = len(kept)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from moorage.sites import Inventory
 from pipeline_splitter.costing.blocks import make_blocks
 from pipeline_splitter.flow.carrying import Datasets, carry
+from pipeline_splitter.flow.depths import depths
 from pipeline_splitter.flow.facts import Fact, facts_of_quotas, facts_of_task, facts_of_ties
 from pipeline_splitter.flow.permitting import Asked, permit
 from pipeline_splitter.flow.relaxing import Choice, choose
@@ -104,7 +105,7 @@ class _Case:
         self._blocks: dict[frozenset[frozenset[str]], tuple[tuple[str, ...], ...]] = {}
 
     def reason(self) -> Facts | None:
-        """All facts about what can't be placed, smallest block first; None where everything can."""
+        """All facts about what can't be placed: the smallest block, then the earliest; None where everything can."""
         graph = self._choice.graph
         permits = permit(graph, self._choice.flow, self._datasets, self._inventory)
         allowed = {task: {site for site, no in by_site.items() if no is None} for task, by_site in permits.items()}
@@ -112,7 +113,8 @@ class _Case:
         stuck = [block for block in blocks if not set.intersection(*(allowed[task] for task in block))]
         ties = facts_of_ties(self._choice)
         if stuck:
-            block = min(stuck, key=lambda members: (len(members), members))
+            depth = depths(graph)
+            block = min(stuck, key=lambda members: (len(members), min(depth[task] for task in members), members))
             inside = {fact for fact in ties if fact.together & set(block)} if len(block) > 1 else set()
             return frozenset(inside).union(*(self._of(task) for task in block))
         quotas = facts_of_quotas(self._inventory)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline_splitter.costing import alternatives, charge, reasons
+from pipeline_splitter.flow import pin_warnings
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.grouping import group
 from pipeline_splitter.plan import InsertedRelease, ObjectiveResult, Plan, PlannedTask
@@ -19,9 +20,7 @@ def result(objective: str, value: float, lower_bound: float, *, certified: bool,
     return ObjectiveResult(objective, value, bound, gap, gap <= OPTIMAL_GAP, certified, solver)
 
 
-def assemble(
-    placed: Placed, results: Sequence[ObjectiveResult], request: Request, warnings: Sequence[str] = ()
-) -> Plan:
+def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Request) -> Plan:
     """The plan, without its groups' files; the results' values are replaced by what the plan is charged.
 
     Raises:
@@ -62,7 +61,7 @@ def assemble(
         )
         for each in results
     )
-    told = tuple(dict.fromkeys((*graph.warnings, *prepared.flow.warnings, *warnings)))
+    told = tuple(dict.fromkeys((*graph.warnings, *prepared.flow.warnings, *pin_warnings(graph, request.inventory))))
     return Plan(
         pipeline_name=graph.name,
         pipeline_digest=graph.digest,

@@ -21,6 +21,8 @@ from pipeline_splitter.problem import Limits
 from pipeline_splitter.report import write_report
 from pipeline_splitter.wfformat import read_workflow
 
+_EXPLAINING_SECONDS = 5.0
+"""What finding out why there is no plan may take, when the time for finding one is over."""
 Tell = Callable[[str, float | None, float | None], None]
 
 
@@ -44,7 +46,7 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
     candidates = release_candidates(graph, carry(graph, request.datasets), request.datasets)
     settled = settle(graph, candidates, request, limits)
     if settled.placed is None:
-        return _without_plan(graph, request, settled)
+        return _without_plan(graph, request, settled, limits)
     # 3. Assemble.
     tell("writing", None, None)
     plan = assemble(settled.placed, settled.results, request)
@@ -61,11 +63,12 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
     return Outcome(plan, files, comparison)
 
 
-def _without_plan(graph: Graph, request: Request, settled: Settled) -> Outcome:
+def _without_plan(graph: Graph, request: Request, settled: Settled, limits: Limits) -> Outcome:
     if not settled.infeasible:
         raise PlanningError("no plan was found in time, and none was proven impossible: give a longer --time-limit")
-    tell = explain(graph, request.datasets, request.inventory)
-    return Outcome(tell, {"infeasible.json": write_infeasible(tell)})
+    limits = replace(limits, gap=1.0, deadline=max(limits.deadline, limits.clock() + _EXPLAINING_SECONDS))
+    told = explain(graph, request.datasets, request.inventory, limits)
+    return Outcome(told, {"infeasible.json": write_infeasible(told)})
 
 
 def read_graph(request: Request) -> tuple[Graph, KfpPipeline | None]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline_splitter.flow import Candidate, Choice, Leaf, Searched, best_over_choices
 from pipeline_splitter.graph import Graph
@@ -71,6 +71,8 @@ def settle(graph: Graph, candidates: Sequence[Candidate], request: Request, limi
 
 
 _GRACE_SECONDS = 1.0
+_SHARE = 0.5
+"""Of the time that is left: what one choice of releases gets, so that others get some too."""
 
 
 class _Patience:
@@ -88,11 +90,17 @@ class _Patience:
 
 def _solver(stage: Stage, request: Request, limits: Limits, patience: _Patience) -> Callable[[Choice], Placed]:
     def solve(choice: Choice) -> Placed:
-        placed = place(prepare(choice, request), stage, request, limits)
+        mine = limits if choice.taken == choice.left == choice.free == () else _part(limits)
+        placed = place(prepare(choice, request), stage, request, mine)
         patience.found |= placed.site_of is not None and choice.decided
         return placed
 
     return solve
+
+
+def _part(limits: Limits) -> Limits:
+    now = limits.clock()
+    return replace(limits, deadline=now + _SHARE * max(limits.deadline - now, 0.0))
 
 
 def _told(
