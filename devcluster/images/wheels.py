@@ -63,7 +63,8 @@ def install(wanted: dict[str, str], target: Path, *, python_version: str, scratc
         done = subprocess.run(
             [
                 # --system-certs: pip trusts what the machine trusts, and so must this behind a company's proxy.
-                *(find_uv_bin(), "--system-certs", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-build"),
+                *(find_uv_bin(), "--system-certs", "pip", "install", "--quiet", "--no-deps"),
+                *("--require-hashes", "--no-build"),
                 *("--link-mode", "copy", "--python-version", python_version),
                 *("--target", target, "--requirements", requirements.name),
             ],
