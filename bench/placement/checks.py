@@ -65,6 +65,6 @@ def check(problem: Problem, solution: Solution) -> str:  # noqa: PLR0911  # one 
         return "the bound is above the cost"
     if solution.certificate is not None:
         proven = bound(problem, solution.certificate)
-        if abs(proven - solution.lower_bound) > _SLACK * abs(solution.value):
+        if proven < solution.lower_bound - _SLACK * abs(solution.value):
             return f"the certificate proves {proven}, not {solution.lower_bound}"
     return ""

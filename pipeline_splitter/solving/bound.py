@@ -9,6 +9,8 @@ from pipeline_splitter.solving import evaluate
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _CHUNK_ENTRIES = 2048
+_CAUTION = 4
+"""Whoever recomputes the bound with a coarser idea of rounding must not get less than what was stated."""
 
 
 def with_multipliers(problem: Problem, quota_prices: Floats, budget_prices: tuple[float, ...]) -> tuple[Costs, float]:
@@ -69,7 +71,7 @@ def certified_bound(problem: Problem, certificate: Certificate) -> float:
         np.add.at(total, producer[chunk], answered)
         np.add.at(weight, producer[chunk], magnitude)
     steps = 8 + 2 * (len(budget_prices) + 1)
-    least = total - (terms[:, None] + steps) * _EPSILON * weight
+    least = total - _CAUTION * (terms[:, None] + steps) * _EPSILON * weight
     parts = np.where(problem.allowed, least, np.inf).min(axis=1)
     bound = math.fsum([*parts.tolist(), -constant])
     return bound - 4 * _EPSILON * (abs(bound) + constant)

@@ -21,7 +21,8 @@ Flat = Any
 BIG = 1e60
 """The cost of a site where a block may not be."""
 FORBIDDEN = 1e59
-_UNLIKELY = 1e-6
+_UNLIKELY = 3e-4
+_FAINT = -9.0
 _SEED = 1e-3
 """So much of an even share each reader gets before shares are tilted: a share of zero could not grow."""
 
@@ -355,7 +356,8 @@ def tilt(x: Layout, y: State, todo: Flat, given_todo: Flat, heat: Flat, eta: flo
                     step[b] = BIG
                     needs[b] = 0.0
                     if unary[there + b] < FORBIDDEN:
-                        needs[b] = math.exp(-y.reduced[there + b] / tau)
+                        t = -y.reduced[there + b] / tau
+                        needs[b] = math.exp(t) if t > _FAINT else 0.0
                         whole += needs[b]
                 for b in range(sites):
                     if unary[there + b] > FORBIDDEN:
@@ -381,9 +383,11 @@ def tilt(x: Layout, y: State, todo: Flat, given_todo: Flat, heat: Flat, eta: flo
                     crossing = 0.0
                     for a in range(sites):
                         if unary[origin + a] < FORBIDDEN:
-                            t = math.exp((low - load * turned[row + a] + step[a] - y.reduced[origin + a]) / tau)
-                            mass += t
-                            crossing += t * turned[row + a]
+                            t = (low - load * turned[row + a] + step[a] - y.reduced[origin + a]) / tau
+                            if t > _FAINT:
+                                t = math.exp(t)
+                                mass += t
+                                crossing += t * turned[row + a]
                     seed = _SEED * x.caps[cell + b] / (last - first)
                     loads[e + b] = (load + seed) * math.exp(eta * likely * crossing / (mass * x.dearest))
             for b in range(sites):

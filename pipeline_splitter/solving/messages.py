@@ -1,5 +1,6 @@
 """The solver for scale: rounds of dual ascent, then HiGHS on the little that is left. No quotas, no budgets."""
 
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -20,6 +21,8 @@ _HOT, _COLD = 0.1, 1e-6
 _COLD_HALF = 0.5
 _LOOKS = (1, 3, 7)
 _LOOK_EVERY = 10
+_SECONDS_PER_CELL = 1.6e-8
+"""What recomputing the bound takes, for each entry and pair of sites."""
 SMALL_FLOWS = 20_000
 """A program with so many flows is a matter of a second or so for HiGHS."""
 
@@ -33,6 +36,7 @@ class Messages:
         """See `Solver.solve`."""
         if not problem.allowed.any(axis=1).all():
             return Solution(None, math.inf, math.inf, infeasible=True, solver=self.name)
+        whole, limits = limits, _reserved(problem, limits)
         search = Search(problem)
         name = self.name
         for sweeps in _rounds():
@@ -42,7 +46,7 @@ class Messages:
                 name = f"{self.name}+highs"
                 if search.decide(limits):
                     break
-        return search.solution(limits, name)
+        return search.solution(whole, name)
 
 
 class Search:
@@ -149,6 +153,12 @@ def flows(core: Core, allowed: Flags) -> int:
     net_of: Integers = np.repeat(np.arange(len(core.producer)), np.diff(core.made.starts))
     made = int((choices[core.producer[net_of]] * choices[core.made.readers]).sum())
     return made + int(choices[core.given.readers].sum())
+
+
+def _reserved(problem: Problem, limits: Limits) -> Limits:
+    """The same limits with time left for recomputing the bound at the end."""
+    cells = len(problem.nets.readers) * len(problem.sites) ** 2
+    return dataclasses.replace(limits, deadline=limits.deadline - _SECONDS_PER_CELL * cells)
 
 
 def _rounds() -> Iterator[int]:
