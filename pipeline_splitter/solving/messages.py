@@ -21,7 +21,7 @@ _HOT, _COLD = 0.1, 1e-6
 _COLD_HALF = 0.5
 _LOOKS = (1, 3, 7)
 _LOOK_EVERY = 10
-_SECONDS_PER_CELL = 1.6e-8
+_SECONDS_PER_CELL = 6e-9
 """What recomputing the bound takes, for each entry and pair of sites."""
 SMALL_FLOWS = 20_000
 """A program with so many flows is a matter of a second or so for HiGHS."""
