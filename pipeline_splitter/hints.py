@@ -47,9 +47,14 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """All hint files, merged: the later wins, field by field. Keys as people wrote them."""
+    """All hint files, merged: the later wins, field by field. Keys as people wrote them.
+
+    `namespace_purposes` is not hinted: what the Namespace objects beside the datasets list, for those that limit
+    purposes.
+    """
 
     inputs: Mapping[str, InputHint] = field(default_factory=dict)
     tasks: Mapping[str, TaskHint] = field(default_factory=dict)
     artifacts: Mapping[str, float] = field(default_factory=dict)
     defaults: Defaults = Defaults()
+    namespace_purposes: Mapping[str, frozenset[str]] = field(default_factory=dict)

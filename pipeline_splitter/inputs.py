@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from moorage.errors import InputError
 from moorage.model import API_VERSION, Dataset, DatasetRef, Site
 from moorage.sites import Inventory
-from moorage.wire import parse_quantity, read_dataset, read_site
+from moorage.wire import parse_quantity, read_dataset, read_namespace_purposes, read_site
 from moorage.wire.fields import DNS_LABEL
 from pipeline_splitter.documents.limits import LEAST_RATE, MOST
 from pipeline_splitter.documents.shown import shortened, shown
@@ -27,7 +27,7 @@ def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
     """All sites of the documents, by name.
 
     Args:
-        documents: Site objects, or Lists of them; Namespaces among them are passed over.
+        documents: Site objects, or Lists of them; Namespaces among them are `read_purposes`' to read.
         subject: the file, for errors.
 
     Raises:
@@ -49,7 +49,7 @@ def read_datasets(documents: Sequence[Any], subject: str) -> dict[DatasetRef, Da
     """All datasets of the documents, by identity; one without a namespace is in `default`.
 
     Args:
-        documents: Dataset objects, or Lists of them; Namespaces among them are passed over.
+        documents: Dataset objects, or Lists of them; Namespaces among them are `read_purposes`' to read.
         subject: the file, for errors.
 
     Raises:
@@ -63,6 +63,41 @@ def read_datasets(documents: Sequence[Any], subject: str) -> dict[DatasetRef, Da
             raise InputError(where, "metadata", f"dataset {dataset.ref} stands twice in {subject}: keep one of them")
         datasets[dataset.ref] = dataset
     return {ref: datasets[ref] for ref in sorted(datasets)}
+
+
+def read_purposes(documents: Sequence[Any], subject: str) -> dict[str, frozenset[str]]:
+    """The purposes that namespaces list, for those that limit them (annotation `moorage.dev/purposes`).
+
+    Args:
+        documents: Namespace objects, or Lists of them; objects of other kinds are passed over.
+        subject: the file, for errors.
+
+    Raises:
+        InputError: a namespace stands twice, or its annotations are no texts.
+    """
+    found: dict[str, frozenset[str] | None] = {}
+    for place, raw in _namespaces(documents):
+        name = _name(raw, "Namespace", subject, place)
+        where = f"Namespace {name} ({subject}, {place})"
+        annotations = raw["metadata"].get("annotations") or {}
+        if not isinstance(annotations, Mapping) or not all(isinstance(text, str) for text in annotations.values()):
+            raise InputError(where, "metadata.annotations", "must map words to texts: put the values in quotes")
+        if name in found:
+            raise InputError(where, "metadata.name", f"namespace {name} stands twice in {subject}: keep one of them")
+        found[name] = read_namespace_purposes(raw)
+    return {name: listed for name, listed in sorted(found.items()) if listed is not None}
+
+
+def _namespaces(documents: Sequence[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for index, document in enumerate(documents, start=1):
+        items = document.get("items") if isinstance(document, Mapping) and document.get("kind") == "List" else None
+        inside = enumerate(items) if isinstance(items, list) else ()
+        for place, raw in (
+            (f"document {index}", document),
+            *((f"document {index}, items[{number}]", item) for number, item in inside),
+        ):
+            if isinstance(raw, Mapping) and raw.get("kind") == "Namespace":
+                yield place, raw
 
 
 def _refuse_extreme_site(site: Site, where: str) -> None:

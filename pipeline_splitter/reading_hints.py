@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moorage.errors import InputError
-from moorage.model import Dataset, DatasetRef
+from moorage.model import DatasetRef
 from moorage.wire import parse_quantity
 from moorage.wire.fields import DNS_LABEL, Fields
 from pipeline_splitter.documents.limits import MOST
@@ -42,16 +42,14 @@ def refuse_unknown_names(
     tasks: Collection[str],
     inputs: Collection[str],
     artifacts: Collection[str],
-    datasets: Mapping[DatasetRef, Dataset],
 ) -> None:
-    """A hint that names nothing is an error.
+    """A hint that names nothing is an error. A dataset that is not known is none: governance refuses whoever reads it.
 
     Args:
         hints: as they were merged.
         tasks: every path that a hint may name: tasks, units, nested pipelines, what is inside of them.
         inputs: the pipeline's own inputs; files that nobody writes.
         artifacts: `<task>.<output>`; files.
-        datasets: by identity.
 
     Raises:
         InputError: naming the first such hint and what there is of that kind.
@@ -64,23 +62,6 @@ def refuse_unknown_names(
         for name in sorted(named):
             if name not in known:
                 raise InputError("hints", f"{section}[{shown(name)}]", f"names nothing in the pipeline; {_some(known)}")
-    for name, hint in sorted(hints.inputs.items()):
-        _refuse_unknown_dataset(f"inputs[{shown(name)}].dataset", hint.dataset, datasets)
-    for name, task in sorted(hints.tasks.items()):
-        for ref, release in sorted(task.accepts):
-            place = f"tasks[{shown(name)}].accepts"
-            _refuse_unknown_dataset(place, ref, datasets)
-            declared = [each.name for each in datasets[ref].governance.releases]
-            if release not in declared:
-                raise InputError(
-                    "hints", place, f"dataset {ref} declares no release {shown(release)}; {_some(declared)}"
-                )
-
-
-def _refuse_unknown_dataset(place: str, ref: DatasetRef, datasets: Mapping[DatasetRef, Dataset]) -> None:
-    if ref not in datasets:
-        known = _some(str(each) for each in datasets)
-        raise InputError("hints", place, f"dataset {ref} is not in the file of datasets: add it there; {known}")
 
 
 _SHOWN = 5

@@ -39,6 +39,7 @@ def visit_container(context: Context, here: Here, container: Container) -> Visit
         references=values,
         hint=hint,
         defaults=context.book.hints.defaults,
+        namespace_purposes=context.book.hints.namespace_purposes,
         data=ledger.data,
     )
     for said in pod.claims:

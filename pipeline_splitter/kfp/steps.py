@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from moorage.errors import InputError
 from moorage.model import DatasetRef, DatasetUse, Reader, Usage
+from moorage.policy import effective_purpose
 from moorage.wire.pod import read_usage
 from pipeline_splitter.graph import Read, Role, Step
 from pipeline_splitter.hints import Defaults, TaskHint
@@ -26,13 +27,14 @@ def container_step(  # noqa: PLR0913 - a step has this many sides
     references: Iterable[Value],
     hint: TaskHint,
     defaults: Defaults,
+    namespace_purposes: Mapping[str, frozenset[str]],
     data: DataBook,
 ) -> Step:
     """One container.
 
     Its namespace and service account are the hint's, else the hints' defaults: a compiled pipeline does not say them.
     Its purpose is the hint's, because who plans knows best; else that of its pod's label `moorage.dev/purpose`; else
-    the hints' default, if there is one.
+    the hints' default, if there is one. It counts only if its namespace lists it, or does not limit purposes.
     """
     namespace = hint.namespace or defaults.namespace
     usage = _usage(pod, namespace)
@@ -44,7 +46,9 @@ def container_step(  # noqa: PLR0913 - a step has this many sides
         reader=Reader(
             namespace,
             hint.service_account or defaults.service_account,
-            hint.purpose or usage.stated_purpose or defaults.purpose,
+            effective_purpose(
+                hint.purpose or usage.stated_purpose or defaults.purpose, namespace_purposes.get(namespace)
+            ),
         ),
         uses=uses,
         container_digest=container.digest,

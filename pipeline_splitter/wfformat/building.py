@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from moorage.errors import InputError
 from moorage.model import Dataset, DatasetRef, Reader
+from moorage.policy import effective_purpose
 from pipeline_splitter.documents.shown import shortened, shown
 from pipeline_splitter.graph import Datum, DatumKind, Graph, Language, Pin, Read, Step, Task
 from pipeline_splitter.hints import Hints, TaskHint
@@ -37,7 +38,6 @@ def build(  # noqa: PLR0913 - what a graph is made of
         tasks=recording.tasks,
         inputs=recording.sizes.keys() - writer_of.keys(),
         artifacts=recording.sizes,
-        datasets=datasets,
     )
     files = _Files(recording, writer_of, hints, datasets, subject)
     tasks = {name: _task(recording.tasks[name], files, hints) for name in sorted(recording.tasks)}
@@ -100,7 +100,8 @@ class _Files:
         own = self.hints.artifacts.get(file) if size_bytes is None else size_bytes
         if own is not None:
             return self._add(Datum(file, DatumKind.FILE, None, own, ref))
-        known = self.datasets[ref].status.size_bytes
+        dataset = self.datasets.get(ref)
+        known = None if dataset is None else dataset.status.size_bytes
         size = self.hints.defaults.artifact_bytes if known is None else known
         return self._add(Datum(str(ref), DatumKind.DATASET, None, size, ref, assumed=known is None))
 
@@ -123,13 +124,14 @@ def _task(recorded: RecordedTask, files: _Files, hints: Hints) -> Task:
     seconds, seconds_assumed = _first(hint.seconds, recorded.seconds, default=defaults.task_seconds)
     cores, cores_assumed = _first(hint.cpu, recorded.cores, default=_UNKNOWN_CORES)
     reads = tuple(read for file in sorted(recorded.reads) if (read := files.read(recorded.name, file)) is not None)
+    namespace = hint.namespace or defaults.namespace
     step = Step(
         name=recorded.name,
         task=recorded.name,
         reader=Reader(
-            hint.namespace or defaults.namespace,
+            namespace,
             hint.service_account or defaults.service_account,
-            hint.purpose or defaults.purpose,
+            effective_purpose(hint.purpose or defaults.purpose, hints.namespace_purposes.get(namespace)),
         ),
         reads=reads,
         accepts=hint.accepts,

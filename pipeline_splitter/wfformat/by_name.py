@@ -35,7 +35,7 @@ def read_recording(workflow: Raw, subject: str) -> Recording:
             parents=texts(raw, "parents", subject, place),
             children=texts(raw, "children", subject, place),
             seconds=number(raw, ("runtimeInSeconds", "runtime"), subject, place),
-            cores=number(raw, ("cores", "coreCount"), subject, place),
+            cores=number(raw, ("coreCount", "cores"), subject, place),
         )
     return Recording(tasks, read | {file: read.get(file) if size is None else size for file, size in written.items()})
 

@@ -1,8 +1,11 @@
 """`moorage plan`: plan, or check a plan that is there."""
 
+import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +20,22 @@ EXIT_CODES = (
 )
 CHECK_FAILED, INFEASIBLE = 1, 3
 _FILE = click.Path(path_type=Path)
+_MOST = 1e24
+"""As of every amount in the files: products of what is left stay finite."""
+
+
+class _Amount(click.FloatRange):
+    """A number from 0 on, and a number it is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """As click's, without `nan`, which is neither below nor above any limit."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
+_AMOUNT = _Amount(min=0, max=_MOST)
 
 
 @click.command(
@@ -38,28 +57,28 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=_AMOUNT,
     default=TOLERANCE,
     show_default=True,
     help="Of several objectives: how much of an earlier one a later one may give up, relative.",
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0),
+    type=_AMOUNT,
     default=60.0,
     show_default=True,
     help="Seconds; the best so far is kept.",
 )
 @click.option(
     "--gap",
-    type=click.FloatRange(min=0),
+    type=_AMOUNT,
     default=GAP,
     show_default=True,
     help="Relative; a plan this close is good enough.",
 )
 @click.option(
     "--kwh-per-gb",
-    type=click.FloatRange(min=0),
+    type=_AMOUNT,
     default=KWH_PER_GB,
     show_default=True,
     help="Energy that the network takes for 1e9 bytes.",
@@ -97,18 +116,24 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
         raise InputError("--check", str(checked), "goes without -o: a check writes nothing")
     if directory is not None:
         check_directory(directory)
-    from pipeline_splitter.inputs import read_datasets, read_sites  # noqa: PLC0415 - a help text needs none of it
+    from pipeline_splitter.inputs import (  # noqa: PLC0415 - a help text needs none of it
+        read_datasets,
+        read_purposes,
+        read_sites,
+    )
     from pipeline_splitter.reading_hints import read_hints  # noqa: PLC0415
 
     objectives = read_objectives(objective)
     if [pipeline, sites, datasets, *hints].count(Path("-")) > 1:
         raise InputError("-", "standard input", "can be one of the files only")
+    of_sites, of_datasets = read_documents(sites), read_documents(datasets) if datasets else []
+    purposes = read_purposes(of_sites, str(sites)) | read_purposes(of_datasets, str(datasets))
     request = Request(
         documents=read_documents(pipeline),
         subject=str(pipeline),
-        inventory=read_sites(read_documents(sites), str(sites)),
-        datasets=read_datasets(read_documents(datasets), str(datasets)) if datasets else {},
-        hints=read_hints([(str(path), read_documents(path)) for path in hints]),
+        inventory=read_sites(of_sites, str(sites)),
+        datasets=read_datasets(of_datasets, str(datasets)),
+        hints=replace(read_hints([(str(path), read_documents(path)) for path in hints]), namespace_purposes=purposes),
         objectives=objectives,
         tolerance=tolerance,
         gap=gap,

@@ -136,6 +136,8 @@ def test_explain_tells_why_here_and_why_not_there(moor: Run, tmp_path: Path) -> 
         (["--objective", "cheap"], "'cheap' is not one of bytes, money, carbon, time"),
         (["--objective", "money,money"], "stands there twice"),
         (["--time-limit", "-1"], "--time-limit"),
+        (["--gap", "nan"], "--gap"),
+        (["--kwh-per-gb", "inf"], "--kwh-per-gb"),
         (["--sites", "nowhere.yaml"], "nowhere.yaml"),
         (["-o", "out", "--check", "out"], "--check"),
     ],

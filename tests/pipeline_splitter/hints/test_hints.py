@@ -11,7 +11,6 @@ from moorage.model import DatasetRef
 from pipeline_splitter.documents import parse
 from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
 from pipeline_splitter.reading_hints import read_hints, refuse_unknown_names
-from tests.builders import make_dataset
 from tests.pipeline_splitter.documents.mutations import mutants
 
 HINTS = """
@@ -108,8 +107,7 @@ def test_hints_that_are_refused(name: str) -> None:
     assert words in caught.value.problem
 
 
-NOTHING: dict[str, Any] = {"tasks": (), "inputs": (), "artifacts": (), "datasets": {}}
-CLAIMS = make_dataset("claims").obj()
+NOTHING: dict[str, Any] = {"tasks": (), "inputs": (), "artifacts": ()}
 
 
 @pytest.mark.parametrize(
@@ -118,14 +116,6 @@ CLAIMS = make_dataset("claims").obj()
         ("tasks: {a: {}}", {"tasks": ["b", "c"]}, "tasks['a']", "there are b, c"),
         ("artifacts: {a: {bytes: 1}}", {}, "artifacts['a']", "there is none"),
         ("inputs: {a: {dataset: x}}", {}, "inputs['a']", "names nothing"),
-        ("inputs: {a: {dataset: x}}", {"inputs": ["a"]}, "inputs['a'].dataset", "default/x is not in"),
-        ("tasks: {a: {accepts: [x/y]}}", {"tasks": ["a"]}, "tasks['a'].accepts", "default/x is not in"),
-        (
-            f"tasks: {{a: {{accepts: [{CLAIMS.ref}/y]}}}}",
-            {"tasks": ["a"], "datasets": {CLAIMS.ref: CLAIMS}},
-            "tasks['a'].accepts",
-            "declares no release 'y'",
-        ),
     ],
 )
 def test_a_hint_that_names_nothing_is_an_error(text: str, known: dict[str, Any], field: str, words: str) -> None:

@@ -12,7 +12,7 @@ from moorage.errors import InputError
 from moorage.model import Classification, DatasetRef, Link
 from moorage.sites import ResolvedLink
 from pipeline_splitter.documents import parse
-from pipeline_splitter.inputs import read_datasets, read_sites
+from pipeline_splitter.inputs import read_datasets, read_purposes, read_sites
 from tests.pipeline_splitter.documents.mutations import mutants
 
 SITES = """
@@ -42,6 +42,16 @@ metadata: {name: steward}
 apiVersion: moorage.dev/v1alpha1
 kind: Site
 metadata: {name: us-1}
+"""
+
+NAMESPACES = """
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Namespace, metadata: {name: lab, annotations: {moorage.dev/purposes: "care, research"}}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: shut, annotations: {moorage.dev/purposes: ""}}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: free, annotations: {other: x}}}
 """
 
 DATASETS = """
@@ -167,7 +177,7 @@ REFUSED_SITES: Mapping[str, tuple[Callable[[Any], object], str, str]] = {
     "a speed of nothing": (lambda raw: raw["spec"].update(speed=1e-30), "spec.speed", "out of reason"),
     "slots without end": (lambda raw: raw["spec"].update(slots="9" * 30), "spec.slots", "whole"),
     "a word as number": (lambda raw: raw["spec"].update(cpuWatts="few"), "spec.cpuWatts", "not a quantity"),
-    "a number beyond the doubles": (lambda raw: raw["spec"].update(cpuWatts="1e999"), "spec", "double"),
+    "a number beyond the doubles": (lambda raw: raw["spec"].update(cpuWatts="1e999"), "spec", "beyond"),
     "an unknown field": (lambda raw: raw["spec"].update(jurisdicton="DE"), "spec.jurisdicton", "not a field"),
     "an unknown clearance": (lambda raw: raw["spec"].update(clearance="secret"), "spec.clearance", "not one of"),
     "a list as clearance": (lambda raw: raw["spec"].update(clearance=["public"]), "spec", ""),
@@ -254,3 +264,24 @@ def test_spoiled_files_are_refused_with_a_place_or_read(text: str, reader: Calla
             assert len(str(error)) < 1000  # noqa: PT017
             outcomes.add("refused")
     assert outcomes == {"read", "refused"}
+
+
+def test_namespaces_that_limit_purposes_are_read() -> None:
+    """Among other objects, in Lists too; an empty list permits none; without the annotation nothing is limited."""
+    found = read_purposes(parse(f"{NAMESPACES}---{SITES}", "f"), "f")
+    assert found == {"lab": frozenset({"care", "research"}), "shut": frozenset()}
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "words"),
+    [
+        ("{kind: Namespace, metadata: {name: lab, annotations: [x]}}", "must map"),
+        ("{kind: Namespace, metadata: {name: lab, annotations: {a: 1}}}", "must map"),
+        ("{kind: Namespace, metadata: {}}", "lower-case"),
+        ("{kind: Namespace, metadata: {name: lab}}\n---\n{kind: Namespace, metadata: {name: lab}}", "stands twice"),
+    ],
+)
+def test_namespaces_that_are_refused(namespaces: str, words: str) -> None:
+    """By the file and the field."""
+    with pytest.raises(InputError, match=words):
+        read_purposes(parse(namespaces, "f"), "f")

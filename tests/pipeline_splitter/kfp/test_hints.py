@@ -104,6 +104,20 @@ def test_who_states_the_purpose(hint: str | None, label: str | None, default: st
     assert reader.purpose == purpose
 
 
+def test_a_purpose_counts_only_if_the_namespace_lists_it() -> None:
+    """Where the namespace limits purposes at all."""
+    graph, _ = read(
+        spec(dag({"t": task("make"), "u": task("make")}), {"make": MAKE}),
+        platform({"exec-make": pod({"moorage.dev/purpose": "research"})}),
+        hints=Hints(
+            tasks={"t": TaskHint(namespace="lab"), "u": TaskHint(namespace="ward")},
+            namespace_purposes={"lab": frozenset({"care", "research"}), "ward": frozenset({"care"})},
+        ),
+    )
+    readers = {name: step(graph, name).reader for name in ("t", "u")}
+    assert {name: reader.purpose for name, reader in readers.items() if reader} == {"t": "research", "u": None}
+
+
 def test_sizes_by_hint_then_annotation_then_default() -> None:
     """Three outputs of one task."""
     make = leaf("exec-make", makes=["x", "y", "z"])

@@ -3,6 +3,7 @@
 import copy
 import gzip
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,6 @@ def test_workflows_that_are_refused(name: str) -> None:
     [
         ("tasks: {split: {}}", "tasks['split']"),
         (f"inputs: {{part_1: {{dataset: {CLAIMS.ref}}}}}", "inputs['part_1']"),
-        ("inputs: {raw: {dataset: nowhere/x}}", "inputs['raw'].dataset"),
         ("artifacts: {split_1.part_1: {bytes: 1}}", "artifacts['split_1.part_1']"),
     ],
 )
@@ -324,6 +324,32 @@ def test_hints_that_name_nothing(hints: str, field: str) -> None:
     with pytest.raises(InputError) as caught:
         read(by_id(), hints)
     assert caught.value.field == field
+
+
+def test_an_input_that_is_a_dataset_nobody_knows_is_for_governance_to_refuse() -> None:
+    """As a label that names one."""
+    graph = read(by_id(), "inputs: {raw: {dataset: nowhere/x}}\ntasks: {work_1: {accepts: [nowhere/x/y]}}")
+    assert graph.tasks["split_1"].reads == ("nowhere/x",)
+    assert graph.data["nowhere/x"].assumed
+
+
+def test_core_count_goes_before_cores() -> None:
+    """In both versions."""
+    document = by_name()
+    document["workflow"]["tasks"][0] |= {"cores": 3, "coreCount": 5}
+    assert read(document).tasks["split_1"].requests == {"cpu": 5}
+
+
+def test_a_purpose_counts_only_if_the_namespace_lists_it() -> None:
+    """Where the namespace limits purposes at all."""
+    text = "defaults: {purpose: research}\ntasks: {work_1: {namespace: lab}, work_2: {namespace: ward}}"
+    said = read_hints([("hints", parse(text, "hints"))])
+    hints = replace(said, namespace_purposes={"lab": frozenset({"care"}), "ward": frozenset({"care", "research"})})
+    graph = read_workflow(by_id(), hints, DATASETS, "f.json")
+    found = {name: task.steps[0].reader for name, task in graph.tasks.items()}
+    assert found["work_1"] == Reader("lab")
+    assert found["work_2"] == Reader("ward", purpose="research")
+    assert found["merge_1"] == Reader("default", purpose="research")
 
 
 def test_a_file_with_a_datasets_name_is_refused() -> None:
