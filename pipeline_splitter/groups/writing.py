@@ -89,7 +89,7 @@ def unsaid(pipeline: KfpPipeline, graph: Graph, plan: Plan) -> tuple[str, ...]:
     for group, imported in crossings.imports.items():
         for crossing in imported:
             definition = entry_definition(nodes[crossing.path], pipeline.components, crossing.output, crossing.kind)
-            if (definition.get("artifactType") or {}).get("schemaTitle") in _METRICS:
+            if str((definition.get("artifactType") or {}).get("schemaTitle")) in _METRICS:
                 found.add(
                     f"{crossing.key} goes to group {group} as a file: values that its maker logged into its metadata "
                     "stay behind; give them out as a parameter where they are needed"

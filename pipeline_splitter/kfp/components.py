@@ -70,7 +70,7 @@ class Dag:
 
     Attributes:
         tasks: in topological order, the smallest name first.
-        awaited: tasks upstream of one that runs also after failures.
+        awaited: tasks upstream of one that runs also after failures, and those whose final status another is told.
         output_parameters, output_artifacts: what each output is taken from: any (of branches), or all (of a list).
     """
 
@@ -141,7 +141,9 @@ class Library:
         outputs = dag.sub("outputs")
         found = Dag(
             tasks=tuple(by_name[name] for name in _topological(upstream, dag)),
-            awaited=frozenset(name for task in tasks if task.waits_for_all for name in task.upstream),
+            awaited=frozenset(
+                name for task in tasks for name in (task.upstream if task.waits_for_all else task.watched)
+            ),
             output_parameters={name: _selected_parameters(at) for name, at in outputs.sub("parameters").children()},
             output_artifacts={name: _selected_artifacts(at) for name, at in outputs.sub("artifacts").children()},
         )

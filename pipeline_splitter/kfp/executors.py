@@ -104,12 +104,14 @@ def _other_resources(resources: Place) -> dict[str, float]:
 
 
 def _first(resources: Place, what: str, unit: int) -> float | None:
-    """What is requested, else the limit; the newer of the two spellings first. None where only the run knows."""
+    """What is requested, else the limit; the newer of the two spellings first; a recorded zero is zero.
+
+    None where nothing is recorded, or only the run knows.
+    """
     for which in _ORDER:
         for key in (f"resource{what}{which}", f"{what.lower()}{which}"):
             value = _quantity(resources, key, unit) if resources.has(key) else None
-            # A field of protobuf that nobody set is written as 0.
-            if value:
+            if value is not None:
                 return value
     return None
 

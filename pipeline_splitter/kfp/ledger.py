@@ -95,7 +95,9 @@ class Ledger:
         self.order.update((earlier, path) for earlier in order if earlier != path)
 
     def _waited_for(self, value: Value) -> set[str]:
-        found = {part.source.path for part in value.parts if isinstance(part.source, FinalStatus)}
+        found: set[str] = set()
+        for path in _watched(value):
+            found |= self.importers_wait_for.get(path, {path})
         for _, output in value.task_outputs():
             found |= self.importers_wait_for.get(output.path, {output.path})
         return found
@@ -109,7 +111,9 @@ class Ledger:
         return self.importers_wait_for[path]
 
     def await_all(self, here: Here) -> None:
-        """A task that runs also after failures stays with what it waits for."""
+        """A task that runs also after failures stays with what it waits for; one that is told an end, with that."""
+        watched = {path for value in here.inputs.parameters.values() for path in _watched(value)}
+        self.sharing.stay({here.path} | (watched - self.importers_wait_for.keys()))
         if here.task.waits_for_all:
             upstream = (here.beside[name] for name in here.task.upstream)
             self.sharing.stay({here.path}.union(*(each.tasks for each in upstream if not each.is_importer)))
@@ -138,6 +142,11 @@ class Ledger:
             after=tuple(sorted(waits.entries)),
             references=references,
         )
+
+
+def _watched(value: Value) -> Iterator[str]:
+    """The entries whose final status it tells."""
+    return (part.source.path for part in value.parts if isinstance(part.source, FinalStatus))
 
 
 def _bindings(said: Mapping[str, Said], values: Mapping[str, Value]) -> Iterator[tuple[str, Binding]]:

@@ -96,4 +96,11 @@ def _schema_version(pipeline: Place) -> str:
 
 
 def _platform_executors(platform: Place) -> Place:
-    return platform.sub("platforms").sub("kubernetes").sub("deploymentSpec").sub("executors")
+    platforms = platform.sub("platforms")
+    # Other platforms' configuration is not understood here, but handed on executor by executor.
+    for name in platforms.raw:
+        platforms.sub(name).sub("pipelineConfig")
+        executors = platforms.sub(name).sub("deploymentSpec").sub("executors")
+        for executor in executors.raw:
+            executors.sub(executor)
+    return platforms.sub("kubernetes").sub("deploymentSpec").sub("executors")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline_splitter.kfp.bindings import Said, read_artifacts, read_parameters
+from pipeline_splitter.kfp.bindings import FromStatus, Said, read_artifacts, read_parameters
 from pipeline_splitter.kfp.places import Place, Raw, shown
 
 WAITS_FOR_ALL = "ALL_UPSTREAM_TASKS_COMPLETED"
@@ -42,6 +42,7 @@ class TaskSpec:
         operands: inputs that its condition looks at, sorted.
         waits_for_all: runs also after failures upstream.
         upstream: every task beside it that it waits for, by order, binding or final status.
+        watched: those whose final status it is told.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TaskSpec:
     iterator: Iterator | None
     waits_for_all: bool
     upstream: frozenset[str]
+    watched: frozenset[str]
 
     @property
     def raw(self) -> Raw:
@@ -84,6 +86,7 @@ def read_task(name: str, place: Place) -> TaskSpec:
         iterator=_read_iterator(place),
         waits_for_all=trigger.text("strategy") == WAITS_FOR_ALL,
         upstream=frozenset(after) | {task for task in bound if task is not None},
+        watched=frozenset(said.origin.task for said in parameters.values() if isinstance(said.origin, FromStatus)),
     )
 
 

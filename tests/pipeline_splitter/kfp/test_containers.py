@@ -44,7 +44,9 @@ RUN_TIME = "{{$.inputs.parameters['pipelinechannel--x']}}"
         ({"cpuLimit": 4.0}, {"cpu": 4}),
         ({"resourceCpuRequest": RUN_TIME, "cpuLimit": 4.0}, {"cpu": 4}),
         ({"resourceCpuLimit": RUN_TIME}, {"cpu": 1}),
-        ({"cpuLimit": 0}, {"cpu": 1}),
+        ({"cpuLimit": 0}, {"cpu": 0}),
+        ({"resourceCpuRequest": "0", "resourceCpuLimit": "4"}, {"cpu": 0}),
+        ({"resourceMemoryRequest": "0", "memoryLimit": 2}, {"cpu": 1, "memory": 0}),
         ({"memoryLimit": 0.5}, {"cpu": 1, "memory": 5e8}),
         ({"memoryRequest": 2, "resourceMemoryLimit": "64Gi"}, {"cpu": 1, "memory": 2e9}),
         ({"resourceMemoryRequest": "1Gi", "memoryRequest": 1.073741824}, {"cpu": 1, "memory": 2**30}),
@@ -62,7 +64,7 @@ RUN_TIME = "{{$.inputs.parameters['pipelinechannel--x']}}"
     ],
 )
 def test_what_is_asked_of_a_node(resources: Raw, requests: dict[str, float]) -> None:
-    """Requests before limits, the newer spelling first; what only the run knows counts as absent."""
+    """Requests before limits, the newer spelling first; zero is zero; what only the run knows counts as absent."""
     document = spec(dag({"t": task("make")}), {"make": MAKE}, {"exec-make": container(resources=resources)})
     assert read(document)[0].tasks["t"].requests == requests
 

@@ -212,6 +212,28 @@ def test_an_exit_handler_s_body_is_a_unit_and_stays_with_its_exit_task() -> None
     assert pipeline.entries["end"].parameters["x"].raw == final["x"]
 
 
+def test_what_a_task_is_told_the_end_of_is_a_unit_that_it_stays_with() -> None:
+    """Also where it does not run after failures: the end of a dag that was taken apart is nobody's."""
+    body = dag({"a": task("make"), "b": task("make")})
+    final = {"x": {"taskFinalStatus": {"producerTask": "inner"}}}
+    root = dag({"inner": task("body"), "end": task("use", parameters=final)})
+    graph, _ = read(spec(root, {"make": MAKE, "use": USE, "body": body}))
+    assert set(graph.tasks) == {"inner", "end"}
+    assert graph.order == {("inner", "end")}
+    assert graph.together == (frozenset({"inner", "end"}),)
+
+
+def test_the_end_of_an_importer_is_that_of_what_it_waits_for() -> None:
+    """It is no task."""
+    final = {"x": {"taskFinalStatus": {"producerTask": "bring"}}}
+    root = dag({"a": task("make"), "bring": task("bring", after=["a"]), "end": task("use", parameters=final)})
+    importer = {"exec-bring": {"importer": {"artifactUri": {"constant": "s3://b/c"}}}}
+    components = {"make": MAKE, "use": USE, "bring": leaf("exec-bring", gives=[], makes=["artifact"])}
+    graph, _ = read(spec(root, components, importer))
+    assert graph.order == {("a", "end")}
+    assert graph.together == ()
+
+
 def test_a_task_that_ignores_failures_stays_with_what_it_waits_for() -> None:
     """Plain tasks upstream stay plain."""
     root = dag(
