@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline_splitter.costing import alternatives, charge, reasons
+from pipeline_splitter.costing import alternatives, assumptions, charge, reasons
 from pipeline_splitter.flow import pin_warnings
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.grouping import group
@@ -36,6 +36,7 @@ def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Reques
     why = reasons(graph, blocks, site_of, elsewhere, *inputs)
     groups = group(graph, blocks, site_of)
     group_of = {task: each.id for each in groups for task in each.tasks}
+    assumed = assumptions(graph)
     tasks = tuple(
         PlannedTask(
             name=name,
@@ -45,7 +46,7 @@ def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Reques
             end=charged.schedule[name][1],
             reason=why[name],
             governance=prepared.flow.task[name],
-            assumed=task.assumed,
+            assumed=assumed[name],
             inserted=task.inserted,
             alternatives=elsewhere[name],
         )
