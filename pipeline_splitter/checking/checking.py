@@ -20,6 +20,7 @@ from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import OBJECTIVES, Plan, Transfer
 from pipeline_splitter.plan_reading import read_infeasible, read_plan
 
+_LONGEST_FOR_SCHEMA = 4 * 10**6
 PLAN, BOUND, INFEASIBLE = "plan.json", "bound.json", "infeasible.json"
 
 
@@ -53,7 +54,12 @@ def examine(files: Mapping[str, str], inputs: CheckInputs) -> Verdict:
 
 
 def _check_schema(text: str, notes: Notes) -> None:
-    """Against the published schema, where the tool for that is installed (it is for development only)."""
+    """Against the published schema, where the tool for that is installed (it is for development only).
+
+    A long plan is not, because that takes longer than all the rest: reading it is strict, too.
+    """
+    if len(text) > _LONGEST_FOR_SCHEMA:
+        return
     try:
         import jsonschema  # noqa: PLC0415 - see above
     except ImportError:

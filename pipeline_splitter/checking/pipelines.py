@@ -203,7 +203,8 @@ class File:
                 self.notes.add(f"{where}.inputs", f"nothing gives it {shown(sorted(key for _, key in missing))}")
             return
         for name, source in self._expected(entry):
-            wanted = ("artifact", released[name]) if source[0] == "artifact" and name in released else source
+            is_released = name in released and name in entry.artifacts
+            wanted = ("artifact", released[name]) if is_released else source
             if given.get(name) != wanted:
                 is_from = " ".join(given[name]) if name in given else "nothing"
                 self.notes.add(f"{where}.inputs.{name}", f"is fed by {is_from}, expected {' '.join(wanted)}")
