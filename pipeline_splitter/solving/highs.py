@@ -19,6 +19,10 @@ _TRUST = 5e-7
 _LEAST_GAP = 1e-7
 _LEAST_SECONDS = 0.05
 _WHOLE = 1e-6
+_INFEASIBLE = "HiGHS Status 8"
+"""scipy's status 2 says "infeasible" of models that HiGHS refuses to read, too."""
+_STEEPEST = 1e7
+"""In a row, no coefficient is larger than this, in units of the row's limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ def decide(core: cores.Core, budgets: Floats, limits: Limits, cutoff: float = ma
     for number, limit in enumerate(budgets.tolist()):
         rows.add_budget(number + 1, limit)
     rows.add_quotas()
+    if rows.impossible:
+        return Answer(None, math.inf, infeasible=True)
     scale = max(float(np.abs(rows.cost).max()), 1e-300) / 1e3
     if math.isfinite(cutoff):
         scale = max(abs(cutoff), 1e-300) / 1e4
@@ -92,13 +98,13 @@ def decide(core: cores.Core, budgets: Floats, limits: Limits, cutoff: float = ma
         rows.cost / scale,
         constraints=LinearConstraint(matrix, np.array(rows.low), np.array(rows.high)),
         integrality=integer,
-        bounds=(0, np.where(integer > 0, 1.0, np.inf)),
+        bounds=(0, np.where(integer > 0, np.minimum(1.0, rows.most), rows.most)),
         options={
             "time_limit": remaining,
             "mip_rel_gap": max(limits.gap / 4, _LEAST_GAP),
         },
     )
-    if result.status == 2:  # noqa: PLR2004  # scipy's code for infeasible
+    if _INFEASIBLE in result.message:
         return Answer(None, math.inf, infeasible=True)
     bound = getattr(result, "mip_dual_bound", None)
     proven = -math.inf if bound is None or not math.isfinite(bound) else float(bound)
@@ -179,6 +185,8 @@ class _Rows:
         self._column_parts: list[Integers] = []
         self._value_parts: list[Floats] = []
         self._cost_parts: list[Floats] = []
+        self._caps: list[tuple[Integers, Floats]] = []
+        self.impossible = False
         self.variables = 0
         self.column_of = np.full(core.allowed.shape, -1, dtype=np.int64)
         self.choices = int(core.allowed.sum())
@@ -310,14 +318,20 @@ class _Rows:
             self._budget_columns[q].append((columns[targets], unit[targets]))
         return columns, unit
 
+    @property
+    def most(self) -> Floats:
+        """Of each column: what it may be at most."""
+        most = np.full(self.variables, np.inf)
+        for columns, ceilings in self._caps:
+            np.minimum.at(most, columns, ceilings)
+        return most
+
     def add_budget(self, q: int, limit: float) -> None:
-        """A budget as a row, in units of its limit."""
+        """A budget as a row, in units of what is left of it."""
         costs = self.core.costs[q]
-        unit = max(abs(limit), 1e-12)
-        row = self._new_rows(1, -math.inf, (limit - costs.constant) / unit)
         spent = [(self.column_of[self.core.allowed], costs.unary[self.core.allowed]), *self._budget_columns[q]]
-        for columns, values in spent:
-            self._put(np.full(len(columns), row), columns, values / unit)
+        columns, values = (np.concatenate(parts) for parts in zip(*spent, strict=True))
+        self._add_ceiling(columns, values, limit - costs.constant, max(abs(limit), abs(costs.constant)))
 
     def add_quotas(self) -> None:
         """Quotas as rows, in units of what is left of them."""
@@ -325,8 +339,32 @@ class _Rows:
         for site in np.flatnonzero(np.isfinite(core.quota_left)).tolist():
             here = np.flatnonzero(core.allowed[:, site] & (core.cpu_hours[:, site] > 0))
             left = float(core.quota_left[site])
-            if len(here) == 0 and left >= -evaluate.TOLERANCE:
-                continue
-            unit = left if left > 0 else max(float(core.cpu_hours[here, site].max(initial=1.0)), 1e-12)
-            row = self._new_rows(1, -math.inf, left / unit)
-            self._put(np.full(len(here), row), self.column_of[here, site], core.cpu_hours[here, site] / unit)
+            hours = core.cpu_hours[here, site]
+            self._add_ceiling(self.column_of[here, site], hours, left, max(abs(left), float(hours.max(initial=0.0))))
+
+    def _add_ceiling(self, columns: Integers, values: Floats, left: float, size: float) -> None:
+        """Sum of values times columns is at most what is left, up to rounding of figures of about `size`.
+
+        What alone is too much is capped rather than put into the row, so that no coefficient spoils its scale.
+        """
+        allowance = evaluate.TOLERANCE * size
+        if left < -allowance:
+            self.impossible = True
+            return
+        used = values > 0
+        columns, values = columns[used], values[used]
+        steep = values > max(left, 0.0) * _STEEPEST
+        nothing = left <= allowance
+        if nothing or steep.any():
+            capped = values > allowance if nothing else steep
+            self._caps.append(
+                (
+                    columns[capped],
+                    np.maximum(left, 0.0) / values[capped] if not nothing else np.zeros(int(capped.sum())),
+                )
+            )
+            columns, values = columns[~capped], values[~capped]
+        if nothing or len(columns) == 0:
+            return
+        row = self._new_rows(1, -math.inf, 1.0 + evaluate.TOLERANCE)
+        self._put(np.full(len(columns), row), columns, values / left)

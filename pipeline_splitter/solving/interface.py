@@ -1,10 +1,12 @@
 """The one interface behind which solvers stand, and the choice between them."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
-from pipeline_splitter.problem import Limits, Problem, Solution
+from pipeline_splitter.problem import Integers, Limits, Problem, Solution
+from pipeline_splitter.solving import evaluate
 from pipeline_splitter.solving.messages import Messages
 
 
@@ -22,8 +24,25 @@ def solve(problem: Problem, limits: Limits) -> Solution:
     Raises:
         ValueError: the edges between blocks have a cycle.
     """
+    if any(budget.limit == 0 for budget in problem.budgets):
+        from pipeline_splitter.solving.contracting import contract  # noqa: PLC0415  # seldom needed
+
+        contracted = contract(problem)
+        if contracted is not None:
+            return _expanded(solve(contracted.problem, limits), contracted.group, problem)
     if problem.budgets or np.isfinite(problem.quota_cpu_hours).any():
         from pipeline_splitter.solving.lagrangian import Lagrangian  # noqa: PLC0415  # seldom needed
 
         return Lagrangian().solve(problem, limits)
     return Messages().solve(problem, limits)
+
+
+def _expanded(solution: Solution, group: Integers, problem: Problem) -> Solution:
+    """A contracted problem's answer, for the original; its multipliers speak of other blocks and are left out."""
+    if solution.placement is None:
+        return replace(solution, certificate=None)
+    placement = solution.placement[group]
+    value = evaluate.cost(problem.costs, problem.nets, placement)
+    return replace(
+        solution, placement=placement, value=value, lower_bound=min(solution.lower_bound, value), certificate=None
+    )
