@@ -2,7 +2,7 @@
 
 0    done
 1    refused, not found, not ready, or the API server would not
-2    usage, or input (an object, an option, a kubeconfig) that can't be used
+2    usage, or input (an object, an option, a kubeconfig, a time limit) that can't be used
 3    the cluster does not answer
 130  interrupted
 """
@@ -20,6 +20,7 @@ from moorage.errors import (
     KubeError,
     MoorageError,
     NotFoundError,
+    PlanningError,
     UnreachableError,
 )
 
@@ -61,7 +62,7 @@ _INVALID = (400, 422)
 
 
 def _code(error: MoorageError) -> int:
-    if isinstance(error, InputError) or (isinstance(error, KubeError) and error.status in _INVALID):
+    if isinstance(error, InputError | PlanningError) or (isinstance(error, KubeError) and error.status in _INVALID):
         return UNUSABLE
     return UNREACHABLE if isinstance(error, UnreachableError) else REFUSED
 

@@ -69,6 +69,8 @@ class _Prices:
 
     def solve(self, name: str) -> Solution:
         """The search, then HiGHS, then the answer."""
+        if len(self.core.blocks):
+            self._begin()
         if len(self.core.blocks) and messages.flows(self.core, self.core.allowed) > messages.SMALL_FLOWS:
             now = self.limits.clock()
             self._search(now + _SEARCH_PART * (self.limits.deadline - now))
@@ -77,11 +79,22 @@ class _Prices:
             return Solution(None, math.inf, math.inf, infeasible=True, solver=f"{name}+highs")
         return self._solution(name, proven)
 
+    def _begin(self) -> None:
+        """A first placement within the constraints, if one is found at once: there is one whatever the deadline is."""
+        core = self.core
+        for cost in (core.costs[0].unary, core.cpu_hours):
+            choice = np.where(core.allowed, cost, np.inf).argmin(axis=1)
+            ledger = Ledger(core, choice, self.budget_limits)
+            if ledger.repair():
+                self._offer(ledger.choice)
+                return
+
     def _search(self, last: float) -> None:
         """Rounds of sweeps; prices of quotas move within a round, prices of budgets between rounds."""
         limits = self.limits
         sweeps = _FIRST_SWEEPS
-        step = 0.1 * self._worth() / np.maximum(np.abs(self.budget_limits), 1e-300)
+        usual = np.array([float(costs.unary.mean(axis=1).sum()) for costs in self.core.costs[1:]])
+        step = 0.1 * self._worth() / np.maximum(np.maximum(np.abs(self.budget_limits), 1e-3 * usual), 1e-300)
         sign = np.zeros_like(step)
         ascent = Ascent(self.core, self._priced(self.mu, self.nu))
         for _ in range(_ROUNDS):
