@@ -68,6 +68,7 @@ def read_task(name: str, place: Place) -> TaskSpec:
     """One task; `name` is its key."""
     if "/" in name:
         place.fail("a task's name must not contain '/'")
+    place.sub("taskInfo").text("name")
     inputs = place.sub("inputs")
     parameters, artifacts = read_parameters(inputs), read_artifacts(inputs)
     after = place.texts("dependentTasks")

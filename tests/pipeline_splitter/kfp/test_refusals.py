@@ -125,6 +125,7 @@ def selecting(task_name: str) -> list[Raw]:
         ),
         (drop(f"{RUNS}.container.image"), f"{RUNS}.container.image", "required"),
         (put(f"{ROOT}.last", 3), f"{ROOT}.last", "must be a mapping, not 3"),
+        (put(f"{ROOT}.last.taskInfo", "last"), f"{ROOT}.last.taskInfo", "must be a mapping"),
         (drop(f"{ROOT}.last.componentRef"), f"{ROOT}.last.componentRef", "is required"),
         (put(f"{ROOT}.last.dependentTasks", ["ghost"]), f"{ROOT}.last", "waits for 'ghost'"),
         (put(f"{ROOT}.last.dependentTasks", "loop"), f"{ROOT}.last.dependentTasks", "must be a list"),
@@ -182,7 +183,7 @@ def test_malformed_documents_are_refused_where_they_are_wrong(
     "documents",
     [
         [], [None], [3], [[]], [{}, {}, {}], [{"platforms": {}}], [whole(), whole()],
-        [whole(), platform({}), platform({})], [whole(), {"platforms": []}], [{"pipelineSpec": 3}],
+        [whole(), platform({}), platform({})], [whole(), {"platforms": []}], [whole(), {"platforms": {"other": 5}}], [{"pipelineSpec": 3}],
         [{"pipelineSpec": whole(), "runtimeConfig": []}],
     ],
 )  # fmt: skip
