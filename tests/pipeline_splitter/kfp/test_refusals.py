@@ -183,7 +183,8 @@ def test_malformed_documents_are_refused_where_they_are_wrong(
     "documents",
     [
         [], [None], [3], [[]], [{}, {}, {}], [{"platforms": {}}], [whole(), whole()],
-        [whole(), platform({}), platform({})], [whole(), {"platforms": []}], [whole(), {"platforms": {"other": 5}}], [{"pipelineSpec": 3}],
+        [whole(), platform({}), platform({})], [whole(), {"platforms": []}], [{"pipelineSpec": 3}],
+        [whole(), {"platforms": {"other": 5}}],
         [{"pipelineSpec": whole(), "runtimeConfig": []}],
     ],
 )  # fmt: skip
