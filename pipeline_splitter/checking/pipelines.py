@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from moorage.errors import InputError
@@ -253,15 +254,14 @@ class File:
                 if name not in seen:
                     seen.add(name)
                     waiting.append(name)
-        earlier = {one for one, later in self._edges() if later == path and one in self.group.tasks}
+        earlier = {one for one, later in self._edges if later == path and one in self.group.tasks}
         for one in sorted(earlier):
             if self.names[one] not in seen:
                 self.notes.add(f"{where}.dependentTasks", f"lacks {self.names[one]}, which must be done before")
 
+    @cached_property
     def _edges(self) -> frozenset[tuple[str, str]]:
-        if not hasattr(self, "_known_edges"):
-            self._known_edges = self.graph.edges()
-        return self._known_edges
+        return self.graph.edges()
 
     def _check_imports(self) -> None:
         definitions = (self.spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
