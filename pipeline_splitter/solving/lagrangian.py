@@ -224,7 +224,8 @@ class _Prices:
 
         allowed = self._left()
         left = cores.reduce(self.problem, allowed, self.order)
-        if self.choice is not None and messages.flows(left, left.allowed) > _FINISH_FLOWS:
+        most = min(_FINISH_FLOWS, messages.bearable(self.limits))
+        if self.choice is not None and messages.flows(left, left.allowed) > most:
             self._search(self.limits.deadline)
             return -math.inf, False
         answer = highs.decide(left, self.budget_limits, self.limits)

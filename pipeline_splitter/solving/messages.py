@@ -23,6 +23,9 @@ _LOOKS = (1, 3, 7)
 _LOOK_EVERY = 10
 _SECONDS_PER_CELL = 6e-9
 """What recomputing the bound takes, for each entry and pair of sites."""
+_MOST_DECISIONS = 4
+_FLOWS_PER_SECOND = 5_000
+"""HiGHS looks at its clock seldom: what it is given must be small for the time that is left."""
 SMALL_FLOWS = 20_000
 """A program with so many flows is a matter of a second or so for HiGHS."""
 
@@ -39,12 +42,16 @@ class Messages:
         whole, limits = limits, _reserved(problem, limits)
         search = Search(problem)
         name = self.name
+        decided = 0
         for sweeps in _rounds():
             if search.finished(limits) or climb(search.ascent, sweeps, limits) or search.finished(limits):
                 break
-            if flows(search.core, search.remaining()[search.core.blocks]) <= SMALL_FLOWS * sweeps / _FIRST_SWEEPS:
+            left = flows(search.core, search.remaining()[search.core.blocks])
+            if left <= min(SMALL_FLOWS * sweeps / _FIRST_SWEEPS, bearable(limits)):
                 name = f"{self.name}+highs"
-                if search.decide(limits):
+                decided += 1
+                # HiGHS has a precision of its own: a smaller gap than that is not to be had by asking again.
+                if search.decide(limits) or decided == _MOST_DECISIONS:
                     break
         return search.solution(whole, name)
 
@@ -153,6 +160,11 @@ def flows(core: Core, allowed: Flags) -> int:
     net_of: Integers = np.repeat(np.arange(len(core.producer)), np.diff(core.made.starts))
     made = int((choices[core.producer[net_of]] * choices[core.made.readers]).sum())
     return made + int(choices[core.given.readers].sum())
+
+
+def bearable(limits: Limits) -> float:
+    """How many flows HiGHS can be given so that it ends near the deadline."""
+    return _FLOWS_PER_SECOND * max(0.0, limits.deadline - limits.clock())
 
 
 def _reserved(problem: Problem, limits: Limits) -> Limits:
