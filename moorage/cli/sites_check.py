@@ -127,8 +127,6 @@ def site_problems(inventory: Inventory) -> Iterator[str]:
             )
         for target in sorted(set(site.links) - set(inventory.sites)):
             yield f"site {site.name} names a link to {target}, which is not among the sites: add it, or drop the link"
-        if site.slots == 0:
-            yield f"site {site.name} has 0 slots, so that no task can run there: leave slots out for unlimited ones"
 
 
 def link_remarks(inventory: Inventory) -> Iterator[str]:

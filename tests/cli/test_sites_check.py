@@ -82,7 +82,6 @@ PROBLEMS = {
     "an unknown country": (SITES.replace("US-CA", "Texas"), DATASET, "the jurisdiction Texas"),
     "a union": (SITES.replace("US-CA", "EU"), DATASET, "is a union"),
     "a link to nowhere": (SITES.replace("to: us-1", "to: us-2"), DATASET, "a link to us-2"),
-    "no slots": (SITES.replace("slots: 64", "slots: 0"), DATASET, "0 slots"),
     "a source elsewhere": (SITES, DATASET.replace("site: eu-1", "site: ap-1"), "a source at ap-1"),
     "no usable copy": (SITES, DATASET.replace("site: eu-1", "site: ap-1"), "no usable copy"),
     "an unknown residency": (SITES, DATASET.replace("[EU]", "[Europe]"), "names Europe as residency"),
@@ -115,7 +114,10 @@ def test_what_is_often_forgotten(name: str, check: Command) -> None:
     assert any(line.startswith("note: ") and words in line for line in out.splitlines())
 
 
-@pytest.mark.parametrize("sites", ["a: [", "kind: Pod", SITES.replace("slots: 64", "slots: many"), ""])
+@pytest.mark.parametrize(
+    "sites",
+    ["a: [", "kind: Pod", SITES.replace("slots: 64", "slots: many"), SITES.replace("slots: 64", "slots: 0"), ""],
+)
 def test_what_can_not_be_read(sites: str, check: Command) -> None:
     """Exit code 2, and the file and the place on stderr."""
     code, out, err = check(sites)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.stage import STEWARD, Stage
+from demo.stage import STEWARD, US_STEWARD, Stage
 from devcluster.layout import Layout
 
 KINDS = "pods,events,configmaps,deployments,daemonsets,replicasets,serviceaccounts,datasets,sites,nodes,leases,secrets"
@@ -30,9 +30,9 @@ def words(stage: Stage) -> list[str]:
 
 
 @pytest.mark.real
-def test_no_object_but_the_steward_s_secret_holds_a_key(stage: Stage) -> None:
+def test_no_object_but_the_stewards_secrets_hold_a_key(stage: Stage) -> None:
     """Specs, statuses, Events and ConfigMaps of every namespace are looked at."""
-    assert holders(stage) == [f"Secret {STEWARD}/flights-keys"]
+    assert holders(stage) == [f"Secret {STEWARD}/flights-keys", f"Secret {US_STEWARD}/weather-keys"]
 
 
 def read(file: Path) -> bytes:
