@@ -1,5 +1,6 @@
 """A split pipeline, run group by group with URIs and values passed on, gives what the unsplit one gives."""
 
+import builtins
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,10 @@ SITES = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Where runs write; kfp's global state is as it was before, afterwards."""
-    before = config.LocalExecutionConfig.instance
+    """Where runs write; what kfp changes for the whole process, `print` included, is as it was before, afterwards."""
+    before, printing = config.LocalExecutionConfig.instance, builtins.print
     yield tmp_path
-    config.LocalExecutionConfig.instance = before
+    config.LocalExecutionConfig.instance, builtins.print = before, printing
 
 
 def run(file: Path, arguments: Mapping[str, Any], root: Path) -> dict[str, Any]:
