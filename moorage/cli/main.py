@@ -33,6 +33,7 @@ release = LazyGroup(
 )
 
 
+@click.version_option(__version__, prog_name="moorage", message="%(prog)s %(version)s")
 @click.group(
     cls=LazyGroup,
     commands_at={

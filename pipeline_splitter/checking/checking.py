@@ -99,7 +99,7 @@ class _Check:
             costs = self._check_costs(placement, waits)
             # 5. What else could be.
             if objectives:
-                Elsewhere(placement, blocks, permits, waits, objectives[0], notes).check(plan.tasks)
+                Elsewhere(placement, blocks, permits, waits, objectives[0], notes, plan.costs["time"]).check(plan.tasks)
                 notes.checked.append(f"{sum(len(task.alternatives) for task in plan.tasks)} alternatives")
         except ValueError as error:
             notes.add("transfers", str(error))

@@ -88,6 +88,8 @@ class Elsewhere:
     waits: Waits
     objective: str
     notes: Notes
+    makespan_seconds: float = 0.0
+    """When the plan's last task ends."""
     _times: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def check(self, tasks: Iterable[PlannedTask]) -> None:
@@ -164,8 +166,8 @@ class Elsewhere:
             self.notes.add(f"{where}.denied", f"is {said}, expected {words}")
 
     def _in_time(self, members: tuple[str, ...], site: str) -> tuple[float, float]:
-        """How much later the run would end, by the schedule by definition, before and after."""
-        before = self._makespan((), "")
+        """How much later than in the plan the run would end, by the schedule by definition of what is moved."""
+        before = self.makespan_seconds
         after = self._makespan(members, site)
         return after - before, max(before, after)
 

@@ -36,6 +36,7 @@ def alternatives(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a 
     datasets: Mapping[DatasetRef, Dataset],
     objectives: Sequence[str],
     kwh_per_gb: float,
+    makespan_seconds: float | None = None,
 ) -> dict[str, tuple[Alternative, ...]]:
     """Every other site of every task, by name.
 
@@ -48,6 +49,7 @@ def alternatives(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a 
         datasets: where the copies are.
         objectives: the whole list; deltas are of the first.
         kwh_per_gb: energy of the network.
+        makespan_seconds: of the plan, where a solver chose its starts; None: of the schedule by definition.
 
     Returns:
         Of each task: one alternative for each other site. Where several tasks must stay together, the first of them by
@@ -64,7 +66,7 @@ def alternatives(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a 
             if denial is not None:
                 open_moves[block, site] = False
     open_moves[np.arange(len(placement)), placement] = False
-    deltas = _deltas(made, placement, objectives[0], open_moves).tolist()
+    deltas = _deltas(made, placement, objectives[0], open_moves, makespan_seconds).tolist()
     cached: dict[tuple[str, int], Alternative] = {}
     found: dict[str, tuple[Alternative, ...]] = {}
     for block, members in enumerate(blocks.members):
@@ -86,10 +88,12 @@ def alternatives(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a 
     return {name: found[name] for name in made.table.tasks}
 
 
-def _deltas(made: Ingredients, placement: Integers, objective: str, wanted: Flags) -> Floats:
+def _deltas(
+    made: Ingredients, placement: Integers, objective: str, wanted: Flags, makespan_seconds: float | None
+) -> Floats:
     if objective == "time":
         workload = make_workload(made.table, made.rates, made.origins)
-        return time_deltas(workload, made.block_of, placement[made.block_of], wanted)
+        return time_deltas(workload, made.block_of, placement[made.block_of], wanted, makespan_seconds=makespan_seconds)
     nets, data = make_nets(made)
     return linear_deltas(make_costs(made, data, objective), nets, placement)
 

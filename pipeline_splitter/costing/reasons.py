@@ -94,11 +94,11 @@ def reasons(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a recor
 def _denied(facts: Facts) -> str:
     rules = Counter(entry.denied.rule for entry in facts.alternatives if entry.denied is not None)
     by_count = sorted(rules.items(), key=lambda pair: (-pair[1], pair))
-    counted = ", ".join(f"{rule} at {count}" for rule, count in by_count)
+    counted = ", ".join(f"{rule} at {count} other{'s' * (count > 1)}" for rule, count in by_count)
     it = "it and what must stay with it" if facts.tied else "it"
     if QUOTA_EXCEEDED in rules:
-        return f"no other site may run {it} and has quota left: {counted}"
-    return f"the only site that may run {it}: {counted}"
+        return f"no other site may run {it} and has quota left ({counted})"
+    return f"the only site that may run {it} ({counted})"
 
 
 def _compared(facts: Facts, deltas: Mapping[str, float]) -> str:

@@ -1,7 +1,8 @@
 """What each block's move to each site would change in the time that the run takes.
 
-The makespan meant is that of the schedule that a placement has by definition (see `schedule`), before and after; for a
-plan whose starts a solver chose, too: nobody would search anew for each move. Many moves are computed at once, one
+After a move the run takes what the schedule says that a placement has by definition (see `schedule`): nobody would
+search anew for each move. Before it, what the plan says, whose starts a solver may have chosen: so no move looks better
+than what is proven possible. Many moves are computed at once, one
 column each, from the first task that any of them concerns; the order in which tasks are taken is the same for all.
 """
 
@@ -16,8 +17,14 @@ _CELLS_AT_ONCE = 8_000_000
 _MOVES_AT_ONCE = 4096
 
 
-def time_deltas(
-    workload: Workload, block_of: Integers, site_of: Integers, wanted: Flags, *, moves_at_once: int | None = None
+def time_deltas(  # noqa: PLR0913 - the last two have defaults
+    workload: Workload,
+    block_of: Integers,
+    site_of: Integers,
+    wanted: Flags,
+    *,
+    makespan_seconds: float | None = None,
+    moves_at_once: int | None = None,
 ) -> Floats:
     """(n, s): seconds by which the run ends later when block i alone moves to site b; 0 where it is not `wanted`.
 
@@ -26,6 +33,7 @@ def time_deltas(
         block_of: (t,) block of each task.
         site_of: (t,) site of each task.
         wanted: (n, s) which moves to compute.
+        makespan_seconds: what the run takes before the move; None: by the schedule by definition.
         moves_at_once: how many share one pass; changes nothing but time and memory. None: as many as fit in 64 MB.
     """
     count = len(block_of)
@@ -41,11 +49,12 @@ def time_deltas(
     ranked = np.lexsort((target, moving, first_position[moving]))
     moving, target = moving[ranked], target[ranked]
     base = _Base(workload, block_of, site_of, position)
+    before = base.makespan if makespan_seconds is None else makespan_seconds
     size = moves_at_once or int(min(_MOVES_AT_ONCE, max(64, _CELLS_AT_ONCE // count)))
     for begin in range(0, len(moving), size):
         part = slice(begin, begin + size)
         batch = _Batch(base, int(first_position[moving[begin]]), moving[part], target[part])
-        deltas[moving[part], target[part]] = batch.run() - base.makespan
+        deltas[moving[part], target[part]] = batch.run() - before
     return deltas
 
 

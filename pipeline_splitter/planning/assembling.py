@@ -32,7 +32,7 @@ def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Reques
     graph, blocks = prepared.graph, prepared.blocks
     inputs = (request.inventory, request.datasets, request.objectives, request.kwh_per_gb)
     charged = charge(graph, site_of, *inputs, placed.starts)
-    elsewhere = alternatives(graph, blocks, site_of, prepared.permits, *inputs)
+    elsewhere = alternatives(graph, blocks, site_of, prepared.permits, *inputs, charged.costs["time"])
     why = reasons(graph, blocks, site_of, elsewhere, *inputs)
     groups = group(graph, blocks, site_of)
     group_of = {task: each.id for each in groups for task in each.tasks}

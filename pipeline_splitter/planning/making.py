@@ -50,7 +50,7 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
     # 3. Assemble.
     tell("writing", None, None)
     plan = assemble(settled.placed, settled.results, request)
-    comparison = compare(settled.placed.prepared, request, limits)
+    comparison = compare(settled.placed.prepared, request, limits, plan.costs)
     # 4. Write down.
     final = settled.placed.prepared.graph
     plan, files = _with_files(plan, final, pipeline, request)

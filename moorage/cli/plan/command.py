@@ -47,7 +47,7 @@ _AMOUNT = _Amount(min=0, max=_MOST)
 )
 @click.argument("pipeline", type=_FILE)
 @click.option("--sites", type=_FILE, required=True, help="Site objects: YAML or JSON, several documents or a List.")
-@click.option("--datasets", type=_FILE, help="Dataset objects, likewise. Without it no data is governed.")
+@click.option("--datasets", type=_FILE, help="Dataset objects, likewise; needed as soon as a task names a dataset.")
 @click.option("--hints", type=_FILE, multiple=True, help="Sizes, seconds, accounts; repeatable, the later wins.")
 @click.option(
     "--objective",

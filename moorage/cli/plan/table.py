@@ -19,15 +19,17 @@ def print_plan(plan: Plan, comparison: Sequence[Scenario]) -> None:
         f"{plan.pipeline_name}: {sentences.count(len(plan.tasks), 'task')} at {sentences.count(len(sites), 'site')}, "
         f"{sentences.count(len(plan.groups), 'group')}"
     )
+    for result in plan.cost:
+        output.sentence(proof(result))
+    if assumed := assumptions(plan):
+        output.sentence(assumed)
     if plan.tasks:
+        click.echo()
         _print_tasks(plan)
     if plan.transfers:
         click.echo()
         output.title("What crosses")
         _print_transfers(plan.transfers)
-    click.echo()
-    for result in plan.cost:
-        output.sentence(proof(result))
     _print_comparison(plan, comparison)
     for warning in plan.warnings:
         output.sentence(f"Warning: {warning}")
@@ -91,9 +93,23 @@ def _print_comparison(plan: Plan, comparison: Sequence[Scenario]) -> None:
 def proof(result: ObjectiveResult) -> str:
     """One sentence: the value, and how far from the best possible it can be at most."""
     value = amount(result.objective, result.value)
-    how = "proven best" if result.optimal else f"at most {result.gap:.2%} above the best possible"
-    checked = "; the multipliers in bound.json prove it" if result.certified else ""
-    return f"{result.objective}: {value}, {how} ({result.solver}{checked})"
+    least = f"no plan has less than {amount(result.objective, result.lower_bound)}"
+    how = "proven best" if result.optimal else f"{least}: at most {result.gap:.2%} less is possible"
+    by = "bound.json proves it" if result.certified else f"by the word of the solver {result.solver}"
+    return f"{result.objective}: {value}, {how} ({by})"
+
+
+def assumptions(plan: Plan) -> str:
+    """What nobody said, in one sentence; empty where everything was said."""
+    counts: dict[str, int] = {}
+    for task in plan.tasks:
+        for name in task.assumed:
+            kind = "the size of what it reads or writes" if name.startswith("bytes") else name
+            counts[kind] = counts.get(kind, 0) + 1
+    if not counts:
+        return ""
+    told = ", ".join(f"{kind} ({count} times)" for kind, count in sorted(counts.items()))
+    return f"Assumed, because nobody said: {told}. A hint says it; `moorage plan explain` tells which."
 
 
 def amount(objective: str, value: float) -> str:
@@ -111,4 +127,4 @@ def print_infeasible(answer: Infeasible) -> None:
         for remedy in answer.remedies:
             click.echo(f"  - {remedy['message']}", err=True)
     else:
-        click.echo("No single release, acceptance or clearance would help.", err=True)
+        click.echo("No single release, acceptance or clearance would do: change what a fact above names.", err=True)

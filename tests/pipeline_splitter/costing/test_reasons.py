@@ -55,13 +55,13 @@ def test_a_pinned_neighbour_is_named() -> None:
 
 def test_denials_are_counted_by_rule() -> None:
     """Nothing else is permitted."""
-    assert told(make_graph().task("a"), a=REFUSED) == "the only site that may run it: ResidencyViolated at 1"
+    assert told(make_graph().task("a"), a=REFUSED) == "the only site that may run it (ResidencyViolated at 1 other)"
 
 
 def test_a_neighbours_denial_counts_for_both() -> None:
     """What must stay together is denied together."""
     tied = make_graph().task("a").task("b").together("a", "b")
-    expected = "the only site that may run it and what must stay with it: ResidencyViolated at 1"
+    expected = "the only site that may run it and what must stay with it (ResidencyViolated at 1 other)"
     assert told(tied, b=REFUSED) == expected
 
 
@@ -69,7 +69,7 @@ def test_a_full_quota_is_told_apart_from_a_rule() -> None:
     """The site would be permitted."""
     inventory = Inventory.of([make_site("eu-1"), make_site("us-1", quota_cpu_hours=0.0)])
     reason = told(make_graph().task("a"), inventory=inventory)
-    assert reason == "no other site may run it and has quota left: QuotaExceeded at 1"
+    assert reason == "no other site may run it and has quota left (QuotaExceeded at 1 other)"
 
 
 def test_the_only_site() -> None:
