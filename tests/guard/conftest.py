@@ -10,7 +10,7 @@ import yaml
 
 from devcluster.cluster import Cluster
 from moorage.errors import KubeError
-from moorage.kube import PODS, Client, RawObject
+from moorage.kube import DATASETS, PODS, Client, RawObject
 from tests.polling import until
 from tests.webhook.pods import NAMESPACE, make_pod, reading
 
@@ -70,6 +70,28 @@ async def _wait_until_in_force(plane: Cluster) -> None:
             return False
 
         await until(refuses, seconds=120)
+        await _wait_until_datasets_stay(client)
+
+
+async def _wait_until_datasets_stay(client: Client) -> None:
+    """Each policy comes into force by itself: one that is said to be in use is deleted until this one has."""
+    source = {"site": "eu-1", "nfs": {"server": "nfs.example.com", "path": "/probe"}}
+    identity = {"name": "probe", "namespace": NAMESPACE}
+    probe = {"apiVersion": DATASETS.api_version, "kind": "Dataset", "metadata": identity, "spec": {"sources": [source]}}
+
+    async def stays() -> bool:
+        await client.create(DATASETS, probe)
+        used = {"metadata": identity, "status": {"inUseBy": ["fraud/reader"], "inUseCount": 1}}
+        await client.merge_patch(DATASETS, used, subresource="status")
+        try:
+            await client.delete(DATASETS, "probe", NAMESPACE)
+        except KubeError:
+            return True
+        return False
+
+    await until(stays, seconds=120)
+    await client.merge_patch(DATASETS, {"metadata": identity, "status": {"inUseBy": []}}, subresource="status")
+    await client.delete(DATASETS, "probe", NAMESPACE)
 
 
 @pytest.fixture
