@@ -53,5 +53,5 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-clean: ## Forget the virtual environment and what the tools cached here
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Forget the virtual environments and what the tools cached here
+	rm -rf $(VENV) .venv-skypilot build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,8 +10,9 @@ from devcluster.images.recipes import COMPONENTS
 from devcluster.images.sources import REPOSITORY
 from devcluster.images.wheels import pins
 
-# Besides those of images: all that tests and checks need, what planning needs, and the rows that the demo uploads.
-_OTHER_FILES = {"build.txt", "dev.txt", "planner.txt", "demo-data.txt"}
+# Besides those of images: all that tests and checks need, what planning needs, the rows that the demo uploads, and a
+# peer of the bench that has its own environment.
+_OTHER_FILES = {"build.txt", "dev.txt", "planner.txt", "demo-data.txt", "skypilot.txt"}
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
 _PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -54,6 +55,7 @@ def _listed(name: str) -> list[str | dict[str, str]]:
         ("operator.txt", ["core", "operator"]),
         ("node-plugin.txt", ["core", "node-plugin"]),
         ("planner.txt", ["core", "planner"]),
+        ("skypilot.txt", ["skypilot"]),
         ("dev.txt", ["core", "planner", "operator", "node-plugin", "devcluster"]),
     ],
 )
@@ -67,13 +69,13 @@ def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> Non
 
 
 def test_the_project_installs_those_lists() -> None:
-    """pyproject.toml names every list that is not an image's own program."""
+    """pyproject.toml names every list that is not a program of its own."""
     dynamic = _PROJECT["tool"]["setuptools"]["dynamic"]
     named = [
         *dynamic["dependencies"]["file"],
         *(one for each in dynamic["optional-dependencies"].values() for one in each["file"]),
     ]
-    programs = {"build", "mount", "demo-reader", "demo-data"}
+    programs = {"build", "mount", "demo-reader", "demo-data", "skypilot"}
     assert {Path(name).stem for name in named} == {
         path.stem for path in (REPOSITORY / "requirements").glob("*.in")
     } - programs
