@@ -1,6 +1,6 @@
 """Placement: recorded and generated workloads, on worlds of sites and rules drawn by seed, solved and compared.
 
 `workloads` reads or makes what is to be placed; `worlds` draws sites, links, prices, datasets and rules; `instances`
-makes problems of both; `peers` are the other ways to place; `checks` recomputes every cost and bound with code of its
-own; `__main__` runs it.
+makes problems of both; `peers` and `skypilot` are other ways to place, and `compared` sums up what they did; `checks`
+recomputes every cost and bound with code of its own; `__main__` runs it.
 """

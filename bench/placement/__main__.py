@@ -1,7 +1,6 @@
 """`python -m bench.placement`: solves, checks, compares, and prints the tables of docs/performance.md."""
 
 import dataclasses
-import importlib.util
 import math
 import resource
 import statistics
@@ -10,11 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 from rich.console import Console
 
 from bench.placement import checks, instances, peers, workloads, worlds
+from bench.placement.compared import GAP, Compared
+from bench.placement.skypilot import asking, environment
 from bench.placement.workloads import Workload
 from bench.rows import Row, quantile, table
 from pipeline_splitter.problem import Limits, Problem, Solution
@@ -22,13 +24,14 @@ from pipeline_splitter.solving import Solver, solve
 from pipeline_splitter.solving.highs import Highs
 from pipeline_splitter.solving.messages import Messages
 
-GAP = 1e-4
 SEEDS = (1, 2, 3)
 SITES = (5, 10, 20)
 QUOTA_SHARE = 0.25
-HIGHS_SECONDS = 60.0
+PEER_SECONDS = 60.0
+HIGHS = "plain HiGHS"
+SKYPILOT = "SkyPilot's optimizer"
 PEER_TASKS = 700
-"""Peers and plain HiGHS are measured on traces up to so many tasks (HiGHS alone takes minutes beyond)."""
+"""Peers are measured on traces up to so many tasks (plain HiGHS and SkyPilot take minutes beyond)."""
 PARTS = ("traces", "peers", "joined", "layered", "quotas", "huge")
 _LOG = Console(stderr=True)
 
@@ -110,57 +113,48 @@ def traces(*, quick: bool) -> Iterator[Row]:
 
 def peer_rows(*, quick: bool) -> Iterator[Row]:
     """Other ways to place, on the same problems."""
-    ratios: dict[str, list[float]] = {name: [] for name in (*peers.PEERS, "plain HiGHS")}
-    times: dict[str, list[float]] = {name: [] for name in ratios}
-    unfinished = 0
-    for path in workloads.recorded_paths()[:: 8 if quick else 2]:
-        workload = workloads.read(path)
-        if len(workload.seconds) > PEER_TASKS:
-            continue
+    found = {name: Compared() for name in (*peers.PEERS, HIGHS, SKYPILOT)}
+    loads = [workloads.read(path) for path in workloads.recorded_paths()[:: 8 if quick else 2]]
+    loads = [workload for workload in loads if len(workload.seconds) <= PEER_TASKS]
+    if not loads:
+        return
+    sky = environment.made()
+    for workload in loads:
         world = worlds.draw(workload, 10, 1)
         for objective in instances.OBJECTIVES:
             problem = instances.problem(workload, world, objective)
-            ours = run(f"{workload.name} x 10, {objective}", problem, GAP, 60)
-            for name, peer in peers.PEERS.items():
+            name = f"{workload.name} x 10, {objective}"
+            ours = run(name, problem, GAP, 60)
+            for peer, place in peers.PEERS.items():
                 begun = time.monotonic()
-                placement = peer(workload, world, problem)
+                placement = place(workload, world, problem)
                 took = time.monotonic() - begun
-                _compare(ratios[name], times[name], checks.cost(problem, placement), took, ours)
-            plain = run(f"{workload.name} x 10, {objective}, plain HiGHS", problem, GAP, HIGHS_SECONDS, Highs())
+                found[peer].add(checks.cost(problem, placement), took, ours.value, ours.seconds)
+            plain = run(f"{name}, {HIGHS}", problem, GAP, PEER_SECONDS, Highs())
             if math.isinf(plain.value):
-                unfinished += 1
+                found[HIGHS].troubles[f"without an answer in {PEER_SECONDS:.0f} s"] += 1
             else:
-                _compare(ratios["plain HiGHS"], times["plain HiGHS"], plain.value, plain.seconds, ours)
-    for name, found in ratios.items():
-        if not found:
-            continue
-        finite = [ratio for ratio in found if math.isfinite(ratio)]
-        free = len(found) - len(finite)
-        cheaper = min(finite)
-        notes = [f"worst {max(finite):.3g}x"]
-        notes += [f"{free} times where ours is free and this is not"] if free else []
-        notes += [f"{unfinished} times without an answer in {HIGHS_SECONDS:.0f} s"] if "HiGHS" in name else []
-        notes.append(f"time over ours {statistics.median(times[name]):.2g}x (p50)")
-        yield Row(
-            f"cost over ours: {name}",
-            f"{statistics.geometric_mean(finite):.3f}x",
-            "; ".join(notes),
-            "never below 1 (1e-4)",
-            cheaper >= 1 - GAP,
-        )
-    yield Row("cost over ours: SkyPilot's optimizer", "not measured", skypilot())
+                found[HIGHS].add(plain.value, plain.seconds, ours.value, ours.seconds)
+            if sky.python:
+                _skypilot(found[SKYPILOT], sky.python, name, problem, ours)
+    for peer, compared in found.items():
+        yield compared.row(peer, sky.trouble)
 
 
-def _compare(ratios: list[float], times: list[float], value: float, took: float, ours: Run) -> None:
-    ratios.append(value / ours.value if ours.value > 0 else 1.0 if value <= 0 else math.inf)
-    times.append(took / max(ours.seconds, 1e-9))
-
-
-def skypilot() -> str:
-    """Why SkyPilot's optimizer is not in the table."""
-    if importlib.util.find_spec("sky") is None:
-        return "the package is not installed in this environment, and its own is not built yet"
-    return "installed, but not wired to this bench yet"
+def _skypilot(compared: Compared, python: Path, name: str, problem: Problem, ours: Run) -> None:
+    """Asks SkyPilot, and checks that its placement is permitted and costs no more than it counts itself."""
+    answer = asking.answer(python, problem, PEER_SECONDS)
+    _LOG.print(f"  {name}, {SKYPILOT}: {answer.trouble or f'{answer.seconds:.2f} s'}", highlight=False, markup=False)
+    if answer.site_of is None:
+        compared.troubles[answer.trouble] += 1
+        return
+    value = checks.cost(problem, answer.site_of)
+    wrong = checks.check(problem, Solution(answer.site_of, value, -math.inf))
+    if not wrong and value > answer.counted * (1 + 1e-9):
+        wrong = f"{SKYPILOT} counts {answer.counted}, less than the {value} that its placement costs"
+    if wrong:
+        sys.exit(f"{name}, {SKYPILOT}: {wrong}")
+    compared.add(value, answer.seconds, ours.value, ours.seconds)
 
 
 def large(kind: str, tasks: int, gap: float, seconds: float, gib: float) -> Iterator[Row]:
