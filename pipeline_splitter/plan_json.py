@@ -33,7 +33,7 @@ __all__ = ["read_infeasible", "read_plan", "write_governance_of_plan", "write_in
 
 Raw = dict[str, Any]
 _LARGEST_EXACT = 2.0**53
-_FACT_ORDER = ("task", "together", "dataset", "rule", "site", "resource", "pin")
+_FACT_ORDER = ("task", "together", "dataset", "rule", "site", "resource", "pin", "sites")
 _REMEDY_ORDER = ("release", "acceptance", "clearance", "dataset", "task", "site")
 
 
