@@ -65,6 +65,7 @@ def write_infeasible(infeasible: Infeasible) -> str:
         {
             "facts": [_sentence(fact, _FACT_ORDER) for fact in infeasible.facts],
             "remedies": [_sentence(remedy, _REMEDY_ORDER) for remedy in infeasible.remedies],
+            **({"undecided": sorted(infeasible.undecided)} if infeasible.undecided else {}),
         }
     )
 

@@ -6,7 +6,9 @@ grouping, groups or planning may be imported here.
 
 `rewiring` puts the plan's releases into the graph, `carrying` lets governance flow, `charging` says what moves and what
 that costs, `schedules` when, `elsewhere` what other sites would cost, `submitting` the groups, `pipelines` their files,
-`certifying` the bound, `impossible` why nothing can be planned. `checking` asks them all.
+`certifying` the bound. `impossible` looks at why nothing can be planned: `saying` reads its facts, `searching` goes
+through the choices of releases (`branches`), `cases` and `packing` tell whether one leaves a placement, `mending` and
+`remedying` try remedies; how much they may look at is counted (`efforts`). `checking` asks them all.
 
 Pure: texts in, findings out.
 """

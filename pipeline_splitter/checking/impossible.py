@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline_splitter.checking.efforts import Effort, UndecidedError
-from pipeline_splitter.checking.findings import CheckInputs, Notes
+from pipeline_splitter.checking.findings import CheckInputs, Notes, shown
 from pipeline_splitter.checking.remedying import check_remedies
 from pipeline_splitter.checking.saying import Fact, UnsaidError, fact_of
 from pipeline_splitter.checking.searching import Search
 from pipeline_splitter.plan import Infeasible
 
-EFFORT = 500_000
+EFFORT = 1_000_000
 """So many steps and blocks are looked at for the facts, and as many for the remedies, before the check says so."""
 _FILE = "infeasible.json"
 _SENTENCE = "message"
+_FACTS = "facts"
 
 
 def check_impossible(answer: Infeasible, inputs: CheckInputs, notes: Notes, effort: int = EFFORT) -> None:
@@ -24,6 +25,8 @@ def check_impossible(answer: Infeasible, inputs: CheckInputs, notes: Notes, effo
         notes: takes findings.
         effort: so many steps and blocks may be looked at for the facts, and as many for the remedies.
     """
+    if not set(answer.undecided) <= {_FACTS, "remedies"}:
+        notes.add("undecided", f"is {shown(answer.undecided)}, expected some of facts, remedies")
     search = Search(inputs, Effort(effort))
     try:
         if not _leave_no_plan(answer, search, notes) and search.is_possible():
@@ -41,7 +44,7 @@ def _leave_no_plan(answer: Infeasible, search: Search, notes: Notes) -> bool:
     Raises:
         UndecidedError: that was not decided.
     """
-    if len(answer.facts) == 1 and set(answer.facts[0]) == {_SENTENCE}:
+    if _FACTS in answer.undecided and len(answer.facts) == 1 and set(answer.facts[0]) == {_SENTENCE}:
         notes.unchecked.append(f"{_FILE}: which facts leave no plan: it says that it could not tell")
         if search.is_possible():
             notes.add("facts", "say that there is no plan, but there is one")
@@ -55,17 +58,28 @@ def _leave_no_plan(answer: Infeasible, search: Search, notes: Notes) -> bool:
     if not stand:
         notes.add("facts", "leave a plan: with all of them, every task has a site still")
     try:
-        for number, fact in facts.items():
-            others = tuple(other for index, other in facts.items() if index != number)
-            if not search.is_so(fact):
-                notes.add(f"facts[{number}]", f"is not so: {answer.facts[number][_SENTENCE]}")
-            elif stand and not search.is_possible_under(others):
-                notes.add(f"facts[{number}]", f"can be left out: {answer.facts[number][_SENTENCE]}")
+        _check_each(answer, facts, search, notes, stand=stand)
     except UndecidedError:
         notes.unchecked.append(f"{_FILE}: whether a fact can be left out: there is too much to be tried")
-    else:
-        notes.checked.append(f"{len(facts)} facts that leave no plan, each of which is needed for that")
     return stand
+
+
+def _check_each(answer: Infeasible, facts: Mapping[int, Fact], search: Search, notes: Notes, *, stand: bool) -> None:
+    """Whether each fact is so and, where they leave no plan and are said to be settled, needed for that.
+
+    Raises:
+        UndecidedError: that was not decided.
+    """
+    settled = _FACTS not in answer.undecided
+    for number, fact in facts.items():
+        others = tuple(other for index, other in facts.items() if index != number)
+        if not search.is_so(fact):
+            notes.add(f"facts[{number}]", f"is not so: {answer.facts[number][_SENTENCE]}")
+        elif stand and settled and not search.is_possible_under(others):
+            notes.add(f"facts[{number}]", f"can be left out: {answer.facts[number][_SENTENCE]}")
+    notes.checked.append(f"{len(facts)} facts that leave no plan{', each of which is needed for that' * settled}")
+    if not settled:
+        notes.unchecked.append(f"{_FILE}: whether a fact can be left out: it says that it could not tell")
 
 
 def _read(said: Sequence[Mapping[str, str]], notes: Notes) -> dict[int, Fact]:

@@ -21,9 +21,11 @@ def check_remedies(answer: Infeasible, inputs: CheckInputs, effort: Effort, note
     """
     remedying = _Remedying(inputs, effort, notes)
     said = remedying.check_said(answer)
-    missing = remedying.is_undecided_after(said)
-    if missing:
-        notes.unchecked.append(f"infeasible.json: {missing}: there is too much to be tried")
+    if "remedies" in answer.undecided:
+        notes.checked.append(f"{len(answer.remedies)} remedies")
+        notes.unchecked.append("infeasible.json: whether a remedy is missing: it says that it could not tell")
+    elif undecided := remedying.is_undecided_after(said):
+        notes.unchecked.append(f"infeasible.json: {undecided}: there is too much to be tried")
     else:
         notes.checked.append(f"{len(answer.remedies)} remedies, and that no other single change would help")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release
 from moorage.policy import Rule
@@ -14,9 +13,6 @@ from pipeline_splitter.flow.maps import all_steps, sources
 from pipeline_splitter.flow.releases import releasable
 from pipeline_splitter.graph import Graph, Role, Step, Task
 from pipeline_splitter.problem import Limits
-
-MOST_ACCEPTANCES = 200
-"""So many are tried, of tasks that the facts name first, then of those before them, the nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,57 +48,83 @@ class Acceptance:
 
 def remedies(
     graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits, facts: frozenset[Fact]
-) -> tuple[Mapping[str, str], ...]:
-    """The changes after which a plan is possible: releases, acceptances, clearances.
+) -> tuple[tuple[Mapping[str, str], ...], bool]:
+    """The changes after which a plan is possible: releases, acceptances, clearances; and whether all could be tried.
 
     Only such are tried as can make one of the facts untrue: while all of them hold, nothing helps.
     """
+    trial = _Trial(facts, limits)
     governed = frozenset(fact for fact in facts if fact.rule)
     mended = _mended(graph, datasets, inventory, governed)
-    helpful = [remedy.words for remedy in mended if _helps(remedy, limits)]
+    helpful = [remedy.words for remedy in mended if trial.helps(remedy)]
     for plain, claimed in _declared(graph, datasets, inventory, governed):
         # A release that need not be a task's own container says all.
-        helps = [remedy.words for remedy in plain if _helps(remedy, limits)]
-        helpful.extend(helps or (remedy.words for remedy in claimed if _helps(remedy, limits)))
-    acceptances = list(islice(_acceptances(graph, datasets, governed), MOST_ACCEPTANCES))
+        helps = [remedy.words for remedy in plain if trial.helps(remedy)]
+        helpful.extend(helps or (remedy.words for remedy in claimed if trial.helps(remedy)))
+    # Those of tasks that the facts name come first, then those of tasks before them, the nearest first.
+    acceptances = list(_acceptances(graph, datasets, governed))
 
     def accepted(group: Sequence[Acceptance]) -> Remedy:
         return Remedy({}, _accepting(graph, group), datasets, inventory)
 
-    helpful.extend(each.words() for each in _helpful(acceptances, accepted, facts, limits))
+    helpful.extend(each.words() for each in _helpful(acceptances, accepted, trial))
     for site in sorted({fact.site for fact in facts if fact.rule == Rule.CLEARANCE_TOO_LOW}):
         # The least clearance that suffices says all: a higher one would, too.
-        raised = (each for each in _clearances(graph, datasets, inventory, site) if _helps(each, limits))
+        raised = (each for each in _clearances(graph, datasets, inventory, site) if trial.helps(each))
         helpful.extend(remedy.words for remedy in (next(raised, None),) if remedy is not None)
-    return tuple(helpful)
+    return tuple(helpful), not trial.gave_up
 
 
-def _helps(remedy: Remedy, limits: Limits) -> bool:
-    try:
-        return Feasibility(remedy.graph, remedy.datasets, remedy.inventory, limits).refuted() is None
-    except UndecidedError:
-        return False
+@dataclass
+class _Trial:
+    """Tries changes, as long as there is time.
+
+    Attributes:
+        gave_up: whether one was not tried to the end.
+    """
+
+    facts: frozenset[Fact]
+    limits: Limits
+    gave_up: bool = False
+
+    def helps(self, remedy: Remedy) -> bool:
+        """Whether there is a plan then; False where that was not found out."""
+        if self._is_over():
+            return False
+        try:
+            return self._feasibility(remedy).refuted() is None
+        except UndecidedError:
+            self.gave_up = True
+            return False
+
+    def changes_nothing(self, remedy: Remedy) -> bool:
+        """Whether the facts leave no plan then as well; True where that was not found out."""
+        if self._is_over():
+            return True
+        feasibility = self._feasibility(remedy)
+        stand = feasibility.stand_however(self.facts)
+        self.gave_up |= feasibility.gave_up
+        return stand
+
+    def _is_over(self) -> bool:
+        is_over = self.limits.clock() >= self.limits.deadline
+        self.gave_up |= is_over
+        return is_over
+
+    def _feasibility(self, remedy: Remedy) -> Feasibility:
+        return Feasibility(remedy.graph, remedy.datasets, remedy.inventory, self.limits)
 
 
 def _helpful(
-    group: Sequence[Acceptance],
-    accepted: Callable[[Sequence[Acceptance]], Remedy],
-    facts: frozenset[Fact],
-    limits: Limits,
+    group: Sequence[Acceptance], accepted: Callable[[Sequence[Acceptance]], Remedy], trial: _Trial
 ) -> Iterator[Acceptance]:
     """Those that help alone. Where the facts stand against all of a group at once, none of it does."""
-    if not group:
-        return
-    remedy = accepted(group)
-    if len(group) == 1:
-        if _helps(remedy, limits):
-            yield group[0]
-        return
-    if Feasibility(remedy.graph, remedy.datasets, remedy.inventory, limits).stand_however(facts):
-        return
-    half = len(group) // 2
-    yield from _helpful(group[:half], accepted, facts, limits)
-    yield from _helpful(group[half:], accepted, facts, limits)
+    if len(group) == 1 and trial.helps(accepted(group)):
+        yield group[0]
+    if len(group) > 1 and not trial.changes_nothing(accepted(group)):
+        half = len(group) // 2
+        yield from _helpful(group[:half], accepted, trial)
+        yield from _helpful(group[half:], accepted, trial)
 
 
 def _acceptances(graph: Graph, datasets: Datasets, facts: frozenset[Fact]) -> Iterator[Acceptance]:

@@ -309,10 +309,10 @@ def test_other_facts_that_are_not_so_are_told(name: str, kind: str, change: Word
 def test_what_can_be_planned_is_not_impossible() -> None:
     """Neither with facts nor with the sentence that stands for them; remedies are not looked at."""
     said = Told.of(STORIES["an acceptance"]).said
-    for facts in (said.facts, ({"message": "it could not be told"},), ()):
+    for facts, undecided in ((said.facts, ()), (({"message": "it could not be told"},), ("facts",)), ((), ())):
         notes = Notes()
         told = Told(crossing(accepts=True, declares=True), said)
-        check_impossible(replace(said, facts=facts), told.inputs, notes)
+        check_impossible(replace(said, facts=facts, undecided=undecided), told.inputs, notes)
         assert {finding.where for finding in notes.findings} == {"facts"}
         assert "infeasible.json: the remedies: a plan is possible without them" in notes.unchecked
 
@@ -321,10 +321,27 @@ def test_what_can_be_planned_is_not_impossible() -> None:
 def test_when_facts_could_not_be_told_that_is_noted(told: Told) -> None:
     """That there is no plan is checked all the same, and so are the remedies."""
     notes = Notes()
-    check_impossible(replace(told.said, facts=({"message": "it could not be told"},)), told.inputs, notes)
+    facts = ({"message": "it could not be told"},)
+    check_impossible(replace(told.said, facts=facts, undecided=("facts",)), told.inputs, notes)
     assert notes.findings == []
     assert notes.unchecked == ["infeasible.json: which facts leave no plan: it says that it could not tell"]
     assert len(notes.checked) == 1
+
+
+@each
+def test_what_was_not_settled_is_noted(told: Told) -> None:
+    """Where the file says that time ran out a fact may be superfluous, and remedies may be missing; no more."""
+    more = (*told.said.facts, *superfluous(told)[:1])
+    notes = Notes()
+    late = replace(told.said, facts=more, remedies=told.said.remedies[1:], undecided=("facts", "remedies"))
+    check_impossible(late, told.inputs, notes)
+    assert notes.findings == []
+    assert [sentence.partition(": it says")[0] for sentence in notes.unchecked] == [
+        "infeasible.json: whether a fact can be left out",
+        "infeasible.json: whether a remedy is missing",
+    ]
+    assert told.places(facts=told.said.facts[1:], undecided=("facts",))
+    assert [where for where, _ in told.places(undecided=("all",))] == ["undecided"]
 
 
 @each

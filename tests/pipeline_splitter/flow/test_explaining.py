@@ -303,6 +303,34 @@ def test_time_is_kept() -> None:
     told = explain(story.graph, story.datasets, story.inventory, late)
     assert len(told.facts) == 1
     assert told.remedies == ()
+    assert told.undecided == ("facts", "remedies")
+
+
+def test_what_was_not_settled_in_time_is_said() -> None:
+    """However soon the time is over: what is told without `undecided` is what is told with all the time."""
+    story = crossing([], "pseudonymise", "sample")
+    whole = explain(story.graph, story.datasets, story.inventory)
+    seen = set()
+    for deadline in range(200):
+        ticks = itertools.count()
+        limits = Limits(gap=1.0, deadline=deadline, clock=lambda ticks=ticks: next(ticks))
+        told = explain(story.graph, story.datasets, story.inventory, limits)
+        seen.add(told.undecided)
+        assert "facts" in told.undecided or told.facts == whole.facts
+        assert "remedies" in told.undecided or (told.facts, told.remedies) == (whole.facts, whole.remedies)
+        assert set(map(str, told.remedies)) <= set(map(str, whole.remedies)) or "facts" in told.undecided
+    assert {("facts", "remedies"), ("remedies",), ()} <= seen
+
+
+def test_hundreds_of_acceptances_are_told() -> None:
+    """Whichever task on the way to the trainer takes the released form, it helps."""
+    claims = governed("claims", SECRET, make_release("sample", PUBLIC), at=["vault"])
+    graph = make_graph().task("t0", uses=mounting(claims.ref), writes={"out": 1e9})
+    for number in range(1, 230):
+        graph = graph.task(f"t{number}", reads=[f"t{number - 1}.out"], writes={"out": 1e9})
+    graph = graph.task("train", reads=["t229.out"], sites=["eu-1"])
+    told = explain(graph.obj(), known(claims), Inventory.of([open_site("vault"), make_site("eu-1", "DE")]))
+    assert len([each for each in told.remedies if "acceptance" in each]) == 230
 
 
 @given(
