@@ -8,9 +8,9 @@ grouping, groups or planning may be imported here.
 that costs, `schedules` when, `elsewhere` what other sites would cost, `submitting` the groups, `pipelines` their files
 (`files` says what stands where in one, `running` what tasks run, `feeding` what feeds them), `certifying` the bound.
 
-`impossible` looks at why nothing can be planned: `saying` reads its facts, `searching` goes through choices of releases
-(`branches`), `cases` and `packing` tell whether one leaves a placement, `mending` and `remedying` try remedies; how much
-they may look at is counted (`efforts`). `checking` asks them all.
+`impossible` looks at why nothing can be planned: `saying` reads facts, `searching` goes through choices of releases
+(`branches`), `cases` and `packing` tell whether one leaves a placement, `mending` and `remedying` try remedies, and
+`efforts` counts how much they look at. `checking` asks all of these.
 
 Pure: texts in, findings out.
 """
