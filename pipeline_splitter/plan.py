@@ -141,9 +141,14 @@ class Plan:
 class Infeasible:
     """Nothing can be planned: facts that cannot hold together (none can be left out), and what would help.
 
-    Each fact: `task`, `dataset`, `rule`, `site`, `resource`, `pin`, `message` (those that apply). Each remedy:
-    `release` | `acceptance` | `clearance`, with the names it concerns and a `message`.
+    Each fact: `task`, `together`, `dataset`, `rule`, `site`, `resource`, `pin`, `sites`, `message` (those that apply).
+    Each remedy: `release` | `acceptance` | `clearance`, with the names it concerns and a `message`.
+
+    Attributes:
+        undecided: `facts`, where time ran out before it was known that none can be left out; `remedies`, where it did
+            before all were tried.
     """
 
     facts: tuple[Mapping[str, str], ...]
     remedies: tuple[Mapping[str, str], ...]
+    undecided: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ __all__ = ["read_infeasible", "read_plan", "write_governance_of_plan", "write_in
 
 Raw = dict[str, Any]
 _LARGEST_EXACT = 2.0**53
-_FACT_ORDER = ("task", "together", "dataset", "rule", "site", "resource", "pin")
+_FACT_ORDER = ("task", "together", "dataset", "rule", "site", "resource", "pin", "sites")
 _REMEDY_ORDER = ("release", "acceptance", "clearance", "dataset", "task", "site")
 
 
@@ -65,6 +65,7 @@ def write_infeasible(infeasible: Infeasible) -> str:
         {
             "facts": [_sentence(fact, _FACT_ORDER) for fact in infeasible.facts],
             "remedies": [_sentence(remedy, _REMEDY_ORDER) for remedy in infeasible.remedies],
+            **({"undecided": sorted(infeasible.undecided)} if infeasible.undecided else {}),
         }
     )
 

@@ -62,7 +62,8 @@ def read_infeasible(text: str | bytes, subject: str = "infeasible.json") -> Infe
         InputError: it is not JSON, or not of that form.
     """
     fields = _document(text, subject)
-    infeasible = Infeasible(_sentences(fields, "facts"), _sentences(fields, "remedies"))
+    undecided = _texts(fields, "undecided") if "undecided" in fields.raw else ()
+    infeasible = Infeasible(_sentences(fields, "facts"), _sentences(fields, "remedies"), undecided)
     fields.finish()
     return infeasible
 

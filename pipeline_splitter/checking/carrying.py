@@ -126,6 +126,7 @@ class Permits:
     ) -> None:
         self._graph, self._carried, self._datasets, self._inventory = graph, carried, datasets, inventory
         self._decided: dict[tuple[object, ...], Decision | None] = {}
+        self._all: dict[tuple[object, ...], tuple[Decision, ...]] = {}
         # The maps themselves are kept too: an identity is one as long as its object lives.
         self._keys: dict[int, tuple[Rules, frozenset[tuple[DatasetRef, Governance]]]] = {}
         self._denied: dict[tuple[str, str], frozenset[Denied]] = {}
@@ -155,13 +156,24 @@ class Permits:
 
     def bars(self, rules: Rules, reader: Reader | None, site: str) -> Decision | None:
         """Why data with these rules may not be read, or (without a reader) brought, at a site."""
-        if id(rules) not in self._keys:
-            self._keys[id(rules)] = rules, frozenset(rules.items())
-        key = (self._keys[id(rules)][1], reader, site)
+        key = self._key(rules, reader, site)
         if key not in self._decided:
             place = self._inventory.place(site)
             self._decided[key] = next(refusals(rules, self._datasets, reader, place, self._inventory), None)
         return self._decided[key]
+
+    def all(self, rules: Rules, reader: Reader | None, site: str) -> tuple[Decision, ...]:
+        """Every refusal, likewise."""
+        key = self._key(rules, reader, site)
+        if key not in self._all:
+            place = self._inventory.place(site)
+            self._all[key] = tuple(refusals(rules, self._datasets, reader, place, self._inventory))
+        return self._all[key]
+
+    def _key(self, rules: Rules, reader: Reader | None, site: str) -> tuple[object, ...]:
+        if id(rules) not in self._keys:
+            self._keys[id(rules)] = rules, frozenset(rules.items())
+        return self._keys[id(rules)][1], reader, site
 
     def _of_step(self, task: Task, step: Step, site: str) -> Decision | None:
         if step.role is Role.IMPORTER:

@@ -116,6 +116,9 @@ class _Check:
         notes.checked.append(f"{len(plan.groups)} groups, {kind}")
         # 7. The proof.
         check_bound(plan, self.files.get(BOUND), inputs, notes)
+        notes.unchecked.append(
+            "report.html, the page for people, and what plan.json says in sentences, in `assumed` and in `warnings`"
+        )
 
     def _rewired(self) -> Graph | None:
         """The graph with the plan's releases in it; None where one of them can't be."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moorage.model import DatasetRef
-from pipeline_splitter.checking.certifying import Branch, Multipliers, bound, covers, nowhere, part_of
+from pipeline_splitter.checking.branches import Branch, covers, nowhere, part_of, slots_of
+from pipeline_splitter.checking.certifying import Multipliers, bound
 from pipeline_splitter.checking.charging import LINEAR, Tariff
 from pipeline_splitter.checking.findings import TOLERANCE, CheckInputs, Notes
 from pipeline_splitter.checking.rewiring import Option, Spot, options
@@ -70,10 +71,7 @@ class _Certifier:
     def __init__(self, plan: Plan, inputs: CheckInputs, notes: Notes) -> None:
         self._plan, self._inputs, self._notes = plan, inputs, notes
         self._options = options(inputs.graph, inputs.datasets)
-        slots: dict[object, list[Option]] = {}
-        for option in sorted(self._options):
-            slots.setdefault(option.slot, []).append(option)
-        self._slots = list(slots.values())
+        self._slots = slots_of(self._options)
 
     def check(self, result: ObjectiveResult, proof: Mapping[str, Any], earlier: Sequence[str]) -> None:
         """One objective."""

@@ -27,19 +27,24 @@ def explain(graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limi
             superfluous, and remedies may be missing.
 
     Returns:
-        Facts (rules that look at no site have none) and remedies; neither, where there is a plan after all.
+        Facts (rules that look at no site have none) and remedies, and which of them were not settled in time; nothing,
+        where there is a plan after all.
     """
     feasibility = Feasibility(graph, datasets, inventory, limits)
     try:
         reason = feasibility.refuted()
     except UndecidedError:
-        message = "there are too many choices of releases to say which facts leave no plan: plan with fewer accepted"
-        return Infeasible(({"message": message},), ())
+        message = (
+            "there was too little time, or there are too many choices of releases, to say which facts leave no plan: "
+            "give a longer --time-limit, or plan with fewer releases accepted"
+        )
+        return Infeasible(({"message": message},), (), ("facts", "remedies"))
     if reason is None:
         return Infeasible((), ())
     facts = irreducible(reason, feasibility.holds, depths(graph))
-    helpful = remedies(graph, datasets, inventory, limits, facts)
-    return Infeasible(tuple(fact.words() for fact in sorted(facts, key=Fact.order)), helpful)
+    helpful, all_tried = remedies(graph, datasets, inventory, limits, facts)
+    undecided = ("facts",) * feasibility.gave_up + ("remedies",) * (not all_tried)
+    return Infeasible(tuple(fact.words() for fact in sorted(facts, key=Fact.order)), helpful, undecided)
 
 
 def irreducible(

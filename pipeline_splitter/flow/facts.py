@@ -81,6 +81,7 @@ class Fact:
             "site": site,
             "resource": self.resource,
             "pin": self.pin,
+            "sites": ", ".join(sorted(self.pinned)),
             "together": ", ".join(sorted(self.together)),
         }
         return {**{key: value for key, value in said.items() if value}, "message": self.message}

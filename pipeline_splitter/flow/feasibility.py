@@ -31,11 +31,16 @@ class UndecidedError(Exception):
 
 
 class Feasibility:
-    """Asks one pipeline again and again, with fewer and fewer facts."""
+    """Asks one pipeline again and again, with fewer and fewer facts.
+
+    Attributes:
+        gave_up: whether an answer of `holds` or `stand_however` was none.
+    """
 
     def __init__(self, graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits) -> None:
         self._graph, self._datasets, self._inventory, self._limits = graph, datasets, inventory, limits
         self.candidates = release_candidates(graph, carry(graph, datasets), datasets)
+        self.gave_up = False
         self._choices: dict[tuple[frozenset[Candidate], frozenset[Candidate]], _Case] = {}
 
     def refuted(self, enforced: Facts | None = None) -> Facts | None:
@@ -51,6 +56,7 @@ class Feasibility:
         try:
             return self.refuted(facts) is None
         except UndecidedError:
+            self.gave_up = True
             return True
 
     def stand_however(self, facts: Facts) -> bool:
@@ -58,6 +64,7 @@ class Feasibility:
         try:
             return self._reason((), self.candidates, facts, [1]) is not None
         except UndecidedError:
+            self.gave_up = True
             return True
 
     def _refuted(
@@ -149,7 +156,11 @@ class _Case:
         return self._blocks[key]
 
     def _exceeds(self, blocks: tuple[tuple[str, ...], ...], allowed: Mapping[str, set[str]], quotas: Facts) -> bool:
-        """Whether no placement keeps the quotas; False where the solver could not tell."""
+        """Whether no placement keeps the quotas.
+
+        Raises:
+            UndecidedError: the solver could not tell.
+        """
         import numpy as np  # noqa: PLC0415 - only where quotas are
 
         from pipeline_splitter.problem import Costs, Nets, Problem  # noqa: PLC0415
@@ -172,4 +183,7 @@ class _Case:
             np.array([math.inf if (quota := limited.get(site)) is None else quota for site in sites]),
             np.zeros((0, 2), dtype=np.int64),
         )
-        return solve(problem, self._limits).infeasible
+        solution = solve(problem, self._limits)
+        if solution.placement is None and not solution.infeasible:
+            raise UndecidedError
+        return solution.infeasible

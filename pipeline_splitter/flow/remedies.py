@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release
 from moorage.policy import Rule
@@ -14,9 +13,6 @@ from pipeline_splitter.flow.maps import all_steps, sources
 from pipeline_splitter.flow.releases import releasable
 from pipeline_splitter.graph import Graph, Role, Step, Task
 from pipeline_splitter.problem import Limits
-
-MOST_ACCEPTANCES = 200
-"""So many are tried, of tasks that the facts name first, then of those before them, the nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,53 +48,83 @@ class Acceptance:
 
 def remedies(
     graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits, facts: frozenset[Fact]
-) -> tuple[Mapping[str, str], ...]:
-    """The changes after which a plan is possible: releases, acceptances, clearances.
+) -> tuple[tuple[Mapping[str, str], ...], bool]:
+    """The changes after which a plan is possible: releases, acceptances, clearances; and whether all could be tried.
 
     Only such are tried as can make one of the facts untrue: while all of them hold, nothing helps.
     """
+    trial = _Trial(facts, limits)
     governed = frozenset(fact for fact in facts if fact.rule)
-    releases = _releases(graph, datasets, inventory, governed)
-    helpful = [remedy.words for remedy in releases if _helps(remedy, limits)]
-    acceptances = list(islice(_acceptances(graph, datasets, governed), MOST_ACCEPTANCES))
+    mended = _mended(graph, datasets, inventory, governed)
+    helpful = [remedy.words for remedy in mended if trial.helps(remedy)]
+    for plain, claimed in _declared(graph, datasets, inventory, governed):
+        # A release that need not be a task's own container says all.
+        helps = [remedy.words for remedy in plain if trial.helps(remedy)]
+        helpful.extend(helps or (remedy.words for remedy in claimed if trial.helps(remedy)))
+    # Those of tasks that the facts name come first, then those of tasks before them, the nearest first.
+    acceptances = list(_acceptances(graph, datasets, governed))
 
     def accepted(group: Sequence[Acceptance]) -> Remedy:
         return Remedy({}, _accepting(graph, group), datasets, inventory)
 
-    helpful.extend(each.words() for each in _helpful(acceptances, accepted, facts, limits))
+    helpful.extend(each.words() for each in _helpful(acceptances, accepted, trial))
     for site in sorted({fact.site for fact in facts if fact.rule == Rule.CLEARANCE_TOO_LOW}):
         # The least clearance that suffices says all: a higher one would, too.
-        raised = (each for each in _clearances(graph, datasets, inventory, site) if _helps(each, limits))
+        raised = (each for each in _clearances(graph, datasets, inventory, site) if trial.helps(each))
         helpful.extend(remedy.words for remedy in (next(raised, None),) if remedy is not None)
-    return tuple(helpful)
+    return tuple(helpful), not trial.gave_up
 
 
-def _helps(remedy: Remedy, limits: Limits) -> bool:
-    try:
-        return Feasibility(remedy.graph, remedy.datasets, remedy.inventory, limits).refuted() is None
-    except UndecidedError:
-        return False
+@dataclass
+class _Trial:
+    """Tries changes, as long as there is time.
+
+    Attributes:
+        gave_up: whether one was not tried to the end.
+    """
+
+    facts: frozenset[Fact]
+    limits: Limits
+    gave_up: bool = False
+
+    def helps(self, remedy: Remedy) -> bool:
+        """Whether there is a plan then; False where that was not found out."""
+        if self._is_over():
+            return False
+        try:
+            return self._feasibility(remedy).refuted() is None
+        except UndecidedError:
+            self.gave_up = True
+            return False
+
+    def changes_nothing(self, remedy: Remedy) -> bool:
+        """Whether the facts leave no plan then as well; True where that was not found out."""
+        if self._is_over():
+            return True
+        feasibility = self._feasibility(remedy)
+        stand = feasibility.stand_however(self.facts)
+        self.gave_up |= feasibility.gave_up
+        return stand
+
+    def _is_over(self) -> bool:
+        is_over = self.limits.clock() >= self.limits.deadline
+        self.gave_up |= is_over
+        return is_over
+
+    def _feasibility(self, remedy: Remedy) -> Feasibility:
+        return Feasibility(remedy.graph, remedy.datasets, remedy.inventory, self.limits)
 
 
 def _helpful(
-    group: Sequence[Acceptance],
-    accepted: Callable[[Sequence[Acceptance]], Remedy],
-    facts: frozenset[Fact],
-    limits: Limits,
+    group: Sequence[Acceptance], accepted: Callable[[Sequence[Acceptance]], Remedy], trial: _Trial
 ) -> Iterator[Acceptance]:
     """Those that help alone. Where the facts stand against all of a group at once, none of it does."""
-    if not group:
-        return
-    remedy = accepted(group)
-    if len(group) == 1:
-        if _helps(remedy, limits):
-            yield group[0]
-        return
-    if Feasibility(remedy.graph, remedy.datasets, remedy.inventory, limits).stand_however(facts):
-        return
-    half = len(group) // 2
-    yield from _helpful(group[:half], accepted, facts, limits)
-    yield from _helpful(group[half:], accepted, facts, limits)
+    if len(group) == 1 and trial.helps(accepted(group)):
+        yield group[0]
+    if len(group) > 1 and not trial.changes_nothing(accepted(group)):
+        half = len(group) // 2
+        yield from _helpful(group[:half], accepted, trial)
+        yield from _helpful(group[half:], accepted, trial)
 
 
 def _acceptances(graph: Graph, datasets: Datasets, facts: frozenset[Fact]) -> Iterator[Acceptance]:
@@ -131,14 +157,9 @@ def _accepting(graph: Graph, acceptances: Iterable[Acceptance]) -> Graph:
     return replace(graph, tasks=tasks)
 
 
-def _releases(graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]) -> Iterator[Remedy]:
-    """A dataset declares a release that a task takes or claims to be; a task becomes the release that it claims."""
-    wanted = _datasets_of(facts)
-    undeclared: dict[tuple[DatasetRef, str], str] = {}
+def _mended(graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]) -> Iterator[Remedy]:
+    """A task becomes the declared release that it claims to be."""
     for task, step in _concerned(graph, facts):
-        for ref, name in sorted(step.accepts):
-            if ref in datasets and declared(ref, name, datasets) is None:
-                undeclared.setdefault((ref, name), step.name)
         for use in step.uses:
             release = None if use.release is None else declared(use.ref, use.release, datasets)
             if release is not None and release.component.digest not in {"", step.container_digest}:
@@ -151,16 +172,53 @@ def _releases(graph: Graph, datasets: Datasets, inventory: Inventory, facts: fro
                 }
                 mended = replace(step, container_digest=release.component.digest)
                 yield Remedy(words, _with_step(graph, task, mended), datasets, inventory)
-    for (ref, name), reader in sorted(undeclared.items()):
-        if wanted is None or ref in wanted:
-            words = {
-                "release": f"{ref}/{name}",
-                "dataset": str(ref),
-                "task": reader,
-                "message": f"declare the release {name}, which task {reader} accepts, in spec.governance.releases of "
-                f"dataset {ref}, with rules that let its readers read where they may run",
-            }
-            yield Remedy(words, graph, _declaring(datasets, ref, name, graph), inventory)
+
+
+def _declared(
+    graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]
+) -> Iterator[tuple[list[Remedy], list[Remedy]]]:
+    """A dataset declares a release: for tasks that accept it, or with the container of one that claims to be it."""
+    wanted = _datasets_of(facts)
+    for (ref, name), tasks in sorted(_wished(graph, facts).items()):
+        if ref in datasets and declared(ref, name, datasets) is None and (wanted is None or ref in wanted):
+            made: tuple[list[Remedy], list[Remedy]] = ([], [])
+            for digest, task in sorted(tasks.items()):
+                words = _declaration(ref, name, task, digest)
+                after = _declaring(datasets, ref, name, digest, graph)
+                made[bool(digest)].append(Remedy(words, graph, after, inventory))
+            yield made
+
+
+def _wished(graph: Graph, facts: frozenset[Fact]) -> dict[tuple[DatasetRef, str], dict[str, str]]:
+    """The releases that tasks of the facts accept or claim to be: by digest ("": of those that accept it), a task."""
+    wished: dict[tuple[DatasetRef, str], dict[str, str]] = {}
+    for _, step in _concerned(graph, facts):
+        for form in step.accepts:
+            wished.setdefault(form, {}).setdefault("", step.name)
+        for form in _claims(step):
+            wished.setdefault(form, {}).setdefault(step.container_digest or "", step.name)
+    # What makes one of the facts untrue may help other tasks as well, through what those claim to be.
+    for step in all_steps(graph).values():
+        for form in _claims(step) & wished.keys():
+            wished[form].setdefault(step.container_digest or "", step.name)
+    return wished
+
+
+def _claims(step: Step) -> set[tuple[DatasetRef, str]]:
+    """What a container's labels say that it releases."""
+    return {(use.ref, use.release) for use in step.uses if use.release is not None and step.container_digest}
+
+
+def _declaration(ref: DatasetRef, name: str, task: str, digest: str) -> Mapping[str, str]:
+    claim = f"claims to be, in spec.governance.releases of dataset {ref}, with its container (digest {digest}) and"
+    acceptance = f"accepts, in spec.governance.releases of dataset {ref}, with"
+    return {
+        "release": f"{ref}/{name}",
+        "dataset": str(ref),
+        "task": task,
+        "message": f"declare the release {name}, which task {task} {claim if digest else acceptance} rules that let "
+        "its readers read where they may run",
+    }
 
 
 def _clearances(graph: Graph, datasets: Datasets, inventory: Inventory, name: str) -> Iterator[Remedy]:
@@ -204,10 +262,10 @@ def _with_step(graph: Graph, task: Task, changed: Step) -> Graph:
     return replace(graph, tasks={**graph.tasks, task.name: replace(task, steps=steps)})
 
 
-def _declaring(datasets: Datasets, ref: DatasetRef, name: str, graph: Graph) -> dict[DatasetRef, Dataset]:
+def _declaring(datasets: Datasets, ref: DatasetRef, name: str, digest: str, graph: Graph) -> dict[DatasetRef, Dataset]:
     """With a release that yields what no reader of this pipeline is refused by."""
     readers = {step.reader.namespace for task in graph.tasks.values() for step in task.steps if step.reader}
-    anything = Release(name, Component("any"), Governance(consumers=frozenset(readers)))
+    anything = Release(name, Component("any", digest=digest), Governance(consumers=frozenset(readers)))
     dataset = datasets[ref]
     governance = replace(dataset.governance, releases=(*dataset.governance.releases, anything))
     return {**datasets, ref: replace(dataset, governance=governance)}

@@ -119,12 +119,17 @@ def amount(objective: str, value: float) -> str:
 
 def print_infeasible(answer: Infeasible) -> None:
     """What can't hold together, and each single thing that would help; on stderr."""
-    click.echo("No plan is possible. These facts can't hold together, and each of them is needed for that:", err=True)
+    needed = ", and each of them is needed for that" if "facts" not in answer.undecided else ""
+    click.echo(f"No plan is possible. These facts can't hold together{needed}:", err=True)
     for fact in answer.facts:
         click.echo(f"  - {fact['message']}", err=True)
     if answer.remedies:
         click.echo("Any one of these would make a plan possible:", err=True)
         for remedy in answer.remedies:
             click.echo(f"  - {remedy['message']}", err=True)
-    else:
+    elif "remedies" not in answer.undecided:
         click.echo("No single release, acceptance or clearance would do: change what a fact above names.", err=True)
+    if "facts" in answer.undecided:
+        click.echo("Time ran out: one of these facts may be superfluous. A longer --time-limit may tell.", err=True)
+    if "remedies" in answer.undecided:
+        click.echo("Time ran out before everything that may help was tried: a longer --time-limit may tell.", err=True)

@@ -45,6 +45,7 @@ def test_a_plan_that_holds(checked: Checked, tmp_path: Path) -> None:
     assert out.startswith("The plan holds: ")
     for word in ("7 tasks", "transfers", "groups, with their files", "the certificate of money"):
         assert word in out
+    assert "\nNot checked: report.html, the page for people, and " in out
 
 
 def test_objectives_are_those_of_the_plan(checked: Checked, tmp_path: Path) -> None:

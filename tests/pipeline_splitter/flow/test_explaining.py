@@ -217,6 +217,67 @@ def test_a_task_that_only_claims_to_release_could_become_the_release() -> None:
     assert digest_of("sample") in release["message"]
 
 
+def test_a_release_that_a_task_claims_to_be_could_be_declared() -> None:
+    """With the task's own container; where that of any other would do as well, because a task accepts it, with none."""
+    claims = governed("claims", SECRET, at=["vault"])
+    labels = (*mounting(claims.ref), DatasetUse(1, claims.ref, release="shred"))
+    for accepts, task, words in (
+        (
+            [],
+            "clean",
+            "claims to be, in spec.governance.releases of dataset steward/claims, with its container (digest x)",
+        ),
+        (
+            [(claims.ref, "shred")],
+            "train",
+            "accepts, in spec.governance.releases of dataset steward/claims, with rules",
+        ),
+    ):
+        graph = (
+            make_graph()
+            .task("clean", uses=labels, writes={"out": 1e9}, container_digest="x")
+            .task("train", reads=["clean.out"], accepts=accepts, sites=["eu-1"])
+            .obj()
+        )
+        told = explain(graph, known(claims), Inventory.of([open_site("vault"), make_site("eu-1", "DE")]))
+        (release,) = [each for each in told.remedies if "release" in each]
+        assert (release["release"], release["task"]) == ("steward/claims/shred", task)
+        assert words in release["message"]
+
+
+def test_a_declared_container_helps_tasks_that_the_facts_do_not_name() -> None:
+    """Two are refused: one accepts the release, the other reads what a task released that claims to be it."""
+    claims = governed("claims", SECRET, at=["vault"])
+    graph = (
+        make_graph()
+        .dataset(claims.ref, 1e9)
+        .task("accepting", reads=[str(claims.ref)], accepts=[(claims.ref, "shred")], sites=["eu-1"])
+        .task(
+            "clean",
+            uses=(*mounting(claims.ref), DatasetUse(1, claims.ref, release="shred")),
+            writes={"out": 1e9},
+            container_digest="x",
+        )
+        .task("train", reads=["clean.out"], sites=["eu-1"])
+        .obj()
+    )
+    told = explain(graph, known(claims), Inventory.of([open_site("vault"), make_site("eu-1", "DE")]))
+    assert {fact["task"] for fact in told.facts} == {"accepting"}
+    assert [(each["release"], each["task"]) for each in told.remedies if "release" in each] == [
+        ("steward/claims/shred", "clean")
+    ]
+
+
+def test_pins_say_all_their_sites() -> None:
+    """Two by the same hand can be told apart, and a site that is not listed is none."""
+    inventory = Inventory.of([open_site("eu-1"), open_site("eu-2"), open_site("eu-3")])
+    graph = make_graph().task("train", sites=["eu-1", "eu-2"]).obj()
+    train = graph.tasks["train"]
+    pins = (*train.pins, replace(train.pins[0], sites=frozenset({"eu-3", "mars"})))
+    told = explain(replace(graph, tasks={"train": replace(train, pins=pins)}), {}, inventory)
+    assert facts(told, "pin", "site", "sites") == [("hint sites", "", "eu-1, eu-2"), ("hint sites", "eu-3", "eu-3")]
+
+
 def test_quotas_are_facts() -> None:
     """Too much work for what the permitted sites compute."""
     inventory = Inventory.of([open_site("eu-1", quota_cpu_hours=1.5), open_site("eu-2")])
@@ -242,6 +303,34 @@ def test_time_is_kept() -> None:
     told = explain(story.graph, story.datasets, story.inventory, late)
     assert len(told.facts) == 1
     assert told.remedies == ()
+    assert told.undecided == ("facts", "remedies")
+
+
+def test_what_was_not_settled_in_time_is_said() -> None:
+    """However soon the time is over: what is told without `undecided` is what is told with all the time."""
+    story = crossing([], "pseudonymise", "sample")
+    whole = explain(story.graph, story.datasets, story.inventory)
+    seen = set()
+    for deadline in range(200):
+        ticks = itertools.count()
+        limits = Limits(gap=1.0, deadline=deadline, clock=lambda ticks=ticks: next(ticks))
+        told = explain(story.graph, story.datasets, story.inventory, limits)
+        seen.add(told.undecided)
+        assert "facts" in told.undecided or told.facts == whole.facts
+        assert "remedies" in told.undecided or (told.facts, told.remedies) == (whole.facts, whole.remedies)
+        assert set(map(str, told.remedies)) <= set(map(str, whole.remedies)) or "facts" in told.undecided
+    assert {("facts", "remedies"), ("remedies",), ()} <= seen
+
+
+def test_hundreds_of_acceptances_are_told() -> None:
+    """Whichever task on the way to the trainer takes the released form, it helps."""
+    claims = governed("claims", SECRET, make_release("sample", PUBLIC), at=["vault"])
+    graph = make_graph().task("t0", uses=mounting(claims.ref), writes={"out": 1e9})
+    for number in range(1, 230):
+        graph = graph.task(f"t{number}", reads=[f"t{number - 1}.out"], writes={"out": 1e9})
+    graph = graph.task("train", reads=["t229.out"], sites=["eu-1"])
+    told = explain(graph.obj(), known(claims), Inventory.of([open_site("vault"), make_site("eu-1", "DE")]))
+    assert len([each for each in told.remedies if "acceptance" in each]) == 230
 
 
 @given(

@@ -177,6 +177,15 @@ def test_an_explanation_is_written_to_the_letter() -> None:
     assert read_infeasible(text) == INFEASIBLE
 
 
+def test_an_explanation_that_was_not_settled_says_so() -> None:
+    """Valid, sorted, and read back; other words are not valid."""
+    late = replace(INFEASIBLE, undecided=("remedies", "facts"))
+    text = write_infeasible(late)
+    INFEASIBLE_SCHEMA.validate(json.loads(text))
+    assert read_infeasible(text) == replace(late, undecided=("facts", "remedies"))
+    assert not INFEASIBLE_SCHEMA.is_valid({**json.loads(text), "undecided": ["all"]})
+
+
 def test_an_empty_plan_is_a_plan() -> None:
     """No tasks: cost 0, empty lists."""
     plan = Plan("nothing", "0" * 64, (), dict.fromkeys(OBJECTIVES, 0.0), (), (), ())

@@ -1,0 +1,28 @@
+"""How much a search may look at before it gives up: counts, never seconds: the same files get the same verdict."""
+
+from dataclasses import dataclass
+
+
+class UndecidedError(Exception):
+    """A search gave up; neither answer was proven."""
+
+
+@dataclass
+class Effort:
+    """What is left of it.
+
+    Attributes:
+        left: so many steps of the pipeline, or so many blocks put at a site, may still be looked at.
+    """
+
+    left: int
+
+    def spend(self, count: int) -> None:
+        """Look at that many.
+
+        Raises:
+            UndecidedError: there is not so much left.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise UndecidedError
