@@ -1,10 +1,5 @@
-"""Dual ascent over a core: multipliers that prove more and more, and placements that cost less and less.
+"""Dual ascent over a core: multipliers that prove more and more, and placements that cost less and less."""
 
-Components (parts of the core that share no net) are followed one by one: each keeps the best multipliers and the best
-choice that were seen for it, and is left alone once its own gap is small enough.
-"""
-
-import math
 from typing import Any
 
 import numpy as np
@@ -12,29 +7,32 @@ import numpy as np
 from pipeline_splitter.problem import Floats, Integers
 from pipeline_splitter.solving import kernel_choice, kernels
 from pipeline_splitter.solving.core import Core, CoreCosts
-from pipeline_splitter.solving.multipliers import Multipliers
+from pipeline_splitter.solving.multipliers import Multipliers, even
+from pipeline_splitter.solving.record import Record
 
 
 class Ascent:
     """The state of the search."""
 
-    def __init__(self, core: Core, costs: CoreCosts, *, start: Multipliers | None = None) -> None:
-        blocks, sites = core.allowed.shape
+    def __init__(
+        self,
+        core: Core,
+        costs: CoreCosts,
+        *,
+        start: Multipliers | None = None,
+        record: Record | None = None,
+        compile_it: bool | None = None,
+    ) -> None:
         self.core = core
         self.costs = costs
-        work = int(core.allowed.sum(axis=1)[core.made.readers].sum()) * sites
-        self.kernels = kernel_choice.compiled() if work >= kernel_choice.COMPILE_FROM else kernel_choice.plain()
-        self.pieces = components(core)
-        self.piece_count = int(self.pieces.max(initial=-1)) + 1
+        large = work(core) >= kernel_choice.COMPILE_FROM if compile_it is None else compile_it
+        self.kernels = kernel_choice.compiled() if large else kernel_choice.plain()
+        self.record = record or Record(core, costs)
+        self.pieces = self.record.pieces
         self.layout = self._layout()
         self._entry_piece = self.pieces[core.made.readers]
         self._given_piece = self.pieces[core.given.readers]
-        self.best_bound = np.full(self.piece_count, -math.inf)
-        self.best_value = np.full(self.piece_count, math.inf)
-        self.best_choice = np.zeros(blocks, dtype=np.int64)
-        self.active = np.ones(self.piece_count, dtype=bool)
-        self.dead = ~core.allowed
-        self.best = start or self._even()
+        self.best = start or even(core, costs)
         self.state = self._state(self.best)
         self._focus()
 
@@ -85,15 +83,6 @@ class Ascent:
             pull=flat(part),
         )
 
-    def _even(self) -> Multipliers:
-        """Everybody who may be at a site carries the same part."""
-        core = self.core
-        return Multipliers(
-            np.zeros((len(core.made.readers), core.allowed.shape[1])),
-            _even(core.allowed, core.made.starts, core.made.readers, core.carried_bytes),
-            _even(core.allowed, core.given.starts, core.given.readers, self.costs.given),
-        )
-
     def _state(self, start: Multipliers) -> kernels.State:
         core = self.core
         blocks, sites = core.allowed.shape
@@ -122,39 +111,19 @@ class Ascent:
 
     def _focus(self) -> None:
         """Works on active components only from now on."""
-        blocks = np.flatnonzero(self.active[self.pieces]) if self.piece_count else np.zeros(0, dtype=np.int64)
+        blocks = (
+            np.flatnonzero(self.record.active[self.pieces]) if self.record.piece_count else np.zeros(0, dtype=np.int64)
+        )
         self.todo = self._flat(blocks)
         self.everything = self._flat(np.arange(len(self.pieces)))
         starts = self.core.given.starts[:-1]
-        nets = np.flatnonzero(self.active[self._given_piece[starts]]) if len(starts) else starts
+        nets = np.flatnonzero(self.record.active[self._given_piece[starts]]) if len(starts) else starts
         self.given_todo = self._flat(nets)
 
     def settle(self, gap: float) -> None:
         """Leaves alone the components whose gap is small enough for the whole to be within `gap`."""
-        value = self.best_value
-        part = np.bincount(self.pieces, minlength=self.piece_count) / max(1, len(self.pieces))
-        total = abs(self.value)
-        enough = gap / 2 * (np.abs(value) + part * total)
-        active = ~(value - self.best_bound <= enough)
-        if (active != self.active).any():
-            self.active = active
+        if self.record.settle(gap):
             self._focus()
-
-    @property
-    def value(self) -> float:
-        """Cost of the best choice, the constant included."""
-        return float(self.best_value.sum()) + self.costs.constant
-
-    @property
-    def bound(self) -> float:
-        """What the best multipliers prove (rounding apart), the constant included."""
-        return float(self.best_bound.sum()) + self.costs.constant
-
-    @property
-    def gap(self) -> float:
-        """Relative."""
-        value, bound = self.value, self.bound
-        return 0.0 if value <= bound else (value - bound) / abs(value) if value else math.inf
 
     def sweep(self, *, move: bool, soft: float, eta: float, look: bool) -> None:
         """Forward, bound, shares, backward; with `look` also new choices.
@@ -170,9 +139,7 @@ class Ascent:
         run.bound(layout, state, self.todo)
         self._keep_bound()
         if soft > 0:
-            scale = np.where(np.isfinite(self.best_value), np.abs(self.best_value), np.abs(self.best_bound))
-            size = np.maximum(1, np.bincount(self.pieces, minlength=self.piece_count))
-            heat = self._flat(np.maximum(soft * scale / size, 1e-290))
+            heat = self._flat(self.record.heat(soft))
             run.tilt(layout, state, self.todo, self.given_todo, heat, eta)
         run.backward(layout, state, self.todo, move=move)
         if look:
@@ -202,7 +169,7 @@ class Ascent:
 
     def heated(self, heat: float) -> Any:  # noqa: ANN401  # a list or an array
         """The same temperature for each component."""
-        return self._flat(np.full(self.piece_count, max(heat, 1e-290)))
+        return self._flat(np.full(self.record.piece_count, max(heat, 1e-290)))
 
     def reprice(self, unary: Floats) -> None:
         """Other costs of blocks at sites."""
@@ -219,55 +186,16 @@ class Ascent:
         for block in range(len(dirty)):
             dirty[block] = 1
         self.kernels.improve(self.layout, self.state, self.todo, 30)
-        self.keep_choice(np.asarray(self.state.choice, dtype=np.int64))
-
-    def keep_choice(self, choice: Integers) -> None:
-        """Keeps a choice where it is the cheapest seen for a component."""
-        value = self.values(choice)
-        better = self.active & (value < self.best_value)
-        if better.any():
-            self.best_value[better] = value[better]
-            mine = better[self.pieces]
-            self.best_choice[mine] = choice[mine]
-
-    def values(self, choice: Integers) -> Floats:
-        """What a choice costs in each component."""
-        core, costs = self.core, self.costs
-        sites = core.allowed.shape[1]
-        value = np.bincount(
-            self.pieces, costs.unary[np.arange(len(choice)), choice], minlength=self.piece_count
-        ).astype(np.float64)
-        for incidence, given in ((core.made, False), (core.given, True)):
-            if len(incidence.readers) == 0:
-                continue
-            counts = np.diff(incidence.starts)
-            pairs = np.unique(np.repeat(np.arange(len(counts)), counts) * sites + choice[incidence.readers])
-            net, site = pairs // sites, pairs % sites
-            paid = (
-                costs.given[net, site]
-                if given
-                else core.carried_bytes[net, site] * costs.price[choice[core.producer[net]], site]
-            )
-            value += np.bincount(
-                self.pieces[incidence.readers[incidence.starts[net]]], paid, minlength=self.piece_count
-            )
-        return value
+        self.record.keep_choice(np.asarray(self.state.choice, dtype=np.int64))
 
     def _keep_bound(self) -> None:
         """Keeps the multipliers of the components that they prove more for, and forgets sites that are too dear."""
-        least = np.asarray(self.state.least)
-        bound = np.bincount(self.pieces, least, minlength=self.piece_count)
-        better = self.active & (bound > self.best_bound)
+        reduced = np.asarray(self.state.reduced).reshape(self.core.allowed.shape)
+        better = self.record.keep_bound(np.asarray(self.state.least), reduced)
         if better.any():
-            self.best_bound[better] = bound[better]
             self._copy(self.best.messages, self.state.slots, better[self._entry_piece])
             self._copy(self.best.loads, self.state.loads, better[self._entry_piece])
             self._copy(self.best.given_loads, self.state.given_loads, better[self._given_piece])
-        slack = (self.best_value - bound)[self.pieces]
-        slack += 1e-9 * np.abs(self.best_value)[self.pieces]
-        mine = self.active[self.pieces] & np.isfinite(slack)
-        reduced = np.asarray(self.state.reduced).reshape(self.core.allowed.shape)
-        self.dead[mine] |= reduced[mine] > slack[mine, None]
 
     @staticmethod
     def _copy(kept: Floats, flat: Any, rows: "np.typing.NDArray[np.bool_]") -> None:  # noqa: ANN401  # list or array
@@ -278,39 +206,11 @@ class Ascent:
             kept[rows] = values[rows]
 
 
-def components(core: Core) -> Integers:
-    """The component of each free block, numbered in order of first appearance."""
-    parent = list(range(len(core.blocks)))
-
-    def root(block: int) -> int:
-        while parent[block] != block:
-            parent[block] = parent[parent[block]]
-            block = parent[block]
-        return block
-
-    counts = np.diff(core.made.starts)
-    anchors = np.concatenate(
-        [
-            np.repeat(core.producer, counts),
-            np.repeat(core.given.readers[core.given.starts[:-1]], np.diff(core.given.starts)),
-        ]
-    ).tolist()
-    for one, other in zip(anchors, [*core.made.readers.tolist(), *core.given.readers.tolist()], strict=True):
-        first, second = root(one), root(other)
-        if first != second:
-            parent[max(first, second)] = min(first, second)
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(block), len(numbers)) for block in range(len(parent))], dtype=np.int64)
+def work(core: Core) -> int:
+    """Message cells in a sweep: entries times sites of the reader, times sites."""
+    return int(core.allowed.sum(axis=1)[core.made.readers].sum()) * int(core.allowed.shape[1])
 
 
 def _by_block(readers: Integers, blocks: int) -> tuple[Integers, Integers]:
     starts = np.concatenate([[0], np.cumsum(np.bincount(readers, minlength=blocks))]).astype(np.int64)
     return starts, np.argsort(readers, kind="stable").astype(np.int64)
-
-
-def _even(allowed: "np.typing.NDArray[np.bool_]", starts: Integers, readers: Integers, caps: Floats) -> Floats:
-    counts = np.diff(starts)
-    net_of = np.repeat(np.arange(len(counts)), counts)
-    able = allowed[readers]
-    sums = np.add.reduceat(able, starts[:-1], axis=0, dtype=np.int64) if len(readers) else caps
-    return np.where(able, (caps / np.maximum(1, sums))[net_of], 0.0)

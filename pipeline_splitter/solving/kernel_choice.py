@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
+from pipeline_splitter.problem import Limits
 from pipeline_splitter.solving import kernels
 
+_COMPILING_SECONDS = 40.0
 COMPILE_FROM = 15_000
 """From so many message cells in a sweep (entries times sites of the reader, times sites) on the compiler pays."""
 
@@ -34,12 +35,19 @@ def plain() -> Kernels:
 @cache
 def compiled() -> Kernels:
     """Compiled, for arrays; what the compiler made is kept beside the module, or in the user's cache."""
-    from numba import njit  # noqa: PLC0415  # slow to load
+    from pipeline_splitter.solving.compiling import fast  # noqa: PLC0415  # loads numba
 
-    def compile_one(name: str) -> Any:  # noqa: ANN401  # numba's own type
-        return njit(cache=True, error_model="numpy", nogil=True)(getattr(kernels, name))
+    return Kernels(True, *(fast(getattr(kernels, name)) for name in _NAMES))  # noqa: FBT003  # a record's first field
 
-    return Kernels(True, *(compile_one(name) for name in _NAMES))  # noqa: FBT003  # a record's first field
+
+def affordable(limits: Limits) -> bool:
+    """Whether there is time for compiled passes: they were compiled here before, or there is time for that."""
+    if limits.deadline - limits.clock() >= _COMPILING_SECONDS:
+        return True
+    from pipeline_splitter.solving.compiling import is_kept  # noqa: PLC0415  # loads numba
+    from pipeline_splitter.solving.smoothing import bounding  # noqa: PLC0415
+
+    return is_kept(bounding.improve)
 
 
 _NAMES = ("forward", "backward", "bound", "tilt", "decode", "recount", "improve")

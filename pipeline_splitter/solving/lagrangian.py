@@ -7,7 +7,7 @@ import numpy as np
 from pipeline_splitter.problem import Floats, Integers, Limits, Problem, Solution
 from pipeline_splitter.solving import bound as bounds
 from pipeline_splitter.solving import core as cores
-from pipeline_splitter.solving import evaluate, extending, messages
+from pipeline_splitter.solving import evaluate, extending, search
 from pipeline_splitter.solving.ascent import Ascent
 from pipeline_splitter.solving.core import Core, CoreCosts
 from pipeline_splitter.solving.ledger import Ledger
@@ -71,7 +71,7 @@ class _Prices:
         """The search, then HiGHS, then the answer."""
         if len(self.core.blocks):
             self._begin()
-        if len(self.core.blocks) and messages.flows(self.core, self.core.allowed) > messages.SMALL_FLOWS:
+        if len(self.core.blocks) and search.flows(self.core, self.core.allowed) > search.SMALL_FLOWS:
             now = self.limits.clock()
             self._search(now + _SEARCH_PART * (self.limits.deadline - now))
         proven, infeasible = self._finish()
@@ -224,8 +224,8 @@ class _Prices:
 
         allowed = self._left()
         left = cores.reduce(self.problem, allowed, self.order)
-        most = min(_FINISH_FLOWS, messages.bearable(self.limits))
-        if self.choice is not None and messages.flows(left, left.allowed) > most:
+        most = min(_FINISH_FLOWS, search.bearable(self.limits))
+        if self.choice is not None and search.flows(left, left.allowed) > most:
             self._search(self.limits.deadline)
             return -math.inf, False
         answer = highs.decide(left, self.budget_limits, self.limits)

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from pipeline_splitter.problem import Floats
+import numpy as np
+
+from pipeline_splitter.problem import Flags, Floats, Integers
+from pipeline_splitter.solving.core import Core, CoreCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +15,21 @@ class Multipliers:
     messages: Floats
     loads: Floats
     given_loads: Floats
+
+
+def even(core: Core, costs: CoreCosts) -> Multipliers:
+    """To begin with: everybody who may be at a site carries the same part."""
+    return Multipliers(
+        np.zeros((len(core.made.readers), core.allowed.shape[1])),
+        split_evenly(core.allowed, core.made.starts, core.made.readers, core.carried_bytes),
+        split_evenly(core.allowed, core.given.starts, core.given.readers, costs.given),
+    )
+
+
+def split_evenly(allowed: Flags, starts: Integers, readers: Integers, caps: Floats) -> Floats:
+    """For each entry, at each site where its reader may be, its part of `caps` of the net."""
+    counts = np.diff(starts)
+    net_of = np.repeat(np.arange(len(counts)), counts)
+    able = allowed[readers]
+    sums = np.add.reduceat(able, starts[:-1], axis=0, dtype=np.int64) if len(readers) else caps
+    return np.where(able, (caps / np.maximum(1, sums))[net_of], 0.0)

@@ -1,0 +1,102 @@
+"""From hot to cold, round after round: a few hard passes, then soft ones, then HiGHS on what is left."""
+
+import dataclasses
+
+from pipeline_splitter.problem import Limits
+from pipeline_splitter.solving.search import SMALL_FLOWS, Search, bearable, flows
+from pipeline_splitter.solving.smoothing.smoother import Smoother
+
+_HARD_SWEEPS = 16
+_HOT, _HARD_COLD, _COLD = 0.1, 1e-6, 1e-5
+"""Temperatures at the start and at the end of a round, relative to the cost per block."""
+_COOLER, _LEAST_HOT = 30.0, 1e-3
+"""Later rounds begin at a temperature in proportion to the gap, and not below the least."""
+_PACE, _ANY_PACE = 150.0, 1e9
+_SOFT_SWEEPS, _MOST_SWEEPS = 150, 1200
+_LEAST_SWEEPS = 24
+_MOVE_EVERY, _HARD_MOVE_EVERY = 8, 4
+_PROVE_EVERY, _LOOK_EVERY = 4, 12
+_LOOKS = (1, 7)
+_NARROW_FROM = 200_000
+"""With fewer flows a pass is so quick that a proof over all sites is worth more."""
+_NARROW_AT = 0.6
+_LIKELY_FLOWS = 12_000
+_DECIDED_FLOWS_PER_SECOND = 1_200
+"""How many flows HiGHS decides for sure in a second."""
+_MOST_DECISIONS = 4
+_PART = 0.25
+"""Of the time that is left: what looking for a better placement may take."""
+
+
+def cool(search: Search, limits: Limits) -> None:
+    """Searches until the gap is small enough or the time is over; all that is found is in the search."""
+    smoother = Smoother(search)
+    _hard(search, smoother, limits)
+    decided, sweeps, hot = 0, _SOFT_SWEEPS, _HOT
+    while not _over(search, limits):
+        left = flows(search.core, search.open_sites())
+        seconds = limits.deadline - limits.clock()
+        if left <= max(_DECIDED_FLOWS_PER_SECOND * seconds, min(SMALL_FLOWS, bearable(limits))):
+            decided += 1
+            if search.decide(limits) or decided == _MOST_DECISIONS:
+                return
+        if max(_NARROW_FROM, left / _NARROW_AT) < smoother.flows:
+            search.narrow()
+            smoother = Smoother(search)
+        _soft(search, smoother, sweeps, hot, limits)
+        if _over(search, limits):
+            return
+        _try_likely(search, smoother, limits)
+        sweeps = min(2 * sweeps, _MOST_SWEEPS)
+        hot = min(_HOT, max(_LEAST_HOT, _COOLER * search.gap))
+
+
+def _over(search: Search, limits: Limits) -> bool:
+    return search.finished(limits) or not search.record.active.any() or limits.clock() >= limits.deadline
+
+
+def _hard(search: Search, smoother: Smoother, limits: Limits) -> None:
+    for number in range(_HARD_SWEEPS):
+        if number % _HARD_MOVE_EVERY == 1:
+            smoother.move()
+        softness = _HOT * (_HARD_COLD / _HOT) ** (number / _HARD_SWEEPS)
+        smoother.sweep(softness, _ANY_PACE, hard=True, prove=number % 2 == 0)
+        if _ends(search, smoother, limits, look=number in _LOOKS or number == _HARD_SWEEPS - 1):
+            return
+
+
+def _soft(search: Search, smoother: Smoother, sweeps: int, hot: float, limits: Limits) -> None:
+    """One round; with less time than it takes, a shorter one that is as cold at its end."""
+    begun = limits.clock()
+    number = 0
+    while number < sweeps:
+        if number == _MOVE_EVERY:
+            each = (limits.clock() - begun) / number
+            sweeps = min(sweeps, max(_LEAST_SWEEPS, int((limits.deadline - begun) / max(each, 1e-9))))
+        softness = hot * (_COLD / hot) ** (number / sweeps)
+        smoother.sweep(softness, _PACE, prove=number % _PROVE_EVERY == 0 or number == sweeps - 1)
+        if number % _MOVE_EVERY == _MOVE_EVERY - 1:
+            smoother.move()
+        if _ends(search, smoother, limits, look=number % _LOOK_EVERY == _LOOK_EVERY - 1 or number == sweeps - 1):
+            return
+        number += 1
+
+
+def _ends(search: Search, smoother: Smoother, limits: Limits, *, look: bool) -> bool:
+    if look:
+        smoother.look()
+        if search.record.settle(limits.gap):
+            smoother.focus()
+        search.tell(limits)
+    return _over(search, limits)
+
+
+def _try_likely(search: Search, smoother: Smoother, limits: Limits) -> None:
+    """A better placement than passes find, among the sites that the messages like best."""
+    now = limits.clock()
+    seconds = _PART * (limits.deadline - now)
+    most = int(min(_LIKELY_FLOWS, bearable(limits) * _PART))
+    smoother.prove()
+    search.try_likely(smoother.reduced(), most, dataclasses.replace(limits, deadline=now + seconds))
+    if search.record.settle(limits.gap):
+        smoother.focus()

@@ -1,0 +1,340 @@
+"""Passes of messages with soft minima, over the arrays of `layout`. Imported only where it is used: it loads numba.
+
+A soft minimum at temperature t, `-t log sum exp(-x / t)`, sees all choices that are nearly as good as the best one.
+Passes with it do not get stuck where passes with the hard minimum do, and the probabilities that come with it say how
+much the bound gains where a reader carries more of a crossing. Whatever the messages are, `bounding.lower` proves what
+they prove.
+
+`exp(-u)` is (1 - u/256)^256 here, 0 from u = 256 on: close enough, and a few multiplications that a processor does side
+by side. A reader whose price falls apart into both ends (`plain`) takes as many steps as there are sites, others the
+square.
+"""
+
+# ruff: noqa: C901, PLR0912, PLR0915, FURB136, PLR0917, PLR0913
+# Flat loops with scalar state are what compiles to tight code: branches instead of min() and max(), indices instead of
+# iterators, one function for one pass.
+
+import math
+
+import numpy as np
+
+from pipeline_splitter.problem import Floats, Integers
+from pipeline_splitter.solving.compiling import fast
+from pipeline_splitter.solving.smoothing.layout import Layout, State
+
+BIG = 1e60
+_PART = 1.0 / 256
+_LEAST_SHARE = 1e-5
+"""Of an even share: a share of zero could not grow."""
+
+
+@fast
+def soft(u: float) -> float:
+    """About exp(-u), for u >= 0."""
+    t = 1.0 - u * _PART
+    t = t if t > 0.0 else 0.0
+    t *= t
+    t *= t
+    t *= t
+    t *= t
+    t *= t
+    t *= t
+    t *= t
+    return t * t
+
+
+@fast
+def known(x: Layout, y: State, i: int, theta: Floats) -> float:
+    """What each label of a block costs under the messages that it has, into `theta`; returns the least."""
+    at = x.first[i]
+    width = x.first[i + 1] - at
+    for a in range(width):
+        theta[a] = x.unary[at + a]
+    for j in range(x.reads[i], x.reads[i + 1]):
+        p = x.read_at[x.read_entries[j]]
+        for a in range(width):
+            theta[a] += y.psi[p + a]
+    for j in range(x.given_reads[i], x.given_reads[i + 1]):
+        p = x.given_at[x.given_entries[j]]
+        for a in range(width):
+            theta[a] += y.given_loads[p + a]
+    for entry in range(x.starts[x.wrote[i]], x.starts[x.wrote[i + 1]]):
+        q = x.write_at[entry]
+        for a in range(width):
+            theta[a] += y.phi[q + a]
+    low = BIG
+    for a in range(width):
+        low = theta[a] if theta[a] < low else low
+    return low
+
+
+@fast
+def forward(x: Layout, y: State, todo: Integers, heat: Floats, hard: bool) -> None:  # noqa: FBT001  # for numba
+    """Each block, writers first, tells its readers its part of what it knows.
+
+    With `hard` the messages are hard minima, and only the slopes soft. Leaves in `slope` and `given_slope` how much the
+    bound gains for each unit that a reader carries.
+    """
+    sites = x.sites
+    theta, mine, step, whole = np.empty(sites), np.empty(sites), np.empty(sites), np.empty(sites)
+    table = np.empty(sites * sites)
+    here = np.full(sites, -1)
+    for at in range(len(todo)):
+        i = todo[at]
+        low = known(x, y, i, theta)
+        begin = x.first[i]
+        width = x.first[i + 1] - begin
+        gamma = x.part[i]
+        cold = 1.0 / heat[x.pieces[i]]
+        total = 0.0
+        for a in range(width):
+            step[a] = soft(gamma * (theta[a] - low) * cold)
+            total += step[a]
+        for j in range(x.reads[i], x.reads[i + 1]):
+            p = x.read_at[x.read_entries[j]]
+            for a in range(width):
+                y.slope[p + a] *= step[a] / total
+        for j in range(x.given_reads[i], x.given_reads[i + 1]):
+            p = x.given_at[x.given_entries[j]]
+            for a in range(width):
+                y.given_slope[p + a] = step[a] / total
+        first, last = x.starts[x.wrote[i]], x.starts[x.wrote[i + 1]]
+        if first == last:
+            continue
+        for a in range(width):
+            here[x.site[begin + a]] = a
+        for entry in range(first, last):
+            p, q = x.read_at[entry], x.write_at[entry]
+            count = x.read_at[entry + 1] - p
+            there = x.first[x.reader[entry]]
+            prices = x.prices_at[x.reader[entry]]
+            for a in range(width):
+                mine[a] = gamma * theta[a] - y.phi[q + a]
+            if x.plain[entry] > 0:
+                base = y.loads[p]
+                low, second, argument = BIG, BIG, -1
+                for a in range(width):
+                    step[a] = mine[a] + base * x.leaving[x.site[begin + a]]
+                    if step[a] < low:
+                        second = low
+                        low = step[a]
+                        argument = a
+                    elif step[a] < second:
+                        second = step[a]
+                total = 0.0
+                for a in range(width):
+                    whole[a] = soft((step[a] - low) * cold)
+                    total += whole[a]
+                for b in range(count):
+                    site = x.site[there + b]
+                    extra = x.entering[site]
+                    away = low + y.loads[p + b] * extra
+                    a = here[site]
+                    if a < 0:
+                        y.psi[p + b] = away if hard else away - math.log(total) / cold
+                        y.slope[p + b] = extra / x.dearest
+                        continue
+                    rest = total - whole[a]
+                    best = mine[a] if mine[a] < away else away
+                    rest = rest * soft((away - best) * cold) if rest > 0.0 else 0.0
+                    mass = soft((mine[a] - best) * cold) + rest
+                    y.slope[p + b] = extra * rest / (mass * x.dearest) if rest > 0.0 else 0.0
+                    if hard:
+                        away += second - low if a == argument else 0.0
+                        y.psi[p + b] = mine[a] if mine[a] < away else away
+                    else:
+                        y.psi[p + b] = best - math.log(mass) / cold if rest > 0.0 else mine[a]
+            else:
+                for b in range(count):
+                    step[b] = BIG
+                    whole[b] = 0.0
+                for a in range(width):
+                    row = prices + x.site[begin + a] * count
+                    for b in range(count):
+                        t = mine[a] + y.loads[p + b] * x.entry_price[row + b]
+                        table[a * count + b] = t
+                        step[b] = t if t < step[b] else step[b]
+                alone = x.starts[x.net_of[entry] + 1] - x.starts[x.net_of[entry]] == 1
+                if alone and not hard:
+                    for a in range(width):
+                        for b in range(count):
+                            whole[b] += soft((table[a * count + b] - step[b]) * cold)
+                elif not alone:
+                    for b in range(count):
+                        y.slope[p + b] = 0.0
+                    for a in range(width):
+                        row = prices + x.site[begin + a] * count
+                        for b in range(count):
+                            t = soft((table[a * count + b] - step[b]) * cold)
+                            whole[b] += t
+                            y.slope[p + b] += t * x.entry_price[row + b]
+                    for b in range(count):
+                        y.slope[p + b] /= whole[b] * x.dearest
+                for b in range(count):
+                    y.psi[p + b] = step[b] if hard else step[b] - math.log(whole[b]) / cold
+            low = BIG
+            for b in range(count):
+                low = y.psi[p + b] if y.psi[p + b] < low else low
+            for b in range(count):
+                y.psi[p + b] -= low
+        for a in range(width):
+            here[x.site[begin + a]] = -1
+
+
+@fast
+def backward(x: Layout, y: State, todo: Integers, heat: Floats) -> None:
+    """Each block, readers first, tells its writers its part of what it knows."""
+    sites = x.sites
+    theta, mine, step, whole = np.empty(sites), np.empty(sites), np.empty(sites), np.empty(sites)
+    table = np.empty(sites * sites)
+    here = np.full(sites, -1)
+    for at in range(len(todo)):
+        i = todo[len(todo) - 1 - at]
+        if x.reads[i] == x.reads[i + 1]:
+            continue
+        known(x, y, i, theta)
+        begin = x.first[i]
+        width = x.first[i + 1] - begin
+        gamma = x.part[i]
+        cold = 1.0 / heat[x.pieces[i]]
+        for b in range(width):
+            here[x.site[begin + b]] = b
+        for j in range(x.reads[i], x.reads[i + 1]):
+            entry = x.read_entries[j]
+            p, q = x.read_at[entry], x.write_at[entry]
+            there = x.first[x.writer[entry]]
+            prices = x.prices_at[x.writer[entry]]
+            count = x.write_at[entry + 1] - q
+            for b in range(width):
+                mine[b] = gamma * theta[b] - y.psi[p + b]
+            if x.plain[entry] > 0:
+                base = y.loads[p]
+                low = BIG
+                for b in range(width):
+                    step[b] = mine[b] + y.loads[p + b] * x.entering[x.site[begin + b]]
+                    low = step[b] if step[b] < low else low
+                total = 0.0
+                for b in range(width):
+                    whole[b] = soft((step[b] - low) * cold)
+                    total += whole[b]
+                for a in range(count):
+                    site = x.site[there + a]
+                    away = low + base * x.leaving[site]
+                    b = here[site]
+                    if b < 0:
+                        y.phi[q + a] = away - math.log(total) / cold
+                        continue
+                    rest = total - whole[b]
+                    best = mine[b] if mine[b] < away else away
+                    mass = soft((mine[b] - best) * cold)
+                    mass += rest * soft((away - best) * cold) if rest > 0.0 else 0.0
+                    y.phi[q + a] = best - math.log(mass) / cold if mass > 0.0 and rest > 0.0 else mine[b]
+            else:
+                for a in range(count):
+                    step[a] = BIG
+                    whole[a] = 0.0
+                for b in range(width):
+                    load = y.loads[p + b]
+                    row = prices + x.site[begin + b] * count
+                    for a in range(count):
+                        t = mine[b] + load * x.exit_price[row + a]
+                        table[b * count + a] = t
+                        step[a] = t if t < step[a] else step[a]
+                for b in range(width):
+                    for a in range(count):
+                        whole[a] += soft((table[b * count + a] - step[a]) * cold)
+                for a in range(count):
+                    y.phi[q + a] = step[a] - math.log(whole[a]) / cold
+            low = BIG
+            for a in range(count):
+                low = y.phi[q + a] if y.phi[q + a] < low else low
+            for a in range(count):
+                y.phi[q + a] -= low
+        for b in range(width):
+            here[x.site[begin + b]] = -1
+
+
+@fast
+def share(
+    x: Layout,
+    starts: Integers,
+    readers: Integers,
+    value_at: Integers,
+    caps: Floats,
+    loads: Floats,
+    slope: Floats,
+    pool: Floats,
+    nets: Integers,
+    reach: Floats,
+) -> None:
+    """After `forward`: who carries more of a crossing where that gains more, in nets with several readers.
+
+    A multiplicative step. All readers at a site get the same length, or shares would settle where they gain nothing;
+    it is 1 at most, and such that the largest load changes by about `reach[component]`. Where gains are small
+    (somewhere that nobody is likely to be), steps are not quite as small.
+
+    Args:
+        x: what blocks and sites there are.
+        starts: entries of net k are `starts[k]:starts[k + 1]`.
+        readers: block of each entry.
+        value_at: where the values of each entry begin.
+        caps: what the readers of net k carry together at site b, `caps[k * s + b]`.
+        loads: what each carries; changed.
+        slope: what the bound gains, 1 at most.
+        pool: what nobody carries, shaped as `caps`; nothing afterwards.
+        nets: to work on.
+        reach: in units of loads.
+    """
+    sites = x.sites
+    top, most, total, able = np.empty(sites), np.empty(sites), np.empty(sites), np.empty(sites)
+    for at in range(len(nets)):
+        net = nets[at]
+        first, last = starts[net], starts[net + 1]
+        cell = net * sites
+        far = reach[x.pieces[readers[first]]]
+        for b in range(sites):
+            top[b] = 0.0
+            most[b] = 0.0
+            total[b] = 0.0
+            able[b] = 0.0
+        for entry in range(first, last):
+            begin = x.first[readers[entry]]
+            p = value_at[entry]
+            for k in range(value_at[entry + 1] - p):
+                able[x.site[begin + k]] += 1.0
+                total[x.site[begin + k]] += loads[p + k]
+        for entry in range(first, last):
+            begin = x.first[readers[entry]]
+            p = value_at[entry]
+            for k in range(value_at[entry + 1] - p):
+                b = x.site[begin + k]
+                if total[b] <= 0.0:
+                    loads[p + k] = caps[cell + b] / able[b]
+                top[b] = slope[p + k] if slope[p + k] > top[b] else top[b]
+                most[b] = loads[p + k] if loads[p + k] > most[b] else most[b]
+        for b in range(sites):
+            if top[b] > 0.0 and most[b] > 0.0:
+                length = far / most[b]
+                most[b] = (length if length < 1.0 else 1.0) * math.sqrt(math.sqrt(top[b])) / top[b]
+            else:
+                most[b] = 0.0
+            total[b] = 0.0
+        for entry in range(first, last):
+            begin = x.first[readers[entry]]
+            p = value_at[entry]
+            for k in range(value_at[entry + 1] - p):
+                b = x.site[begin + k]
+                least = _LEAST_SHARE * caps[cell + b] / (last - first)
+                if most[b] > 0.0 and least > 0.0:
+                    load = loads[p + k] if loads[p + k] > least else least
+                    loads[p + k] = load * math.exp(most[b] * slope[p + k])
+                total[b] += loads[p + k]
+        for b in range(sites):
+            pool[cell + b] = 0.0
+        for entry in range(first, last):
+            begin = x.first[readers[entry]]
+            p = value_at[entry]
+            for k in range(value_at[entry + 1] - p):
+                b = x.site[begin + k]
+                if total[b] > 0.0:
+                    loads[p + k] *= caps[cell + b] / total[b]

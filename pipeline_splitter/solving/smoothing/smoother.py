@@ -1,0 +1,146 @@
+"""Passes over a core that is laid out label by label, and the best multipliers that they found."""
+
+import numpy as np
+
+from pipeline_splitter.problem import Floats, Integers
+from pipeline_splitter.solving.multipliers import Multipliers
+from pipeline_splitter.solving.search import Search, flows
+from pipeline_splitter.solving.smoothing import bounding, kernels, moving
+from pipeline_splitter.solving.smoothing.layout import begin, lay_out
+
+_PASSES = 30
+
+
+class Smoother:
+    """The state of the search; what it finds goes into a record."""
+
+    def __init__(self, search: Search) -> None:
+        core, record, start = search.core, search.record, search.best()
+        self.core = core
+        self.record = record
+        self.flows = flows(core, core.allowed)
+        self.layout, self._places = lay_out(core, core.costs[0], record.pieces)
+        self.state = begin(self.layout, self._places, start)
+        self._shape = (start.messages.shape, start.given_loads.shape)
+        self._best = [self.state.psi.copy(), self.state.loads.copy(), self.state.given_loads.copy()]
+        self._read_piece = record.pieces[core.made.readers[self._places.read_rows]]
+        self._given_piece = record.pieces[core.given.readers[self._places.given_rows]]
+        self._pool = np.zeros(len(self.layout.caps))
+        self._given_pool = np.zeros(len(self.layout.given_caps))
+        self.focus()
+        search.best = self.best
+        self.prove()
+        if not np.isfinite(record.value):
+            self.look()
+
+    def focus(self) -> None:
+        """Works on active components only from now on."""
+        core, active = self.core, self.record.active
+        self.todo: Integers = np.flatnonzero(active[self.record.pieces])
+        shared = np.diff(core.made.starts) > 1
+        self._nets = np.flatnonzero(shared & active[self.record.pieces[core.producer]])
+        given = self.record.pieces[core.given.readers[core.given.starts[:-1]]]
+        self._given_nets = np.flatnonzero(active[given])
+
+    def sweep(self, softness: float, pace: float, *, hard: bool = False, prove: bool = True) -> None:
+        """Backward, forward, shares.
+
+        Args:
+            softness: temperature, relative to the component's cost per block.
+            pace: length of the step on the shares, relative to the temperature.
+            hard: messages with hard minima.
+            prove: also look what the messages prove.
+        """
+        layout, state = self.layout, self.state
+        heat = self.record.heat(softness)
+        if hard:
+            moving.backward(layout, state, self.todo, self._pool, self._given_pool, False)  # noqa: FBT003
+        else:
+            kernels.backward(layout, state, self.todo, heat)
+        kernels.forward(layout, state, self.todo, heat, hard)
+        if prove:
+            self.prove()
+        kernels.share(
+            layout,
+            layout.starts,
+            layout.reader,
+            layout.read_at,
+            layout.caps,
+            state.loads,
+            state.slope,
+            self._pool,
+            self._nets,
+            pace * heat / layout.dearest,
+        )
+        kernels.share(
+            layout,
+            layout.given_starts,
+            layout.given_reader,
+            layout.given_at,
+            layout.given_caps,
+            state.given_loads,
+            state.given_slope,
+            self._given_pool,
+            self._given_nets,
+            pace * heat,
+        )
+
+    def move(self) -> None:
+        """Backward and forward with hard minima, moving slack."""
+        layout, state = self.layout, self.state
+        moving.backward(layout, state, self.todo, self._pool, self._given_pool, True)  # noqa: FBT003
+        moving.forward(layout, state, self.todo, self._pool)
+        self.prove()
+
+    def prove(self) -> None:
+        """What the messages prove, into the record."""
+        bounding.lower(self.layout, self.state, self.todo)
+        better = self.record.keep_bound(self.state.least, self.reduced())
+        if better.any():
+            for kept, now, piece in zip(
+                self._best,
+                (self.state.psi, self.state.loads, self.state.given_loads),
+                (self._read_piece, self._read_piece, self._given_piece),
+                strict=True,
+            ):
+                if better.all():
+                    kept[:] = now
+                else:
+                    mine = better[piece]
+                    kept[mine] = now[mine]
+
+    def look(self) -> None:
+        """Placements that the messages suggest, as good as moves of one block make them, into the record."""
+        for full in (False, True):
+            bounding.decode(self.layout, self.state, self.todo, full)
+            self.state.dirty[:] = 1
+            bounding.improve(self.layout, self.state, self.todo, _PASSES)
+            self.record.keep_choice(self.choice())
+
+    def choice(self) -> Integers:
+        """The site of each block."""
+        sites: Integers = self.layout.site[self.layout.first[:-1] + self.state.choice]
+        return sites
+
+    def reduced(self) -> Floats:
+        """(f, s): what a site costs a block above its best one, by what was proven last."""
+        reduced = np.zeros(self.core.allowed.shape)
+        reduced[self.core.allowed] = self.state.reduced
+        return reduced
+
+    def best(self) -> Multipliers:
+        """The multipliers that prove the best bounds."""
+        messages, given = self._shape
+        psi, loads, given_loads = self._best
+        places = self._places
+        return Multipliers(
+            _spread(psi, places.read_rows, places.read_sites, messages),
+            _spread(loads, places.read_rows, places.read_sites, messages),
+            _spread(given_loads, places.given_rows, places.given_sites, given),
+        )
+
+
+def _spread(values: Floats, rows: Integers, sites: Integers, shape: tuple[int, ...]) -> Floats:
+    spread = np.zeros(shape)
+    spread[rows, sites] = values
+    return spread
