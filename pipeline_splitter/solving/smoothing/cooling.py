@@ -15,9 +15,11 @@ _PACE, _ANY_PACE = 150.0, 1e9
 _SOFT_SWEEPS, _MOST_SWEEPS = 150, 1200
 _LEAST_SWEEPS = 24
 _MOVE_EVERY, _HARD_MOVE_EVERY = 8, 4
+_MOVING_ROUNDS = (0, 1)
+"""Moving slack helps at first nearly always, later now and then: from then on every second round."""
 _PROVE_EVERY, _LOOK_EVERY = 4, 12
 _LOOKS = (1, 7)
-_NARROW_FROM = 200_000
+_NARROW_FROM = 2_000_000
 """With fewer flows a pass is so quick that a proof over all sites is worth more."""
 _NARROW_AT = 0.6
 _LIKELY_FLOWS = 12_000
@@ -32,7 +34,7 @@ def cool(search: Search, limits: Limits) -> None:
     """Searches until the gap is small enough or the time is over; all that is found is in the search."""
     smoother = Smoother(search)
     _hard(search, smoother, limits)
-    decided, sweeps, hot = 0, _SOFT_SWEEPS, _HOT
+    decided, rounds, sweeps, hot = 0, 0, _SOFT_SWEEPS, _HOT
     while not _over(search, limits):
         left = flows(search.core, search.open_sites())
         seconds = limits.deadline - limits.clock()
@@ -43,7 +45,8 @@ def cool(search: Search, limits: Limits) -> None:
         if max(_NARROW_FROM, left / _NARROW_AT) < smoother.flows:
             search.narrow()
             smoother = Smoother(search)
-        _soft(search, smoother, sweeps, hot, limits)
+        _soft(search, smoother, sweeps, hot, limits, move=rounds in _MOVING_ROUNDS or rounds % 2 == 1)
+        rounds += 1
         if _over(search, limits):
             return
         _try_likely(search, smoother, limits)
@@ -65,17 +68,17 @@ def _hard(search: Search, smoother: Smoother, limits: Limits) -> None:
             return
 
 
-def _soft(search: Search, smoother: Smoother, sweeps: int, hot: float, limits: Limits) -> None:
+def _soft(search: Search, smoother: Smoother, sweeps: int, hot: float, limits: Limits, *, move: bool) -> None:
     """One round; with less time than it takes, a shorter one that is as cold at its end."""
     begun = limits.clock()
     number = 0
     while number < sweeps:
         if number == _MOVE_EVERY:
             each = (limits.clock() - begun) / number
-            sweeps = min(sweeps, max(_LEAST_SWEEPS, int((limits.deadline - begun) / max(each, 1e-9))))
+            sweeps = int(min(sweeps, max(_LEAST_SWEEPS, (limits.deadline - begun) / max(each, 1e-9))))
         softness = hot * (_COLD / hot) ** (number / sweeps)
         smoother.sweep(softness, _PACE, prove=number % _PROVE_EVERY == 0 or number == sweeps - 1)
-        if number % _MOVE_EVERY == _MOVE_EVERY - 1:
+        if move and number % _MOVE_EVERY == _MOVE_EVERY - 1:
             smoother.move()
         if _ends(search, smoother, limits, look=number % _LOOK_EVERY == _LOOK_EVERY - 1 or number == sweeps - 1):
             return

@@ -29,7 +29,7 @@ class Layout(NamedTuple):
             label k, and `exit_price[prices_at[i] + b * w + k]` that from its label k to site b: as loops want them.
         leaving, entering: where `apart`: what a byte pays besides at both ends, `leaving[a] + entering[b]`, a and b
             being different.
-        dearest: the highest price.
+        dearest: the highest price; 1 where all are 0.
         wrote: nets of block i are `wrote[i]:wrote[i + 1]`.
         starts: entries of net k are `starts[k]:starts[k + 1]`.
         reader, writer, net_of: of each entry.
@@ -144,7 +144,7 @@ def lay_out(core: Core, costs: CoreCosts, pieces: Integers) -> tuple[Layout, Pla
         exit_price=exit_price,
         leaving=leaving,
         entering=entering,
-        dearest=max(float(costs.price.max()), 1e-300),
+        dearest=float(costs.price.max()) or 1.0,
         wrote=np.searchsorted(core.producer, np.arange(blocks + 1)).astype(np.int64),
         starts=core.made.starts,
         reader=core.made.readers,
