@@ -1,6 +1,8 @@
 """Quotas and budgets: priced into the costs, the prices searched; a placement repaired; HiGHS on what is left."""
 
 import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,16 +10,27 @@ from pipeline_splitter.problem import Floats, Integers, Limits, Problem, Solutio
 from pipeline_splitter.solving import bound as bounds
 from pipeline_splitter.solving import core as cores
 from pipeline_splitter.solving import evaluate, extending, search
-from pipeline_splitter.solving.ascent import Ascent
 from pipeline_splitter.solving.core import Core, CoreCosts
 from pipeline_splitter.solving.ledger import Ledger
-from pipeline_splitter.solving.multipliers import Multipliers
+from pipeline_splitter.solving.multipliers import Multipliers, even
+from pipeline_splitter.solving.packing import Advice, packed
+from pipeline_splitter.solving.record import Record
 
-_FIRST_SWEEPS = 48
-_MOST_SWEEPS = 400
+if TYPE_CHECKING:  # it loads numba
+    from pipeline_splitter.solving.smoothing.smoother import Smoother
+
+_FIRST_SWEEPS, _MOST_SWEEPS = 60, 1_000
+_BUDGET_SWEEPS = 60
 _ROUNDS = 60
 _LOOK_EVERY = 12
-_HOT, _COLD = 0.3, 1e-4
+_MOVE_EVERY = 8
+_HOT, _COLD = 0.3, 1e-5
+_COOLER, _LEAST_HOT = 1.0, 1e-3
+"""Later rounds begin at a temperature in proportion to the gap, and not below the least."""
+_PACE = 150.0
+_LIKELY_FLOWS = 12_000
+_PART = 0.25
+"""Of the time that is left: what looking for a better placement may take."""
 _FASTER, _SLOWER = 1.3, 0.5
 _SEARCH_PART = 0.6
 """So much of the time may go by before what is left is given to HiGHS."""
@@ -91,111 +104,105 @@ class _Prices:
 
     def _search(self, last: float) -> None:
         """Rounds of sweeps; prices of quotas move within a round, prices of budgets between rounds."""
-        limits = self.limits
-        sweeps = _FIRST_SWEEPS
-        usual = np.array([float(costs.unary.mean(axis=1).sum()) for costs in self.core.costs[1:]])
+        from pipeline_splitter.solving.smoothing.smoother import Smoother  # noqa: PLC0415  # loads numba
+
+        limits, core = self.limits, self.core
+        usual = np.array([float(costs.unary.mean(axis=1).sum()) for costs in core.costs[1:]])
         step = 0.1 * self._worth() / np.maximum(np.maximum(np.abs(self.budget_limits), 1e-3 * usual), 1e-300)
         sign = np.zeros_like(step)
-        ascent = Ascent(self.core, self._priced(self.mu, self.nu))
-        for _ in range(_ROUNDS):
-            choice = self._round(ascent, sweeps, last)
+        costs = self._priced(self.mu, self.nu)
+        smoother = Smoother(core, costs, Record(core, costs), even(core, costs))
+        for number in range(_ROUNDS):
+            sweeps = _BUDGET_SWEEPS if self.problem.budgets else min(_FIRST_SWEEPS << number, _MOST_SWEEPS)
+            choice = self._round(smoother, sweeps, last)
             if self.gap <= limits.gap or limits.clock() >= last:
                 return
-            if not self.problem.budgets:
-                sweeps = min(3 * sweeps, _MOST_SWEEPS)
+            self._try_likely(smoother, last)
+            if self.gap <= limits.gap or not self.problem.budgets:
                 continue
-            spent = Ledger(self.core, choice, self.budget_limits).spent[1:]
+            spent = Ledger(core, choice, self.budget_limits).spent[1:]
             dear = np.sign(spent - self.budget_limits)
             dear[(self.nu <= 0) & (dear < 0)] = 0.0
             step *= np.where(dear * sign > 0, _FASTER, np.where(dear * sign < 0, _SLOWER, 1.0))
             sign = dear
             self.nu = np.maximum(0.0, self.nu + dear * step)
-            costs = self._priced(self.mu, self.nu)
-            begun = _rescaled(ascent.snapshot(), ascent.costs, costs, self.core)
-            ascent = Ascent(self.core, costs, start=begun)
+            old, costs = costs, self._priced(self.mu, self.nu)
+            smoother = Smoother(core, costs, smoother.record, _rescaled(smoother.now(), old, costs, core))
 
     def _worth(self) -> float:
         """About what all costs."""
         proven = abs(self.bound) if math.isfinite(self.bound) else 0.0
         return max(proven, float(self.core.costs[0].unary.min(axis=1).sum()), 1e-300)
 
-    def _round(self, ascent: Ascent, sweeps: int, last: float) -> Integers:
+    def _round(self, smoother: "Smoother", sweeps: int, last: float) -> Integers:
         """Sweeps from hot to cold, each with a step of the quotas' prices; returns the last priced choice."""
-        core, run, layout, state = self.core, ascent.kernels, ascent.layout, ascent.state
-        blocks = len(core.blocks)
-        choice = np.asarray(state.choice, dtype=np.int64)
-        hours_worth = self._worth() / max(float(core.cpu_hours.mean(axis=1).sum()), 1e-300)
+        blocks = len(self.core.blocks)
+        choice = smoother.choice()
+        hot = min(_HOT, max(_LEAST_HOT, _COOLER * self.gap))
+        hours_worth = self._worth() / max(float(self.core.cpu_hours.mean(axis=1).sum()), 1e-300)
         for number in range(sweeps):
             done = number / sweeps
             worth = self.value if math.isfinite(self.value) else self._worth()
-            heat = _HOT * (_COLD / _HOT) ** done * abs(worth) / blocks
-            eta = 1.0 if done < 0.5 else 2 * (1 - done)  # noqa: PLR2004  # steps shrink in the second half
+            heat = hot * (_COLD / hot) ** done * abs(worth) / blocks
             priced = self._priced(self.mu, self.nu)
-            ascent.reprice(priced.unary)
-            run.forward(layout, state, ascent.everything, move=number % 4 == 1)
-            reduced, bound = ascent.reduced()
-            bound += priced.constant - ascent.costs.constant
-            if bound > self.bound:
-                self.bound = bound
-                self.best = ascent.snapshot()
-                self.best_mu, self.best_nu = self.mu.copy(), self.nu.copy()
-            run.tilt(layout, state, ascent.everything, ascent.given_todo, ascent.heated(heat), eta)
-            run.backward(layout, state, ascent.everything, move=number % 4 == 1)
+            smoother.reprice(priced.unary)
+            smoother.sweep(np.full(smoother.record.piece_count, max(heat, 1e-290)), _PACE, prove=False)
+            self._keep_bound(smoother, priced)
+            if number % _MOVE_EVERY == _MOVE_EVERY - 1:
+                smoother.move()
+                self._keep_bound(smoother, priced)
             if number % _LOOK_EVERY == _LOOK_EVERY - 1 or number == sweeps - 1:
-                packed = self._packed(ascent, priced)
-                for option in (packed, None):
-                    if option is None:
-                        choice = ascent.decoded(full=True)
-                    ledger = Ledger(core, choice if option is None else option, self.budget_limits)
-                    if ledger.repair():
-                        ledger.improve(2)
-                        self._offer(ledger.choice)
-                    if self.limits.clock() >= last:
-                        break
-                self.limits.progress(self.value if math.isfinite(self.value) else None, min(self.bound, self.value))
+                choice = self._look(smoother, priced, last)
             if self.gap <= self.limits.gap or self.limits.clock() >= last:
                 break
-            self._step(reduced, heat, hours_worth * (1 - done))
+            self._step(smoother.likely(), heat, hours_worth * (1 - done))
         return choice
 
-    def _packed(self, ascent: Ascent, priced: CoreCosts) -> Integers:
-        """After `backward`: each block, writers first, where it is cheapest of the sites that have room for it."""
-        core, layout = self.core, ascent.layout
-        blocks, sites = core.allowed.shape
-        slots = np.asarray(ascent.state.slots, dtype=np.float64).reshape(-1, sites)
-        loads = np.asarray(ascent.state.loads, dtype=np.float64).reshape(-1, sites)
-        counted = np.zeros((len(core.producer), sites), dtype=bool)
-        given = np.zeros((len(core.given.starts) - 1, sites), dtype=bool)
-        room = core.quota_left.copy()
-        choice = np.zeros(blocks, dtype=np.int64)
-        for block in range(blocks):
-            entries = np.asarray(layout.read_entries[layout.reads[block] : layout.reads[block + 1]], dtype=np.int64)
-            nets = np.asarray(layout.net_of, dtype=np.int64)[entries] if len(entries) else entries
-            at_hand = np.asarray(
-                layout.given_entries[layout.given_reads[block] : layout.given_reads[block + 1]], dtype=np.int64
-            )
-            brought = np.asarray(layout.given_net_of, dtype=np.int64)[at_hand] if len(at_hand) else at_hand
-            cost = np.where(core.allowed[block], priced.unary[block], np.inf)
-            prices = priced.price[choice[core.producer[nets]]]
-            cost = cost + (np.where(counted[nets], 0.0, loads[entries]) * prices).sum(axis=0)
-            cost += np.where(given[brought], 0.0, priced.given[brought]).sum(axis=0)
-            first, last = layout.starts[layout.wrote[block]], layout.starts[layout.wrote[block + 1]]
-            cost += slots[first:last].sum(axis=0)
-            fitting = np.where(core.cpu_hours[block] <= room, cost, np.inf)
-            site = int(fitting.argmin() if np.isfinite(fitting).any() else cost.argmin())
-            choice[block] = site
-            room[site] -= core.cpu_hours[block, site]
-            counted[nets, site] = True
-            given[brought, site] = True
+    def _keep_bound(self, smoother: "Smoother", priced: CoreCosts) -> None:
+        bound = smoother.lower() + priced.constant
+        if bound > self.bound:
+            self.bound = bound
+            self.best = smoother.now()
+            self.best_mu, self.best_nu = self.mu.copy(), self.nu.copy()
+
+    def _look(self, smoother: "Smoother", priced: CoreCosts, last: float) -> Integers:
+        """Placements from the messages, repaired; returns the one that looks at prices alone."""
+        core = self.core
+        choice = smoother.decoded(full=True)
+        for option in (packed(core, priced, Advice(smoother.now().loads, smoother.wanted())), choice):
+            ledger = Ledger(core, option, self.budget_limits)
+            if ledger.repair():
+                ledger.improve(2)
+                self._offer(ledger.choice)
+            if self.limits.clock() >= last:
+                break
+        self.limits.progress(self.value if math.isfinite(self.value) else None, min(self.bound, self.value))
         return choice
 
-    def _step(self, reduced: Floats, heat: float, longest: float) -> None:
-        """A Newton step on the prices of quotas, each for itself, where the choice is soft at temperature `heat`."""
+    def _try_likely(self, smoother: "Smoother", last: float) -> None:
+        """Lets HiGHS look for a better placement among the sites that the messages like best."""
+        from pipeline_splitter.solving import highs  # noqa: PLC0415  # scipy is slow to load
+
+        if self.choice is None:
+            return
+        now = self.limits.clock()
+        limits = replace(self.limits, deadline=now + _PART * (last - now))
+        smoother.lower()
+        tried = np.where(self.core.allowed, smoother.reduced(), np.inf)
+        tried[np.arange(len(tried)), self.choice] = 0.0
+        likely = search.cheapest_within(self.core, tried, int(min(_LIKELY_FLOWS, search.bearable(limits))))
+        allowed = self.problem.allowed.copy()
+        allowed[self.core.blocks] = likely
+        left = cores.reduce(self.problem, allowed, self.order)
+        answer = highs.decide(left, self.budget_limits, limits)
+        if answer.choice is not None:
+            self._offer(left.whole(answer.choice)[self.core.blocks])
+
+    def _step(self, likely: Floats, heat: float, longest: float) -> None:
+        """A Newton step on the prices of quotas, each for itself, by how likely blocks are somewhere."""
         core = self.core
         if not self.scarce.any():
             return
-        likely = np.where(core.allowed, np.exp(-np.minimum(reduced / heat, 700.0)), 0.0)
-        likely /= likely.sum(axis=1, keepdims=True)
         used = (likely * core.cpu_hours).sum(axis=0)
         slope = (likely * (1 - likely) * core.cpu_hours**2).sum(axis=0) / heat
         over = np.where(self.scarce, used - core.quota_left, 0.0)
@@ -241,9 +248,12 @@ class _Prices:
         allowed = self.problem.allowed.copy()
         if self.best is None or self.choice is None:
             return allowed
-        ascent = Ascent(self.core, self._priced(self.best_mu, self.best_nu), start=self.best)
-        reduced, bound = ascent.reduced()
-        left = reduced <= self.value - bound + 1e-9 * abs(self.value)
+        from pipeline_splitter.solving.smoothing.smoother import Smoother  # noqa: PLC0415  # loads numba
+
+        costs = self._priced(self.best_mu, self.best_nu)
+        smoother = Smoother(self.core, costs, Record(self.core, costs), self.best)
+        bound = smoother.lower() + costs.constant
+        left = smoother.reduced() <= self.value - bound + 1e-9 * abs(self.value)
         left &= self.core.allowed
         left[np.arange(len(left)), self.choice] = True
         allowed[self.core.blocks] = left

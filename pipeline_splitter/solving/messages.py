@@ -5,8 +5,7 @@ import math
 from collections.abc import Iterator
 
 from pipeline_splitter.problem import Limits, Problem, Solution
-from pipeline_splitter.solving import kernel_choice
-from pipeline_splitter.solving.ascent import Ascent, work
+from pipeline_splitter.solving.plain.ascent import Ascent, work
 from pipeline_splitter.solving.search import SMALL_FLOWS, Search, bearable, flows
 
 _FIRST_SWEEPS = 16
@@ -19,6 +18,9 @@ _LOOK_EVERY = 10
 _SECONDS_PER_CELL = 6e-9
 """What recomputing the bound takes, for each entry and pair of sites."""
 _MOST_DECISIONS = 4
+_COMPILE_FROM = 15_000
+"""From so many message cells in a sweep on, compiled passes pay."""
+_COMPILING_SECONDS = 40.0
 
 
 class Messages:
@@ -34,7 +36,7 @@ class Messages:
         reserved = _reserved(problem, limits)
         if search.finished(reserved):
             pass
-        elif work(search.core) < kernel_choice.COMPILE_FROM or not kernel_choice.affordable(reserved):
+        elif work(search.core) < _COMPILE_FROM or not _affordable(reserved):
             _climb_and_decide(search, reserved)
         else:
             from pipeline_splitter.solving.smoothing import cooling  # noqa: PLC0415  # loads numba
@@ -43,9 +45,19 @@ class Messages:
         return search.solution(limits, self.name)
 
 
+def _affordable(limits: Limits) -> bool:
+    """Whether there is time for compiled passes: they were compiled here before, or there is time for that."""
+    if limits.deadline - limits.clock() >= _COMPILING_SECONDS:
+        return True
+    from pipeline_splitter.solving.compiling import is_kept  # noqa: PLC0415  # loads numba
+    from pipeline_splitter.solving.smoothing import bounding  # noqa: PLC0415
+
+    return is_kept(bounding.improve)
+
+
 def _climb_and_decide(search: Search, limits: Limits) -> None:
     """For small problems: HiGHS ends what a few rounds leave open."""
-    ascent = Ascent(search.core, search.core.costs[0], record=search.record, compile_it=False)
+    ascent = Ascent(search.core, search.record)
     search.best = lambda: ascent.best
     decided = 0
     for sweeps in _rounds():

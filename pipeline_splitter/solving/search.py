@@ -104,15 +104,8 @@ class Search:
         open_sites = self.open_sites()
         tried = np.where(open_sites, reduced, np.inf)
         tried[np.arange(len(tried)), self.record.best_choice] = 0.0
-        low, high = 0.0, max(self.record.value - self.record.bound, 0.0)
-        for _ in range(24):
-            middle = (low + high) / 2
-            if flows(self.core, tried <= middle) <= most_flows:
-                low = middle
-            else:
-                high = middle
-        likely = tried <= low
-        if flows(self.core, likely) > most_flows or (likely.sum(axis=1) == 1).all():
+        likely = cheapest_within(self.core, tried, most_flows)
+        if (likely.sum(axis=1) == 1).all():
             return
         left, _ = self._reduced(likely)
         answer = highs.decide(left, np.zeros(0), limits)
@@ -183,6 +176,25 @@ class Search:
         if value - certified <= limits.gap * abs(value) or proven <= certified:
             return Solution(placement, value, certified, certificate=certificate, solver=name)
         return Solution(placement, value, proven, solver=name)
+
+
+def cheapest_within(core: Core, dearness: Floats, most_flows: int) -> Flags:
+    """The sites of blocks that are least dear, as many as make a program of so many flows; all at 0 in any case.
+
+    Args:
+        core: what is left to decide.
+        dearness: (f, s), infinite where a block may not be.
+        most_flows: see `flows`.
+    """
+    low, high = 0.0, float(dearness[np.isfinite(dearness)].max(initial=0.0))
+    for _ in range(40):
+        middle = (low + high) / 2
+        if flows(core, dearness <= middle) <= most_flows:
+            low = middle
+        else:
+            high = middle
+    within: Flags = dearness <= low
+    return within
 
 
 def flows(core: Core, allowed: Flags) -> int:

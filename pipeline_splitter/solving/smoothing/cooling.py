@@ -1,6 +1,8 @@
 """From hot to cold, round after round: a few hard passes, then soft ones, then HiGHS on what is left."""
 
 import dataclasses
+import math
+from dataclasses import dataclass
 
 from pipeline_splitter.problem import Limits
 from pipeline_splitter.solving.search import SMALL_FLOWS, Search, bearable, flows
@@ -30,9 +32,18 @@ _PART = 0.25
 """Of the time that is left: what looking for a better placement may take."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """How often, from which temperature, and whether slack is moved now and then."""
+
+    sweeps: int
+    hot: float
+    move: bool
+
+
 def cool(search: Search, limits: Limits) -> None:
     """Searches until the gap is small enough or the time is over; all that is found is in the search."""
-    smoother = Smoother(search)
+    smoother = smoothing(search)
     _hard(search, smoother, limits)
     decided, rounds, sweeps, hot = 0, 0, _SOFT_SWEEPS, _HOT
     while not _over(search, limits):
@@ -42,16 +53,26 @@ def cool(search: Search, limits: Limits) -> None:
             decided += 1
             if search.decide(limits) or decided == _MOST_DECISIONS:
                 return
-        if max(_NARROW_FROM, left / _NARROW_AT) < smoother.flows:
+        if max(_NARROW_FROM, left / _NARROW_AT) < flows(search.core, search.core.allowed):
             search.narrow()
-            smoother = Smoother(search)
-        _soft(search, smoother, sweeps, hot, limits, move=rounds in _MOVING_ROUNDS or rounds % 2 == 1)
+            smoother = smoothing(search)
+        _soft(search, smoother, _Round(sweeps, hot, move=rounds in _MOVING_ROUNDS or rounds % 2 == 1), limits)
         rounds += 1
         if _over(search, limits):
             return
         _try_likely(search, smoother, limits)
         sweeps = min(2 * sweeps, _MOST_SWEEPS)
         hot = min(_HOT, max(_LEAST_HOT, _COOLER * search.gap))
+
+
+def smoothing(search: Search) -> Smoother:
+    """Passes over what is left of a search, with a first bound and a first choice."""
+    smoother = Smoother(search.core, search.core.costs[0], search.record, search.best())
+    search.best = smoother.best
+    smoother.prove()
+    if not math.isfinite(search.record.value):
+        smoother.look()
+    return smoother
 
 
 def _over(search: Search, limits: Limits) -> bool:
@@ -62,24 +83,27 @@ def _hard(search: Search, smoother: Smoother, limits: Limits) -> None:
     for number in range(_HARD_SWEEPS):
         if number % _HARD_MOVE_EVERY == 1:
             smoother.move()
+            smoother.prove()
         softness = _HOT * (_HARD_COLD / _HOT) ** (number / _HARD_SWEEPS)
-        smoother.sweep(softness, _ANY_PACE, hard=True, prove=number % 2 == 0)
+        smoother.sweep(search.record.heat(softness), _ANY_PACE, hard=True, prove=number % 2 == 0)
         if _ends(search, smoother, limits, look=number in _LOOKS or number == _HARD_SWEEPS - 1):
             return
 
 
-def _soft(search: Search, smoother: Smoother, sweeps: int, hot: float, limits: Limits, *, move: bool) -> None:
+def _soft(search: Search, smoother: Smoother, round_: _Round, limits: Limits) -> None:
     """One round; with less time than it takes, a shorter one that is as cold at its end."""
-    begun = limits.clock()
+    begun, sweeps, hot = limits.clock(), round_.sweeps, round_.hot
     number = 0
     while number < sweeps:
         if number == _MOVE_EVERY:
             each = (limits.clock() - begun) / number
             sweeps = int(min(sweeps, max(_LEAST_SWEEPS, (limits.deadline - begun) / max(each, 1e-9))))
         softness = hot * (_COLD / hot) ** (number / sweeps)
-        smoother.sweep(softness, _PACE, prove=number % _PROVE_EVERY == 0 or number == sweeps - 1)
-        if move and number % _MOVE_EVERY == _MOVE_EVERY - 1:
+        prove = number % _PROVE_EVERY == 0 or number == sweeps - 1
+        smoother.sweep(search.record.heat(softness), _PACE, prove=prove)
+        if round_.move and number % _MOVE_EVERY == _MOVE_EVERY - 1:
             smoother.move()
+            smoother.prove()
         if _ends(search, smoother, limits, look=number % _LOOK_EVERY == _LOOK_EVERY - 1 or number == sweeps - 1):
             return
         number += 1

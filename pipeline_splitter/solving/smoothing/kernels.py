@@ -90,14 +90,17 @@ def forward(x: Layout, y: State, todo: Integers, heat: Floats, hard: bool) -> No
         for a in range(width):
             step[a] = soft(gamma * (theta[a] - low) * cold)
             total += step[a]
+        for a in range(width):
+            step[a] /= total
+            y.likely[begin + a] = step[a]
         for j in range(x.reads[i], x.reads[i + 1]):
             p = x.read_at[x.read_entries[j]]
             for a in range(width):
-                y.slope[p + a] *= step[a] / total
+                y.slope[p + a] *= step[a]
         for j in range(x.given_reads[i], x.given_reads[i + 1]):
             p = x.given_at[x.given_entries[j]]
             for a in range(width):
-                y.given_slope[p + a] = step[a] / total
+                y.given_slope[p + a] = step[a]
         first, last = x.starts[x.wrote[i]], x.starts[x.wrote[i + 1]]
         if first == last:
             continue

@@ -85,6 +85,7 @@ class State(NamedTuple):
         loads: bytes of a crossing that a reader carries, over its labels.
         given_loads: likewise for given nets, what they cost.
         slope, given_slope: how much the bound gains where a reader carries more, relative to the highest price.
+        likely: how likely a label is, at the temperature of the last pass.
         reduced: what a label costs above the best one of its block.
         least: of each block, what its best label costs.
         choice: label of each block, counted within the block.
@@ -98,6 +99,7 @@ class State(NamedTuple):
     given_loads: Floats
     slope: Floats
     given_slope: Floats
+    likely: Floats
     reduced: Floats
     least: Floats
     choice: Integers
@@ -184,6 +186,7 @@ def begin(layout: Layout, places: Places, start: Multipliers) -> State:
         given_loads=start.given_loads[places.given_rows, places.given_sites],
         slope=zeros(int(layout.read_at[-1])),
         given_slope=zeros(int(layout.given_at[-1])),
+        likely=zeros(labels),
         reduced=zeros(labels),
         least=zeros(blocks),
         choice=np.zeros(blocks, dtype=np.int64),

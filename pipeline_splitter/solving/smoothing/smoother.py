@@ -3,8 +3,9 @@
 import numpy as np
 
 from pipeline_splitter.problem import Floats, Integers
+from pipeline_splitter.solving.core import Core, CoreCosts
 from pipeline_splitter.solving.multipliers import Multipliers
-from pipeline_splitter.solving.search import Search, flows
+from pipeline_splitter.solving.record import Record
 from pipeline_splitter.solving.smoothing import bounding, kernels, moving
 from pipeline_splitter.solving.smoothing.layout import begin, lay_out
 
@@ -14,12 +15,10 @@ _PASSES = 30
 class Smoother:
     """The state of the search; what it finds goes into a record."""
 
-    def __init__(self, search: Search) -> None:
-        core, record, start = search.core, search.record, search.best()
+    def __init__(self, core: Core, costs: CoreCosts, record: Record, start: Multipliers) -> None:
         self.core = core
         self.record = record
-        self.flows = flows(core, core.allowed)
-        self.layout, self._places = lay_out(core, core.costs[0], record.pieces)
+        self.layout, self._places = lay_out(core, costs, record.pieces)
         self.state = begin(self.layout, self._places, start)
         self._shape = (start.messages.shape, start.given_loads.shape)
         self._best = [self.state.psi.copy(), self.state.loads.copy(), self.state.given_loads.copy()]
@@ -28,10 +27,6 @@ class Smoother:
         self._pool = np.zeros(len(self.layout.caps))
         self._given_pool = np.zeros(len(self.layout.given_caps))
         self.focus()
-        search.best = self.best
-        self.prove()
-        if not np.isfinite(record.value):
-            self.look()
 
     def focus(self) -> None:
         """Works on active components only from now on."""
@@ -42,17 +37,20 @@ class Smoother:
         given = self.record.pieces[core.given.readers[core.given.starts[:-1]]]
         self._given_nets = np.flatnonzero(active[given])
 
-    def sweep(self, softness: float, pace: float, *, hard: bool = False, prove: bool = True) -> None:
+    def reprice(self, unary: Floats) -> None:
+        """Other costs (f, s) of blocks at sites."""
+        self.layout.unary[:] = unary[self.core.allowed]
+
+    def sweep(self, heat: Floats, pace: float, *, hard: bool = False, prove: bool = True) -> None:
         """Backward, forward, shares.
 
         Args:
-            softness: temperature, relative to the component's cost per block.
+            heat: temperature of each component.
             pace: length of the step on the shares, relative to the temperature.
             hard: messages with hard minima.
             prove: also look what the messages prove.
         """
         layout, state = self.layout, self.state
-        heat = self.record.heat(softness)
         if hard:
             moving.backward(layout, state, self.todo, self._pool, self._given_pool, False)  # noqa: FBT003
         else:
@@ -90,11 +88,15 @@ class Smoother:
         layout, state = self.layout, self.state
         moving.backward(layout, state, self.todo, self._pool, self._given_pool, True)  # noqa: FBT003
         moving.forward(layout, state, self.todo, self._pool)
-        self.prove()
+
+    def lower(self) -> float:
+        """What the messages prove, constants left out; `reduced` is by them then."""
+        bounding.lower(self.layout, self.state, self.todo)
+        return float(self.state.least.sum())
 
     def prove(self) -> None:
         """What the messages prove, into the record."""
-        bounding.lower(self.layout, self.state, self.todo)
+        self.lower()
         better = self.record.keep_bound(self.state.least, self.reduced())
         if better.any():
             for kept, now, piece in zip(
@@ -112,10 +114,14 @@ class Smoother:
     def look(self) -> None:
         """Placements that the messages suggest, as good as moves of one block make them, into the record."""
         for full in (False, True):
-            bounding.decode(self.layout, self.state, self.todo, full)
-            self.state.dirty[:] = 1
-            bounding.improve(self.layout, self.state, self.todo, _PASSES)
-            self.record.keep_choice(self.choice())
+            self.record.keep_choice(self.decoded(full=full))
+
+    def decoded(self, *, full: bool) -> Integers:
+        """A choice that the messages suggest, as good as moves of one block make it; `full` as in `bounding.decode`."""
+        bounding.decode(self.layout, self.state, self.todo, full)
+        self.state.dirty[:] = 1
+        bounding.improve(self.layout, self.state, self.todo, _PASSES)
+        return self.choice()
 
     def choice(self) -> Integers:
         """The site of each block."""
@@ -124,14 +130,35 @@ class Smoother:
 
     def reduced(self) -> Floats:
         """(f, s): what a site costs a block above its best one, by what was proven last."""
-        reduced = np.zeros(self.core.allowed.shape)
-        reduced[self.core.allowed] = self.state.reduced
-        return reduced
+        return self._by_site(self.state.reduced)
+
+    def likely(self) -> Floats:
+        """(f, s): how likely a block is at a site, at the temperature of the last sweep."""
+        return self._by_site(self.state.likely)
+
+    def _by_site(self, labels: Floats) -> Floats:
+        spread = np.zeros(self.core.allowed.shape)
+        spread[self.core.allowed] = labels
+        return spread
+
+    def wanted(self) -> Floats:
+        """(entries, s): what the writer of each entry is told by its reader."""
+        allowed = self.core.allowed[self.layout.writer]
+        spread = np.zeros(allowed.shape)
+        spread[allowed] = self.state.phi
+        return spread
 
     def best(self) -> Multipliers:
         """The multipliers that prove the best bounds."""
+        return self._multipliers(self._best)
+
+    def now(self) -> Multipliers:
+        """The multipliers as they are."""
+        return self._multipliers([self.state.psi, self.state.loads, self.state.given_loads])
+
+    def _multipliers(self, values: list[Floats]) -> Multipliers:
         messages, given = self._shape
-        psi, loads, given_loads = self._best
+        psi, loads, given_loads = values
         places = self._places
         return Multipliers(
             _spread(psi, places.read_rows, places.read_sites, messages),

@@ -15,7 +15,6 @@ from pipeline_splitter.solving import bound, evaluate, highs
 from pipeline_splitter.solving.search import Search
 from pipeline_splitter.solving.smoothing import cooling, kernels, moving
 from pipeline_splitter.solving.smoothing.layout import begin, lay_out
-from pipeline_splitter.solving.smoothing.smoother import Smoother
 from tests.pipeline_splitter.solving.problems import SEEDS, drawn, optimum
 
 _TICKS = 400
@@ -127,10 +126,10 @@ def test_readers_carry_a_crossing_together(seed: int, kind: str) -> None:
     search = Search(_priced(drawn(seed), kind))
     if len(search.core.blocks) == 0:
         return
-    smoother = Smoother(search)
+    smoother = cooling.smoothing(search)
     for softness in (1.0, 1e-2, 1e-4):
         smoother.move()
-        smoother.sweep(softness, 100.0)
+        smoother.sweep(search.record.heat(softness), 100.0)
         x, core = smoother.layout, search.core
         carried = np.zeros_like(core.carried_bytes)
         places = smoother._places  # noqa: SLF001  # where values stand

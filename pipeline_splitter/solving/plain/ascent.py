@@ -4,43 +4,34 @@ from typing import Any
 
 import numpy as np
 
-from pipeline_splitter.problem import Floats, Integers
-from pipeline_splitter.solving import kernel_choice, kernels
-from pipeline_splitter.solving.core import Core, CoreCosts
-from pipeline_splitter.solving.multipliers import Multipliers, even
+from pipeline_splitter.problem import Flags, Floats, Integers
+from pipeline_splitter.solving.core import Core
+from pipeline_splitter.solving.multipliers import even
+from pipeline_splitter.solving.plain.choices import decode, improve
+from pipeline_splitter.solving.plain.layout import BIG, Flat, Layout, State
+from pipeline_splitter.solving.plain.passes import backward, forward
+from pipeline_splitter.solving.plain.shares import bound, tilt
 from pipeline_splitter.solving.record import Record
+
+_PASSES = 30
 
 
 class Ascent:
     """The state of the search."""
 
-    def __init__(
-        self,
-        core: Core,
-        costs: CoreCosts,
-        *,
-        start: Multipliers | None = None,
-        record: Record | None = None,
-        compile_it: bool | None = None,
-    ) -> None:
+    def __init__(self, core: Core, record: Record) -> None:
         self.core = core
-        self.costs = costs
-        large = work(core) >= kernel_choice.COMPILE_FROM if compile_it is None else compile_it
-        self.kernels = kernel_choice.compiled() if large else kernel_choice.plain()
-        self.record = record or Record(core, costs)
-        self.pieces = self.record.pieces
+        self.costs = core.costs[0]
+        self.record = record
+        self.pieces = record.pieces
         self.layout = self._layout()
         self._entry_piece = self.pieces[core.made.readers]
         self._given_piece = self.pieces[core.given.readers]
-        self.best = start or even(core, costs)
-        self.state = self._state(self.best)
+        self.best = even(core, self.costs)
+        self.state = self._state()
         self._focus()
 
-    def _flat(self, values: "np.typing.NDArray[Any]") -> Any:  # noqa: ANN401  # a list or an array
-        flat = np.ascontiguousarray(values).reshape(-1)
-        return flat.copy() if self.kernels.compiled else flat.tolist()
-
-    def _layout(self) -> kernels.Layout:
+    def _layout(self) -> Layout:
         core, costs = self.core, self.costs
         blocks, sites = core.allowed.shape
         with np.errstate(divide="ignore"):
@@ -54,10 +45,10 @@ class Ascent:
         coming = np.diff(reads) + np.diff(given_reads)
         going = np.bincount(writer, minlength=blocks)
         part = 1 / np.maximum(1, np.maximum(coming, going))
-        flat = self._flat
-        return kernels.Layout(
+        flat = _flat
+        return Layout(
             sites=sites,
-            unary=flat(np.where(core.allowed, costs.unary, kernels.BIG)),
+            unary=flat(np.where(core.allowed, costs.unary, BIG)),
             price=flat(costs.price),
             turned=flat(costs.price.T),
             inverse=flat(inverse),
@@ -83,14 +74,14 @@ class Ascent:
             pull=flat(part),
         )
 
-    def _state(self, start: Multipliers) -> kernels.State:
-        core = self.core
+    def _state(self) -> State:
+        core, start = self.core, self.best
         blocks, sites = core.allowed.shape
         made, given = len(core.made.starts) - 1, len(core.given.starts) - 1
         zeros = np.zeros
-        flat = self._flat
+        flat = _flat
         whole = np.int64
-        return kernels.State(
+        return State(
             slots=flat(start.messages),
             loads=flat(start.loads),
             given_loads=flat(start.given_loads),
@@ -114,11 +105,10 @@ class Ascent:
         blocks = (
             np.flatnonzero(self.record.active[self.pieces]) if self.record.piece_count else np.zeros(0, dtype=np.int64)
         )
-        self.todo = self._flat(blocks)
-        self.everything = self._flat(np.arange(len(self.pieces)))
+        self.todo = _flat(blocks)
         starts = self.core.given.starts[:-1]
         nets = np.flatnonzero(self.record.active[self._given_piece[starts]]) if len(starts) else starts
-        self.given_todo = self._flat(nets)
+        self.given_todo = _flat(nets)
 
     def settle(self, gap: float) -> None:
         """Leaves alone the components whose gap is small enough for the whole to be within `gap`."""
@@ -134,58 +124,24 @@ class Ascent:
             eta: length of the step on the shares.
             look: decode and improve.
         """
-        run, layout, state = self.kernels, self.layout, self.state
-        run.forward(layout, state, self.todo, move=move)
-        run.bound(layout, state, self.todo)
+        layout, state = self.layout, self.state
+        forward(layout, state, self.todo, move=move)
+        bound(layout, state, self.todo)
         self._keep_bound()
         if soft > 0:
-            heat = self._flat(self.record.heat(soft))
-            run.tilt(layout, state, self.todo, self.given_todo, heat, eta)
-        run.backward(layout, state, self.todo, move=move)
+            heat = _flat(self.record.heat(soft))
+            tilt(layout, state, self.todo, self.given_todo, heat, eta)
+        backward(layout, state, self.todo, move=move)
         if look:
             for full in (False, True):
-                run.decode(layout, state, self.todo, full=full)
+                decode(layout, state, self.todo, full=full)
                 self._improve()
-
-    def reduced(self) -> tuple[Floats, float]:
-        """What each block's site costs above its best one under the multipliers of the start, and their bound."""
-        self.kernels.bound(self.layout, self.state, self.everything)
-        reduced = np.asarray(self.state.reduced, dtype=np.float64).reshape(self.core.allowed.shape)
-        return reduced, float(np.asarray(self.state.least).sum()) + self.costs.constant
-
-    def snapshot(self) -> Multipliers:
-        """The multipliers as they are now, after `forward`."""
-        best, state = self.best, self.state
-        return Multipliers(
-            *(
-                np.array(flat, dtype=np.float64).reshape(like.shape)
-                for flat, like in (
-                    (state.slots, best.messages),
-                    (state.loads, best.loads),
-                    (state.given_loads, best.given_loads),
-                )
-            )
-        )
-
-    def heated(self, heat: float) -> Any:  # noqa: ANN401  # a list or an array
-        """The same temperature for each component."""
-        return self._flat(np.full(self.record.piece_count, max(heat, 1e-290)))
-
-    def reprice(self, unary: Floats) -> None:
-        """Other costs of blocks at sites."""
-        self.layout.unary[:] = self._flat(np.where(self.core.allowed, unary, kernels.BIG))
-
-    def decoded(self, *, full: bool) -> Integers:
-        """A choice, after `backward`, as good as moves of one block make it."""
-        self.kernels.decode(self.layout, self.state, self.everything, full=full)
-        self._improve()
-        return np.array(self.state.choice, dtype=np.int64)
 
     def _improve(self) -> None:
         dirty = self.state.dirty
         for block in range(len(dirty)):
             dirty[block] = 1
-        self.kernels.improve(self.layout, self.state, self.todo, 30)
+        improve(self.layout, self.state, self.todo, _PASSES)
         self.record.keep_choice(np.asarray(self.state.choice, dtype=np.int64))
 
     def _keep_bound(self) -> None:
@@ -198,12 +154,17 @@ class Ascent:
             self._copy(self.best.given_loads, self.state.given_loads, better[self._given_piece])
 
     @staticmethod
-    def _copy(kept: Floats, flat: Any, rows: "np.typing.NDArray[np.bool_]") -> None:  # noqa: ANN401  # list or array
+    def _copy(kept: Floats, flat: Flat, rows: Flags) -> None:
         values = np.asarray(flat).reshape(kept.shape)
         if rows.all():
             kept[:] = values
         else:
             kept[rows] = values[rows]
+
+
+def _flat(values: "np.typing.NDArray[Any]") -> Flat:
+    flat: Flat = np.ascontiguousarray(values).reshape(-1).tolist()
+    return flat
 
 
 def work(core: Core) -> int:
