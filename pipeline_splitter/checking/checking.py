@@ -10,6 +10,7 @@ from pipeline_splitter.checking.carrying import Carried, Permits, Rules, carry, 
 from pipeline_splitter.checking.charging import Move, Placement, Tariff
 from pipeline_splitter.checking.elsewhere import Elsewhere
 from pipeline_splitter.checking.findings import TOLERANCE, CheckInputs, Finding, Notes, Verdict, shown
+from pipeline_splitter.checking.handing import check_handed
 from pipeline_splitter.checking.impossible import check_impossible
 from pipeline_splitter.checking.objectives import check_bound, check_objectives
 from pipeline_splitter.checking.pipelines import check_files
@@ -91,6 +92,8 @@ class _Check:
         permits = Permits(graph, carried, inputs.datasets, inputs.inventory)
         blocks, waits = blocks_of(graph), Waits(graph)
         self._check_rules(graph, carried, permits, blocks)
+        if inputs.pipeline is not None:
+            check_handed(plan, graph, inputs.pipeline, carried, permits, notes)
         # 4. What moves, when, and what that costs.
         objectives = tuple(each.objective for each in plan.cost)
         tariff = Tariff(inputs.inventory, inputs.datasets, inputs.kwh_per_gb, objectives)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from pipeline_splitter.graph import Read
+from pipeline_splitter.graph import Read, Role
 from pipeline_splitter.kfp.data import DataBook
 from pipeline_splitter.kfp.scopes import Here, Inputs, Unit
-from pipeline_splitter.kfp.steps import control_step
+from pipeline_splitter.kfp.steps import control_step, steps_behind
 from pipeline_splitter.kfp.tasks import TaskSpec
 from pipeline_splitter.kfp.values import Part, Value, mentioned
 
@@ -23,15 +23,19 @@ def add_control(here: Here, unit: Unit, data: DataBook) -> None:
 def add_unit_control(here: Here, unit: Unit, data: DataBook) -> None:
     """The control step of the unit itself, before all others; call it when these are known.
 
-    It also reads the artifacts that the unit is given and that nothing inside reads: they are brought all the same.
+    It also reads what the unit is given and nothing inside reads: artifacts are brought, and values handed over, all
+    the same. An importer inside is no reader: it has no site of its own.
     """
     name = here.path if here.component.is_dag else f"{here.path}/{_LEAF}"
+    readers = [step for step in unit.steps if step.role is not Role.IMPORTER]
     reads = list(_iterated(here, data))
-    seen = {read.datum for step in unit.steps for read in step.reads} | {read.datum for read in reads}
+    seen = {read.datum for step in readers for read in step.reads} | {read.datum for read in reads}
     for key, value in sorted(here.inputs.artifacts.items()):
         is_list = here.component.input_artifacts.get(key, False)
         reads.extend(read for read in data.reads(key, value, is_list=is_list) if read.datum not in seen)
-    step = control_step(name, unit.path, _looked_at(here), reads)
+    heard = {earlier for step in readers for earlier in step.parameters_from}
+    unheard = [value for value in here.inputs.parameters.values() if not heard.issuperset(steps_behind([value]))]
+    step = control_step(name, unit.path, (*_looked_at(here), *unheard), reads)
     if step is not None:
         unit.steps.insert(0, step)
 

@@ -8,10 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from builders import make_site
+
 from moorage.model import Dataset
 from moorage.sites import Inventory
 from pipeline_splitter.checking import CheckInputs, Finding, check
 from pipeline_splitter.documents import parse
+from pipeline_splitter.hints import Hints
 from pipeline_splitter.inputs import read_datasets, read_sites
 from pipeline_splitter.planning import Request, make_plan
 from pipeline_splitter.planning.making import read_graph
@@ -110,3 +113,15 @@ def workflow(tasks: Mapping[str, tuple[Sequence[str], Sequence[str], float]], si
             },
         },
     }
+
+
+PLACES = {"eu-1": "DE", "us-1": "US", "ch-1": "CH"}
+"""Sites of small compiled pipelines; us-1 is the cheapest."""
+
+
+def compiled(*documents: Any, hints: Hints | None = None, datasets: Sequence[Dataset] = ()) -> Request:  # noqa: ANN401 - documents
+    """A request to plan a small compiled pipeline."""
+    prices = {"eu-1": 0.05, "us-1": 0.03, "ch-1": 0.04}
+    inventory = Inventory.of(make_site(name, place, cpu_hour_price=prices[name]) for name, place in PLACES.items())
+    known = {dataset.ref: dataset for dataset in datasets}
+    return Request(list(documents), "small.yaml", inventory, known, hints or Hints())

@@ -320,6 +320,31 @@ def test_an_artifact_that_a_unit_is_given_is_brought_even_if_nothing_inside_read
     assert graph.tasks["if"].steps[0].reads[0].datum == "make.out"
 
 
+def test_a_parameter_that_a_unit_is_given_is_handed_over_even_if_nothing_inside_reads_it() -> None:
+    """In a loop, a condition and the body of an exit handler, and where only an importer inside takes it."""
+    take = {"make": MAKE, "use": USE, "bring": leaf("exec-bring", parameters=["x"], gives=[], makes=["artifact"])}
+    importer = {"exec-bring": {"importer": {"artifactUri": {"runtimeParameter": "x"}}}}
+    given = {"parameters": {"p": from_task("make")}}
+    bodies = {
+        "body": dag({"other": task("make")}, parameters=["p"]),
+        "bringing": dag({"bring": task("bring", parameters={"x": from_input("p")})}, parameters=["p"]),
+    }
+    root = dag(
+        {
+            "make": task("make"),
+            "loop": group("body", **given, **over("[1, 2]")),
+            "if": group("body", **given, triggerPolicy={"condition": "'a' == 'a'"}),
+            "exit-handler-1": group("body", **given),
+            "end": task("make", after=["exit-handler-1"], **ALL),
+            "import": group("bringing", **given, triggerPolicy={"condition": "'a' == 'a'"}),
+        }
+    )
+    graph, _ = read(spec(root, {**take, **bodies}, importer))
+    for name in ("loop", "if", "exit-handler-1", "import"):
+        control = graph.tasks[name].steps[0]
+        assert (control.name, control.role, control.parameters_from) == (name, Role.CONTROL, ("make",))
+
+
 def test_a_nested_pipeline_inside_of_a_unit_is_not_placed_apart() -> None:
     """Only what is outside of every unit is."""
     nested = dag({"make": task("make")}, parameters=["p"])
