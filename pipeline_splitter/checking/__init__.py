@@ -7,7 +7,7 @@ grouping, groups or planning may be imported here.
 `rewiring` puts the plan's releases into the graph, `carrying` lets governance flow, `handing` holds against it what
 tasks are given, `charging` says what moves and what that costs, `schedules` when, `elsewhere` what other sites would
 cost, `submitting` the groups, `pipelines` their files (`files` says what stands where in one, `running` what tasks run,
-`feeding` what feeds them), `certifying` the bound.
+`labelling` what their pods' labels mean, `feeding` what feeds them), `certifying` the bound.
 
 `impossible` looks at why nothing can be planned: `saying` reads facts, `searching` goes through choices of releases
 (`branches`), `cases` and `packing` tell whether one leaves a placement, `mending` and `remedying` try remedies, and

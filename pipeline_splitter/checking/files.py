@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pipeline_splitter.checking.carrying import all_steps
 from pipeline_splitter.checking.findings import CheckInputs, Notes
-from pipeline_splitter.graph import Graph
+from pipeline_splitter.graph import Graph, Step
 from pipeline_splitter.kfp.pipeline import KfpPipeline, Raw
 from pipeline_splitter.plan import Group, Plan
 
@@ -87,6 +88,11 @@ class File:
     def edges(self) -> frozenset[tuple[str, str]]:
         """Every dependency of the pipeline, with its inserted releases."""
         return self.graph.edges()
+
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        """Every step of the pipeline, by path."""
+        return all_steps(self.graph)
 
     def sources(self, task: Raw) -> Iterator[tuple[str, Source]]:
         """What feeds each input of a task in the file, seen from the whole pipeline."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline_splitter.checking.carrying import declared
 from pipeline_splitter.checking.files import File
-from pipeline_splitter.checking.findings import shown
+from pipeline_splitter.checking.labelling import check_labels
 from pipeline_splitter.kfp.pipeline import Raw
 
 _REFERENCES = ("taskOutputParameter", "componentInputParameter")
@@ -48,7 +48,7 @@ def same_component(file: File, where: str, original: str, found: str, path: str)
             continue
         if expected.get(kind) != there.get(kind):
             _tell_difference(file, f"{where} {kind}", there.get(kind), expected.get(kind))
-    _same_platform(file, where, old, new)
+    _same_platform(file, where, old, new, path)
 
 
 def _tell_difference(file: File, where: str, found: Any, expected: Any) -> None:  # noqa: ANN401 - raw JSON
@@ -78,14 +78,13 @@ def same_dag(  # noqa: PLR0913 - two dags, and where they stand
         same_component(file, f"{where}/{name}", original, found, inner)
 
 
-def _same_platform(file: File, where: str, old: str, new: str) -> None:
+def _same_platform(file: File, where: str, old: str, new: str, path: str) -> None:
     """The platform configuration is what it was, but for labels that hints add and references that are rewired."""
     before, now = file.pipeline.platform_executors.get(old) or {}, file.configuration(new)
+    pods = [dict(each.get("podMetadata") or {}) for each in (before, now)]
+    labels, there = (pod.pop("labels", None) or {} for pod in pods)
+    check_labels(file.notes, where, file.steps.get(path), labels, there)
+    file.notes.same(f"{where} podMetadata", pods[1], pods[0])
     for key in sorted(before):
-        if key == "podMetadata":
-            labels, added = ((each.get(key) or {}).get("labels") or {} for each in (before, now))
-            lost = {name for name, value in labels.items() if added.get(name) != value}
-            if lost:
-                file.notes.add(f"{where} labels", f"lack {shown(sorted(lost))}")
-        elif not any(word in json.dumps(before[key]) for word in _REFERENCES):
+        if key != "podMetadata" and not any(word in json.dumps(before[key]) for word in _REFERENCES):
             file.notes.same(f"{where} {key}", now.get(key), before[key])

@@ -1,0 +1,90 @@
+"""Labels in groups' files: those that hints add or replace hold, any other change is found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from builders import make_dataset
+
+from moorage.model import DatasetRef
+from pipeline_splitter.checking import check
+from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
+from tests.pipeline_splitter.checking.plans import Made, compiled, make
+from tests.pipeline_splitter.kfp import ir
+
+PURPOSE = "moorage.dev/purpose"
+CLAIMS = DatasetRef("steward", "claims")
+READS = {"dataset.0.id": "claims", "dataset.0.namespace": "steward", "dataset.0.useas": "mount"}
+DATASET = make_dataset("claims").at("eu-1").for_consumers("default").for_purposes("research", "care").obj()
+
+
+def made(labels: dict[str, str], hints: Hints, **sites: str) -> Made:
+    """Two tasks that share an executor, and a third that reads an artifact input; each where it is told to be."""
+    tasks = {"a": ir.task("twin"), "b": ir.task("twin"), "c": ir.task("c", artifacts={"rows": ir.artifact_input("in")})}
+    spec = ir.spec(
+        ir.dag(tasks, artifacts=["in"]), {"twin": ir.leaf("exec-twin"), "c": ir.leaf("exec-c", artifacts=["rows"])}
+    )
+    pinned = {
+        name: TaskHint(
+            purpose=hints.tasks.get(name, TaskHint()).purpose, sites=frozenset({sites[name]}) if name in sites else None
+        )
+        for name in tasks
+    }
+    hints = Hints(inputs=hints.inputs, tasks=pinned, defaults=hints.defaults)
+    pods = ir.platform({"exec-twin": ir.pod({**labels, "team": "red"}, {"note": "kept"})})
+    return make(compiled(spec, pods, hints=hints, datasets=[DATASET]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "hints"),
+    [
+        ({PURPOSE: "care"}, Hints(tasks={"a": TaskHint(purpose="research")})),
+        ({**READS, PURPOSE: "care"}, Hints(tasks={"b": TaskHint(purpose="research")})),
+        (READS, Hints(defaults=Defaults(purpose="research"))),
+        ({}, Hints(inputs={"in": InputHint(CLAIMS)}, defaults=Defaults(purpose="care"))),
+    ],
+    ids=["purpose", "purpose of one of two", "default", "input"],
+)
+@pytest.mark.parametrize("sites", [{}, {"a": "eu-1", "b": "ch-1", "c": "us-1"}], ids=["one group", "several"])
+def test_labels_that_hints_change_hold(labels: dict[str, str], hints: Hints, sites: dict[str, str]) -> None:
+    """In the whole pipeline's form and cut into groups; an executor may be shared."""
+    assert made(labels, hints, **sites).findings() == ()
+
+
+def _set(name: str, value: str) -> Callable[[Any], None]:
+    return lambda pod: pod["labels"].update({name: value})
+
+
+def _drop(name: str) -> Callable[[Any], None]:
+    return lambda pod: pod["labels"].pop(name)
+
+
+CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
+    "the purpose of the label, not the hint's": (_set(PURPOSE, "care"), "is 'care', expected 'research'"),
+    "no purpose": (_drop(PURPOSE), "is None, expected 'research'"),
+    "another use": (_set("dataset.0.useas", "cache"), "lack dataset.0.useas"),
+    "one release more": (_set("dataset.0.accepts", "totals"), "useas mount, accepts totals, expected useas mount"),
+    "another dataset": (_set("dataset.1.id", "other"), "name dataset default/other, which"),
+    "no dataset": (lambda pod: [pod["labels"].pop(name) for name in READS], "do not name dataset steward/claims"),
+    "a key that nobody knows": (_set("dataset.0.use", "x"), "can't be read"),
+    "another team": (_set("team", "blue"), "lack team"),
+    "a label of nobody's": (_set("crew", "blue"), "have crew, which nobody asked for"),
+    "an annotation": (lambda pod: pod["annotations"].clear(), "expected {'annotations': {'note': 'kept'}}"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_other_labels_are_found(name: str) -> None:
+    """The finding names the task's file, and what was expected."""
+    change, words = CHANGES[name]
+    plan = made({**READS, PURPOSE: "care"}, Hints(tasks={"a": TaskHint(purpose="research")}), a="eu-1", b="ch-1")
+    path = "groups/eu-1-1.yaml"
+    documents = list(yaml.safe_load_all(plan.files[path]))
+    ((_, configuration),) = documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].items()
+    assert configuration["podMetadata"]["labels"][PURPOSE] == "research"
+    change(configuration["podMetadata"])
+    findings = check({**plan.files, path: yaml.safe_dump_all(documents)}, plan.inputs)
+    assert findings
+    assert all(each.where.startswith(path) for each in findings)
+    assert any(words in each.problem for each in findings)
