@@ -20,7 +20,7 @@ class Flow:
         read: by step: dataset to what holds for it, of all that the step reads.
         output: by step, likewise: of what it puts out.
         task: by task: the union over its containers and control nodes (an importer reads nothing for itself).
-        warnings: sentences about releases that release nothing.
+        warnings: sentences about releases that release nothing, and about accepted ones that nobody declares.
     """
 
     read: Mapping[str, Rules]
@@ -102,13 +102,25 @@ def _warnings(
     inserted: Mapping[str, tuple[DatasetRef, str]],
     datasets: Datasets,
 ) -> list[str]:
-    return [
-        warning
-        for name in sorted(steps)
-        for use in steps[name].uses
-        if use.release is not None and steps[name].task not in inserted
-        if (warning := _warning(steps[name], use, use.release, read[name], datasets))
-    ]
+    found: list[str] = []
+    for name, step in sorted(steps.items()):
+        claims = [(use, use.release) for use in step.uses if use.release is not None and step.task not in inserted]
+        found += [_warning(step, use, release, read[name], datasets) for use, release in claims]
+        found += [_undeclared(step, ref, release, datasets) for ref, release in sorted(step.accepts)]
+    return [warning for warning in found if warning]
+
+
+def _undeclared(step: Step, ref: DatasetRef, name: str, datasets: Datasets) -> str:
+    if declared(ref, name, datasets) is not None:
+        return ""
+    claim = f"task {step.name} accepts release {name} of dataset {ref}"
+    if ref not in datasets:
+        return f"{claim}, which is not known: check its name and namespace"
+    return f"{claim}, which declares no such release (declared: {_known(ref, datasets)}): name one, or declare it"
+
+
+def _known(ref: DatasetRef, datasets: Datasets) -> str:
+    return ", ".join(sorted(release.name for release in datasets[ref].governance.releases)) or "none"
 
 
 def _warning(step: Step, use: DatasetUse, name: str, carried: Rules, datasets: Datasets) -> str:
@@ -119,7 +131,7 @@ def _warning(step: Step, use: DatasetUse, name: str, carried: Rules, datasets: D
     if use.ref not in datasets:
         return f"{claim}: that dataset is not known; check its name and namespace"
     if release is None:
-        known = ", ".join(sorted(each.name for each in datasets[use.ref].governance.releases)) or "none"
+        known = _known(use.ref, datasets)
         return f"{claim}: the dataset declares no such release (declared: {known}); name one of them, or declare it"
     if step.container_digest != release.component.digest:
         return (

@@ -3,13 +3,13 @@
 - `moorage.dev/purpose`: what a hint states (for the plan too it counted more than the pipeline's own), or the hints'
   default, where neither a hint nor the pipeline states one;
 - `dataset.N.accepts` with `dataset.N.id` and `dataset.N.namespace`, where a hint says that the task takes the released
-  form;
+  form, beside the releases that the pipeline's own label accepts already;
 - `dataset.N.id` and `dataset.N.namespace`, where a hint says that an artifact input of the pipeline, which this task
   reads, is that dataset.
 
-N is the next free number, or that at which the pipeline itself names the dataset. Nothing else that the pipeline says
-is overwritten or changes its meaning: a dataset that a label names without `useas`, `release` or `accepts` counts as
-read, so `accepts` is not put beside it.
+N is the next free number, or that at which the pipeline itself names the dataset. So a pod means what the step was
+planned with: a dataset that is named without `useas` counts as read, until a hint accepts a release of it, as with a
+label. Nothing else that the pipeline says is overwritten.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from pipeline_splitter.graph import Step
 
 
 def added_labels(step: Step | None, own: Mapping[str, str]) -> dict[str, str]:
-    """The labels that a step's pod gets beside (a purpose: instead of) `own`, which the pipeline gives it."""
+    """The labels that a step's pod gets beside `own`, which the pipeline gives it; purpose and accepts: instead."""
     if step is None or step.reader is None:
         return {}
     added: dict[str, str] = {}
@@ -37,9 +37,8 @@ def added_labels(step: Step | None, own: Mapping[str, str]) -> dict[str, str]:
             taken.add(index)
             added[f"dataset.{index}.id"] = ref.name
             added[f"dataset.{index}.namespace"] = ref.namespace
-        elif not any(f"dataset.{index}.{field}" in own for field in ("useas", "release", "accepts")):
-            continue
-        if ref in accepts and f"dataset.{index}.accepts" not in own:
+        said = own.get(f"dataset.{index}.accepts")
+        if ref in accepts and (said is None or set(said.split(".")) != accepts[ref]):
             added[f"dataset.{index}.accepts"] = ".".join(sorted(accepts[ref]))
     return added
 

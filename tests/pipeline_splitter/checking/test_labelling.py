@@ -1,5 +1,6 @@
 """Labels in groups' files: those that hints add or replace hold, any other change is found."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from builders import make_dataset
 
 from moorage.model import DatasetRef
+from moorage.wire.pod import read_usage
 from pipeline_splitter.checking import check
 from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
 from tests.pipeline_splitter.checking.plans import Made, compiled, make
@@ -88,3 +90,58 @@ def test_other_labels_are_found(name: str) -> None:
     assert findings
     assert all(each.where.startswith(path) for each in findings)
     assert any(words in each.problem for each in findings)
+
+
+ACCEPTING = TaskHint(accepts=frozenset({(CLAIMS, "totals")}))
+NAMED = {"dataset.0.id": "claims", "dataset.0.namespace": "steward"}
+
+
+@pytest.mark.parametrize("labels", [NAMED, {}, READS], ids=["named", "nothing", "mounted"])
+def test_a_hint_that_accepts_is_a_label_that_accepts(labels: dict[str, str]) -> None:
+    """The pod means the same to admission and scheduler as to the plan; who shares its executor goes on reading."""
+    spec = ir.spec(ir.dag({"a": ir.task("twin"), "b": ir.task("twin")}), {"twin": ir.leaf("exec-twin")})
+    dataset = make_dataset("claims").at("eu-1").for_consumers("default").staying_in("DE", "CH").obj()
+    hints = Hints(tasks={"a": ACCEPTING})
+    plan = make(compiled(spec, ir.platform({"exec-twin": ir.pod(labels)}), hints=hints, datasets=[dataset]))
+    assert plan.findings() == ()
+    graph = plan.inputs.graph
+    written = [document for name in plan.files if name.startswith("groups/") for document in _documents(plan, name)]
+    pods = [raw for each in written for raw in _pods(each).values()]
+    (usage,) = (read_usage(pod, "default", "pod") for pod in pods if "dataset.0.accepts" in pod)
+    (step,) = graph.tasks["a"].steps
+    assert {(use.ref, use.use_as, use.release, use.accepts, use.reads) for use in usage.uses} == {
+        (use.ref, use.use_as, use.release, use.accepts, use.reads) for use in step.uses
+    }
+    assert [use.reads for use in step.uses] == [labels == READS]
+    assert [use.reads for use in graph.tasks["b"].steps[0].uses] == ([True] if labels else [])
+
+
+def test_a_hint_that_accepts_what_nobody_declares_is_a_label_that_does() -> None:
+    """Neither counts as a read, whatever is declared; the plan says that nothing of that name is."""
+    spec = ir.spec(ir.dag({"a": ir.task("twin")}), {"twin": ir.leaf("exec-twin")})
+    dataset = make_dataset("claims").at("eu-1").for_consumers("default").staying_in("DE", "CH").obj()
+    by_hint = compiled(
+        spec, ir.platform({"exec-twin": ir.pod(NAMED)}), hints=Hints(tasks={"a": ACCEPTING}), datasets=[dataset]
+    )
+    by_label = compiled(
+        spec, ir.platform({"exec-twin": ir.pod({**NAMED, "dataset.0.accepts": "totals"})}), datasets=[dataset]
+    )
+    plans = [make(request) for request in (by_hint, by_label)]
+    told = [json.loads(plan.files["plan.json"]) for plan in plans]
+    assert [(plan["tasks"][0]["site"], plan["tasks"][0]["governance"]) for plan in told] == [("us-1", {})] * 2
+    assert _documents(plans[0], "groups/us-1-1.yaml") == _documents(plans[1], "groups/us-1-1.yaml")
+    warning = (
+        "task a accepts release totals of dataset steward/claims, which declares no such release (declared: none): "
+        "name one, or declare it"
+    )
+    assert [plan["warnings"] for plan in told] == [[warning]] * 2
+
+
+def _documents(plan: Made, name: str) -> list[Any]:
+    return list(yaml.safe_load_all(plan.files[name]))
+
+
+def _pods(document: Any) -> dict[str, dict[str, str]]:  # noqa: ANN401 - a document
+    kubernetes = document.get("platforms", {}).get("kubernetes", {})
+    executors = kubernetes.get("deploymentSpec", {}).get("executors", {})
+    return {name: raw["podMetadata"]["labels"] for name, raw in executors.items()}

@@ -101,14 +101,28 @@ NAMED = {"dataset.3.id": "claims", "dataset.3.namespace": "steward"}
             {"dataset.3.accepts": "aggregate.pseudonymise"},
             id="where the pipeline names it",
         ),
-        pytest.param(NAMED, Hints(tasks={"only": ACCEPTS}), {}, id="a label that reads keeps reading"),
         pytest.param(
-            {**NAMED, "dataset.3.accepts": "aggregate"}, Hints(tasks={"only": ACCEPTS}), {}, id="accepts stays as it is"
+            NAMED,
+            Hints(tasks={"only": ACCEPTS}),
+            {"dataset.3.accepts": "aggregate.pseudonymise"},
+            id="a label that only names it",
+        ),
+        pytest.param(
+            {**NAMED, "dataset.3.accepts": "sample"},
+            Hints(tasks={"only": ACCEPTS}),
+            {"dataset.3.accepts": "aggregate.pseudonymise.sample"},
+            id="what is accepted adds up",
+        ),
+        pytest.param(
+            {**NAMED, "dataset.3.accepts": "pseudonymise.aggregate"},
+            Hints(tasks={"only": ACCEPTS}),
+            {},
+            id="accepted already",
         ),
     ],
 )
 def test_labels_that_hints_add(own: dict[str, str], hints: Hints, added: dict[str, str]) -> None:
-    """The pipeline's own stay, but for a purpose that a hint changes; what is added says no more than the hint."""
+    """The pipeline's own stay, but for what a hint changes or adds to; what is added says no more than the hint."""
     spec = ir.spec(ir.dag({"only": ir.task("comp-only")}), {"comp-only": ir.leaf("exec-only")})
     documents = written(spec, ir.platform({"exec-only": ir.pod(own)}), hints=hints)["eu-1-1"]
     assert labels(documents, "only") == {**own, **added}
