@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_splitter.kfp.pipeline import KfpPipeline, Raw
+from pipeline_splitter.kfp.spec import unwrap_value
 
 SCHEMA_VERSION = "2.1.0"
 _TYPES = {"INT": "NUMBER_INTEGER", "DOUBLE": "NUMBER_DOUBLE", "STRING": "STRING"}
@@ -45,11 +46,6 @@ def modern_task(raw: Raw) -> dict[str, Any]:
         bindings = {name: _binding(binding) for name, binding in parameters.items()}
         task["inputs"] = {**inputs, "parameters": bindings}
     return task
-
-
-def whole_number(text: str) -> int | str:
-    """The integer that stands there as text (protobuf's JSON does that to 64 bits); any other text as it is."""
-    return int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else text
 
 
 def _operand(match: re.Match[str]) -> str:
@@ -92,17 +88,7 @@ def _executor(raw: Raw) -> Raw:
 def _runtime_value(raw: Raw) -> Raw:
     if "constantValue" not in raw:
         return raw
-    return {"constant": _unwrapped(raw["constantValue"])}
-
-
-def _unwrapped(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    """`{stringValue: x}`, `{intValue: "1"}` or `{doubleValue: 1.5}` without its wrapping."""
-    if not isinstance(value, Mapping) or len(value) != 1:
-        return value
-    ((kind, plain),) = value.items()
-    if kind == "intValue" and isinstance(plain, str):
-        return whole_number(plain)
-    return plain if kind in {"stringValue", "intValue", "doubleValue"} else value
+    return {"constant": unwrap_value(raw["constantValue"])}
 
 
 def _take_runtime_config(spec: dict[str, Any], config: Raw) -> None:
@@ -113,7 +99,7 @@ def _take_runtime_config(spec: dict[str, Any], config: Raw) -> None:
     for name, value in values.items():
         definition = parameters.get(name)
         if definition is not None and definition.get("defaultValue") is None:
-            parameters[name] = {**definition, "defaultValue": _unwrapped(value), "isOptional": True}
+            parameters[name] = {**definition, "defaultValue": unwrap_value(value), "isOptional": True}
     if parameters:
         spec["root"] = {**root, "inputDefinitions": {**definitions, "parameters": parameters}}
     if config.get("gcsOutputDirectory") and not spec.get("defaultPipelineRoot"):

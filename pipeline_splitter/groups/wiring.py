@@ -5,7 +5,6 @@ from typing import Any, NoReturn
 
 from moorage.errors import InputError
 from pipeline_splitter.groups.crossing import ARTIFACTS, PARAMETERS, Crossing
-from pipeline_splitter.groups.modern import is_old, whole_number
 from pipeline_splitter.groups.nodes import Node
 from pipeline_splitter.groups.splitting import Split
 from pipeline_splitter.kfp.pipeline import Absent, Binding, Constant, FinalStatus, PipelineInput, Raw, TaskOutput
@@ -53,7 +52,7 @@ class Wiring:
             return None
         written: Raw
         if isinstance(source, Constant):
-            written = {"runtimeValue": {"constant": self._constant(node, name, source.value)}}
+            written = {"runtimeValue": {"constant": source.value}}
         elif isinstance(source, PipelineInput):
             written = {"componentInputParameter": self._pipeline_input(PARAMETERS, source.name)}
         elif isinstance(source, TaskOutput) and source.path in self.present:
@@ -87,14 +86,6 @@ class Wiring:
             "parameterType": "STRING",
         }
         return name
-
-    def _constant(self, node: Node, name: str, value: Any) -> Any:  # noqa: ANN401 - raw JSON
-        """A constant; schema 2.0 writes integers as text."""
-        if not (isinstance(value, str) and is_old(self.split.pipeline) and node.entry is not None):
-            return value
-        component = self.split.spec["components"][node.entry.component_name]
-        definition = ((component.get("inputDefinitions") or {}).get(PARAMETERS) or {}).get(name) or {}
-        return whole_number(value) if definition.get("parameterType") == "NUMBER_INTEGER" else value
 
     def _before(self, node: Node, seen: set[str]) -> set[str]:
         """Paths in this group; through importers that are not in it."""

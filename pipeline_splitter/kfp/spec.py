@@ -1,5 +1,6 @@
 """The documents of a compiled pipeline, told apart and unwrapped; nothing inside is looked at yet."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from moorage.errors import InputError
 from pipeline_splitter.kfp.places import Place, Raw, shown
 
 _SCHEMAS = ("2.0", "2.1")
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,17 @@ class Spec:
 def unwrap_value(value: Any) -> Any:  # noqa: ANN401 - raw JSON
     """Schema 2.0 writes `{stringValue: x}`, `{intValue: "1"}` or `{doubleValue: 1}` where 2.1 writes the value."""
     if isinstance(value, dict) and len(value) == 1:
-        for key in ("stringValue", "intValue", "doubleValue"):
+        for key in ("stringValue", "doubleValue"):
             if key in value:
                 return value[key]
+        if "intValue" in value:
+            return _whole_number(value["intValue"])
     return value
+
+
+def _whole_number(value: Any) -> Any:  # noqa: ANN401 - raw JSON
+    """The integer that stands there as text (protobuf's JSON does that to 64 bits); anything else as it is."""
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
 
 
 def read_spec(documents: Sequence[Any], subject: str) -> Spec:

@@ -5,8 +5,17 @@ from typing import Any
 import pytest
 
 from pipeline_splitter.groups.modern import modern_spec, modern_task
+from pipeline_splitter.hints import Hints, TaskHint
+from tests.pipeline_splitter.checking.plans import compiled, make
 from tests.pipeline_splitter.groups import splitting
 from tests.pipeline_splitter.kfp import ir
+
+PARAMETERS: dict[str, ir.Raw] = {
+    "text": {"type": "STRING"},
+    "number": {"type": "INT"},
+    "share": {"type": "DOUBLE"},
+    "digits": {"type": "STRING"},
+}
 
 
 def old() -> ir.Raw:
@@ -20,12 +29,14 @@ def old() -> ir.Raw:
                         parameters={
                             "text": ir.from_input("text"),
                             "number": {"runtimeValue": {"constantValue": {"intValue": "3"}}},
+                            "share": {"runtimeValue": {"constantValue": {"doubleValue": 0.5}}},
+                            "digits": {"runtimeValue": {"constantValue": {"stringValue": "007"}}},
                         },
                     )
                 },
                 parameters={"text": {"type": "STRING"}},
             ),
-            {"comp-only": ir.leaf("exec-only", parameters={"text": {"type": "STRING"}, "number": {"type": "INT"}})},
+            {"comp-only": ir.leaf("exec-only", parameters=PARAMETERS)},
         ),
         "schemaVersion": "2.0.0",
     }
@@ -53,10 +64,33 @@ def test_types_and_constants(site: Any) -> None:  # noqa: ANN401 - a placement
     spec = splitting.documents(files["groups/eu-1-1.yaml"])[0]
     assert spec["schemaVersion"] == "2.1.0"
     assert spec["components"]["comp-only"]["inputDefinitions"]["parameters"] == {
+        "digits": {"parameterType": "STRING"},
         "number": {"parameterType": "NUMBER_INTEGER"},
+        "share": {"parameterType": "NUMBER_DOUBLE"},
         "text": {"parameterType": "STRING"},
     }
-    assert spec["root"]["dag"]["tasks"]["only"]["inputs"]["parameters"]["number"] == ir.constant(3)
+    given = spec["root"]["dag"]["tasks"]["only"]["inputs"]["parameters"]
+    constants = {"number": ir.constant(3), "share": ir.constant(0.5), "digits": ir.constant("007")}
+    assert given == {"text": ir.from_input("text"), **constants}
+
+
+def test_the_check_reads_older_constants_as_what_they_are_written_as() -> None:
+    """In groups, and in the nested form of a whole pipeline; a constant that comes from an enclosing pipeline, too."""
+    inner = ir.dag(
+        {"only": ir.task("comp-only", parameters={"number": {"componentInputParameter": "many"}})},
+        parameters={"many": {"type": "INT"}},
+    )
+    given = {"many": {"runtimeValue": {"constantValue": {"intValue": "-12"}}}}
+    raw = old()
+    raw["root"]["dag"]["tasks"]["nested"] = ir.task("inner", parameters=given)
+    raw["components"]["inner"] = inner
+    for sites in ({}, {"only": "eu-1", "nested/only": "us-1"}):
+        hints = Hints(tasks={name: TaskHint(sites=frozenset({site})) for name, site in sites.items()})
+        made = make(compiled(raw, hints=hints))
+        assert len(made.inputs.graph.tasks) == 2
+        assert made.findings() == ()
+    spec = splitting.documents(made.files["groups/us-1-1.yaml"])[0]
+    assert spec["root"]["dag"]["tasks"]["nested-only"]["inputs"]["parameters"] == {"number": ir.constant(-12)}
 
 
 @pytest.mark.parametrize(
