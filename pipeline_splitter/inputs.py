@@ -13,7 +13,7 @@ from moorage.model import API_VERSION, Dataset, DatasetRef, Site
 from moorage.sites import Inventory
 from moorage.wire import parse_quantity, read_dataset, read_namespace_purposes, read_site
 from moorage.wire.fields import DNS_LABEL
-from pipeline_splitter.documents.limits import LEAST_RATE, MOST
+from pipeline_splitter.documents.limits import LEAST_RATE, MOST, MOST_SLOTS
 from pipeline_splitter.documents.shown import shortened, shown
 
 Record = TypeVar("Record")
@@ -107,11 +107,11 @@ def _refuse_extreme_site(site: Site, where: str) -> None:
             "spec.cpuHourPrice": site.cpu_hour_price,
             "spec.carbonGramsPerKWh": site.carbon_grams_per_kwh,
             "spec.cpuWatts": site.cpu_watts,
-            "spec.slots": site.slots,
             "spec.quotaCpuHours": site.quota_cpu_hours,
             **{f"spec.resources.{key}": amount for key, amount in (site.resources or {}).items()},
         },
     )
+    _refuse_extremes(where, {"spec.slots": site.slots}, 1, MOST_SLOTS)
     _refuse_extremes(where, {"spec.speed": site.speed}, LEAST_RATE)
     for place, link in (
         ("spec.defaultLink", site.default_link),
@@ -133,11 +133,11 @@ def _refuse_extreme_dataset(dataset: Dataset, where: str) -> None:
     _refuse_extremes(where, amounts)
 
 
-def _refuse_extremes(where: str, amounts: Mapping[str, float | None], least: float = 0.0) -> None:
+def _refuse_extremes(where: str, amounts: Mapping[str, float | None], least: float = 0.0, most: float = MOST) -> None:
     """Refuse what no site or dataset has, so that sums and products of what is left stay finite."""
     for place, amount in amounts.items():
-        if amount is not None and not least <= amount <= MOST:
-            raise InputError(where, place, f"{amount:g} is out of reason: write a value from {least:g} to {MOST:g}")
+        if amount is not None and not least <= float(amount) <= most:
+            raise InputError(where, place, f"{amount:g} is out of reason: write a value from {least:g} to {most:g}")
 
 
 def _objects(documents: Sequence[Any], kind: str, subject: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -56,7 +56,8 @@ def arrival(placement: Placement, waits: Waits, name: str, ends: Mapping[str, fl
 def by_definition(placement: Placement, waits: Waits) -> dict[str, tuple[float, float]]:
     """Each task, in order, at the earliest time that its inputs and a slot allow; no backfilling."""
     sites = placement.tariff.inventory.sites
-    free = {name: [0.0] * site.slots for name, site in sites.items() if site.slots is not None}
+    count = max(len(waits.order), 1)
+    free = {name: [0.0] * min(site.slots, count) for name, site in sites.items() if site.slots is not None}
     ends: dict[str, float] = {}
     times = {}
     for name in waits.order:

@@ -15,6 +15,8 @@ MAX_NUMBER_LENGTH = 400
 
 MOST = 1e24
 """Of anything that is measured: seconds, cores, bytes, prices. Products of a few such numbers are still finite."""
+MOST_SLOTS = 10**15
+"""Of a site: a number that arrays of integers hold."""
 LEAST_RATE = 1e-12
 """Of what is divided by: speeds, bytes per second."""
 

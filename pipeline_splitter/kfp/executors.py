@@ -9,6 +9,7 @@ from typing import Any
 
 from moorage.wire.quantity import parse_quantity
 from pipeline_splitter.documents import container_digest
+from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.kfp.places import Place, shown
 from pipeline_splitter.kfp.spec import unwrap_value
 
@@ -131,8 +132,8 @@ def _quantity(place: Place, key: str, unit: int) -> float | None:
         amount = float(value) * unit if abs(value) <= math.ldexp(1, 200) else math.inf
     else:
         amount = _parse(place, key, value)
-    if not math.isfinite(amount) or amount < 0:
-        place.fail(f"must be a finite quantity of at least 0, not {shown(value)}", key)
+    if not 0 <= amount <= MOST:
+        place.fail(f"must be a quantity from 0 to {MOST:g}, not {shown(value)}", key)
     return amount
 
 

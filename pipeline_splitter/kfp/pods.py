@@ -8,6 +8,7 @@ from typing import Any
 
 from moorage.model import GROUP
 from moorage.wire.quantity import parse_quantity
+from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.kfp.bindings import Said, read_parameter
 from pipeline_splitter.kfp.places import Place, shown
 
@@ -102,8 +103,8 @@ def _amount(metadata: Place, key: str, value: Any) -> float:  # noqa: ANN401 - r
         metadata.fail(str(error), key)
     except OverflowError:
         amount = math.inf
-    if not math.isfinite(amount) or amount < 0:
-        metadata.fail(f"must be a finite number of at least 0, not {shown(value)}", key)
+    if not 0 <= amount <= MOST:
+        metadata.fail(f"must be a number from 0 to {MOST:g}, not {shown(value)}", key)
     return amount
 
 

@@ -108,7 +108,7 @@ class Ledger:
             deltas = self.deltas(block)
             sites = np.flatnonzero(self._open(block, deltas))
             if len(sites):
-                ranked.append((float(deltas[0, sites].min()) / self.core.cpu_hours[block, site], block))
+                ranked.append((float(deltas[0, sites].min()) / float(self.core.cpu_hours[block, site]), block))
         for _, block in sorted(ranked):
             if not self.overdrawn()[site]:
                 return

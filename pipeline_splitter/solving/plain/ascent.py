@@ -34,8 +34,9 @@ class Ascent:
     def _layout(self) -> Layout:
         core, costs = self.core, self.costs
         blocks, sites = core.allowed.shape
-        with np.errstate(divide="ignore"):
-            inverse = np.where(costs.price > 0, 1 / costs.price, 0.0)
+        # The inverse of what is smaller than a normal number may be infinite: such a price is as good as none.
+        with np.errstate(divide="ignore", over="ignore"):
+            inverse = np.where(costs.price >= np.finfo(np.float64).tiny, 1 / costs.price, 0.0)
         counts = np.diff(core.made.starts)
         given_counts = np.diff(core.given.starts)
         net_of = np.repeat(np.arange(len(counts)), counts)

@@ -1,8 +1,10 @@
 """What the planner makes holds, recomputed: the example, recorded files, random workflows, by every objective."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import make_dataset, make_site
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared_data import each, pipelines, workflows
 
-from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release
+from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Link, Release
 from moorage.sites import Inventory
 from pipeline_splitter.checking import CheckInputs, check, examine
 from pipeline_splitter.hints import Hints, InputHint, TaskHint
@@ -136,6 +138,26 @@ def requests(draw: st.DrawFn) -> Request:
 def test_random_workflows_hold(request_: Request) -> None:
     """Releases, quotas and slots included; where nothing can be planned, the explanation holds."""
     made = make(request_)
+    assert check(made.files, made.inputs) == ()
+
+
+@pytest.mark.parametrize("objectives", [("money",), ("carbon",), ("time",)], ids=",".join)
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"slots": 10**15},
+        {"cpu_hour_price": 1e24, "cpu_watts": 1e24, "quota_cpu_hours": 1e24},
+        {"speed": 1e-12, "carbon_grams_per_kwh": 1e24},
+        {"default_link": Link(1e-12, 1e24, 1e-300), "carbon_grams_per_kwh": 1e-300},
+    ],
+    ids=",".join,
+)
+def test_extreme_sites_hold(extreme: Mapping[str, Any], objectives: tuple[str, ...]) -> None:
+    """The largest and the least that files may say, without a warning of arithmetic or a list as long."""
+    tasks = {"a": ((), ("x",), 1e3), "b": (("x",), (), 0.0), "c": (("x",), (), 7.0)}
+    inventory = Inventory.of([make_site("eu-1", "DE", **extreme), make_site("us-1", "US", slots=1)])
+    made = make(Request([workflow(tasks, {"x": 1e24})], "drawn", inventory, {}, objectives=objectives))
+    assert "plan.json" in made.files
     assert check(made.files, made.inputs) == ()
 
 

@@ -78,6 +78,8 @@ def test_what_is_asked_of_a_node(resources: Raw, requests: dict[str, float]) -> 
         ({"memoryLimit": True}, "memoryLimit"),
         ({"memoryLimit": 10**400}, "memoryLimit"),
         ({"resourceMemoryLimit": "1e999"}, "resourceMemoryLimit"),
+        ({"resourceCpuRequest": "1e300"}, "resourceCpuRequest"),
+        ({"memoryRequest": 1e24}, "memoryRequest"),
         ({"accelerator": {"type": 3}}, "accelerator.type"),
         ({"accelerator": []}, "accelerator"),
     ],

@@ -208,6 +208,8 @@ def test_documents_that_are_no_pipeline_are_refused(documents: list[Any]) -> Non
         pod(annotations={"moorage.dev/seconds": "soon"}),
         pod(annotations={"moorage.dev/seconds": "-1"}),
         pod(annotations={"moorage.dev/seconds": "1e999"}),
+        pod(annotations={"moorage.dev/seconds": "1e300"}),
+        pod(annotations={"moorage.dev/output-bytes": '{"out": 1e300}'}),
         pod(annotations={"moorage.dev/output-bytes": "3"}),
         pod(annotations={"moorage.dev/output-bytes": '{"out": "many"}'}),
         pod(annotations={"moorage.dev/output-bytes": '{"out": []}'}),
