@@ -4,10 +4,11 @@ Naive on purpose: each module is the definition written down, without the planne
 is shared is what reads files, the one policy engine, the sites, and the records. Nothing of solving, costing, flow,
 grouping, groups or planning may be imported here.
 
-`rewiring` puts the plan's releases into the graph, `carrying` lets governance flow, `handing` holds against it what
-tasks are given, `charging` says what moves and what that costs, `schedules` when, `elsewhere` what other sites would
-cost, `submitting` the groups, `pipelines` their files (`files` says what stands where in one, `running` what tasks run,
-`labelling` what their pods' labels mean, `feeding` what feeds them), `certifying` the bound.
+`rewiring` puts the plan's releases into the graph, `assuming` says what of it is a default, `carrying` lets governance
+flow, `handing` holds against it what tasks are given, `charging` says what moves and what that costs, `schedules` when,
+`elsewhere` what other sites would cost, `submitting` the groups, `pipelines` their files (`files` says what stands
+where in one, `running` what tasks run, `labelling` what their pods' labels mean, `feeding` what feeds them),
+`certifying` the bound.
 
 `impossible` looks at why nothing can be planned: `saying` reads facts, `searching` goes through choices of releases
 (`branches`), `cases` and `packing` tell whether one leaves a placement, `mending` and `remedying` try remedies, and

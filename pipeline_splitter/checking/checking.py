@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from importlib import resources
 
 from moorage.errors import InputError
+from pipeline_splitter.checking.assuming import check_assumed
 from pipeline_splitter.checking.blocks import blocks_of
 from pipeline_splitter.checking.carrying import Carried, Permits, Rules, carry, found_in
 from pipeline_splitter.checking.charging import Move, Placement, Tariff
@@ -87,6 +88,7 @@ class _Check:
             notes.unchecked.append("all that depends on the tasks and their sites")
             return
         site_of = {task.name: task.site for task in plan.tasks}
+        check_assumed(plan.tasks, graph, notes)
         # 3. What is permitted.
         carried = carry(graph, inputs.datasets)
         permits = Permits(graph, carried, inputs.datasets, inputs.inventory)
@@ -119,9 +121,7 @@ class _Check:
         notes.checked.append(f"{len(plan.groups)} groups, {kind}")
         # 7. The proof.
         check_bound(plan, self.files.get(BOUND), inputs, notes)
-        notes.unchecked.append(
-            "report.html, the page for people, and what plan.json says in sentences, in `assumed` and in `warnings`"
-        )
+        notes.unchecked.append("report.html, the page for people, and what plan.json says in sentences")
 
     def _rewired(self) -> Graph | None:
         """The graph with the plan's releases in it; None where one of them can't be."""

@@ -182,15 +182,27 @@ def _made(graph: Graph, insertion: Insertion, name: str, datasets: Mapping[Datas
         raise ValueError(f"dataset {ref} declares no release {release_name}")
     seconds = _UNKNOWN_SECONDS if release.seconds is None else release.seconds
     cores = _UNKNOWN_CORES if release.cpu is None else release.cpu
-    size_bytes = graph.data[spot.datum].size_bytes * (1.0 if release.output_ratio is None else release.output_ratio)
+    original, ratio = graph.data[spot.datum], release.output_ratio
+    size_bytes = original.size_bytes * (1.0 if ratio is None else ratio)
     reads = {
         Read("data", read.step, read.output, read.datum, read.dataset)
         for _, _, read in open_reads(graph)
         if spot_of(read, graph) == spot
     }
     step = Step(name, name, uses=(DatasetUse(0, ref, release=release_name),), reads=tuple(reads))
-    task = Task(name, (step,), seconds, seconds * cores, {"cpu": cores}, (spot.datum,), release=(ref, release_name))
-    return task, Datum(f"{name}.released", DatumKind.ARTIFACT, name, size_bytes)
+    said = {"seconds": release.seconds, "cpu": release.cpu}
+    task = Task(
+        name,
+        (step,),
+        seconds,
+        seconds * cores,
+        {"cpu": cores},
+        (spot.datum,),
+        assumed=tuple(word for word, amount in said.items() if amount is None),
+        release=(ref, release_name),
+    )
+    is_assumed = original.assumed or ratio is None
+    return task, Datum(f"{name}.released", DatumKind.ARTIFACT, name, size_bytes, assumed=is_assumed)
 
 
 def _before_importer(graph: Graph, importer: str) -> set[str]:

@@ -6,7 +6,7 @@ Everything is by name, so that a checker needs none of the planner's arrays. Wha
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -16,6 +16,8 @@ from pipeline_splitter.flow import Candidate
 from pipeline_splitter.problem import Certificate, Problem
 from pipeline_splitter.solving.bound import certified_bound
 
+SAME = 1e-9
+"""Relative: bounds that differ by rounding only."""
 _DIGITS = 12
 
 
@@ -27,6 +29,7 @@ class Branch:
         taken, left, free: inserted, not inserted, not decided.
         lower_bound: infinite where nothing in it is feasible.
         certified: the multipliers (or a task that may be nowhere) prove it.
+        proven_bound: what the multipliers prove; -infinity without any.
     """
 
     taken: tuple[Candidate, ...]
@@ -36,6 +39,7 @@ class Branch:
     problem: Problem | None = None
     certificate: Certificate | None = None
     certified: bool = False
+    proven_bound: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,20 @@ def rounded(certificate: Certificate) -> Certificate:
 def proven(problem: Problem, certificate: Certificate | None) -> float:
     """The bound that a certificate gives; -infinity without one."""
     return -math.inf if certificate is None else certified_bound(problem, certificate)
+
+
+def certify(branches: Sequence[Branch]) -> tuple[Branch, ...]:
+    """The branches, each with the bound that its multipliers prove where that is no less than the least of all bounds.
+
+    A solver may know more of a branch than its multipliers prove. That counts only where the least bound is at stake.
+    """
+    floor = min((branch.lower_bound for branch in branches), default=math.inf)
+    return tuple(
+        replace(branch, lower_bound=branch.proven_bound, certified=True)
+        if not branch.certified and branch.proven_bound >= floor - SAME * abs(floor)
+        else branch
+        for branch in branches
+    )
 
 
 def write_bound(name: str, digest: str, objectives: Sequence[ProvenObjective]) -> str:

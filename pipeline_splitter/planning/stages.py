@@ -8,13 +8,10 @@ from pipeline_splitter.flow import Candidate, Choice, Leaf, Searched, best_over_
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import ObjectiveResult
 from pipeline_splitter.planning.assembling import result
-from pipeline_splitter.planning.bounds import Branch, ProvenObjective, proven, rounded
+from pipeline_splitter.planning.bounds import SAME, Branch, ProvenObjective, certify, proven, rounded
 from pipeline_splitter.planning.placing import Placed, Stage, place, prepare
 from pipeline_splitter.planning.request import Request
 from pipeline_splitter.problem import Limits
-
-_SAME = 1e-9
-"""Relative: bounds that differ by rounding only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ def _part(limits: Limits) -> Limits:
 def _told(
     objective: str, searched: Searched[Placed], found: Placed, stage: Stage
 ) -> tuple[ObjectiveResult, ProvenObjective]:
-    branches = tuple(_branch(leaf) for leaf in searched.leaves)
+    branches = certify([_branch(leaf) for leaf in searched.leaves])
     proven_bound = min(branch.lower_bound for branch in branches)
     certified = all(branch.certified for branch in branches)
     bound = proven_bound if certified else searched.lower_bound
@@ -123,6 +120,6 @@ def _branch(leaf: Leaf[Placed]) -> Branch:
         return Branch(leaf.taken, leaf.left, leaf.free, math.inf, certified=True)
     certificate = None if answer.certificate is None else rounded(answer.certificate)
     bound = proven(answer.problem, certificate)
-    if bound >= leaf.lower_bound - _SAME * abs(leaf.lower_bound):
+    if bound >= leaf.lower_bound - SAME * abs(leaf.lower_bound):
         return Branch(leaf.taken, leaf.left, leaf.free, bound, answer.problem, certificate, certified=True)
-    return Branch(leaf.taken, leaf.left, leaf.free, leaf.lower_bound, answer.problem, certificate)
+    return Branch(leaf.taken, leaf.left, leaf.free, leaf.lower_bound, answer.problem, certificate, proven_bound=bound)
