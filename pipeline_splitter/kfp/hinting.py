@@ -73,9 +73,15 @@ def merged(outer: TaskHint, inner: TaskHint) -> TaskHint:
     )
 
 
-def inside_unit(hint: TaskHint) -> TaskHint:
-    """What of a unit's hint holds for each step inside: all but its total, its repetitions and its pin."""
-    return replace(hint, seconds=None, iterations=None, sites=None)
+def inside_unit(hint: TaskHint, own: TaskHint) -> TaskHint:
+    """What holds for each step inside of a unit: all but its own total, its repetitions and its pin.
+
+    Args:
+        hint: what is said of the unit, and of the nested pipelines around it.
+        own: what is said of the unit itself.
+    """
+    seconds = hint.seconds if own.seconds is None else None
+    return replace(hint, seconds=seconds, iterations=None, sites=None)
 
 
 def inside_loop(hint: TaskHint) -> TaskHint:

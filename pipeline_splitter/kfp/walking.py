@@ -169,8 +169,8 @@ class Walk:
         unit = Unit(path)
         if hint.sites is not None:
             unit.pins.append(Pin(hint.sites, HINT_SITES))
-        inside = self._unit_inside(here, unit, hint)
-        work = inside.work.repeated(own, hint, here.task.iterator).as_unit(hint)
+        inside = self._unit_inside(here, unit, inside_unit(hint, own))
+        work = inside.work.repeated(own, hint, here.task.iterator).as_unit(own.seconds, hint.cpu)
         add_unit_control(here, unit, context.ledger.data)
         for name, value in inside.artifacts.items():
             context.book.name_artifact(f"{path}.{name}")
@@ -190,13 +190,13 @@ class Walk:
         )
 
     def _unit_inside(self, here: Here, unit: Unit, hint: TaskHint) -> Visited:
-        """What is in a unit; order inside is the order of its steps."""
+        """What is in a unit; order inside is the order of its steps. `hint`: what is said of each of these."""
         inputs = Inputs(
             {name: replace(value, through=name) for name, value in here.inputs.parameters.items()},
             {name: replace(value, through=name) for name, value in here.inputs.artifacts.items()},
         )
         given = Inputs(inside_parameters(here.task, inputs), inside_artifacts(here.task, inputs))
-        scope = replace(here.scope, unit=unit, hint=inside_unit(hint), before=frozenset(), entries_before=frozenset())
+        scope = replace(here.scope, unit=unit, hint=hint, before=frozenset(), entries_before=frozenset())
         if not here.component.is_dag:
             return self._plain(replace(here, scope=scope, inputs=given))
         unit.components.add(here.component.name)

@@ -57,13 +57,13 @@ class Work:
             return Work(self.seconds, self.cpu_seconds, self.cpu, self.requests, assumed)
         return Work(self.seconds * times, self.cpu_seconds * times, self.cpu, self.requests, self.assumed)
 
-    def as_unit(self, hint: TaskHint) -> "Work":
-        """With the unit's own hint: `seconds` is its total, times the hint's `cpu`, else the largest."""
-        if hint.seconds is None:
+    def as_unit(self, total_seconds: float | None, cpu: float | None) -> "Work":
+        """With what is said of the unit itself: its total, times the `cpu` that is said of it, else the largest."""
+        if total_seconds is None:
             return self
-        cpu = self.cpu if hint.cpu is None else hint.cpu
-        assumed = self.assumed - {SECONDS, ITERATIONS} - ({CPU} if hint.cpu is not None else set())
-        return Work(hint.seconds, hint.seconds * cpu, cpu, self.requests, assumed)
+        cores = self.cpu if cpu is None else cpu
+        assumed = self.assumed - {SECONDS, ITERATIONS} - ({CPU} if cpu is not None else set())
+        return Work(total_seconds, total_seconds * cores, cores, self.requests, assumed)
 
 
 NO_WORK = Work()

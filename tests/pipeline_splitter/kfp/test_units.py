@@ -356,15 +356,51 @@ def test_a_nested_pipeline_inside_of_a_unit_is_not_placed_apart() -> None:
     assert pipeline.entries["loop"].components == ("body", "make", "nested")
 
 
-def test_a_unit_inside_of_a_nested_pipeline_is_placed_under_its_path() -> None:
-    """A hint on the nested pipeline reaches it as a total."""
-    body = dag({"make": task("make")}, parameters=["item"])
-    nested = dag({"loop": group("body", **over("[1, 2]")), "make": task("make")})
+NESTED = spec(
+    dag({"nested": task("nested")}),
+    {
+        "make": MAKE,
+        "body": dag({"a": task("make"), "b": task("make")}, parameters=["item"]),
+        "nested": dag({"loop": group("body", **over("[1, 2, 3]")), "make": task("make")}),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("hints", "loop", "cpu"),
+    [
+        ({}, 3 * (60 + 60), 1),
+        ({"nested": TaskHint(seconds=30)}, 3 * (30 + 30), 1),
+        ({"nested": TaskHint(seconds=30), "nested/loop/a": TaskHint(seconds=5)}, 3 * (5 + 30), 1),
+        ({"nested": TaskHint(seconds=30), "nested/loop": TaskHint(seconds=7)}, 7, 1),
+        ({"nested": TaskHint(seconds=30, cpu=2), "nested/loop": TaskHint(cpu=4)}, 3 * (30 + 30), 4),
+        ({"nested": TaskHint(cpu=2), "nested/loop": TaskHint(seconds=7)}, 7, 2),
+        ({"nested": TaskHint(seconds=30, iterations=5)}, 5 * (30 + 30), 1),
+        ({"nested/loop": TaskHint(seconds=7), "nested/loop/a": TaskHint(seconds=5)}, 7, 1),
+    ],
+    ids=["nothing", "each", "one inside", "the unit", "cores", "total and cores", "iterations", "a total is a total"],
+)
+def test_a_hint_on_a_nested_pipeline_goes_to_each_task_inside_of_its_units(
+    hints: dict[str, TaskHint], loop: float, cpu: float
+) -> None:
+    """Where nothing nearer says otherwise; a unit's own seconds are its total."""
+    graph, _ = read(NESTED, hints=Hints(tasks=hints))
+    assert set(graph.tasks) == {"nested/loop", "nested/make"}
+    assert (graph.tasks["nested/loop"].seconds, graph.tasks["nested/loop"].cpu_seconds) == (loop, loop * cpu)
+    said = hints.get("nested", TaskHint()).seconds
+    assert graph.tasks["nested/make"].seconds == (60 if said is None else said)
+    assert ("seconds" in graph.tasks["nested/loop"].assumed) is (not any(each.seconds for each in hints.values()))
+
+
+def test_a_hint_on_a_nested_pipeline_times_a_condition_of_one_container() -> None:
+    """Which is the task inside of it."""
+    conditional = group("use", parameters={"x": constant("a")}, **ON_X, **over("[1, 2]"))
+    nested = dag({"use": conditional})
     graph, _ = read(
-        spec(dag({"nested": task("nested")}), {"make": MAKE, "body": body, "nested": nested}),
+        spec(dag({"nested": task("nested")}), {"use": USE, "nested": nested}),
         hints=Hints(tasks={"nested": TaskHint(seconds=30)}),
     )
-    assert {name: each.seconds for name, each in graph.tasks.items()} == {"nested/loop": 30, "nested/make": 30}
+    assert graph.tasks["nested/use"].seconds == 60
 
 
 def test_a_static_empty_loop_takes_no_time() -> None:
