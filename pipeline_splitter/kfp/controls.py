@@ -6,7 +6,7 @@ from pipeline_splitter.graph import Read, Role
 from pipeline_splitter.kfp.data import DataBook
 from pipeline_splitter.kfp.scopes import Here, Inputs, Unit
 from pipeline_splitter.kfp.steps import control_step, steps_behind
-from pipeline_splitter.kfp.tasks import TaskSpec
+from pipeline_splitter.kfp.tasks import TaskSpec, as_list
 from pipeline_splitter.kfp.values import Part, Value, mentioned
 
 _LEAF = "condition"
@@ -71,6 +71,23 @@ def inside_artifacts(task: TaskSpec, inputs: Inputs) -> Mapping[str, Value]:
     if loop is None or not loop.is_artifact:
         return inputs.artifacts
     return {**inputs.artifacts, loop.item: _list(task, inputs)}
+
+
+def item_count(here: Here) -> int | None:
+    """How many items a loop goes over, where they stand in the pipeline: in the loop, or in what feeds its input.
+
+    None of what is no loop, and where only the run knows: the pipeline's own inputs may be given another value than
+    their default.
+    """
+    loop = here.task.iterator
+    if loop is None or loop.is_artifact:
+        return None
+    if loop.source is None:
+        return loop.count
+    value = _items(here.task, here.inputs).constant()
+    if isinstance(value, str):
+        value = as_list(value)
+    return len(value) if isinstance(value, list) else None
 
 
 def _items(task: TaskSpec, inputs: Inputs) -> Value:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline_splitter.kfp.bindings import FromStatus, Said, read_artifacts, read_parameters
 from pipeline_splitter.kfp.places import Place, Raw, shown
@@ -111,10 +112,16 @@ def _read_iterator(place: Place) -> Iterator | None:
 
 def _count(items: Place) -> int:
     text = items.required_text("raw")
+    values = as_list(text)
+    if values is None:
+        items.fail(f"must be a JSON list, not {shown(text)}", "raw")
+    return len(values)
+
+
+def as_list(text: str) -> list[Any] | None:
+    """The JSON list that a text is; None where it is none."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, list):
-        items.fail(f"must be a JSON list, not {shown(text)}", "raw")
-    return len(values)
+        return None
+    return values if isinstance(values, list) else None

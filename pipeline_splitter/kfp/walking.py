@@ -8,7 +8,13 @@ from pipeline_splitter.graph import Pin
 from pipeline_splitter.hints import TaskHint
 from pipeline_splitter.kfp.components import Component, Dag, Selected
 from pipeline_splitter.kfp.context import Context
-from pipeline_splitter.kfp.controls import add_control, add_unit_control, inside_artifacts, inside_parameters
+from pipeline_splitter.kfp.controls import (
+    add_control,
+    add_unit_control,
+    inside_artifacts,
+    inside_parameters,
+    item_count,
+)
 from pipeline_splitter.kfp.executors import Importer
 from pipeline_splitter.kfp.hinting import inside_loop, inside_unit, merged
 from pipeline_splitter.kfp.leaves import visit_container, visit_importer
@@ -159,7 +165,7 @@ class Walk:
         hint = merged(here.scope.hint, own)
         given = Inputs(inside_parameters(here.task, here.inputs), inside_artifacts(here.task, here.inputs))
         visited = self._nested(here, given) if here.component.is_dag else self._plain(replace(here, inputs=given))
-        return replace(visited, work=visited.work.repeated(own, hint, here.task.iterator))
+        return replace(visited, work=visited.work.repeated(own, hint, here.task.iterator, item_count(here)))
 
     def _unit(self, here: Here) -> Visited:
         context, path = self.context, here.path
@@ -170,7 +176,7 @@ class Walk:
         if hint.sites is not None:
             unit.pins.append(Pin(hint.sites, HINT_SITES))
         inside = self._unit_inside(here, unit, inside_unit(hint, own))
-        work = inside.work.repeated(own, hint, here.task.iterator).as_unit(own.seconds, hint.cpu)
+        work = inside.work.repeated(own, hint, here.task.iterator, item_count(here)).as_unit(own.seconds, hint.cpu)
         add_unit_control(here, unit, context.ledger.data)
         for name, value in inside.artifacts.items():
             context.book.name_artifact(f"{path}.{name}")

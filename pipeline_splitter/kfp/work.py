@@ -41,17 +41,18 @@ class Work:
             self.assumed | other.assumed,
         )
 
-    def repeated(self, own: TaskHint, inherited: TaskHint, iterator: Iterator | None) -> "Work":
+    def repeated(self, own: TaskHint, inherited: TaskHint, iterator: Iterator | None, items: int | None) -> "Work":
         """As often as a loop goes round: as hinted, else as many times as items are written down, else once.
 
         Args:
             own: the hint of the loop's (or condition's) own path.
             inherited: that merged with what is said of the nested pipelines around it; counts for loops only.
             iterator: None for what is no loop: a hint of its own still counts.
+            items: how many it goes over; None where only the run knows.
         """
         times = own.iterations if iterator is None else inherited.iterations
-        if times is None and iterator is not None:
-            times = iterator.count
+        if times is None:
+            times = items
         if times is None:
             assumed = self.assumed | ({ITERATIONS} if iterator is not None else set())
             return Work(self.seconds, self.cpu_seconds, self.cpu, self.requests, assumed)

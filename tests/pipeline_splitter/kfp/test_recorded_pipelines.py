@@ -138,7 +138,7 @@ NAMES: dict[str, Expected] = {
     ),
     "pipeline_with_parallelfor_list_artifacts_GH-12033.yaml": Expected(
         seconds={
-            "for-loop-1": 60, "for-loop-2": 60, "make-artifacts/for-loop-1": 60, "make-datasets/for-loop-1": 60,
+            "for-loop-1": 60, "for-loop-2": 60, "make-artifacts/for-loop-1": 240, "make-datasets/for-loop-1": 240,
         },
         units=frozenset({"for-loop-1", "for-loop-2", "make-artifacts/for-loop-1", "make-datasets/for-loop-1"}),
         steps=6,

@@ -269,6 +269,64 @@ def test_iterations_are_hinted_where_the_loop_is() -> None:
     assert graph.tasks["outer"].seconds == 5 * 7 * 60.0
 
 
+PLACEHOLDER = "{{$.inputs.parameters['pipelinechannel--x']}}"
+
+
+@pytest.mark.parametrize(
+    ("value", "times"),
+    [
+        (constant([1, 2, 3]), 3),
+        (constant("[1, 2, 3, 4]"), 4),
+        ({"runtimeValue": {"constantValue": {"stringValue": '["a", "b"]'}}}, 2),
+        (constant([]), 0),
+        (constant([f"{PLACEHOLDER}", 2]), 2),
+        (constant(f'["{PLACEHOLDER}", 2]'), 2),
+        (constant(PLACEHOLDER), None),
+        (constant(f"[{PLACEHOLDER}, 2]"), None),
+        (constant({"a": 1}), None),
+        (constant("none"), None),
+        (constant(3), None),
+        ({**constant('{"a": [1]}'), "parameterExpressionSelector": 'parseJson(string_value)["a"]'}, None),
+        (from_input("given"), None),
+        (from_task("make"), None),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("depth", [0, 1, 2], ids=["beside", "nested", "in a unit"])
+def test_items_that_an_input_is_given_in_the_pipeline_are_counted(value: Raw, times: int | None, depth: int) -> None:
+    """Through a nested pipeline's input and a unit's, too; a default of the pipeline's own inputs is no promise."""
+    inputs = {"list": {"parameterType": "LIST"}, "item": {"parameterType": "STRING"}}
+    loop = group("body", parameters={"list": from_input("list")}, **over_input("list"))
+    components = {
+        "make": MAKE,
+        "body": dag({"make": task("make")}, parameters=inputs),
+        "outer": dag({"loop": loop}, parameters={"list": {"parameterType": "LIST"}}),
+    }
+    given = {"parameters": {"list": value, "pipelinechannel--x": constant(7)}}
+    tasks = {
+        0: group("body", **given, **over_input("list")),
+        1: task("outer", **given),
+        2: group("outer", **given, triggerPolicy={"condition": "'a' == 'a'"}),
+    }
+    root = dag(
+        {"make": task("make"), "it": tasks[depth]},
+        parameters={"given": {"parameterType": "LIST", "defaultValue": [1, 2, 3]}},
+    )
+    graph, _ = read(spec(root, components))
+    unit = graph.tasks["it/loop" if depth == 1 else "it"]
+    assert unit.seconds == 60 * (1 if times is None else times)
+    assert ("iterations" in unit.assumed) is (times is None)
+
+
+def test_items_that_a_nested_pipeline_has_by_default_are_counted() -> None:
+    """Nobody gives it others: so they are what it will go over."""
+    loop = group("body", parameters={"list": from_input("list")}, **over_input("list"))
+    nested = dag({"loop": loop}, parameters={"list": {"parameterType": "LIST", "defaultValue": [1, 2]}})
+    body = dag({"make": task("make")}, parameters=["list", "item"])
+    graph, _ = read(spec(dag({"it": task("nested")}), {"make": MAKE, "body": body, "nested": nested}))
+    assert graph.tasks["it/loop"].seconds == 120
+
+
 def test_a_unit_s_seconds_are_its_total() -> None:
     """Times the hint's cores, else the largest that a step has."""
     big = container(resources={"resourceCpuLimit": "4"})
