@@ -29,7 +29,7 @@ def digest(pipeline: Path, task: str, output: str) -> None:
     \b
     moorage release digest pipeline.yaml pseudonymise
     """  # noqa: D301 - \b is what click needs
-    documents = read_documents(pipeline)
+    documents = read_documents(pipeline, "PIPELINE")
     if is_workflow(documents):
         raise InputError(str(pipeline), "document", "is a recorded workflow, whose tasks have no containers")
     graph, read = read_pipeline(documents, Hints(), {}, str(pipeline))

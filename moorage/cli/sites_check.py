@@ -32,8 +32,8 @@ def check(file: Path, datasets_file: Path | None) -> int:
     moorage sites check sites.yaml --datasets datasets.yaml
     kubectl get sites.moorage.dev -o yaml | moorage sites check -
     """  # noqa: D301 - \b is what click needs
-    inventory = read_sites(read_documents(file), str(file))
-    datasets = read_datasets(read_documents(datasets_file), str(datasets_file)) if datasets_file else {}
+    inventory = read_sites(read_documents(file, "FILE"), str(file))
+    datasets = read_datasets(read_documents(datasets_file, "--datasets"), str(datasets_file)) if datasets_file else {}
     sites = list(inventory.sites.values())
     output.table(_SITE_HEADER, [_site_row(site) for site in sites])
     if len(sites) > 1:

@@ -126,14 +126,16 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
     objectives = read_objectives(objective)
     if [pipeline, sites, datasets, *hints].count(Path("-")) > 1:
         raise InputError("-", "standard input", "can be one of the files only")
-    of_sites, of_datasets = read_documents(sites), read_documents(datasets) if datasets else []
+    of_sites = read_documents(sites, "--sites")
+    of_datasets = read_documents(datasets, "--datasets") if datasets else []
+    of_hints = [(str(path), read_documents(path, "--hints")) for path in hints]
     purposes = read_purposes(of_sites, str(sites)) | read_purposes(of_datasets, str(datasets))
     request = Request(
-        documents=read_documents(pipeline),
+        documents=read_documents(pipeline, "PIPELINE"),
         subject=str(pipeline),
         inventory=read_sites(of_sites, str(sites)),
         datasets=read_datasets(of_datasets, str(datasets)),
-        hints=replace(read_hints([(str(path), read_documents(path)) for path in hints]), namespace_purposes=purposes),
+        hints=replace(read_hints(of_hints), namespace_purposes=purposes),
         objectives=objectives,
         tolerance=tolerance,
         gap=gap,

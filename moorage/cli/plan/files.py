@@ -19,8 +19,12 @@ _GZIP = b"\x1f\x8b"
 _MOST_BYTES = 512 * 2**20
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, said_by: str = "file") -> bytes:
     """What is in the file; `-` is standard input; what is gzipped is unpacked.
+
+    Args:
+        path: of the file.
+        said_by: the option or argument that names it, for errors.
 
     Raises:
         InputError: it can't be read.
@@ -31,7 +35,7 @@ def read_bytes(path: Path) -> bytes:
             with gzip.open(path) as file:
                 content = file.read(_MOST_BYTES)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(str(path), "file", f"can't be read: {getattr(error, 'strerror', None) or error}") from None
+        raise InputError(str(path), said_by, f"can't be read: {getattr(error, 'strerror', None) or error}") from None
     return content
 
 
@@ -47,13 +51,17 @@ def read_text(path: Path) -> str:
         raise InputError(str(path), f"byte {error.start}", "is not UTF-8: save it as UTF-8") from None
 
 
-def read_documents(path: Path) -> list[Any]:
+def read_documents(path: Path, said_by: str) -> list[Any]:
     """The documents in a YAML or JSON file.
+
+    Args:
+        path: of the file.
+        said_by: the option or argument that names it, for errors.
 
     Raises:
         InputError: naming the file and the place.
     """
-    return parse(read_bytes(path), str(path))
+    return parse(read_bytes(path, said_by), str(path))
 
 
 def check_directory(directory: Path) -> None:

@@ -143,7 +143,9 @@ def test_explain_tells_why_here_and_why_not_there(moor: Run, tmp_path: Path) -> 
         (["--time-limit", "-1"], "--time-limit"),
         (["--gap", "nan"], "--gap"),
         (["--kwh-per-gb", "inf"], "--kwh-per-gb"),
-        (["--sites", "nowhere.yaml"], "nowhere.yaml"),
+        (["--sites", "nowhere.yaml"], "nowhere.yaml: --sites: can't be read"),
+        (["--datasets", "nowhere.yaml"], "nowhere.yaml: --datasets: can't be read"),
+        (["--hints", "nowhere.yaml"], "nowhere.yaml: --hints: can't be read"),
         (["-o", "out", "--check", "out"], "--check"),
     ],
 )
@@ -152,6 +154,13 @@ def test_bad_usage_is_told(moor: Run, arguments: list[str], told: str) -> None:
     code, out, err = moor("plan", *inputs(), *arguments)
     assert (code, out) == (2, "")
     assert told in err
+
+
+def test_a_pipeline_that_is_not_there_is_told(moor: Run, tmp_path: Path) -> None:
+    """Exit 2, with what it was given as."""
+    missing = tmp_path / "explained.yaml"
+    code, out, err = moor("plan", *inputs(pipeline=missing))
+    assert (code, out, err) == (2, "", f"Error: {missing}: PIPELINE: can't be read: No such file or directory\n")
 
 
 def test_a_directory_with_other_things_is_left_alone(moor: Run, tmp_path: Path) -> None:
