@@ -163,6 +163,22 @@ def test_a_pipeline_that_is_not_there_is_told(moor: Run, tmp_path: Path) -> None
     assert (code, out, err) == (2, "", f"Error: {missing}: PIPELINE: can't be read: No such file or directory\n")
 
 
+@pytest.mark.parametrize("word", ["explian", "explin", "Explain", "xplain"])
+def test_a_misspelt_word_is_no_file(moor: Run, word: str) -> None:
+    """Exit 2, with the word that was meant."""
+    code, out, err = moor("plan", word, "out", "train")
+    assert (code, out) == (2, "")
+    assert f"{word!r} is neither a file nor a command here: did you mean `moorage plan explain`?" in err
+
+
+def test_a_file_that_is_named_like_a_word_is_a_file(moor: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it is there."""
+    monkeypatch.chdir(tmp_path)
+    _, *options = inputs()
+    (tmp_path / "explains").write_bytes((EXAMPLE / "pipeline.yaml").read_bytes())
+    assert moor("plan", "explains", *options)[0] == 0
+
+
 def test_a_directory_with_other_things_is_left_alone(moor: Run, tmp_path: Path) -> None:
     """What no plan wrote is not lost."""
     (tmp_path / "thesis.tex").write_text("years of work")
