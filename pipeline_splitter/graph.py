@@ -118,6 +118,8 @@ class Pin:
     sites: frozenset[str]
     by: str
     """What said so, for sentences: `annotation moorage.dev/site` or `hint sites`."""
+    place: str = field(default="", compare=False)
+    """Where a hint stands that said so, as `tasks[train].sites`."""
 
 
 @dataclass(frozen=True, slots=True)

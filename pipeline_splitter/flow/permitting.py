@@ -6,6 +6,7 @@ In this order: the rules of governance in theirs (of a unit's steps, the earlies
 Decisions are made once for each distinct (map, reader) and shared: equal tasks have the very same answer.
 """
 
+import difflib
 from collections.abc import Iterator, Mapping
 
 from moorage.model import Reader, Site
@@ -112,13 +113,19 @@ def pinned_elsewhere(pin: Pin, site: str) -> str:
 
 def pin_warnings(graph: Graph, inventory: Inventory) -> tuple[str, ...]:
     """Sentences about pins that name a site that is not listed; such a site permits nothing."""
-    listed = ", ".join(sorted(inventory.sites)) or "none"
     return tuple(
-        f"task {name}: {pin.by} names {site}, which is not a listed site (listed: {listed})"
+        f"task {name}: {pin.by}{f' ({pin.place})' if pin.place else ''} names {site}, which is not a listed site "
+        f"({_near(site, inventory)})"
         for name in sorted(graph.tasks)
         for pin in graph.tasks[name].pins
         for site in sorted(pin.sites - inventory.sites.keys())
     )
+
+
+def _near(site: str, inventory: Inventory) -> str:
+    listed = sorted(inventory.sites)
+    near = difflib.get_close_matches(site, listed, n=1)
+    return f"nearest: {near[0]}; listed: {', '.join(listed)}" if near else f"listed: {', '.join(listed) or 'none'}"
 
 
 def amount(resource: str, value: float) -> str:

@@ -24,6 +24,14 @@ class HintBook:
         self._paths.add(path)
         return self.hints.tasks.get(path, _NOTHING)
 
+    def place_of_sites(self, path: str) -> str:
+        """Where the hint stands that says at which sites the task at `path` may be: the nearest; "" without one."""
+        while path:
+            if self.hints.tasks.get(path, _NOTHING).sites is not None:
+                return f"tasks[{path}].sites"
+            path = path.rpartition("/")[0]
+        return ""
+
     def name_artifact(self, key: str) -> None:
         """`key` (`<task>.<output>`) may stand in hints."""
         self._artifacts.add(key)

@@ -47,7 +47,7 @@ def visit_container(context: Context, here: Here, container: Container) -> Visit
     ledger.sharing.claims_of(owner, path, container, here.inputs)
     ledger.sharing.workspace_of(owner, path, container, here.component, here.inputs)
     work = work_of(container, pod, hint, context.book.hints.defaults)
-    pins = _pins(pod, hint)
+    pins = _pins(pod, hint, context.book.place_of_sites(path))
     references = _references(here, pod, values)
     if unit is not None:
         unit.steps.append(step)
@@ -132,12 +132,12 @@ def _annotate(context: Context, here: Here, pod: PodConfig) -> None:
             )
 
 
-def _pins(pod: PodConfig, hint: TaskHint) -> list[Pin]:
+def _pins(pod: PodConfig, hint: TaskHint, place: str) -> list[Pin]:
     pins = []
     if pod.site is not None:
         pins.append(Pin(frozenset({pod.site}), f"annotation {SITE}"))
     if hint.sites is not None:
-        pins.append(Pin(hint.sites, HINT_SITES))
+        pins.append(Pin(hint.sites, HINT_SITES, place))
     return pins
 
 

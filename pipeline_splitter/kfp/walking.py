@@ -174,7 +174,7 @@ class Walk:
         waits = context.ledger.waits(here)
         unit = Unit(path)
         if hint.sites is not None:
-            unit.pins.append(Pin(hint.sites, HINT_SITES))
+            unit.pins.append(Pin(hint.sites, HINT_SITES, context.book.place_of_sites(path)))
         inside = self._unit_inside(here, unit, inside_unit(hint, own))
         work = inside.work.repeated(own, hint, here.task.iterator, item_count(here)).as_unit(own.seconds, hint.cpu)
         add_unit_control(here, unit, context.ledger.data)

@@ -143,7 +143,7 @@ def _task(recorded: RecordedTask, files: _Files, hints: Hints) -> Task:
         cpu_seconds=seconds * cores,
         requests={"cpu": cores},
         reads=tuple(sorted({read.datum for read in reads if read.datum is not None})),
-        pins=() if hint.sites is None else (Pin(hint.sites, "hint sites"),),
+        pins=() if hint.sites is None else (Pin(hint.sites, "hint sites", f"tasks[{recorded.name}].sites"),),
         assumed=("seconds",) * seconds_assumed + ("cpu",) * cores_assumed,
     )
 

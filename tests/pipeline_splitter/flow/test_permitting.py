@@ -189,6 +189,11 @@ def test_a_pin_to_a_site_that_is_not_listed_permits_nothing_and_warns() -> None:
     assert [rule(permits["train"][site]) for site in ("eu-1", "eu-2")] == ["Pinned", "Pinned"]
     assert [rule(permits["tune"][site]) for site in ("eu-1", "eu-2")] == [None, "Pinned"]
     assert len(pin_warnings(graph, inventory)) == 2
+    misspelt = Pin(frozenset({"eu1"}), "hint sites", "tasks[train].sites")
+    tasks = {"train": replace(graph.tasks["train"], pins=(misspelt,))}
+    (warning,) = pin_warnings(replace(graph, tasks=tasks), inventory)
+    assert warning.startswith("task train: hint sites (tasks[train].sites) names eu1, which is not a listed site ")
+    assert warning.endswith(" (nearest: eu-1; listed: eu-1, eu-2)")
     both = replace(graph.tasks["tune"], pins=(Pin(frozenset({"eu-1"}), "a"), Pin(frozenset({"eu-2"}), "b")))
     graph = replace(graph, tasks={"tune": both})
     assert all(permit(graph, carry(graph, {}), {}, inventory)["tune"].values())

@@ -11,6 +11,7 @@ from tests.pipeline_splitter.kfp.ir import (
     artifact_of,
     container,
     dag,
+    group,
     leaf,
     platform,
     pod,
@@ -189,6 +190,22 @@ def test_pins_of_an_annotation_and_of_a_hint_both_hold() -> None:
         Pin(frozenset({"eu-1", "us-1"}), "hint sites"),
     )
     assert (graph.tasks["t"].seconds, graph.tasks["t"].assumed) == (1.5, ("cpu",))
+
+
+@pytest.mark.parametrize("named", ["outer", "outer/inner", "outer/inner/t", "outer/loop"])
+def test_a_pin_names_the_hint_that_it_comes_from(named: str) -> None:
+    """The nearest: that of the task, or of a nested pipeline around it; of a unit, too."""
+    loop = {"parameterIterator": {"itemInput": "item", "items": {"raw": "[1]"}}}
+    components = {
+        "make": MAKE,
+        "inner": dag({"t": task("make")}),
+        "body": dag({"t": task("make")}, parameters=["item"]),
+        "outer": dag({"inner": task("inner"), "loop": group("body", **loop)}),
+    }
+    hints = {"outer/inner/t": TaskHint(seconds=1), named: TaskHint(sites=frozenset({"eu-1"}))}
+    graph, _ = read(spec(dag({"outer": task("outer")}), components), hints=Hints(tasks=hints))
+    places = {pin.place for each in graph.tasks.values() for pin in each.pins}
+    assert places == {f"tasks[{named}].sites"}
 
 
 def test_cores_of_a_hint_count_before_those_of_the_container() -> None:
