@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from moorage.policy.doubts import dataset_problems, site_problems
 from pipeline_splitter.costing import alternatives, assumptions, charge, reasons
 from pipeline_splitter.flow import pin_warnings
 from pipeline_splitter.graph import Graph
@@ -62,7 +63,6 @@ def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Reques
         )
         for each in results
     )
-    told = tuple(dict.fromkeys((*graph.warnings, *prepared.flow.warnings, *pin_warnings(graph, request.inventory))))
     return Plan(
         pipeline_name=graph.name,
         pipeline_digest=graph.digest,
@@ -72,8 +72,21 @@ def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Reques
         transfers=charged.transfers,
         groups=groups,
         releases=_releases(graph, site_of),
-        warnings=told,
+        warnings=warnings(graph, prepared.flow.warnings, request),
     )
+
+
+def warnings(graph: Graph, of_flow: Sequence[str], request: Request) -> tuple[str, ...]:
+    """Sentences for the person who plans: what the reading, the releases, the pins and the objects raise as doubts.
+
+    Of datasets only those that the pipeline names: a cluster may have many more.
+    """
+    steps = [*graph.importers, *(step for task in graph.tasks.values() for step in task.steps)]
+    named = {ref for step in steps for ref in (step.dataset, *(each.ref for each in step.uses))}
+    named |= {read.dataset for step in steps for read in step.reads}
+    datasets = {ref: dataset for ref, dataset in request.datasets.items() if ref in named}
+    objects = (*site_problems(request.inventory), *dataset_problems(datasets, request.inventory))
+    return tuple(dict.fromkeys((*graph.warnings, *of_flow, *pin_warnings(graph, request.inventory), *objects)))
 
 
 def _releases(graph: Graph, site_of: Mapping[str, str]) -> tuple[InsertedRelease, ...]:

@@ -11,7 +11,7 @@ from pipeline_splitter.groups import unsaid, write_groups
 from pipeline_splitter.kfp import KfpPipeline, read_pipeline
 from pipeline_splitter.plan import Plan
 from pipeline_splitter.plan_json import write_infeasible, write_plan
-from pipeline_splitter.planning.assembling import assemble
+from pipeline_splitter.planning.assembling import assemble, warnings
 from pipeline_splitter.planning.bounds import write_bound
 from pipeline_splitter.planning.comparison import compare
 from pipeline_splitter.planning.outcome import Outcome
@@ -60,7 +60,7 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
         "report.html": write_report(plan, final, request.inventory, comparison),
         **files,
     }
-    return Outcome(plan, files, comparison)
+    return Outcome(plan, files, comparison, plan.warnings)
 
 
 def _without_plan(graph: Graph, request: Request, settled: Settled, limits: Limits) -> Outcome:
@@ -68,7 +68,8 @@ def _without_plan(graph: Graph, request: Request, settled: Settled, limits: Limi
         raise PlanningError("no plan was found in time, and none was proven impossible: give a longer --time-limit")
     limits = replace(limits, gap=1.0, deadline=max(limits.deadline, limits.clock() + _EXPLAINING_SECONDS))
     told = explain(graph, request.datasets, request.inventory, limits)
-    return Outcome(told, {"infeasible.json": write_infeasible(told)})
+    doubts = warnings(graph, carry(graph, request.datasets).warnings, request)
+    return Outcome(told, {"infeasible.json": write_infeasible(told)}, warnings=doubts)
 
 
 def read_graph(request: Request) -> tuple[Graph, KfpPipeline | None]:

@@ -13,9 +13,11 @@ class Outcome:
 
     Attributes:
         comparison: other ways to place the pipeline, with what they would cost.
+        warnings: sentences for the person who plans; a plan has them, too.
         files: what belongs in the plan's directory: relative name -> text.
     """
 
     answer: Plan | Infeasible
     files: Mapping[str, str]
     comparison: tuple[Scenario, ...] = field(default=())
+    warnings: tuple[str, ...] = ()

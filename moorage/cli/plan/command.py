@@ -159,7 +159,7 @@ def _plan(request: Request, deadline: float, directory: Path | None) -> int:
     if directory is not None:
         write_directory(directory, files)
     if isinstance(outcome.answer, Infeasible):
-        print_infeasible(outcome.answer)
+        print_infeasible(outcome.answer, outcome.warnings)
         return INFEASIBLE
     print_plan(outcome.answer, outcome.comparison)
     if directory is not None:

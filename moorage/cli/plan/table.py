@@ -117,8 +117,8 @@ def amount(objective: str, value: float) -> str:
     return sentences.amount(objective, value).replace("\u00a0", " ")
 
 
-def print_infeasible(answer: Infeasible) -> None:
-    """What can't hold together, and each single thing that would help; on stderr."""
+def print_infeasible(answer: Infeasible, warnings: Sequence[str] = ()) -> None:
+    """What can't hold together, each single thing that would help, and what else looks wrong; on stderr."""
     needed = ", and each of them is needed for that" if "facts" not in answer.undecided else ""
     click.echo(f"No plan is possible. These facts can't hold together{needed}:", err=True)
     for fact in answer.facts:
@@ -133,3 +133,5 @@ def print_infeasible(answer: Infeasible) -> None:
         click.echo("Time ran out: one of these facts may be superfluous. A longer --time-limit may tell.", err=True)
     if "remedies" in answer.undecided:
         click.echo("Time ran out before everything that may help was tried: a longer --time-limit may tell.", err=True)
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)

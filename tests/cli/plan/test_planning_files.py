@@ -179,6 +179,42 @@ def test_a_file_that_is_named_like_a_word_is_a_file(moor: Run, tmp_path: Path, m
     assert moor("plan", "explains", *options)[0] == 0
 
 
+def test_a_plan_tells_what_can_not_be_meant_in_sites(moor: Run, tmp_path: Path) -> None:
+    """In the sentence of `moorage sites check`: in the plan and on the terminal."""
+    strange = {"apiVersion": "moorage.dev/v1alpha1", "kind": "Site", "metadata": {"name": "fr-1"}}
+    documents = [*read(EXAMPLE / "sites.yaml"), {**strange, "spec": {"jurisdiction": "France"}}]
+    sites = write(tmp_path / "sites.yaml", documents)
+    _, told, _ = moor("sites", "check", sites)
+    (problem,) = [line.removeprefix("problem: ") for line in told.splitlines() if line.startswith("problem: ")]
+    assert "fr-1 has the jurisdiction France" in problem
+    code, out, _ = moor("plan", *inputs(sites=sites), "-o", tmp_path / "out")
+    assert (code, f"Warning: {problem}\n" in out) == (0, True)
+    assert problem in json.loads((tmp_path / "out/plan.json").read_text())["warnings"]
+
+
+def test_without_a_plan_it_is_told_as_well(moor: Run, tmp_path: Path) -> None:
+    """A misspelt site in a hint, with the hint and the site that was meant; a dataset's copy at no site."""
+    hints = read(EXAMPLE / "hints.yaml")
+    hints[0].setdefault("tasks", {}).setdefault("train", {})["sites"] = ["us1"]
+    datasets = read(EXAMPLE / "datasets.yaml")
+    flights = next(each for each in datasets if each["metadata"]["name"] == "flights")
+    flights["spec"]["sources"].append({**flights["spec"]["sources"][0], "site": "moon-1"})
+    unread = {**flights, "metadata": {"name": "unread", "namespace": "stewards"}}
+    code, _, err = moor(
+        "plan",
+        *inputs(
+            hints=write(tmp_path / "hints.yaml", hints),
+            datasets=write(tmp_path / "datasets.yaml", [*datasets, unread]),
+        ),
+    )
+    assert code == 3
+    warnings = [line for line in err.splitlines() if line.startswith("Warning: ")]
+    assert any("task train: hint sites (tasks[train].sites) names us1" in line for line in warnings)
+    assert any("(nearest: us-1; listed: " in line for line in warnings)
+    assert any("dataset stewards/flights has a source at moon-1" in line for line in warnings)
+    assert not any("unread" in line for line in warnings)
+
+
 def test_a_directory_with_other_things_is_left_alone(moor: Run, tmp_path: Path) -> None:
     """What no plan wrote is not lost."""
     (tmp_path / "thesis.tex").write_text("years of work")
