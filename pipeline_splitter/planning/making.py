@@ -23,6 +23,8 @@ from pipeline_splitter.wfformat import read_workflow
 
 _EXPLAINING_SECONDS = 5.0
 """What finding out why there is no plan may take, when the time for finding one is over."""
+_COMPARING_SECONDS = 5.0
+"""What comparing a plan with others may take, if finding it took less."""
 Tell = Callable[[str, float | None, float | None], None]
 
 
@@ -39,6 +41,7 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
         InputError: the pipeline or the hints can't be used.
     """
     # 1. Read.
+    begun = clock()
     tell("reading", None, None)
     graph, pipeline = read_graph(request)
     # 2. Settle each objective, over all choices of releases.
@@ -50,7 +53,9 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
     # 3. Assemble.
     tell("writing", None, None)
     plan = assemble(settled.placed, settled.results, request)
-    comparison = compare(settled.placed.prepared, request, limits, plan.costs)
+    now = clock()
+    shortly = replace(limits, deadline=min(deadline, now + max(_COMPARING_SECONDS, now - begun)))
+    comparison = compare(settled.placed.prepared, request, shortly, plan.costs)
     # 4. Write down.
     final = settled.placed.prepared.graph
     plan, files = _with_files(plan, final, pipeline, request)
