@@ -14,6 +14,7 @@ from pipeline_splitter.solving.core import Core, CoreCosts
 from pipeline_splitter.solving.ledger import Ledger
 from pipeline_splitter.solving.multipliers import Multipliers, even
 from pipeline_splitter.solving.packing import Advice, packed
+from pipeline_splitter.solving.readiness import affordable
 from pipeline_splitter.solving.record import Record
 
 if TYPE_CHECKING:  # it loads numba
@@ -84,7 +85,8 @@ class _Prices:
         """The search, then HiGHS, then the answer."""
         if len(self.core.blocks):
             self._begin()
-        if len(self.core.blocks) and search.flows(self.core, self.core.allowed) > search.SMALL_FLOWS:
+        large = search.flows(self.core, self.core.allowed) > search.SMALL_FLOWS
+        if len(self.core.blocks) and large and affordable(self.limits):
             now = self.limits.clock()
             self._search(now + _SEARCH_PART * (self.limits.deadline - now))
         proven, infeasible = self._finish()
@@ -232,7 +234,7 @@ class _Prices:
         allowed = self._left()
         left = cores.reduce(self.problem, allowed, self.order)
         most = min(_FINISH_FLOWS, search.bearable(self.limits))
-        if self.choice is not None and search.flows(left, left.allowed) > most:
+        if self.choice is not None and search.flows(left, left.allowed) > most and affordable(self.limits):
             self._search(self.limits.deadline)
             return -math.inf, False
         answer = highs.decide(left, self.budget_limits, self.limits)

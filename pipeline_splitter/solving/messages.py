@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipeline_splitter.problem import Limits, Problem, Solution
 from pipeline_splitter.solving.plain.ascent import Ascent, work
+from pipeline_splitter.solving.readiness import affordable
 from pipeline_splitter.solving.search import SMALL_FLOWS, Search, bearable, flows
 
 _FIRST_SWEEPS = 16
@@ -20,7 +21,6 @@ _SECONDS_PER_CELL = 6e-9
 _MOST_DECISIONS = 4
 _COMPILE_FROM = 15_000
 """From so many message cells in a sweep on, compiled passes pay."""
-_COMPILING_SECONDS = 40.0
 
 
 class Messages:
@@ -36,23 +36,13 @@ class Messages:
         reserved = _reserved(problem, limits)
         if search.finished(reserved):
             pass
-        elif work(search.core) < _COMPILE_FROM or not _affordable(reserved):
+        elif work(search.core) < _COMPILE_FROM or not affordable(reserved):
             _climb_and_decide(search, reserved)
         else:
             from pipeline_splitter.solving.smoothing import cooling  # noqa: PLC0415  # loads numba
 
             cooling.cool(search, reserved)
         return search.solution(limits, self.name)
-
-
-def _affordable(limits: Limits) -> bool:
-    """Whether there is time for compiled passes: they were compiled here before, or there is time for that."""
-    if limits.deadline - limits.clock() >= _COMPILING_SECONDS:
-        return True
-    from pipeline_splitter.solving.compiling import is_kept  # noqa: PLC0415  # loads numba
-    from pipeline_splitter.solving.smoothing import bounding  # noqa: PLC0415
-
-    return is_kept(bounding.improve)
 
 
 def _climb_and_decide(search: Search, limits: Limits) -> None:
