@@ -234,8 +234,9 @@ class _Prices:
         allowed = self._left()
         left = cores.reduce(self.problem, allowed, self.order)
         most = min(_FINISH_FLOWS, search.bearable(self.limits))
-        if self.choice is not None and search.flows(left, left.allowed) > most and affordable(self.limits):
-            self._search(self.limits.deadline)
+        if self.choice is not None and search.flows(left, left.allowed) > most:
+            if affordable(self.limits):
+                self._search(self.limits.deadline)
             return -math.inf, False
         answer = highs.decide(left, self.budget_limits, self.limits)
         if answer.infeasible:
