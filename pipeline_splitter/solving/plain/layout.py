@@ -103,3 +103,19 @@ class State(NamedTuple):
     counts: Flat
     given_counts: Flat
     dirty: Flat
+
+
+def told(x: Layout, y: State, i: int) -> None:
+    """What each site costs block i, by what its writers tell it and what it carries, into `theta`."""
+    sites, theta, slots, given_loads = x.sites, y.theta, y.slots, y.given_loads
+    base = i * sites
+    for a in range(sites):
+        theta[a] = x.unary[base + a]
+    for j in range(x.reads[i], x.reads[i + 1]):
+        e = x.read_entries[j] * sites
+        for a in range(sites):
+            theta[a] += slots[e + a]
+    for j in range(x.given_reads[i], x.given_reads[i + 1]):
+        e = x.given_entries[j] * sites
+        for a in range(sites):
+            theta[a] += given_loads[e + a]

@@ -4,7 +4,7 @@
 # Flat loops with scalar state, as fast as plain Python is: branches instead of min() and max(), indices instead of
 # iterators, one function for one pass.
 
-from pipeline_splitter.solving.plain.layout import BIG, FORBIDDEN, Flat, Layout, State
+from pipeline_splitter.solving.plain.layout import BIG, FORBIDDEN, Flat, Layout, State, told
 
 
 def forward(x: Layout, y: State, todo: Flat, *, move: bool) -> None:
@@ -14,7 +14,7 @@ def forward(x: Layout, y: State, todo: Flat, *, move: bool) -> None:
     needed to keep its message as it is.
     """
     sites, unary, price, inverse = x.sites, x.unary, x.price, x.inverse
-    slots, loads, given_loads, theta, step, needs = y.slots, y.loads, y.given_loads, y.theta, y.step, y.needs
+    slots, loads, _given_loads, theta, step, needs = y.slots, y.loads, y.given_loads, y.theta, y.step, y.needs
     pool, left = y.pool, y.left
     if move:
         for k in range(len(left)):
@@ -26,16 +26,7 @@ def forward(x: Layout, y: State, todo: Flat, *, move: bool) -> None:
         if first == last:
             continue
         base = i * sites
-        for a in range(sites):
-            theta[a] = unary[base + a]
-        for j in range(x.reads[i], x.reads[i + 1]):
-            e = x.read_entries[j] * sites
-            for a in range(sites):
-                theta[a] += slots[e + a]
-        for j in range(x.given_reads[i], x.given_reads[i + 1]):
-            e = x.given_entries[j] * sites
-            for a in range(sites):
-                theta[a] += given_loads[e + a]
+        told(x, y, i)
         for entry in range(first, last):
             e = entry * sites
             for a in range(sites):

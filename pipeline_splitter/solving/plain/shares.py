@@ -6,7 +6,7 @@
 
 import math
 
-from pipeline_splitter.solving.plain.layout import BIG, FORBIDDEN, Flat, Layout, State
+from pipeline_splitter.solving.plain.layout import BIG, FORBIDDEN, Flat, Layout, State, told
 
 _UNLIKELY = 3e-4
 _FAINT = -9.0
@@ -17,20 +17,11 @@ _SEED = 1e-3
 def bound(x: Layout, y: State, todo: Flat) -> None:
     """After `forward`: `least` of each block (their sum is a lower bound) and `reduced`."""
     sites, unary, turned = x.sites, x.unary, x.turned
-    slots, loads, given_loads, theta, step = y.slots, y.loads, y.given_loads, y.theta, y.step
+    slots, loads, _given_loads, theta, step = y.slots, y.loads, y.given_loads, y.theta, y.step
     for at in range(len(todo)):
         i = todo[at]
         base = i * sites
-        for a in range(sites):
-            theta[a] = unary[base + a]
-        for j in range(x.reads[i], x.reads[i + 1]):
-            e = x.read_entries[j] * sites
-            for a in range(sites):
-                theta[a] += slots[e + a]
-        for j in range(x.given_reads[i], x.given_reads[i + 1]):
-            e = x.given_entries[j] * sites
-            for a in range(sites):
-                theta[a] += given_loads[e + a]
+        told(x, y, i)
         for entry in range(x.starts[x.wrote[i]], x.starts[x.wrote[i + 1]]):
             e = entry * sites
             there = x.readers[entry] * sites

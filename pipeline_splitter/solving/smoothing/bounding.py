@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline_splitter.problem import Integers
 from pipeline_splitter.solving.compiling import fast
-from pipeline_splitter.solving.smoothing.kernels import BIG
+from pipeline_splitter.solving.smoothing.kernels import BIG, told
 from pipeline_splitter.solving.smoothing.layout import Layout, State
 
 
@@ -21,16 +21,7 @@ def lower(x: Layout, y: State, todo: Integers) -> None:
         i = todo[at]
         begin = x.first[i]
         width = x.first[i + 1] - begin
-        for a in range(width):
-            theta[a] = x.unary[begin + a]
-        for j in range(x.reads[i], x.reads[i + 1]):
-            p = x.read_at[x.read_entries[j]]
-            for a in range(width):
-                theta[a] += y.psi[p + a]
-        for j in range(x.given_reads[i], x.given_reads[i + 1]):
-            p = x.given_at[x.given_entries[j]]
-            for a in range(width):
-                theta[a] += y.given_loads[p + a]
+        told(x, y, i, theta)
         for entry in range(x.starts[x.wrote[i]], x.starts[x.wrote[i + 1]]):
             p = x.read_at[entry]
             there = x.first[x.reader[entry]]

@@ -44,8 +44,8 @@ def soft(u: float) -> float:
 
 
 @fast
-def known(x: Layout, y: State, i: int, theta: Floats) -> float:
-    """What each label of a block costs under the messages that it has, into `theta`; returns the least."""
+def told(x: Layout, y: State, i: int, theta: Floats) -> None:
+    """What each label of a block costs, by what its writers tell it and what it carries, into `theta`."""
     at = x.first[i]
     width = x.first[i + 1] - at
     for a in range(width):
@@ -58,6 +58,13 @@ def known(x: Layout, y: State, i: int, theta: Floats) -> float:
         p = x.given_at[x.given_entries[j]]
         for a in range(width):
             theta[a] += y.given_loads[p + a]
+
+
+@fast
+def known(x: Layout, y: State, i: int, theta: Floats) -> float:
+    """As `told`, and by what its readers tell it; returns the least."""
+    told(x, y, i, theta)
+    width = x.first[i + 1] - x.first[i]
     for entry in range(x.starts[x.wrote[i]], x.starts[x.wrote[i + 1]]):
         q = x.write_at[entry]
         for a in range(width):
