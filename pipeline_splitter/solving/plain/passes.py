@@ -14,7 +14,7 @@ def forward(x: Layout, y: State, todo: Flat, *, move: bool) -> None:
     needed to keep its message as it is.
     """
     sites, unary, price, inverse = x.sites, x.unary, x.price, x.inverse
-    slots, loads, _given_loads, theta, step, needs = y.slots, y.loads, y.given_loads, y.theta, y.step, y.needs
+    slots, loads, theta, step, needs = y.slots, y.loads, y.theta, y.step, y.needs
     pool, left = y.pool, y.left
     if move:
         for k in range(len(left)):

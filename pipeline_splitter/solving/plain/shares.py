@@ -17,7 +17,7 @@ _SEED = 1e-3
 def bound(x: Layout, y: State, todo: Flat) -> None:
     """After `forward`: `least` of each block (their sum is a lower bound) and `reduced`."""
     sites, unary, turned = x.sites, x.unary, x.turned
-    slots, loads, _given_loads, theta, step = y.slots, y.loads, y.given_loads, y.theta, y.step
+    slots, loads, theta, step = y.slots, y.loads, y.theta, y.step
     for at in range(len(todo)):
         i = todo[at]
         base = i * sites
