@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline_splitter.problem import Floats, Integers, Limits, Problem, Solution
+from pipeline_splitter.problem import Flags, Floats, Integers, Limits, Problem, Solution
 from pipeline_splitter.solving import bound as bounds
 from pipeline_splitter.solving import core as cores
 from pipeline_splitter.solving import evaluate, extending, search
-from pipeline_splitter.solving.core import Core, CoreCosts
+from pipeline_splitter.solving.core import CoreCosts
 from pipeline_splitter.solving.ledger import Ledger
-from pipeline_splitter.solving.multipliers import Multipliers, even
+from pipeline_splitter.solving.multipliers import Multipliers, even, rescaled
 from pipeline_splitter.solving.packing import Advice, packed
 from pipeline_splitter.solving.readiness import affordable
 from pipeline_splitter.solving.record import Record
+from pipeline_splitter.solving.regions import Regions
 
 if TYPE_CHECKING:  # it loads numba
     from pipeline_splitter.solving.smoothing.smoother import Smoother
@@ -30,7 +31,10 @@ _COOLER, _LEAST_HOT = 1.0, 1e-3
 """Later rounds begin at a temperature in proportion to the gap, and not below the least."""
 _PACE = 150.0
 _LIKELY_FLOWS = 12_000
-_PART = 0.25
+_MOST_REGIONS = 100
+_REGION_GAP = 1e-4
+_SEED = 4711
+_PART = 0.5
 """Of the time that is left: what looking for a better placement may take."""
 _FASTER, _SLOWER = 1.3, 0.5
 _SEARCH_PART = 0.6
@@ -67,6 +71,7 @@ class _Prices:
         self.bound = -math.inf
         self.choice: Integers | None = None
         self.value = math.inf
+        self.regions = Regions(self.core, _SEED)
 
     def _priced(self, mu: Floats, nu: Floats) -> CoreCosts:
         core = self.core
@@ -129,7 +134,7 @@ class _Prices:
             sign = dear
             self.nu = np.maximum(0.0, self.nu + dear * step)
             old, costs = costs, self._priced(self.mu, self.nu)
-            smoother = Smoother(core, costs, smoother.record, _rescaled(smoother.now(), old, costs, core))
+            smoother = Smoother(core, costs, smoother.record, rescaled(smoother.now(), old, costs, core))
 
     def _worth(self) -> float:
         """About what all costs."""
@@ -182,20 +187,30 @@ class _Prices:
         return choice
 
     def _try_likely(self, smoother: "Smoother", last: float) -> None:
-        """Lets HiGHS look for a better placement among the sites that the messages like best."""
-        from pipeline_splitter.solving import highs  # noqa: PLC0415  # scipy is slow to load
-
+        """Lets HiGHS look for better placements: among the sites that the messages like best, then region by region."""
         if self.choice is None:
             return
         now = self.limits.clock()
-        limits = replace(self.limits, deadline=now + _PART * (last - now))
+        until = now + _PART * (last - now)
         smoother.lower()
         tried = np.where(self.core.allowed, smoother.reduced(), np.inf)
         tried[np.arange(len(tried)), self.choice] = 0.0
-        likely = search.cheapest_within(self.core, tried, int(min(_LIKELY_FLOWS, search.bearable(limits))))
+        most = int(min(_LIKELY_FLOWS, search.bearable(self.limits)))
+        self._decide_within(search.cheapest_within(self.core, tried, most), until)
+        open_sites = self._left()[self.core.blocks]
+        for _ in range(_MOST_REGIONS):
+            if self.gap <= self.limits.gap or self.limits.clock() >= until:
+                return
+            self._decide_within(self.regions.around(open_sites, self.choice, most), until)
+
+    def _decide_within(self, within: Flags, until: float) -> None:
+        """The best placement with blocks where they may be by `within`, if HiGHS finds one in time."""
+        from pipeline_splitter.solving import highs  # noqa: PLC0415  # scipy is slow to load
+
         allowed = self.problem.allowed.copy()
-        allowed[self.core.blocks] = likely
+        allowed[self.core.blocks] = within
         left = cores.reduce(self.problem, allowed, self.order)
+        limits = replace(self.limits, gap=max(self.limits.gap / 4, _REGION_GAP), deadline=until)
         answer = highs.decide(left, self.budget_limits, limits)
         if answer.choice is not None:
             self._offer(left.whole(answer.choice)[self.core.blocks])
@@ -292,15 +307,3 @@ class _Prices:
             certificate=None if by_highs else certificate,
             solver=f"{name}+highs" if math.isfinite(proven) else name,
         )
-
-
-def _rescaled(multipliers: Multipliers, old: CoreCosts, new: CoreCosts, core: Core) -> Multipliers:
-    """The same multipliers where given nets cost something else."""
-    counts = np.diff(core.given.starts)
-    net_of = np.repeat(np.arange(len(counts)), counts)
-    able = core.allowed[core.given.readers]
-    sums = np.maximum(1, np.add.reduceat(able, core.given.starts[:-1], axis=0, dtype=np.int64)) if len(able) else able
-    ratio = np.where(old.given > 0, new.given / np.where(old.given > 0, old.given, 1.0), 0.0)
-    fresh = np.where(old.given > 0, 0.0, new.given) / sums if len(able) else new.given
-    loads = multipliers.given_loads * ratio[net_of] + np.where(able, fresh[net_of], 0.0)
-    return Multipliers(multipliers.messages.copy(), multipliers.loads.copy(), loads)

@@ -33,3 +33,15 @@ def split_evenly(allowed: Flags, starts: Integers, readers: Integers, caps: Floa
     able = allowed[readers]
     sums = np.add.reduceat(able, starts[:-1], axis=0, dtype=np.int64) if len(readers) else caps
     return np.where(able, (caps / np.maximum(1, sums))[net_of], 0.0)
+
+
+def rescaled(multipliers: Multipliers, old: CoreCosts, new: CoreCosts, core: Core) -> Multipliers:
+    """The same multipliers where given nets cost something else."""
+    counts = np.diff(core.given.starts)
+    net_of = np.repeat(np.arange(len(counts)), counts)
+    able = core.allowed[core.given.readers]
+    sums = np.maximum(1, np.add.reduceat(able, core.given.starts[:-1], axis=0, dtype=np.int64)) if len(able) else able
+    ratio = np.where(old.given > 0, new.given / np.where(old.given > 0, old.given, 1.0), 0.0)
+    fresh = np.where(old.given > 0, 0.0, new.given) / sums if len(able) else new.given
+    loads = multipliers.given_loads * ratio[net_of] + np.where(able, fresh[net_of], 0.0)
+    return Multipliers(multipliers.messages.copy(), multipliers.loads.copy(), loads)
