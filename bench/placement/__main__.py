@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.placement import checks, instances, peers, workloads, worlds
+from bench.placement import checks, files, instances, peers, workloads, worlds
 from bench.placement.compared import GAP, Compared
 from bench.placement.skypilot import asking, environment
 from bench.placement.workloads import Workload
@@ -33,7 +33,7 @@ HIGHS = "plain HiGHS"
 SKYPILOT = "SkyPilot's optimizer"
 PEER_TASKS = 700
 """Peers are measured on traces up to so many tasks (plain HiGHS and SkyPilot take minutes beyond)."""
-PARTS = ("traces", "peers", "joined", "layered", "quotas", "huge")
+PARTS = ("traces", "peers", "joined", "layered", "quotas", "files", "huge")
 _LOG = Console(stderr=True)
 
 
@@ -229,6 +229,19 @@ def quotas(*, quick: bool) -> Iterator[Row]:
             )
 
 
+def file_rows() -> Iterator[Row]:
+    """The command on a pipeline of 60 tasks."""
+    ours, nothing = files.seconds_of_the_command(60, 7)
+    median = statistics.median(ours)
+    yield Row(
+        "moorage plan, 60 tasks x 5 sites, from file to files, p50 of 7",
+        f"{median:.2f} s",
+        f"an interpreter that does nothing: {statistics.median(nothing):.2f} s",
+        "under 1 s",
+        median < 1,
+    )
+
+
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--quick", is_flag=True, help="A small sample.")
@@ -239,7 +252,7 @@ def main(parts: tuple[str, ...], single: tuple[str, str, str, str, str] | None, 
         one(single[0], int(single[1]), single[2], float(single[3]), float(single[4]))
         return
     rows: list[Row] = []
-    for part in parts or PARTS[: 5 if quick else 6]:
+    for part in parts or PARTS[: 6 if quick else 7]:
         _LOG.print(f"{part} ...", highlight=False)
         size = 2_000 if quick else 10_000
         rows += {
@@ -248,6 +261,7 @@ def main(parts: tuple[str, ...], single: tuple[str, str, str, str, str] | None, 
             "joined": lambda size=size: large("joined", size, GAP, 5, 1),
             "layered": lambda size=size: large("layered", size, GAP, 5, 1),
             "quotas": lambda: quotas(quick=quick),
+            "files": file_rows,
             "huge": lambda: large("joined", 100_000, 1e-2, 120, 8),
         }[part]()
     click.echo(table(rows))
