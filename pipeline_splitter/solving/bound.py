@@ -63,11 +63,11 @@ def certified_bound(problem: Problem, certificate: Certificate) -> float:
         magnitude = np.zeros((len(chunk), sites))
         reachable = problem.allowed[nets.readers[chunk]]
         for site in range(sites):
-            here = reachable[:, site]
-            carried = (shares[chunk, site] * size)[:, None] * costs.price[:, site]
-            psi = certificate.messages[chunk, site][:, None]
-            np.minimum(answered, np.where(here[:, None], carried - psi, np.inf), out=answered)
-            np.maximum(magnitude, np.where(here[:, None], carried + np.abs(psi), 0.0), out=magnitude)
+            rows = np.flatnonzero(reachable[:, site])
+            carried = (shares[chunk[rows], site] * size[rows])[:, None] * costs.price[:, site]
+            psi = certificate.messages[chunk[rows], site][:, None]
+            answered[rows] = np.minimum(answered[rows], carried - psi)
+            magnitude[rows] = np.maximum(magnitude[rows], carried + np.abs(psi))
         np.add.at(total, producer[chunk], answered)
         np.add.at(weight, producer[chunk], magnitude)
     steps = 8 + 2 * (len(budget_prices) + 1)

@@ -17,7 +17,7 @@ _COLD_HALF = 0.5
 _LOOKS = (1, 3, 7)
 _LOOK_EVERY = 10
 _SECONDS_PER_CELL = 6e-9
-"""What recomputing the bound takes, for each entry and pair of sites."""
+"""What recomputing the bound takes, for each entry, site of its reader and site."""
 _MOST_DECISIONS = 4
 _COMPILE_FROM = 15_000
 """From so many message cells in a sweep on, compiled passes pay."""
@@ -80,7 +80,7 @@ def _climb(search: Search, ascent: Ascent, sweeps: int, limits: Limits) -> bool:
 
 def _reserved(problem: Problem, limits: Limits) -> Limits:
     """The same limits with time left for recomputing the bound at the end."""
-    cells = len(problem.nets.readers) * len(problem.sites) ** 2
+    cells = int(problem.allowed[problem.nets.readers].sum()) * len(problem.sites)
     return dataclasses.replace(limits, deadline=limits.deadline - _SECONDS_PER_CELL * cells)
 
 

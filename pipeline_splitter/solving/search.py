@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +20,16 @@ _FLOWS_PER_SECOND = 5_000
 SMALL_FLOWS = 20_000
 """A program with so many flows is a matter of a second or so for HiGHS."""
 _ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class _Widest:
+    """A search before sites were left out, and what its multipliers prove, rounding apart."""
+
+    core: Core
+    allowed: Flags
+    multipliers: Multipliers
+    bound: float
 
 
 class Search:
@@ -44,6 +55,7 @@ class Search:
         self.proven = -math.inf
         self.solvers: list[str] = []
         self._slack = 0.0
+        self._widest: _Widest | None = None
         self._relaxed: Multipliers | None = None
 
     @property
@@ -74,7 +86,7 @@ class Search:
 
         core, record = self.core, self.record
         self.solvers.append("highs")
-        if self._slack == 0 and flows(core, core.allowed) <= 2 * SMALL_FLOWS and self._relaxed is None:
+        if self._widest is None and flows(core, core.allowed) <= 2 * SMALL_FLOWS and self._relaxed is None:
             relaxed = highs.relax(core, limits)
             if relaxed is not None:
                 self._relaxed, choice = relaxed
@@ -117,9 +129,9 @@ class Search:
         core, slack = self._reduced(self.open_sites())
         allowed = self._opened(self.open_sites())
         before, multipliers, choice = self.core, self.best(), self.record.best_choice
-        if self._slack == 0:
-            certified, _ = self._bound(multipliers)
-            self.proven = max(self.proven, certified)
+        if self._widest is None:
+            self._widest = _Widest(before, self.allowed, multipliers, self.record.bound)
+        self._relaxed = None  # it speaks of another core
         self._slack += slack
         self.allowed = allowed
         placement = before.whole(choice)
@@ -143,11 +155,14 @@ class Search:
         return cores.reduce(self.problem, self._opened(open_sites), self.order), spare
 
     def _bound(self, multipliers: Multipliers) -> tuple[float, Certificate]:
-        problem = dataclasses.replace(self.problem, allowed=self.allowed)
+        return self._bound_over(self.core, self.allowed, multipliers)
+
+    def _bound_over(self, core: Core, allowed: Flags, multipliers: Multipliers) -> tuple[float, Certificate]:
+        problem = dataclasses.replace(self.problem, allowed=allowed)
         certificate = extending.certificate(
             problem,
-            self.core,
-            self.core.costs[0],
+            core,
+            core.costs[0],
             problem.costs.price,
             multipliers,
             np.zeros(len(problem.sites)),
@@ -163,10 +178,14 @@ class Search:
         name = "+".join([name, *dict.fromkeys(self.solvers)])
         candidates = [self.best()] if self._relaxed is None else [self.best(), self._relaxed]
         certified, certificate = max((self._bound(each) for each in candidates), key=lambda found: found[0])
-        if self.allowed is not problem.allowed:
+        if self._widest is not None:
             # Over the sites that are left; all placements with another site cost more than the best one.
             self.proven = max(self.proven, min(certified, value) - self._slack)
             certified = -math.inf
+            if self._widest.bound > self.proven:
+                certified, certificate = self._bound_over(
+                    self._widest.core, self._widest.allowed, self._widest.multipliers
+                )
         proven = min(max(self.proven, 0.0), value)
         if certified < 0 and proven == 0:
             certificate = extending.nothing(problem)
