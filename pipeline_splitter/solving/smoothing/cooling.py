@@ -16,6 +16,10 @@ _COOLER, _LEAST_HOT = 30.0, 1e-3
 _PACE, _ANY_PACE = 150.0, 1e9
 _SOFT_SWEEPS, _MOST_SWEEPS = 150, 1200
 _LEAST_SWEEPS = 24
+_KNEE = 0.8
+"""A round that has to be shorter goes as slowly as it would for so much of it, for that is where most is gained."""
+_PACED_AT = (8, 24, 48, 96)
+"""When a round looks how many more sweeps there is time for; the first ones take longer."""
 _MOVE_EVERY, _HARD_MOVE_EVERY = 8, 4
 _MOVING_ROUNDS = (0, 1)
 """Moving slack helps at first nearly always, later now and then: from then on every second round."""
@@ -92,13 +96,15 @@ def _hard(search: Search, smoother: Smoother, limits: Limits) -> None:
 
 def _soft(search: Search, smoother: Smoother, round_: _Round, limits: Limits) -> None:
     """One round; with less time than it takes, a shorter one that is as cold at its end."""
-    begun, sweeps, hot = limits.clock(), round_.sweeps, round_.hot
+    since, seen, sweeps, hot = limits.clock(), 0, round_.sweeps, round_.hot
     number = 0
     while number < sweeps:
-        if number == _MOVE_EVERY:
-            each = (limits.clock() - begun) / number
-            sweeps = int(min(sweeps, max(_LEAST_SWEEPS, (limits.deadline - begun) / max(each, 1e-9))))
-        softness = hot * (_COLD / hot) ** (number / sweeps)
+        if number in _PACED_AT:
+            now = limits.clock()
+            each = max((now - since) / (number - seen), 1e-9)
+            sweeps = int(min(round_.sweeps, max(_LEAST_SWEEPS, number + (limits.deadline - now) / each)))
+            since, seen = now, number
+        softness = hot * (_COLD / hot) ** _cooled(number, sweeps, round_.sweeps)
         prove = number % _PROVE_EVERY == 0 or number == sweeps - 1
         smoother.sweep(search.record.heat(softness), _PACE, prove=prove)
         if round_.move and number % _MOVE_EVERY == _MOVE_EVERY - 1:
@@ -107,6 +113,14 @@ def _soft(search: Search, smoother: Smoother, round_: _Round, limits: Limits) ->
         if _ends(search, smoother, limits, look=number % _LOOK_EVERY == _LOOK_EVERY - 1 or number == sweeps - 1):
             return
         number += 1
+
+
+def _cooled(number: int, sweeps: int, planned: int) -> float:
+    """How far a round has cooled down, 0 to 1: as if there were time for all of it, and quickly at the end."""
+    knee = _KNEE * sweeps
+    if sweeps == planned or number <= knee:
+        return number / planned
+    return knee / planned + (1 - knee / planned) * (number - knee) / (sweeps - knee)
 
 
 def _ends(search: Search, smoother: Smoother, limits: Limits, *, look: bool) -> bool:
