@@ -42,13 +42,13 @@ class Compared:
         """
         what = f"cost over ours: {name}"
         finite = [ratio for ratio in self.ratios if math.isfinite(ratio)]
-        troubles = [f"{count} times {trouble}" for trouble, count in self.troubles.items()]
+        troubles = [f"{trouble}: {count}" for trouble, count in self.troubles.items()]
         if not finite:
             return Row(what, "not measured", "; ".join(troubles) or unmeasured)
         free = len(self.ratios) - len(finite)
         asked = len(self.ratios) + self.troubles.total()
         notes = [f"worst {max(finite):.3g}x, {len(self.ratios)} of {asked} problems answered"]
-        notes += [f"{free} times where ours is free and this is not"] if free else []
+        notes += [f"ours is free and this is not: {free}"] if free else []
         notes += troubles
         notes.append(f"time over ours {statistics.median(self.slower):.2g}x (p50), {max(self.seconds):.2g} s at most")
         return Row(
