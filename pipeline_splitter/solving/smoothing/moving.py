@@ -1,6 +1,6 @@
 """Passes with hard minima that move slack: a reader keeps of a crossing what its message needs, others get the rest.
 
-Good where many readers share a crossing and few of them matter, which the small steps of `kernels.share` find slowly.
+Good where many readers share a crossing and few of them matter, which the small steps of `sharing.share` find slowly.
 Loads numba.
 """
 

@@ -6,7 +6,7 @@ from pipeline_splitter.problem import Floats, Integers
 from pipeline_splitter.solving.core import Core, CoreCosts
 from pipeline_splitter.solving.multipliers import Multipliers
 from pipeline_splitter.solving.record import Record
-from pipeline_splitter.solving.smoothing import bounding, kernels, moving
+from pipeline_splitter.solving.smoothing import bounding, kernels, moving, sharing
 from pipeline_splitter.solving.smoothing.layout import begin, lay_out
 
 _PASSES = 30
@@ -58,7 +58,7 @@ class Smoother:
         kernels.forward(layout, state, self.todo, heat, hard)
         if prove:
             self.prove()
-        kernels.share(
+        sharing.share(
             layout,
             layout.starts,
             layout.reader,
@@ -70,7 +70,7 @@ class Smoother:
             self._nets,
             pace * heat / layout.dearest,
         )
-        kernels.share(
+        sharing.share(
             layout,
             layout.given_starts,
             layout.given_reader,
