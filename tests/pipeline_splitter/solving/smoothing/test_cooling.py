@@ -137,3 +137,12 @@ def test_readers_carry_a_crossing_together(seed: int, kind: str) -> None:
         reachable = np.zeros_like(core.carried_bytes, dtype=bool)
         reachable[x.net_of[places.read_rows], places.read_sites] = True
         np.testing.assert_allclose(carried[reachable], core.carried_bytes[reachable], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("sweeps", "planned"), [(24, 150), (100, 150), (150, 150)])
+def test_a_short_round_cools_slowly_and_ends_cold(sweeps: int, planned: int) -> None:
+    """At first as a whole round does, never warmer again, and nearly cold with its last sweep."""
+    cooled = [cooling._cooled(number, sweeps, planned) for number in range(sweeps)]  # noqa: SLF001  # a pure part
+    assert cooled[: sweeps // 2] == [number / planned for number in range(sweeps // 2)]
+    assert cooled == sorted(cooled)
+    assert 1 - 5 / sweeps < cooled[-1] < 1
