@@ -21,8 +21,6 @@ _KNEE = 0.8
 _PACED_AT = (8, 24, 48, 96)
 """When a round looks how many more sweeps there is time for; the first ones take longer."""
 _MOVE_EVERY, _HARD_MOVE_EVERY = 8, 4
-_MOVING_ROUNDS = (0, 1)
-"""Moving slack helps at first nearly always, later now and then: from then on every second round."""
 _PROVE_EVERY, _LOOK_EVERY = 4, 12
 _LOOKS = (1, 7)
 _NARROW_FROM = 2_000_000
@@ -60,7 +58,8 @@ def cool(search: Search, limits: Limits) -> None:
         if max(_NARROW_FROM, left / _NARROW_AT) < flows(search.core, search.core.allowed):
             search.narrow()
             smoother = smoothing(search)
-        _soft(search, smoother, _Round(sweeps, hot, move=rounds in _MOVING_ROUNDS or rounds % 2 == 1), limits)
+        # Moving slack helps nearly always at first, later now and then.
+        _soft(search, smoother, _Round(sweeps, hot, move=rounds == 0 or rounds % 2 == 1), limits)
         rounds += 1
         if _over(search, limits):
             return

@@ -111,7 +111,6 @@ class State(NamedTuple):
 class Places(NamedTuple):
     """Where the flat values over labels stand in arrays over all sites: rows and columns."""
 
-    label_rows: Integers
     read_rows: Integers
     read_sites: Integers
     given_rows: Integers
@@ -121,7 +120,7 @@ class Places(NamedTuple):
 def lay_out(core: Core, costs: CoreCosts, pieces: Integers) -> tuple[Layout, Places]:
     """The arrays of a core under one of its costs."""
     blocks, sites = core.allowed.shape
-    rows, site = np.nonzero(core.allowed)
+    _, site = np.nonzero(core.allowed)
     width = core.allowed.sum(axis=1)
     first = _starts(width)
     counts = np.diff(core.made.starts)
@@ -168,7 +167,7 @@ def lay_out(core: Core, costs: CoreCosts, pieces: Integers) -> tuple[Layout, Pla
         pieces=pieces,
         part=1 / np.maximum(1, np.maximum(coming, going)),
     )
-    return layout, Places(rows, read_rows, read_sites, given_rows, given_sites)
+    return layout, Places(read_rows, read_sites, given_rows, given_sites)
 
 
 def begin(layout: Layout, places: Places, start: Multipliers) -> State:
