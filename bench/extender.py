@@ -18,11 +18,11 @@ import orjson
 from aiohttp import web
 
 from bench.rows import Row, quantile
+from moorage.locality.snapshot import Snapshot
 from moorage.model import SITE_LABEL, Dataset, DatasetRef, DatasetStatus, Governance, Node, S3Source, Site, Source
 from moorage.serving.health import Health
 from moorage.serving.run import Listener, serve
 from scheduler_plugin.app import make_app
-from scheduler_plugin.score import Snapshot
 
 SITES = 10
 DATASETS = 100

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
-from dataset_operator.desk import Desk, Surroundings
+from dataset_operator.cluster_index import ClusterIndex
+from dataset_operator.controller import DatasetController, Surroundings
 from dataset_operator.looking import Looker
-from dataset_operator.neighbourhood import Neighbourhood
 from dataset_operator.settings import OperatorSettings
 from dataset_operator.shell import follow_datasets
 from moorage.kube import Client, Recorder
@@ -32,14 +32,14 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
         )
         health, ready = Health(), asyncio.Event()
         await stack.enter_async_context(serve(make_app(health), Listener(port=settings.health_listen_port)))
-        near = await stack.enter_async_context(Neighbourhood(client))
+        near = await stack.enter_async_context(ClusterIndex(client))
         health.add_ready("watches", near.problem)
         health.add_ready("kopf", lambda: None if ready.is_set() else "has not begun")
         await near.wait_synced(_SYNC_SECONDS)
         looker = Looker(client, settings)
         stack.callback(looker.close)
-        desk = await stack.enter_async_context(
-            Desk(
+        controller = await stack.enter_async_context(
+            DatasetController(
                 client,
                 Recorder(client, "moorage-operator", settings.instance),
                 looker,
@@ -47,8 +47,8 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
                 settings.reread_seconds,
             )
         )
-        near.tell(desk.surroundings_changed)
-        following = asyncio.create_task(follow_datasets(desk, stop, ready), name="kopf")
+        near.tell(controller.surroundings_changed)
+        following = asyncio.create_task(follow_datasets(controller, stop, ready), name="kopf")
         health.add_live("kopf", lambda: "has ended" if following.done() and not stop.is_set() else None)
         stopped = asyncio.create_task(stop.wait())
         stack.callback(stopped.cancel)

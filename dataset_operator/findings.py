@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from dataset_operator.objectstore.tally import Listing
-from dataset_operator.sources import LISTED, MOUNTED_BY_NODES, NOT_LISTED, NOT_SUPPORTED, folder_prefix
 from dataset_operator.tables.look import TableLook
 from moorage.model import Location, S3Source, Source
+from moorage.sources import LISTED, MOUNTED_BY_NODES, NOT_LISTED, NOT_SUPPORTED, folder_prefix
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from dataset_operator.findings import Findings, SourceFinding, can_be_listed, unlisted
 from dataset_operator.objectstore import Access, Listing, list_folder
-from dataset_operator.secrets import read_credentials
 from dataset_operator.settings import OperatorSettings
 from dataset_operator.tables import TableLook, look_into
 from moorage.errors import SourceError
 from moorage.kube import Client
+from moorage.kube.credentials import read_credentials
 from moorage.model import Dataset, S3Source, Source
 
 T = TypeVar("T")

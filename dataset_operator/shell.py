@@ -1,4 +1,4 @@
-"""The kopf shell: Datasets as kopf sees them go to the desk. kopf is used here only.
+"""The kopf shell: Datasets as kopf sees them go to the controller. kopf is used here only.
 
 Only raw events are asked for. So kopf writes nothing to anybody's objects: no finalizer that would make a deletion
 hang while the operator is away, no annotation for its bookkeeping.
@@ -12,11 +12,11 @@ from typing import Any
 
 import kopf
 
-from dataset_operator.desk import Desk
+from dataset_operator.controller import DatasetController
 from moorage.model import GROUP, VERSION
 
 
-def make_registry(desk: Desk) -> kopf.OperatorRegistry:
+def make_registry(controller: DatasetController) -> kopf.OperatorRegistry:
     """The handlers."""
     registry = kopf.OperatorRegistry()
 
@@ -41,9 +41,9 @@ def make_registry(desk: Desk) -> kopf.OperatorRegistry:
     async def saw(event: Any, **_: object) -> None:  # noqa: ANN401 - kopf has names for it, but no promise
         raw = event["object"]
         if event["type"] == "DELETED":
-            desk.lost(raw["metadata"]["namespace"], raw["metadata"]["name"])
+            controller.lost(raw["metadata"]["namespace"], raw["metadata"]["name"])
         else:
-            desk.saw(raw)
+            controller.saw(raw)
 
     return registry
 
@@ -62,12 +62,12 @@ def _bare(record: logging.LogRecord) -> bool:
     return True
 
 
-async def follow_datasets(desk: Desk, stop: asyncio.Event, ready: asyncio.Event) -> None:
-    """Feed the desk until `stop` is set; `ready` is set once the API server has been asked."""
+async def follow_datasets(controller: DatasetController, stop: asyncio.Event, ready: asyncio.Event) -> None:
+    """Feed the controller until `stop` is set; `ready` is set once the API server has been asked."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(_bare)
     await kopf.operator(
-        registry=make_registry(desk),
+        registry=make_registry(controller),
         clusterwide=True,
         standalone=True,
         stop_flag=stop,

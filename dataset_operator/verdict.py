@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from dataset_operator.conditions import Condition, State
 from dataset_operator.findings import Findings, SourceFinding
-from dataset_operator.sources import LISTED, NOT_LISTED, NOT_SUPPORTED
 from moorage.errors import InputError
 from moorage.model import Column, Dataset, DatasetStatus, SourceStatus
 from moorage.policy import Decision, decide_transfer, unknown_places
 from moorage.sites import DIVERGED, Inventory
+from moorage.sources import LISTED, NOT_LISTED, NOT_SUPPORTED
 from moorage.wire import format_bytes
 
 MOST_USERS_LISTED = 100

@@ -1,7 +1,8 @@
-"""The domain of Moorage: what a governed dataset is, who may read it where, and what bringing it costs.
+"""The ground of Moorage: what a governed dataset is, who may read it where, and what bringing it costs.
 
-Everything below `kube` and `serving` is pure: no cluster, no clock, no environment, no I/O. The rooms beside this
-package (operator, webhook, node plugin, scheduler plugin) speak its types and never each other's.
+Everything below `kube`, `serving` and `watching` is the domain, and pure: no cluster, no clock, no environment, no I/O.
+The rooms beside this package (operator, webhook, broker, node plugin, scheduler plugin, command line) speak its types
+and never each other's; nothing in it imports a room.
 """
 
 __version__ = "0.1.0"

@@ -8,7 +8,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: --
 FROM python:${PYTHON}-slim-bookworm AS app
 COPY moorage /app/moorage
 COPY node_plugin /app/node_plugin
-RUN rm -r /app/moorage/cli && python3 -m compileall -q --invalidation-mode unchecked-hash /app
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM python:${PYTHON}-slim-bookworm
 ENV PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -1,16 +1,13 @@
 """`python3 -m scheduler_plugin`: the extender as a process."""
 
-import asyncio
 import logging
 import sys
 
-from moorage.errors import MoorageError
 from moorage.kube import Client
 from moorage.serving import health as healths
 from moorage.serving.health import Health
-from moorage.serving.logs import set_up
+from moorage.serving.process import run_component
 from moorage.serving.run import Listener, run_until_signalled, serve
-from moorage.settings import read
 from scheduler_plugin.app import make_app
 from scheduler_plugin.gather import Gatherer
 from scheduler_plugin.settings import ExtenderSettings
@@ -34,15 +31,8 @@ async def run(settings: ExtenderSettings) -> None:
 
 
 def main() -> int:
-    """Run; 2 where a setting can't be used."""
-    try:
-        settings = read(ExtenderSettings)
-        set_up(level=settings.log_level)
-        asyncio.run(run(settings))
-    except MoorageError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    """Run it; the exit codes are those of `moorage.serving.process`."""
+    return run_component(ExtenderSettings, run)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ from aiohttp import web
 
 from moorage import wire
 from moorage.errors import InputError
+from moorage.locality.scoring import prioritize
+from moorage.locality.snapshot import Snapshot, request_of
+from moorage.locality.verdict_json import write_verdicts
+from moorage.locality.verdicts import by_site, filter_nodes
 from moorage.model import Pod
 from moorage.serving.health import Health, add_routes
-from scheduler_plugin import extender, score
-from scheduler_plugin.score import Snapshot
+from scheduler_plugin import extender
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ async def _filter(request: web.Request) -> web.Response:
         return _json(extender.write_refused(args.node_names, str(error)))
     if _is_too_new(pod, snapshot):
         return _json(extender.write_error(f"namespace {pod.namespace} is not in the cache yet"))
-    filtered = score.filter_nodes(score.request_of(pod, snapshot), args.node_names, snapshot)
+    filtered = filter_nodes(request_of(pod, snapshot), args.node_names, snapshot)
     if filtered.refused and not filtered.passed:
         _log.debug(
             "no node passes",
@@ -81,7 +84,7 @@ async def _prioritize(request: web.Request) -> web.Response:
     except InputError as error:
         return _problem(400, str(error))
     snapshot = source.snapshot()
-    of_node = score.prioritize(score.request_of(pod, snapshot), args.node_names, snapshot)
+    of_node = prioritize(request_of(pod, snapshot), args.node_names, snapshot)
     return _json(extender.write_priorities(of_node))
 
 
@@ -96,8 +99,8 @@ async def _score_sites(request: web.Request) -> web.Response:
     except InputError as error:
         return _problem(400, str(error))
     snapshot = source.snapshot()
-    asked = score.request_of(pod, snapshot)
-    return _json(extender.write_verdicts(asked, score.by_site(asked, snapshot)))
+    asked = request_of(pod, snapshot)
+    return _json(write_verdicts(asked, by_site(asked, snapshot)))
 
 
 def _is_too_new(pod: Pod, snapshot: Snapshot) -> bool:

@@ -12,8 +12,8 @@ import orjson
 
 from moorage import wire
 from moorage.errors import InputError
+from moorage.locality.verdicts import Filtered
 from moorage.model import Pod
-from scheduler_plugin.score import Filtered, Request, SiteVerdict
 
 Raw = dict[str, Any]
 
@@ -91,27 +91,3 @@ def write_error(message: str) -> Raw:
 def write_priorities(of_node: Mapping[str, int]) -> list[Raw]:
     """The answer of /prioritize."""
     return [{"Host": name, "Score": score} for name, score in of_node.items()]
-
-
-def write_verdicts(request: Request, verdicts: Sequence[SiteVerdict]) -> Raw:
-    """The answer of /sites/score. Seconds are null where the site refuses, or where no source is usable."""
-    return {
-        "reader": {
-            "namespace": request.reader.namespace,
-            "serviceAccount": request.reader.service_account,
-            "purpose": request.reader.purpose,
-        },
-        "datasets": [str(ref) for ref in request.refs],
-        "sites": [
-            {
-                "site": verdict.site_name,
-                "allowed": verdict.decision.allowed,
-                "rule": verdict.decision.rule,
-                "dataset": str(verdict.decision.dataset) if verdict.decision.dataset else None,
-                "message": verdict.decision.message,
-                "seconds": verdict.seconds,
-                "score": verdict.score,
-            }
-            for verdict in verdicts
-        ],
-    }

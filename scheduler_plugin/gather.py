@@ -3,33 +3,21 @@
 A snapshot costs next to nothing while nothing changed: each part is made again only when what it is made of did.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from moorage import wire
 from moorage.errors import NotFoundError
-from moorage.kube import DATASETS, NAMESPACES, NODE_CACHES, NODES, SITES, Client, Key, RawObject, Reflector
+from moorage.kube import NODE_CACHES, Client, Key, Reflector
 from moorage.locality import EMPTY_CACHES, CacheIndex
-from moorage.model import Dataset, DatasetRef, Node, NodeCache, Site
+from moorage.locality.snapshot import Places, Request, Snapshot, holders_of
+from moorage.model import Dataset, DatasetRef, Node, NodeCache
 from moorage.sites import Inventory, Place
-from scheduler_plugin.score import Places, Request, Snapshot, holders_of
+from moorage.watching import Catalogue
 
 MOST_REMEMBERED = 4096
 """Distinct requests whose verdicts are kept until something changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """The purposes of a namespace; a record, because a reflector leaves out what is None."""
-
-    purposes: frozenset[str] | None
-
-
-def _read_listed(raw: RawObject) -> _Listed:
-    return _Listed(wire.read_namespace_purposes(raw))
 
 
 class _ByRef(Mapping[DatasetRef, Dataset]):
@@ -52,55 +40,48 @@ class Gatherer:
     """Follows everything that a verdict depends on, while its `async with` block runs."""
 
     def __init__(self, client: Client) -> None:
-        self._datasets: Reflector[Dataset] = Reflector(client, DATASETS, project=wire.read_dataset)
-        self._sites: Reflector[Site] = Reflector(client, SITES, project=wire.read_site)
-        self._nodes: Reflector[Node] = Reflector(client, NODES, project=wire.read_node)
-        self._namespaces: Reflector[_Listed] = Reflector(client, NAMESPACES, project=_read_listed)
         self._caches: Reflector[NodeCache] = Reflector(client, NODE_CACHES, project=wire.read_node_cache)
+        self._catalogue = Catalogue(
+            client,
+            with_nodes=True,
+            more={"nodecaches": self._caches},
+            # A cluster without the node plugin has no such resource.
+            optional={"nodecaches": lambda: isinstance(self._caches.last_error, NotFoundError)},
+        )
         self._made: dict[str, tuple[tuple[object, ...], Any]] = {}
         self._of_node: dict[str, tuple[Node, Place]] = {}
         self._placed_in: Inventory | None = None
-        self._running = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        for reflector in (self._datasets, self._sites, self._nodes, self._namespaces, self._caches):
-            await self._running.enter_async_context(reflector)
+        await self._catalogue.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._running.aclose()
+        await self._catalogue.__aexit__(kind, error, trace)
 
     def missing(self) -> str | None:
-        """The caches that are not complete yet, in words; None once all are.
-
-        NodeCaches may be absent as a whole: a cluster without the node plugin has no such resource.
-        """
-        followed: dict[str, Reflector[Any]] = {
-            "datasets": self._datasets,
-            "sites": self._sites,
-            "nodes": self._nodes,
-            "namespaces": self._namespaces,
-        }
-        if not isinstance(self._caches.last_error, NotFoundError):
-            followed["nodecaches"] = self._caches
-        behind = [name for name, reflector in followed.items() if not reflector.synced.is_set()]
-        return f"{', '.join(behind)} not in the cache yet" if behind else None
+        """The caches that are not complete yet, in words; None once all are."""
+        return self._catalogue.missing()
 
     def snapshot(self) -> Snapshot:
         """Everything as it is now."""
-        datasets, sites, nodes = self._datasets.snapshot(), self._sites.snapshot(), self._nodes.snapshot()
-        namespaces, caches = self._namespaces.snapshot(), self._caches.snapshot()
-        inventory: Inventory = self._again("inventory", (sites,), lambda: Inventory.of(sites.values()))
+        known = self._catalogue
+        datasets, nodes, namespaces = known.datasets.snapshot(), known.nodes.snapshot(), known.namespaces.snapshot()
+        caches, problems, inventory = self._caches.snapshot(), known.datasets.problems, known.inventory()
         places: Places = self._again("places", (inventory, nodes), lambda: self._place(inventory, nodes))
         by_ref = _ByRef(datasets)
         index: CacheIndex = self._again("caches", (caches, datasets, places), lambda: _index(caches, by_ref, places))
-        unreadable = {DatasetRef(*key): str(problem.error) for key, problem in self._datasets.problems.items()}
-        reasons: dict[Request, list[str | None]] = self._again(
-            "reasons", (datasets, inventory, places, namespaces), dict
+        unreadable: dict[DatasetRef, str] = self._again(
+            "unreadable",
+            (problems,),
+            lambda: {DatasetRef(*key): str(problem.error) for key, problem in problems.items()},
         )
-        if unreadable or len(reasons) > MOST_REMEMBERED:
+        reasons: dict[Request, list[str | None]] = self._again(
+            "reasons", (datasets, problems, inventory, places, namespaces), dict
+        )
+        if len(reasons) > MOST_REMEMBERED:
             reasons.clear()
         return Snapshot(
             datasets=by_ref,
@@ -110,7 +91,7 @@ class Gatherer:
             caches=index,
             holders=self._again("holders", (index,), lambda: holders_of(index)),
             purposes=self._again(
-                "purposes", (namespaces,), lambda: {name: listed.purposes for (_, name), listed in namespaces.items()}
+                "purposes", (namespaces,), lambda: {name: purposes.listed for (_, name), purposes in namespaces.items()}
             ),
             reasons=reasons,
         )

@@ -7,6 +7,6 @@ its own certificate.
     mutate       what becomes of a pod (pure), from `pod_checks`, `mounting`, `sidecar` and `environment`
     validate     what may be written of a Dataset or a Site beyond what their schemas say (pure)
     json_patch   the operations that lead from one JSON document to another (pure)
-    catalogue    the watch caches, and one GET where they miss
+    gather       the informers' caches, and one GET where they miss
     app          the HTTP server: gather, decide, answer
 """

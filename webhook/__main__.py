@@ -1,20 +1,17 @@
 """`python3 -m webhook`: the admission webhook as a process."""
 
-import asyncio
 import sys
 
-from moorage.errors import MoorageError
 from moorage.kube import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Client
 from moorage.serving.health import Health
 from moorage.serving.keeper import Keeper, Place
-from moorage.serving.logs import set_up
 from moorage.serving.mounted import MountedCertificate
+from moorage.serving.process import run_component
 from moorage.serving.publishers import WebhookPublisher
 from moorage.serving.rotation import Plan
 from moorage.serving.run import Listener, run_until_signalled
-from moorage.settings import read
 from webhook.app import make_app
-from webhook.catalogue import Catalogue
+from webhook.gather import Gatherer
 from webhook.mutate import Serving
 from webhook.settings import WebhookSettings
 from webhook.sidecar import SidecarShape
@@ -24,12 +21,12 @@ async def run(settings: WebhookSettings) -> None:
     """Serve until SIGTERM."""
     async with (
         Client.from_environment(settings.kubeconfig, field_manager="moorage-webhook") as client,
-        Catalogue(client, lookup_seconds=settings.lookup_seconds) as catalogue,
+        Gatherer(client, lookup_seconds=settings.lookup_seconds) as gatherer,
         _certificate(client, settings) as certificate,
     ):
         health = Health()
         health.add_ready("certificate", certificate.problem)
-        app = make_app(catalogue, serving_of(settings), health)
+        app = make_app(gatherer, serving_of(settings), health)
         listener = Listener(
             port=settings.listen_port,
             host=settings.listen_host,
@@ -65,15 +62,8 @@ def _certificate(client: Client, settings: WebhookSettings) -> Keeper | MountedC
 
 
 def main() -> int:
-    """Run; 2 where a setting can't be used."""
-    try:
-        settings = read(WebhookSettings)
-        set_up(level=settings.log_level)
-        asyncio.run(run(settings))
-    except MoorageError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    """Run it; the exit codes are those of `moorage.serving.process`."""
+    return run_component(WebhookSettings, run)
 
 
 if __name__ == "__main__":

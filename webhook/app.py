@@ -7,7 +7,7 @@ from aiohttp import web
 from moorage.errors import InputError, KubeError
 from moorage.serving.health import Health, add_routes
 from webhook import json_patch, mutate, review, validate
-from webhook.catalogue import Catalogue
+from webhook.gather import Gatherer
 from webhook.mutate import Serving
 from webhook.review import Refusal, Review
 
@@ -18,15 +18,15 @@ MOST_REQUEST_BYTES = 16 << 20
 
 _log = logging.getLogger(__name__)
 
-CATALOGUE = web.AppKey("CATALOGUE", Catalogue)
+GATHERER = web.AppKey("GATHERER", Gatherer)
 SERVING = web.AppKey("SERVING", Serving)
 
 
-def make_app(catalogue: Catalogue, serving: Serving, health: Health) -> web.Application:
-    """The application; it is ready once the catalogue is complete, and whatever else `health` is given."""
+def make_app(gatherer: Gatherer, serving: Serving, health: Health) -> web.Application:
+    """The application; it is ready once the caches are complete, and whatever else `health` is given."""
     app = web.Application(client_max_size=MOST_REQUEST_BYTES)
-    app[CATALOGUE], app[SERVING] = catalogue, serving
-    health.add_ready("caches", catalogue.missing)
+    app[GATHERER], app[SERVING] = gatherer, serving
+    health.add_ready("caches", gatherer.missing)
     add_routes(app, health)
     app.router.add_post(MUTATE_PATH, _mutate_pods)
     app.router.add_post(VALIDATE_PATH, _validate_datasets)
@@ -43,9 +43,9 @@ async def _mutate_pods(request: web.Request) -> web.Response:
         return _deny(asked, mutate.refuse(error))
     if not pod.usage.uses:
         return _respond(review.allowed(asked.uid))
-    catalogue = _complete(request)
+    gatherer = _complete(request)
     try:
-        facts = await catalogue.gather(pod)
+        facts = await gatherer.gather(pod)
     except KubeError as error:
         message = f"{asked.subject}: its datasets can't be looked up now, create it again in a moment: {error}"
         return _deny(asked, Refusal(503, "ServiceUnavailable", message))
@@ -72,13 +72,13 @@ async def _read(request: web.Request) -> Review:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
 
 
-def _complete(request: web.Request) -> Catalogue:
-    """The catalogue, once it knows everything; before that, no answer is better than a wrong one."""
-    catalogue = request.app[CATALOGUE]
-    missing = catalogue.missing()
+def _complete(request: web.Request) -> Gatherer:
+    """The gatherer, once it knows everything; before that, no answer is better than a wrong one."""
+    gatherer = request.app[GATHERER]
+    missing = gatherer.missing()
     if missing is not None:
         raise web.HTTPServiceUnavailable(text=f"{missing}\n")
-    return catalogue
+    return gatherer
 
 
 def _deny(asked: Review, refusal: Refusal) -> web.Response:

@@ -16,8 +16,8 @@ from fsspec.asyn import sync
 from fsspec.exceptions import FSTimeoutError
 
 from dataset_operator.objectstore.failures import explained
-from dataset_operator.sources import certificates_of, folder_prefix
 from moorage.model import Credentials, S3Source
+from moorage.sources import certificates_of, folder_prefix
 
 DEFAULT_REGION = "us-east-1"
 

@@ -39,6 +39,8 @@ class Recipe:
 
 _RECIPES = (
     Recipe("operator", ("dataset_operator",), "operator.txt", command=("python3", "-m", "dataset_operator")),
+    # It may read Secrets: it has an image of its own, without kopf, pyarrow and boto3.
+    Recipe("broker", ("broker",), "broker.txt", command=("python3", "-m", "broker")),
     Recipe("webhook", ("webhook",), "webhook.txt", command=("python3", "-m", "webhook")),
     Recipe("scheduler", ("scheduler_plugin",), "scheduler.txt", command=("python3", "-m", "scheduler_plugin")),
     Recipe("node-plugin", ("node_plugin",), "node-plugin.txt", command=("python3", "-m", "node_plugin")),

@@ -1,7 +1,6 @@
 """The top layer: our own packages. The only one that an edit of our code builds again."""
 
 import hashlib
-from functools import partial
 from pathlib import Path
 
 from devcluster.images.layers import copy_tree
@@ -9,27 +8,18 @@ from devcluster.images.layers import copy_tree
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What a package consists of at run time.
 _SUFFIXES = frozenset({".py", ".json", ".yaml"})
-# Part of every image: what all rooms speak. Its command line stays on people's machines.
+# Part of every image: the ground that all rooms stand on.
 DOMAIN = "moorage"
-_LEFT_OUT = (("moorage", "cli"),)
 
 
 def _kept(path: Path) -> bool:
-    return (
-        path.suffix in _SUFFIXES
-        and "__pycache__" not in path.parts
-        and not any(path.parts[: len(start)] == start for start in _LEFT_OUT)
-    )
-
-
-def _kept_in(package: str, path: Path) -> bool:
-    return _kept(package / path)
+    return path.suffix in _SUFFIXES and "__pycache__" not in path.parts
 
 
 def copy_packages(packages: tuple[str, ...], target: Path, repository: Path) -> None:
     """Copies our packages, and the domain they speak, into a folder."""
     for package in (DOMAIN, *packages):
-        copy_tree(repository / package, target / package, keep=partial(_kept_in, package))
+        copy_tree(repository / package, target / package, keep=_kept)
 
 
 def digest_of_packages(packages: tuple[str, ...], repository: Path) -> str:
@@ -38,7 +28,7 @@ def digest_of_packages(packages: tuple[str, ...], repository: Path) -> str:
     for package in (DOMAIN, *packages):
         for path in sorted((repository / package).rglob("*")):
             name = path.relative_to(repository)
-            if path.is_file() and _kept(name):
+            if path.is_file() and _kept(path):
                 content = path.read_bytes()
                 digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()

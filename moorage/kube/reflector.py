@@ -98,6 +98,7 @@ class Reflector(Generic[T]):
         self._silence_seconds = silence_seconds
         self._records: dict[Key, T] = {}
         self._problems: dict[Key, Problem] = {}
+        self._problems_view: Mapping[Key, Problem] | None = None
         self._view: Mapping[Key, T] | None = None
         self._version = ""
         self._lost_at: float | None = time.monotonic()
@@ -120,8 +121,10 @@ class Reflector(Generic[T]):
 
     @property
     def problems(self) -> Mapping[Key, Problem]:
-        """The objects that the projection refused."""
-        return MappingProxyType(dict(self._problems))
+        """The objects that the projection refused; the same mapping until one of them changes."""
+        if self._problems_view is None:
+            self._problems_view = MappingProxyType(dict(self._problems))
+        return self._problems_view
 
     @property
     def age_seconds(self) -> float:
@@ -238,21 +241,12 @@ class Reflector(Generic[T]):
     def _take(self, key: Key, raw: RawObject | None) -> None:
         """Put one object into the cache, or out of it where it is None."""
         before = self._records.get(key)
-        after: T | None = None
-        error: InputError | None = None
-        if raw is not None:
-            try:
-                after = self._project(raw)
-            except InputError as refusal:
-                error = refusal
-            except Exception:  # noqa: BLE001 - one object, however strange, must not blind us to all others
-                subject = self._resource.describe(*key)
-                _log.exception("%s: can't be read", subject)
-                error = InputError(subject, "spec", "can't be read; this is a fault of Moorage, see its log")
+        after, error = (None, None) if raw is None else self._read(key, raw)
         if raw is not None and error is not None:
             self._problems[key] = Problem(key, raw["metadata"].get("uid", ""), error)
-        else:
-            self._problems.pop(key, None)
+            self._problems_view = None
+        elif self._problems.pop(key, None) is not None:
+            self._problems_view = None
         if before == after:
             return
         if self._view is not None:  # somebody holds the present dictionary
@@ -267,6 +261,17 @@ class Reflector(Generic[T]):
                 self._on_change(Change(key, before, after))
             except Exception:  # noqa: BLE001 - a listener's fault is not the cache's
                 _log.exception("%s: a listener failed on %s/%s", self._resource.plural, *key)
+
+    def _read(self, key: Key, raw: RawObject) -> tuple[T | None, InputError | None]:
+        """The record of an object, or why there is none."""
+        try:
+            return self._project(raw), None
+        except InputError as refusal:
+            return None, refusal
+        except Exception:  # noqa: BLE001 - one object, however strange, must not blind us to all others
+            subject = self._resource.describe(*key)
+            _log.exception("%s: can't be read", subject)
+            return None, InputError(subject, "spec", "can't be read; this is a fault of Moorage, see its log")
 
     def _found(self) -> None:
         if self._last_error is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dataset_operator.broker.settings import BrokerSettings
+from broker.settings import BrokerSettings
 from dataset_operator.settings import OperatorSettings
 from devcluster.images.recipes import image_reference
 from moorage import settings
@@ -150,7 +150,7 @@ def test_the_chart_runs_the_images_that_are_built(render: Render) -> None:
     images = {name: container["image"] for name, container in _containers(render()).items()}
     assert images == {
         "operator": image_reference("operator"),
-        "broker": image_reference("operator"),
+        "broker": image_reference("broker"),
         "webhook": image_reference("webhook"),
         "extender": image_reference("scheduler"),
         "kube-scheduler": image_reference("kube-scheduler"),

@@ -91,7 +91,7 @@ def broker(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempP
     settings = {"namespace": SYSTEM, "node_plugin_account": f"{SYSTEM}/{ACCOUNT}", "listen_port": str(port)}
     settings |= {"listen_host": "127.0.0.1", "linger_seconds": "0", "identity_seconds": "1"}
     folder = tmp_path_factory.mktemp("broker")
-    with run_module(world, "dataset_operator.broker", rights["broker"], folder, **settings) as running:
+    with run_module(world, "broker", rights["broker"], folder, **settings) as running:
         made = Broker(running, port, world)
         eventually(lambda: made.ready() or not running.alive())
         assert running.alive(), running.text()

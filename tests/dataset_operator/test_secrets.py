@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from dataset_operator.secrets import credentials_of, read_credentials
 from moorage.errors import SourceError
 from moorage.kube import Client
+from moorage.kube.credentials import credentials_of, read_credentials
 from moorage.model import Credentials, S3Source
 from tests.planes import client, namespace
 

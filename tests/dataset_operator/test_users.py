@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dataset_operator.nudging import Cause
+from dataset_operator.requeueing import Cause
 from dataset_operator.users import datasets_of, held_by, read_concerned_pod, users_by_dataset
 from moorage.model import CSI_DRIVER, DatasetRef
 

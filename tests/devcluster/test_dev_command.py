@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from devcluster.cluster import Cluster
-from moorage.cli.dev import dev, read_sites
 from moorage.errors import DevClusterError
+from moorage_cli.dev import dev, read_sites
 
 
 @pytest.mark.parametrize(

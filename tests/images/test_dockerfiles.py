@@ -13,6 +13,7 @@ from devcluster.images.sources import REPOSITORY
 
 _DOCKERFILES = {
     "operator": "dataset_operator/Dockerfile",
+    "broker": "broker/Dockerfile",
     "webhook": "webhook/Dockerfile",
     "scheduler": "scheduler_plugin/Dockerfile",
     "node-plugin": "node_plugin/Dockerfile",

@@ -52,11 +52,12 @@ def _listed(name: str) -> list[str | dict[str, str]]:
     [
         ("webhook.txt", ["core"]),
         ("scheduler.txt", ["core"]),
+        ("broker.txt", ["core"]),
         ("operator.txt", ["core", "operator"]),
         ("node-plugin.txt", ["core", "node-plugin"]),
-        ("planner.txt", ["core", "planner"]),
+        ("planner.txt", ["core", "command-line", "planner"]),
         ("skypilot.txt", ["skypilot"]),
-        ("dev.txt", ["core", "planner", "operator", "node-plugin", "devcluster"]),
+        ("dev.txt", ["core", "command-line", "planner", "operator", "node-plugin", "devcluster"]),
     ],
 )
 def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> None:
@@ -68,17 +69,16 @@ def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> Non
     assert asked <= _pinned(file).keys()
 
 
-def test_the_project_installs_those_lists() -> None:
-    """pyproject.toml names every list that is not a program of its own."""
-    dynamic = _PROJECT["tool"]["setuptools"]["dynamic"]
-    named = [
-        *dynamic["dependencies"]["file"],
-        *(one for each in dynamic["optional-dependencies"].values() for one in each["file"]),
-    ]
-    programs = {"build", "mount", "demo-reader", "demo-data", "skypilot"}
-    assert {Path(name).stem for name in named} == {
-        path.stem for path in (REPOSITORY / "requirements").glob("*.in")
-    } - programs
+def test_an_installation_has_what_people_run() -> None:
+    """pyproject.toml names the lists of the command line and the planner, and none of a component's."""
+    named = _PROJECT["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
+    assert {Path(name).stem for name in named} == {"core", "command-line", "planner"}
+
+
+@pytest.mark.parametrize("project", ["kopf", "pyarrow", "boto3", "s3fs", "click"])
+def test_the_broker_carries_little(project: str) -> None:
+    """It may read Secrets, so what listing and watching Datasets need stays out of its image."""
+    assert project not in _pinned("broker.txt")
 
 
 @pytest.mark.parametrize("name", sorted(_IMAGES_FILES))

@@ -7,10 +7,10 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from moorage.locality.snapshot import Snapshot
 from moorage.model import SITE_LABEL, DatasetRef, Node
 from moorage.serving.health import Health
 from scheduler_plugin.app import make_app
-from scheduler_plugin.score import Snapshot
 from tests.builders import make_dataset, make_site
 
 Raw = dict[str, Any]

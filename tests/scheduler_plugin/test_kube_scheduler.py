@@ -118,7 +118,7 @@ def test_a_waiting_pod_runs_once_the_steward_allows_the_site(world: World, touch
     if touch == "annotation":
         world.kubectl("annotate", "pod", "patient", "-n", world.reader, "moorage.dev/asked-again=1")
     else:
-        condition = {"type": "moorage.dev/Nudged", "status": "True", "reason": "Changed"}
+        condition = {"type": "moorage.dev/Requeued", "status": "True", "reason": "Changed"}
         patch = json.dumps({"status": {"conditions": [condition]}})
         world.kubectl("patch", "pod", "patient", "-n", world.reader, "--subresource=status", "-p", patch)
     assert node_of(world, "patient") == world.node("us-a")

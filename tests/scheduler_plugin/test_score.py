@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from moorage.locality import bring_seconds
+from moorage.locality.scoring import bring, prioritize
+from moorage.locality.snapshot import Snapshot, request_of
+from moorage.locality.verdicts import by_site, filter_nodes
 from moorage.model import (
     CONFIDENTIAL_NODE_LABEL,
     SITE_LABEL,
@@ -26,7 +29,6 @@ from moorage.model import (
     Usage,
     UseAs,
 )
-from scheduler_plugin.score import Snapshot, bring, by_site, filter_nodes, prioritize, request_of
 
 CLAIMS = DatasetRef("steward", "claims")
 GB = 10**9

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from moorage.cli.main import moorage
-from moorage.cli.plan.checking import MOST_FINDINGS
-from moorage.cli.running import run
+from moorage_cli.main import moorage
+from moorage_cli.plan.checking import MOST_FINDINGS
+from moorage_cli.running import run
 from tests.pipeline_splitter.checking.plans import EXAMPLE, Made, example, without_releases
 
 INPUTS = [

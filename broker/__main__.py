@@ -1,0 +1,55 @@
+"""The broker's process: `python3 -m broker`."""
+
+import sys
+
+from broker.app import Parts, make_app, node_limit, pod_limit
+from broker.identity import Identities
+from broker.settings import BrokerSettings
+from moorage.kube import Client
+from moorage.serving.health import Health
+from moorage.serving.keeper import Keeper, Place
+from moorage.serving.process import run_component
+from moorage.serving.publishers import ConfigMapPublisher
+from moorage.serving.rotation import Plan
+from moorage.serving.run import Listener, run_until_signalled
+from moorage.watching import Catalogue
+
+
+async def run(settings: BrokerSettings) -> None:
+    """Serve until SIGTERM.
+
+    Raises:
+        SettingError: there is no usable cluster.
+    """
+    service = f"{settings.service_name}.{settings.namespace}.svc"
+    async with (
+        Client.from_environment(settings.kubeconfig, field_manager="moorage-broker") as client,
+        Catalogue(client, with_nodes=True) as catalogue,
+        Keeper(
+            client,
+            Place(settings.namespace, settings.certificate_secret),
+            ConfigMapPublisher(client, settings.namespace, settings.ca_config_map),
+            Plan((service, f"{service}.cluster.local")),
+        ) as keeper,
+    ):
+        health = Health()
+        health.add_ready("certificate", keeper.problem)
+        identities = Identities(client, settings.audience, settings.node_plugin_account, settings.identity_seconds)
+        limits = node_limit(settings.grants_per_second), pod_limit(settings.pod_grants_per_second)
+        app = make_app(Parts(client, identities, catalogue, settings.blind_seconds, *limits), health)
+        listener = Listener(
+            port=settings.listen_port,
+            host=settings.listen_host,
+            tls=keeper.context,
+            linger_seconds=settings.linger_seconds,
+        )
+        await run_until_signalled(app, health, listener)
+
+
+def main() -> int:
+    """Run it; the exit codes are those of `moorage.serving.process`."""
+    return run_component(BrokerSettings, run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

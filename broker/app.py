@@ -1,0 +1,184 @@
+"""The HTTP face: POST /v1/grants."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import hdrs, web
+
+from broker import audit
+from broker.answers import write_grant
+from broker.identity import Identities, NodeIdentity, TooManyReviewsError, UnknownCallerError
+from broker.request import GrantRequest, read_request
+from broker.ruling import Permission, Question, rule
+from broker.vouching import Refusal, vouch
+from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, SourceError
+from moorage.kube import PODS, Client
+from moorage.kube.credentials import read_credentials
+from moorage.model import Credentials, Pod, S3Source
+from moorage.serving.health import Health, add_routes
+from moorage.serving.rate_limit import RateLimit
+from moorage.watching import Catalogue
+
+LARGEST_BODY_BYTES = 16 * 1024
+# The node plugin gives up after ten; an answer that nobody waits for should not go on.
+_ANSWER_SECONDS = 9.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an answer is made with.
+
+    Attributes:
+        blind_seconds: how long the API server may be out of sight before nothing is decided any more.
+        limit: of each node.
+        pod_limit: of each pod.
+    """
+
+    client: Client
+    identities: Identities
+    catalogue: Catalogue
+    blind_seconds: float
+    limit: RateLimit
+    pod_limit: RateLimit
+
+    def problem(self) -> str | None:
+        """Why nothing can be decided now; None where it can."""
+        return self.catalogue.problem(self.blind_seconds)
+
+
+PARTS = web.AppKey("PARTS", Parts)
+
+
+def make_app(parts: Parts, health: Health) -> web.Application:
+    """The application; `health` gets the catalogue's check."""
+    app = web.Application(client_max_size=LARGEST_BODY_BYTES)
+    app[PARTS] = parts
+    health.add_ready("catalogue", parts.problem)
+    add_routes(app, health)
+    app.router.add_post("/v1/grants", _grants)
+    return app
+
+
+def node_limit(per_second: float) -> RateLimit:
+    """How often one node may ask; a node that restarts with all its pods asks for all of them at once."""
+    return RateLimit(per_second, 10 * per_second, time.monotonic)
+
+
+def pod_limit(per_second: float) -> RateLimit:
+    """How often it may be asked for one pod; one that starts asks once or twice for each of its datasets."""
+    return RateLimit(per_second, 60 * per_second, time.monotonic)
+
+
+async def _grants(request: web.Request) -> web.Response:
+    address = request.remote or ""
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await _serve(request, address)
+    except UnknownCallerError as error:
+        audit.stranger(address, str(error))
+        return _say(401, str(error))
+    except TooManyReviewsError as error:
+        return _say(429, str(error))
+    except InputError as error:
+        return _say(400, str(error))
+    except web.HTTPRequestEntityTooLarge:
+        return _say(413, f"a request has at most {LARGEST_BODY_BYTES} bytes")
+    except (BrokerError, KubeError, TimeoutError) as error:
+        problem = str(error) or f"no decision within {_ANSWER_SECONDS:g} s"
+        _log.warning("no decision: %s", problem)
+        return _say(503, f"{problem}; ask again later")
+
+
+async def _serve(request: web.Request, address: str) -> web.Response:
+    parts = request.app[PARTS]
+    caller = await parts.identities.of(_bearer(request), address)
+    asked = read_request(await request.read())
+    # The pod's first: one whose author asks in a loop must not use up what its node may ask for all.
+    if not parts.pod_limit.admits((caller.node, asked.uid)):
+        return _say(429, f"pod {asked.namespace}/{asked.name} asks too often; ask again later")
+    if not parts.limit.admits(caller.node):
+        return _say(429, f"node {caller.node} asks too often; ask again later")
+    return await _answer(parts, caller, asked)
+
+
+def _bearer(request: web.Request) -> str:
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantRequest) -> web.Response:
+    pod: Pod | None = None
+    verdict: Pod | Permission | Refusal = await _vouched(parts, caller, asked)
+    if isinstance(verdict, Pod):
+        pod = verdict
+        verdict = rule(_question(parts.catalogue, caller, asked, pod))
+    if isinstance(verdict, Permission) and pod is not None:
+        try:
+            body = write_grant(verdict, await _keys(parts.client, verdict))
+        except SourceError as error:
+            _log.warning("dataset %s: %s", asked.dataset, error)
+            # What is wrong with a steward's Secret is not the reader's business.
+            message = f"the keys of dataset {asked.dataset} can't be read ({error.reason}): its steward must mend that"
+            verdict = Refusal(409, message)
+        else:
+            audit.grant(asked, caller.node, pod, verdict)
+            return _json(200, body)
+    if isinstance(verdict, Refusal):
+        audit.refusal(asked, caller.node, pod, verdict)
+        return _say(verdict.status, verdict.message, verdict.rule)
+    raise BrokerError("no decision")
+
+
+async def _vouched(parts: Parts, caller: NodeIdentity, asked: GrantRequest) -> Pod | Refusal:
+    if (problem := parts.problem()) is not None:
+        raise BrokerError(f"nothing can be decided now: {problem}")
+    try:
+        # Never from a cache: a pod that was just deleted or made anew gets what the new one may have.
+        raw = await parts.client.get(PODS, asked.name, asked.namespace)
+    except NotFoundError:
+        return Refusal(404, f"pod {asked.namespace}/{asked.name} is not there")
+    return vouch(raw, asked, caller.node)
+
+
+def _question(catalogue: Catalogue, caller: NodeIdentity, asked: GrantRequest, pod: Pod) -> Question:
+    node, purposes = catalogue.node(caller.node), catalogue.purposes(pod.namespace)
+    if node is None or purposes is None:
+        missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
+        raise BrokerError(f"{missing} is not in the cache yet")
+    return Question(
+        ref=asked.dataset,
+        dataset=catalogue.dataset(asked.dataset),
+        unreadable=catalogue.unreadable(asked.dataset) is not None,
+        pod=pod,
+        purposes=purposes.listed,
+        node=node,
+        inventory=catalogue.inventory(),
+    )
+
+
+async def _keys(client: Client, permission: Permission) -> Credentials | None:
+    location = permission.source.location
+    if not isinstance(location, S3Source):
+        return None
+    return await read_credentials(client, permission.dataset.ref.namespace, location)
+
+
+def _say(status: int, message: str, rule_code: str = "") -> web.Response:
+    body = {"message": message}
+    if status == 403:  # noqa: PLR2004 - an HTTP status
+        body["rule"] = rule_code
+    return _json(status, body)
+
+
+def _json(status: int, body: object) -> web.Response:
+    return web.Response(
+        status=status,
+        body=orjson.dumps(body),
+        content_type="application/json",
+        headers={hdrs.CACHE_CONTROL: "no-store"},
+    )

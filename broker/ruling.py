@@ -1,0 +1,101 @@
+"""Whether the pod may read the dataset where it runs, and from which source. Pure."""
+
+from dataclasses import dataclass, replace
+
+from broker.vouching import Refusal
+from moorage.locality import best_way, dataset_bytes
+from moorage.model import Dataset, DatasetRef, HostPathSource, NfsSource, Node, Pod, Reader, S3Source, Source
+from moorage.policy import decide, effective_purpose
+from moorage.sites import Inventory
+from moorage.sources import NOT_LISTED
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that a ruling is made of.
+
+    Attributes:
+        ref: the dataset that is asked for.
+        dataset: None where none bears the name, or its spec can't be read.
+        unreadable: whether it is the latter.
+        pod: vouched for.
+        purposes: that the pod's namespace lists; None: any.
+        node: where the pod runs.
+        inventory: the sites.
+    """
+
+    ref: DatasetRef
+    dataset: Dataset | None
+    unreadable: bool
+    pod: Pod
+    purposes: frozenset[str] | None
+    node: Node
+    inventory: Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Yes.
+
+    Attributes:
+        dataset: that is read.
+        site: of the node.
+        source: to read from.
+        local: whether it lies in the node's own site.
+        purpose: that counted; None: none was stated, or none counts.
+    """
+
+    dataset: Dataset
+    site: str
+    source: Source
+    local: bool
+    purpose: str | None
+
+
+def rule(question: Question) -> Permission | Refusal:
+    """Ask the policy, then pick the source: the own site's, else the quickest."""
+    ref, dataset, pod = question.ref, question.dataset, question.pod
+    if question.unreadable:
+        message = f"dataset {ref} can't be used, because its spec can't be read: its steward sees why in its conditions"
+        return Refusal(403, message, "DatasetUnknown")
+    purpose = effective_purpose(pod.usage.stated_purpose, question.purposes)
+    place = question.inventory.place_of_node(question.node)
+    reader = Reader(pod.namespace, pod.service_account, purpose)
+    decision = decide(ref, dataset, reader, place, question.inventory)
+    if not decision.allowed or dataset is None or place.site_name is None:
+        return Refusal(403, decision.message, "" if decision.rule is None else decision.rule.value)
+    source = choose_source(dataset, place.site_name, question.inventory)
+    if source is None:
+        kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
+        message = (
+            f"dataset {ref} has no source that a node of site {place.site_name} can mount (it has {kinds}): give it an "
+            "s3 or nfs source, or a hostPath at that site"
+        )
+        return Refusal(409, message)
+    return Permission(dataset, place.site_name, source, source.site == place.site_name, purpose)
+
+
+def choose_source(dataset: Dataset, site: str, inventory: Inventory) -> Source | None:
+    """The source in the own site, else the one that brings the data soonest; those out of reach come last."""
+    mountable = [source for source in inventory.sources(dataset) if _can_be_mounted(source, site)]
+    told = {status.site: status for status in dataset.status.sources}
+    reachable = [
+        source
+        for source in mountable
+        if source.site not in told or told[source.site].reachable or told[source.site].reason == NOT_LISTED
+    ]
+    candidates = replace(dataset, sources=tuple(reachable or mountable))
+    way = best_way(candidates, site, dataset_bytes(dataset), inventory)
+    return None if way is None else way.source
+
+
+def _can_be_mounted(source: Source, site: str) -> bool:
+    match source.location:
+        case S3Source(role_arn=role):
+            return role is None
+        case NfsSource():
+            return True
+        case HostPathSource():
+            return source.site == site  # the directory is on the nodes of that site, not on ours
+        case _:
+            return False

@@ -1,0 +1,59 @@
+"""From all that is known of one Dataset to the status that it should have. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dataset_operator import conditions
+from dataset_operator.findings import Findings
+from dataset_operator.status import write_status
+from dataset_operator.verdict import Verdict, judge, keep, refuse_spec
+from moorage.errors import InputError
+from moorage.model import Dataset, DatasetStatus
+from moorage.sites import Inventory
+from moorage.wire import read_dataset_status
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One Dataset, gathered.
+
+    Attributes:
+        dataset: None where its spec can't be read.
+        problem: why not.
+        generation: of the spec.
+        raw_status: what the status says now.
+        status_is_about_it: whether its data (bytes, version ...) are of the sources that the spec names now.
+        findings: the last look; None before the first.
+        users: the pods that use it now, sorted.
+        inventory: the sites.
+    """
+
+    dataset: Dataset | None
+    problem: InputError | None
+    generation: int
+    raw_status: Mapping[str, Any]
+    status_is_about_it: bool
+    findings: Findings | None
+    users: Sequence[str]
+    inventory: Inventory
+
+
+def reconcile(facts: Facts, now: str) -> dict[str, Any]:
+    """The whole status; `now` is the time of whatever turns, RFC 3339."""
+    return write_status(_decide(facts), facts.raw_status, facts.generation, now)
+
+
+def _decide(facts: Facts) -> Verdict:
+    last = read_dataset_status(facts.raw_status)
+    if facts.problem is not None or facts.dataset is None:
+        problem = facts.problem or InputError("Dataset", "spec", "can't be read")
+        return refuse_spec(problem, last, facts.users)
+    if not facts.status_is_about_it:
+        last = DatasetStatus()
+    told = conditions.read(facts.raw_status.get("conditions") or ())
+    current = facts.raw_status.get("observedGeneration") == facts.generation
+    if facts.findings is None and current and {"Ready", "Accessible"} <= told.keys():
+        sites = str(facts.raw_status.get("sites") or "")
+        return keep(facts.dataset, last, told=told, sites=sites, inventory=facts.inventory, users=facts.users)
+    return judge(facts.dataset, facts.findings, last, facts.inventory, facts.users)

@@ -1,0 +1,89 @@
+"""The objects that every decision asks for, followed in the API server: Datasets, Sites, Namespaces, Nodes."""
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from moorage.errors import InputError
+from moorage.kube import DATASETS, NAMESPACES, NODES, SITES, Client, Key, RawObject, Reflector
+from moorage.model import Dataset, DatasetRef, Node, Site
+from moorage.sites import Inventory
+from moorage.watching.bundle import Bundle
+from moorage.watching.purposes import NamespacePurposes
+from moorage.wire import read_dataset, read_node, read_site
+
+
+class Catalogue:
+    """What the API server said last.
+
+    Args:
+        client: the API server.
+        project: reads a Dataset, and may leave out what its room never asks for.
+        with_nodes: whether Nodes are followed, too.
+        more: further reflectors that start, sync and age with these.
+        optional: of those, what may be absent as a whole; see `Bundle`.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        project: Callable[[RawObject], Dataset] = read_dataset,
+        with_nodes: bool = False,
+        more: Mapping[str, Reflector[Any]] | None = None,
+        optional: Mapping[str, Callable[[], bool]] | None = None,
+    ) -> None:
+        self.datasets: Reflector[Dataset] = Reflector(client, DATASETS, project=project)
+        self.sites: Reflector[Site] = Reflector(client, SITES, project=read_site)
+        self.namespaces: Reflector[NamespacePurposes] = Reflector(client, NAMESPACES, project=NamespacePurposes.read)
+        self.nodes: Reflector[Node] = Reflector(client, NODES, project=read_node)
+        followed: dict[str, Reflector[Any]] = {
+            "datasets": self.datasets,
+            "sites": self.sites,
+            "namespaces": self.namespaces,
+        }
+        if with_nodes:
+            followed["nodes"] = self.nodes
+        self._bundle = Bundle(followed | dict(more or {}), optional)
+        self._inventory: tuple[Mapping[Key, Site] | None, Inventory] = (None, Inventory())
+
+    async def __aenter__(self) -> Self:
+        await self._bundle.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._bundle.__aexit__(kind, error, trace)
+
+    def missing(self) -> str | None:
+        """The caches that are not complete yet, in words; None once all are."""
+        return self._bundle.missing()
+
+    def problem(self, blind_seconds: float) -> str | None:
+        """Why nothing can be decided now: a cache is incomplete, or older than `blind_seconds`. None where it can."""
+        return self._bundle.problem(blind_seconds)
+
+    def dataset(self, ref: DatasetRef) -> Dataset | None:
+        """The dataset; None where none bears the name, or its spec can't be read."""
+        return self.datasets.snapshot().get((ref.namespace, ref.name))
+
+    def unreadable(self, ref: DatasetRef) -> InputError | None:
+        """Why the dataset's spec can't be read, where it is there; None otherwise."""
+        problem = self.datasets.problems.get((ref.namespace, ref.name))
+        return None if problem is None else problem.error
+
+    def node(self, name: str) -> Node | None:
+        """The node."""
+        return self.nodes.snapshot().get(("", name))
+
+    def purposes(self, namespace: str) -> NamespacePurposes | None:
+        """What a namespace says of purposes; None where it is not in the cache."""
+        return self.namespaces.snapshot().get(("", namespace))
+
+    def inventory(self) -> Inventory:
+        """The sites as they are now; the same object until one changes."""
+        view = self.sites.snapshot()
+        if self._inventory[0] is not view:
+            self._inventory = view, Inventory.of(view.values())
+        return self._inventory[1]

@@ -1,0 +1,136 @@
+"""`create`: a Dataset from options."""
+
+import asyncio
+from typing import Any
+
+import click
+
+from moorage import wire
+from moorage.errors import ForbiddenError, NotFoundError
+from moorage.kube import DATASETS, SITES, Client, RawObject
+from moorage.model import CacheMode, Classification
+from moorage.sites import Inventory
+from moorage_cli.completing import DatasetName
+from moorage_cli.connecting import target_of, target_options
+from moorage_cli.describing import read_sites
+from moorage_cli.manifests import Options, check, manifest
+from moorage_cli.output import document, output_option
+from moorage_cli.running import REFUSED
+
+_POLL_SECONDS = 0.5
+
+
+@click.command(short_help="Create a Dataset from options.")
+@click.argument("name", type=DatasetName())
+@click.option("--site", "sites", multiple=True, required=True, help="A site with a full copy; repeat it for each copy.")
+@click.option(
+    "--s3-endpoint", "s3_endpoints", multiple=True, help="The URL of its S3 store, as https://s3.example.com."
+)
+@click.option("--bucket", "buckets", multiple=True, help="The bucket.")
+@click.option("--prefix", "prefixes", multiple=True, help="The folder in the bucket.")
+@click.option("--region", "regions", multiple=True, help="The store's region.")
+@click.option(
+    "--secret", "secrets", multiple=True, help="The Secret with accessKeyID and secretAccessKey, same namespace."
+)
+@click.option("--nfs", multiple=True, metavar="SERVER:/PATH", help="An NFS export instead of a bucket.")
+@click.option("--host-path", "host_paths", multiple=True, help="A directory that every node of the site has.")
+@click.option("--classification", type=click.Choice([c.word for c in Classification]), help="How sensitive it is.")
+@click.option("--residency", multiple=True, help="Where it must stay: DE, US-CA, EU, EEA; commas or repeated.")
+@click.option("--allow-site", "allow_sites", multiple=True, help="The only sites that may read it.")
+@click.option("--deny-site", "deny_sites", multiple=True, help="Sites that may not read it.")
+@click.option("--purpose", "purposes", multiple=True, help="What it may be used for.")
+@click.option("--consumer", "consumers", multiple=True, help="Who may read it: namespace, or namespace/serviceaccount.")
+@click.option("--confidential-compute", is_flag=True, help="On confidential computers only.")
+@click.option("--cache", type=click.Choice([mode.value for mode in CacheMode]), help="Whether nodes keep copies.")
+@click.option("--cache-size", metavar="QUANTITY", help="The most that one copy may take, as 10Gi.")
+@click.option(
+    "--dry-run",
+    is_flag=False,
+    flag_value="client",
+    type=click.Choice(["client", "server"]),
+    help="Create nothing: only print (client), or have the API server validate too (server).",
+)
+@click.option("--wait", "wait_seconds", type=float, metavar="SECONDS", help="Wait until it is Ready, at most so long.")
+@output_option("message", "yaml", "json", "name")
+@target_options
+@click.pass_context
+def create(
+    context: click.Context,
+    /,
+    *,
+    dry_run: str | None,
+    wait_seconds: float | None,
+    output: str,
+    **given: Any,  # noqa: ANN401 - click's
+) -> int:
+    """Create a Dataset.
+
+    With several sites, give an option of the source once for all, or once each site, in the same order.
+
+    \b
+    kubectl dataset create claims -n steward --site eu-1 --s3-endpoint https://s3.eu-1.example.com \\
+        --bucket insurance --prefix claims/ --secret s3-keys --residency EU --purpose research --consumer fraud
+    kubectl dataset create claims --site eu-1 --nfs nfs.example.com:/claims --dry-run -o yaml
+    """  # noqa: D301 - \b is what click needs
+    target = target_of(context)
+    if dry_run == "client" and target.namespace:  # nothing of the cluster is needed
+        raw = manifest(Options(namespace=target.namespace, **given))
+        _print(raw, output, "created (dry run)")
+        return 0
+
+    async def send(client: Client, namespace: str) -> tuple[RawObject, list[str]]:
+        raw = manifest(Options(namespace=namespace, **given))
+        if dry_run == "client":
+            return raw, []
+        warnings = await _warn(client, raw)
+        return await client.create(DATASETS, raw, dry_run=dry_run == "server"), warnings
+
+    made, warnings = target.ask(send)
+    made.get("metadata", {}).pop("managedFields", None)
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    _print(made, output, f"created ({dry_run} dry run)" if dry_run else "created")
+    if wait_seconds is None or dry_run:
+        return 0
+    return target.ask(lambda client, namespace: _wait(client, namespace, given["name"], wait_seconds))
+
+
+async def _warn(client: Client, raw: RawObject) -> list[str]:
+    """What the API server will not refuse and is no good all the same."""
+    dataset = check(raw, "Dataset")
+    try:
+        inventory = Inventory.of(read_sites(await client.list(SITES)))
+    except (ForbiddenError, NotFoundError):
+        return []
+    named = sorted({source.site for source in dataset.sources} - set(inventory.sites))
+    known = ", ".join(sorted(inventory.sites)) or "none"
+    return [f"spec.sources: site {name} is not known (known sites: {known}): create the Site" for name in named]
+
+
+async def _wait(client: Client, namespace: str, name: str, seconds: float) -> int:
+    """Wait until the operator has a word; 0 where it is Ready."""
+    said = "the operator has not looked at it: is it running?"
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                raw = await client.get(DATASETS, name, namespace)
+                for condition in (raw.get("status") or {}).get("conditions") or ():
+                    if condition.get("type") == "Ready":
+                        said = f"{condition.get('reason')}: {condition.get('message') or ''}"
+                        if condition.get("status") == "True":
+                            found = wire.read_dataset(raw).status
+                            size = wire.format_bytes(found.size_bytes or 0)
+                            click.echo(f"ready: {found.objects} objects, {size}, {found.format}", err=True)
+                            return 0
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        click.echo(f"Error: not ready after {seconds:g} s: {said}", err=True)
+        return REFUSED
+
+
+def _print(raw: RawObject, output: str, done: str) -> None:
+    if output in {"json", "yaml"}:
+        document(raw, output)
+        return
+    name = f"dataset.moorage.dev/{raw['metadata']['name']}"
+    click.echo(name if output == "name" else f"{name} {done}")

@@ -1,0 +1,185 @@
+"""`describe`: everything that is known of one Dataset, its rules in words."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from moorage import wire
+from moorage.errors import ForbiddenError, InputError, NotFoundError
+from moorage.kube import DATASETS, EVENTS, SITES, Client, RawObject
+from moorage.kube.client import Selection
+from moorage.model import Dataset, Site
+from moorage.policy import decide_transfer
+from moorage.sites import Inventory
+from moorage_cli.completing import DatasetName
+from moorage_cli.connecting import target_of, target_options
+from moorage_cli.output import MISSING, age, document, output_option, pairs, sentence, table, title
+from moorage_cli.sentences import cache_sentence, governance_sentences, location_words
+
+_EVENTS_SHOWN = 10
+_USERS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What describing needs. `sites` is None where we may not see them."""
+
+    raw: RawObject
+    sites: tuple[Site, ...] | None
+    events: list[RawObject]
+
+
+@click.command(short_help="State, sources, schema, rules, users, events.")
+@click.argument("name", type=DatasetName())
+@output_option("text", "json", "yaml", "name")
+@target_options
+@click.pass_context
+def describe(context: click.Context, *, name: str, output: str) -> int:
+    """Describe a Dataset: state, sources, schema, rules, users, events.
+
+    Exit code 1 where it is not ready.
+
+    \b
+    kubectl dataset describe claims -n steward
+    """  # noqa: D301 - \b is what click needs
+    gathered = target_of(context).ask(lambda client, namespace: gather(client, namespace, name))
+    ready = _condition(gathered.raw, "Ready").get("status") == "True"
+    if output in {"json", "yaml"}:
+        document(gathered.raw, output)
+    elif output == "name":
+        click.echo(f"dataset.moorage.dev/{name}")
+    else:
+        _tell(gathered, datetime.now(tz=UTC))
+    return 0 if ready else 1
+
+
+async def gather(client: Client, namespace: str, name: str) -> Gathered:
+    """Read the Dataset, the Sites and the Dataset's Events."""
+    raw = await client.get(DATASETS, name, namespace)
+    try:
+        sites: tuple[Site, ...] | None = read_sites(await client.list(SITES))
+    except (ForbiddenError, NotFoundError):
+        sites = None
+    try:
+        fields = f"regarding.kind=Dataset,regarding.uid={raw['metadata']['uid']}"
+        events = await client.list(EVENTS, Selection(namespace=namespace, fields=fields))
+    except ForbiddenError:
+        events = []
+    return Gathered(raw, sites, events)
+
+
+def read_sites(items: list[RawObject]) -> tuple[Site, ...]:
+    """The Sites that can be understood; the others are told on stderr."""
+    found: list[Site] = []
+    for item in items:
+        try:
+            found.append(wire.read_site(item))
+        except InputError as error:
+            click.echo(f"Warning: {error}", err=True)
+    return tuple(found)
+
+
+def _tell(gathered: Gathered, now: datetime) -> None:
+    raw = gathered.raw
+    metadata = raw["metadata"]
+    title(f"Dataset {metadata['namespace']}/{metadata['name']}")
+    entries = [(kind, _condition_words(_condition(raw, kind))) for kind in ("Ready", "Accessible", "Governed")]
+    try:
+        dataset = wire.read_dataset(raw)
+    except InputError as error:
+        pairs([*entries, ("Error", str(error))])
+        return
+    status = dataset.status
+    if status.size_bytes is not None:
+        count = f"{status.objects} object{'' if status.objects == 1 else 's'}"
+        entries.append(("Data", f"{wire.format_bytes(status.size_bytes)} in {count}, {status.format or 'unknown'}"))
+    entries += [("Version", status.version or MISSING), ("Age", age(metadata.get("creationTimestamp"), now))]
+    pairs(entries)
+    _tell_sources(dataset)
+    _tell_schema(dataset)
+    _tell_rules(dataset, gathered.sites)
+    _tell_users(raw, dataset)
+    _tell_events(gathered.events, now)
+
+
+def _condition(raw: RawObject, kind: str) -> RawObject:
+    conditions: list[RawObject] = (raw.get("status") or {}).get("conditions") or []
+    return next((condition for condition in conditions if condition.get("type") == kind), {})
+
+
+def _condition_words(condition: RawObject) -> str:
+    if not condition:
+        return "Unknown: the operator has not looked at it yet"
+    reason, message = condition.get("reason") or "", condition.get("message") or ""
+    return f"{condition['status']} ({reason}){': ' if message else ''}{message}"
+
+
+def _tell_sources(dataset: Dataset) -> None:
+    seen = {status.site: status for status in dataset.status.sources}
+    title("\nSources")
+    rows = []
+    for source in dataset.sources:
+        status = seen.get(source.site) or (next(iter(seen.values()), None) if not source.site else None)
+        size = MISSING if status is None or status.size_bytes is None else wire.format_bytes(status.size_bytes)
+        objects = MISSING if status is None or status.objects is None else str(status.objects)
+        state = status.reason if status else "Unknown"
+        site = source.site or (status.site if status and status.site else "(the only site)")
+        rows.append([site, source.kind, location_words(source.location), state, objects, size])
+    table(["SITE", "KIND", "WHERE", "STATE", "OBJECTS", "SIZE"], rows)
+    for status in dataset.status.sources:
+        if not status.reachable and status.message:
+            sentence(f"{status.site}: {status.message}")
+
+
+def _tell_schema(dataset: Dataset) -> None:
+    columns = dataset.status.columns
+    if columns:
+        title(f"\nSchema ({len(columns)} column{'' if len(columns) == 1 else 's'})")
+        table(["COLUMN", "TYPE", "NULLABLE"], [[c.name, c.type, "yes" if c.nullable else "no"] for c in columns])
+
+
+def _tell_rules(dataset: Dataset, sites: tuple[Site, ...] | None) -> None:
+    title("\nRules")
+    for told in governance_sentences(dataset.ref, dataset.governance):
+        sentence(f"- {told}")
+    sentence(f"- {cache_sentence(dataset.cache)}")
+    if sites is None:
+        return
+    inventory = Inventory.of(sites)
+    rows = []
+    for name in sorted(inventory.sites):
+        decision = decide_transfer(dataset.ref, dataset, inventory.place(name), inventory)
+        rows.append([name, "allowed" if decision.allowed else f"refused: {decision.rule}"])
+    if rows:
+        title("\nSites, by the rules on places alone")
+        table(["SITE", "DECISION"], rows)
+
+
+def _tell_users(raw: RawObject, dataset: Dataset) -> None:
+    users = dataset.status.in_use_by
+    count = int((raw.get("status") or {}).get("inUseCount") or len(users))
+    title(f"\nUsed by {count or 'no'} pod{'' if count == 1 else 's'}")
+    for user in users[:_USERS_SHOWN]:
+        click.echo(f"  {user}")
+    if count > _USERS_SHOWN:
+        click.echo(f"  and {count - min(len(users), _USERS_SHOWN)} more")
+
+
+def _tell_events(events: list[RawObject], now: datetime) -> None:
+    if not events:
+        return
+    title("\nEvents")
+    newest = sorted(events, key=event_time)[-_EVENTS_SHOWN:]
+    rows = [
+        [age(event_time(event), now), str(event.get("type")), str(event.get("reason")), str(event.get("note") or "")]
+        for event in newest
+    ]
+    table(["LAST SEEN", "TYPE", "REASON", "MESSAGE"], rows)
+
+
+def event_time(event: RawObject) -> str:
+    """When an Event was last seen, RFC 3339; empty where it does not say."""
+    series = event.get("series") or {}
+    moment = series.get("lastObservedTime") or event.get("deprecatedLastTimestamp") or event.get("eventTime")
+    return str(moment or (event.get("metadata") or {}).get("creationTimestamp") or "")

@@ -1,0 +1,175 @@
+"""`why`: the decision for each site, in sentences, for a pod or for a dataset and a reader."""
+
+import click
+
+from moorage.errors import InputError, NotFoundError
+from moorage.kube import DATASETS, PODS, Client
+from moorage.locality.snapshot import Request
+from moorage.model import DatasetRef
+from moorage_cli.completing import PodOrDatasetName
+from moorage_cli.connecting import target_of, target_options
+from moorage_cli.gathering import Gathered, find, gather_pod, gather_reader
+from moorage_cli.output import MISSING, document, output_option, sentence, table
+from moorage_cli.running import REFUSED
+from moorage_cli.sentences import seconds_words, words
+from moorage_cli.stories import (
+    SiteStory,
+    as_document,
+    assumptions,
+    outcome,
+    reader_words,
+    refusals,
+    site_stories,
+    unsited_nodes,
+)
+
+_POD_WORDS = ("pod", "pods", "po")
+_DATASET_WORDS = ("dataset", "datasets", "dset")
+
+
+@click.command(short_help="Why a pod may or may not read its data, site by site.")
+@click.argument("subject", type=PodOrDatasetName(), metavar="[pod/|dataset/]NAME")
+@click.option(
+    "--service-account", default="default", show_default=True, help="The reader, where a dataset is asked about."
+)
+@click.option("--purpose", help="What the reader states as its purpose, where a dataset is asked about.")
+@output_option("text", "json", "yaml")
+@target_options
+@click.pass_context
+def why(context: click.Context, /, *, subject: str, service_account: str, purpose: str | None, output: str) -> int:
+    """Tell for each site why a pod may or may not read its datasets there, and why it is where it is.
+
+    For a dataset: whether a reader may, who is given by -n, --service-account and --purpose. The dataset is then
+    NAMESPACE/NAME, or NAME in the reader's own namespace.
+
+    Exit code 0 where the pod was placed and is allowed there, or where some site allows the reader; else 1.
+
+    \b
+    kubectl dataset why pod/train -n fraud
+    kubectl dataset why steward/claims -n fraud --service-account trainer --purpose research
+    """  # noqa: D301 - \b is what click needs
+    kind, ref_namespace, name = _parse(subject)
+
+    async def gather(client: Client, namespace: str) -> Gathered:
+        pod = None if kind == "dataset" or ref_namespace else await find(client, PODS, namespace, name)
+        is_dataset = kind == "dataset" or (
+            kind == "" and bool(ref_namespace or await find(client, DATASETS, namespace, name))
+        )
+        if pod is not None and is_dataset:
+            raise InputError(subject, "NAME", f"is a pod and a dataset: write pod/{name} or dataset/{name}")
+        if pod is not None:
+            return await gather_pod(client, namespace, pod)
+        if not is_dataset:
+            what = f"pod {name}" if kind == "pod" else f"pod or dataset {name}"
+            raise NotFoundError(f"there is no {what} in namespace {namespace}: name the right one with -n", status=404)
+        ref = DatasetRef(ref_namespace or namespace, name)
+        return await gather_reader(client, ref, namespace, service_account, purpose)
+
+    gathered = target_of(context).ask(gather)
+    stories = site_stories(gathered.request, gathered.snapshot, nodes_seen=gathered.nodes_seen)
+    return _tell(gathered, stories, output)
+
+
+def _parse(subject: str) -> tuple[str, str, str]:
+    """Kind ("" where it is not said), namespace ("" likewise) and name."""
+    head, slash, rest = subject.partition("/")
+    if slash and head in _POD_WORDS and "/" not in rest:
+        return "pod", "", rest
+    kind = ""
+    if slash and head in _DATASET_WORDS:
+        kind, subject = "dataset", rest
+    namespace, slash, name = subject.rpartition("/")
+    if not name or "/" in namespace or (slash and not namespace):
+        raise InputError(subject or "why", "NAME", "must be pod/NAME, dataset/NAME, NAMESPACE/NAME or NAME")
+    return kind, namespace, name
+
+
+def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> int:
+    request, snapshot, pod, raw_pod = gathered.request, gathered.snapshot, gathered.pod, gathered.raw_pod
+    end = None if pod is None or raw_pod is None else outcome(raw_pod, pod, request, snapshot, gathered.nodes)
+    allowed = end.placed_and_allowed if end else any(story.verdict.decision.allowed for story in stories)
+    if output in {"json", "yaml"}:
+        body = {**as_document(request, stories), "allowed": allowed, "notes": gathered.notes}
+        if pod and end:
+            body["pod"] = {
+                "name": pod.name,
+                "node": pod.node_name,
+                "outcome": end.sentences,
+                "warnings": [*gathered.warnings],
+            }
+        document(body, output)
+        return 0 if allowed else REFUSED
+    sentence(_opening(gathered))
+    if request.refs:
+        click.echo()
+        _tell_sites(request, stories)
+        remarks = [*assumptions(request, snapshot), *unsited_nodes(snapshot), *gathered.notes]
+        if remarks:
+            click.echo()
+        for line in remarks:
+            sentence(line)
+    if end is not None:
+        click.echo()
+        for line in [*end.sentences, *(f"Event {warning}" for warning in gathered.warnings)]:
+            sentence(line)
+    return 0 if allowed else REFUSED
+
+
+def _opening(gathered: Gathered) -> str:
+    request, pod = gathered.request, gathered.pod
+    who = reader_words(request, gathered.stated_purpose, gathered.snapshot.purposes.get(request.reader.namespace))
+    if pod is None:
+        return f"A reader of dataset {request.refs[0]} {who}:"
+    if not request.refs:
+        return f"Pod {pod.namespace}/{pod.name} reads no dataset: no label names one, and no volume asks for one."
+    used = {use.ref: ".".join(sorted(use.use_as)) or "named only" for use in pod.usage.reading}
+    named = [f"{ref} ({used.get(ref, 'volume')})" for ref in request.refs]
+    return f"Pod {pod.namespace}/{pod.name} reads {words(named)} {who}."
+
+
+def _tell_sites(request: Request, stories: tuple[SiteStory, ...]) -> None:
+    if not stories:
+        sentence("There is no Site: nothing can be read anywhere. Create one.")
+        return
+    several = len(request.refs) > 1
+    header = [
+        "SITE",
+        "NODES",
+        *([str(ref) for ref in request.refs] if several else ()),
+        "DECISION",
+        "FROM",
+        "BRING",
+        "SCORE",
+    ]
+    rows = []
+    for story in stories:
+        decision = story.verdict.decision
+        rows.append(
+            [
+                story.verdict.site_name,
+                _nodes_words(story),
+                *([_decision_word(story.alone[ref].rule) for ref in request.refs] if several else ()),
+                _decision_word(decision.rule),
+                words(set(story.origins.values())) if decision.allowed and story.origins else MISSING,
+                seconds_words(story.verdict.seconds),
+                MISSING if story.verdict.score is None else str(story.verdict.score),
+            ]
+        )
+    table(header, rows)
+    told = refusals(stories)
+    if told:
+        click.echo()
+    for sites, message in told:
+        sentence(f"{sites}: {message}.")
+
+
+def _decision_word(rule: object) -> str:
+    return "allowed" if rule is None else f"refused: {rule}"
+
+
+def _nodes_words(story: SiteStory) -> str:
+    if story.nodes is None:
+        return MISSING
+    if story.verdict.decision.allowed and story.passing_nodes != story.nodes:
+        return f"{story.passing_nodes} of {story.nodes}"
+    return str(story.nodes)

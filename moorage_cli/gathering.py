@@ -1,0 +1,152 @@
+"""What `why` needs of the cluster: what the extender would see, as far as the person who asks may see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moorage import wire
+from moorage.errors import ForbiddenError, InputError, NotFoundError
+from moorage.kube import DATASETS, EVENTS, NAMESPACES, NODE_CACHES, NODES, SITES, Client, RawObject, Resource
+from moorage.kube.client import Selection
+from moorage.locality.snapshot import Request, Snapshot, request_of
+from moorage.model import Dataset, DatasetRef, Node, Pod, Reader
+from moorage.policy import effective_purpose
+from moorage_cli.describing import event_time, read_sites
+
+_WARNINGS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything that the story depends on.
+
+    Attributes:
+        request: who reads what.
+        snapshot: the cluster.
+        stated_purpose: what the reader says, whether it counts or not.
+        nodes: empty where they can't be seen, as `nodes_seen` says.
+        notes: what could not be seen, or is not as it should be.
+        raw_pod, pod: where a pod was asked about.
+        warnings: the pod's latest Warning events.
+    """
+
+    request: Request
+    snapshot: Snapshot
+    stated_purpose: str | None
+    nodes: tuple[Node, ...]
+    nodes_seen: bool
+    notes: list[str]
+    raw_pod: RawObject | None = None
+    pod: Pod | None = None
+    warnings: Sequence[str] = ()
+
+
+async def gather_pod(client: Client, namespace: str, raw_pod: RawObject) -> Gathered:
+    """Everything about a pod.
+
+    Raises:
+        LabelError: its labels can't be read.
+    """
+    pod = wire.read_pod(raw_pod)
+    refs = {use.ref for use in pod.usage.reading} | set(pod.mounts)
+    snapshot, nodes, nodes_seen, notes = await _snapshot(client, sorted(refs), namespace)
+    return Gathered(
+        request_of(pod, snapshot),
+        snapshot,
+        pod.usage.stated_purpose,
+        nodes,
+        nodes_seen,
+        notes,
+        raw_pod,
+        pod,
+        await _warnings(client, namespace, pod.uid),
+    )
+
+
+async def gather_reader(
+    client: Client, ref: DatasetRef, namespace: str, service_account: str, purpose: str | None
+) -> Gathered:
+    """Everything about a dataset and a reader in `namespace`."""
+    snapshot, nodes, nodes_seen, notes = await _snapshot(client, [ref], namespace)
+    reader = Reader(namespace, service_account, effective_purpose(purpose, snapshot.purposes[namespace]))
+    return Gathered(Request(reader, (ref,)), snapshot, purpose, nodes, nodes_seen, notes)
+
+
+async def _snapshot(
+    client: Client, refs: Sequence[DatasetRef], namespace: str
+) -> tuple[Snapshot, tuple[Node, ...], bool, list[str]]:
+    """What the extender would see, as far as we may see it; what we may not is noted."""
+    notes: list[str] = []
+    datasets: list[Dataset] = []
+    unreadable: dict[DatasetRef, str] = {}
+    for ref in refs:
+        try:
+            raw = await client.get(DATASETS, ref.name, ref.namespace)
+            datasets.append(wire.read_dataset(raw))
+            notes += _not_ready(ref, raw)
+        except NotFoundError:
+            pass
+        except (ForbiddenError, InputError) as error:
+            unreadable[ref] = str(error)
+            notes.append(f"Dataset {ref} can't be read, so it counts as unknown here: {error}")
+    nodes = await _seen(client, NODES, notes)
+    caches = await _seen(client, NODE_CACHES, notes)
+    read_nodes = tuple(wire.read_node(raw) for raw in nodes or ())
+    snapshot = Snapshot.of(
+        datasets=datasets,
+        sites=read_sites(await client.list(SITES)),
+        nodes=read_nodes,
+        caches=[wire.read_node_cache(raw) for raw in caches or ()],
+        purposes={namespace: await _purposes(client, namespace, notes)},
+        unreadable=unreadable,
+    )
+    return snapshot, read_nodes, nodes is not None, notes
+
+
+def _not_ready(ref: DatasetRef, raw: RawObject) -> list[str]:
+    for condition in (raw.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "False":
+            return [f"Dataset {ref} is not ready ({condition.get('reason')}): {condition.get('message') or ''}"]
+    return []
+
+
+async def _seen(client: Client, resource: Resource, notes: list[str]) -> list[RawObject] | None:
+    try:
+        return await client.list(resource)
+    except NotFoundError:
+        return None
+    except ForbiddenError:
+        notes.append(f"You may not list {resource.plural}, so they are left out here.")
+        return None
+
+
+async def _purposes(client: Client, namespace: str, notes: list[str]) -> frozenset[str] | None:
+    try:
+        return wire.read_namespace_purposes(await client.get(NAMESPACES, namespace))
+    except NotFoundError:
+        notes.append(f"There is no namespace {namespace}.")
+    except ForbiddenError:
+        notes.append(f"You may not read namespace {namespace}: that it limits no purposes is assumed here.")
+    return None
+
+
+async def find(client: Client, resource: Resource, namespace: str, name: str) -> RawObject | None:
+    """The object, or None where there is none."""
+    try:
+        return await client.get(resource, name, namespace)
+    except NotFoundError:
+        return None
+
+
+async def _warnings(client: Client, namespace: str, uid: str) -> list[str]:
+    """The latest distinct Warning events of a pod, but for the scheduler's, which the pod's condition repeats."""
+    fields = f"regarding.kind=Pod,regarding.uid={uid},type=Warning"
+    try:
+        events = await client.list(EVENTS, Selection(namespace=namespace, fields=fields))
+    except ForbiddenError:
+        return []
+    told = {
+        f"{event.get('reason')}: {event.get('note') or ''}": None
+        for event in sorted(events, key=event_time, reverse=True)
+        if event.get("reason") != "FailedScheduling"
+    }
+    return list(told)[:_WARNINGS_SHOWN]

@@ -1,0 +1,167 @@
+"""`moorage plan`: plan, or check a plan that is there."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from moorage.errors import InputError
+from moorage_cli.plan.files import check_directory, read_documents, write_directory
+from moorage_cli.plan.progress import Progress
+from moorage_cli.plan.words import CommandWithWords
+from pipeline_splitter.planning.request import GAP, KWH_PER_GB, TOLERANCE, Request, read_objectives
+
+EXIT_CODES = (
+    "Exit codes: 0 planned (or the check holds); 1 a check failed; 2 bad usage or unreadable input; 3 infeasible."
+)
+CHECK_FAILED, INFEASIBLE = 1, 3
+_FILE = click.Path(path_type=Path)
+_MOST = 1e24
+"""As of every amount in the files: products of what is left stay finite."""
+
+
+class _Amount(click.FloatRange):
+    """A number from 0 on, and a number it is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """As click's, without `nan`, which is neither below nor above any limit."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
+_AMOUNT = _Amount(min=0, max=_MOST)
+
+
+@click.command(
+    "plan",
+    cls=CommandWithWords,
+    words_at={"explain": "moorage_cli.plan.explain:explain"},
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+@click.argument("pipeline", type=_FILE)
+@click.option("--sites", type=_FILE, required=True, help="Site objects: YAML or JSON, several documents or a List.")
+@click.option("--datasets", type=_FILE, help="Dataset objects, likewise; needed as soon as a task names a dataset.")
+@click.option("--hints", type=_FILE, multiple=True, help="Sizes, seconds, accounts; repeatable, the later wins.")
+@click.option(
+    "--objective",
+    default="money",
+    show_default=True,
+    help="bytes, money, carbon or time; or several, comma-separated: the first counts most.",
+)
+@click.option(
+    "--tolerance",
+    type=_AMOUNT,
+    default=TOLERANCE,
+    show_default=True,
+    help="Of several objectives: how much of an earlier one a later one may give up, relative.",
+)
+@click.option(
+    "--time-limit",
+    type=_AMOUNT,
+    default=60.0,
+    show_default=True,
+    help="Seconds; the best so far is kept.",
+)
+@click.option(
+    "--gap",
+    type=_AMOUNT,
+    default=GAP,
+    show_default=True,
+    help="Relative; a plan this close is good enough.",
+)
+@click.option(
+    "--kwh-per-gb",
+    type=_AMOUNT,
+    default=KWH_PER_GB,
+    show_default=True,
+    help="Energy that the network takes for 1e9 bytes.",
+)
+@click.option(
+    "-o", "--output", "directory", type=_FILE, help="Write plan.json, bound.json, report.html and groups/ here."
+)
+@click.option("--check", "checked", type=_FILE, help="Don't plan: recompute what the plan in this directory says.")
+def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    pipeline: Path,
+    sites: Path,
+    datasets: Path | None,
+    hints: Sequence[Path],
+    objective: str,
+    tolerance: float,
+    time_limit: float,
+    gap: float,
+    kwh_per_gb: float,
+    directory: Path | None,
+    checked: Path | None,
+) -> int:
+    """Split PIPELINE across sites: where each task runs, what crosses, what that costs, and why.
+
+    PIPELINE is compiled Kubeflow IR (YAML or JSON), or a recorded workflow in WfFormat; either may be gzipped. With -o,
+    the plan is written down, with one pipeline for each group.
+
+    \b
+    moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml
+    moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml --objective money,carbon -o plan/
+    moorage plan explain plan/ train
+    moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml --check plan/
+    """  # noqa: D301 - \b is what click needs
+    began = time.monotonic()
+    if checked is not None and directory is not None:
+        raise InputError("--check", str(checked), "goes without -o: a check writes nothing")
+    if directory is not None:
+        check_directory(directory)
+    from pipeline_splitter.inputs import (  # noqa: PLC0415 - a help text needs none of it
+        read_datasets,
+        read_purposes,
+        read_sites,
+    )
+    from pipeline_splitter.reading_hints import read_hints  # noqa: PLC0415
+
+    objectives = read_objectives(objective)
+    if [pipeline, sites, datasets, *hints].count(Path("-")) > 1:
+        raise InputError("-", "standard input", "can be one of the files only")
+    of_sites = read_documents(sites, "--sites")
+    of_datasets = read_documents(datasets, "--datasets") if datasets else []
+    of_hints = [(str(path), read_documents(path, "--hints")) for path in hints]
+    purposes = read_purposes(of_sites, str(sites)) | read_purposes(of_datasets, str(datasets))
+    request = Request(
+        documents=read_documents(pipeline, "PIPELINE"),
+        subject=str(pipeline),
+        inventory=read_sites(of_sites, str(sites)),
+        datasets=read_datasets(of_datasets, str(datasets)),
+        hints=replace(read_hints(of_hints), namespace_purposes=purposes),
+        objectives=objectives,
+        tolerance=tolerance,
+        gap=gap,
+        kwh_per_gb=kwh_per_gb,
+    )
+    if checked is not None:
+        from moorage_cli.plan.checking import check  # noqa: PLC0415 - planning does not need it
+
+        return check(checked, request)
+    return _plan(request, began + time_limit, directory)
+
+
+def _plan(request: Request, deadline: float, directory: Path | None) -> int:
+    from moorage_cli.plan.table import print_infeasible, print_plan  # noqa: PLC0415 - likewise
+    from pipeline_splitter.plan import Infeasible  # noqa: PLC0415
+    from pipeline_splitter.planning import make_plan  # noqa: PLC0415
+
+    with Progress(deadline) as progress:
+        outcome = make_plan(request, deadline, time.monotonic, progress.tell)
+        files = outcome.files
+    if directory is not None:
+        write_directory(directory, files)
+    if isinstance(outcome.answer, Infeasible):
+        print_infeasible(outcome.answer, outcome.warnings)
+        return INFEASIBLE
+    print_plan(outcome.answer, outcome.comparison)
+    if directory is not None:
+        click.echo(f"\nWritten to {directory}: {', '.join(sorted({name.partition('/')[0] for name in files}))}")
+    return 0

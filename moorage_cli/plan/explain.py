@@ -1,0 +1,72 @@
+"""`moorage plan explain`: why a task is where it is, and why not elsewhere."""
+
+from pathlib import Path
+
+import click
+
+from moorage.errors import InputError
+from moorage_cli import output
+from moorage_cli.plan.files import read_text
+from moorage_cli.plan.table import amount
+from moorage_cli.sentences import governance_sentences
+from pipeline_splitter.plan import Alternative, Plan, PlannedTask
+from pipeline_splitter.plan_json import read_plan
+
+
+@click.command("explain")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("task")
+def explain(directory: Path, task: str) -> None:
+    """Tell why TASK of the plan in DIRECTORY runs where it does.
+
+    \b
+    moorage plan explain plan/ train
+    """  # noqa: D301 - \b is what click needs
+    path = directory / "plan.json"
+    plan = read_plan(read_text(path))
+    found = next((each for each in plan.tasks if each.name == task), None)
+    if found is None:
+        raise InputError(str(path), "tasks", f"no task {task!r}{_near(task, plan)}")
+    _print(found, plan)
+
+
+def _near(name: str, plan: Plan) -> str:
+    import difflib  # noqa: PLC0415 - only for a mistake
+
+    near = difflib.get_close_matches(name, [task.name for task in plan.tasks], n=5, cutoff=0.4)
+    return f"; near it: {', '.join(near)}" if near else ""
+
+
+def _print(task: PlannedTask, plan: Plan) -> None:
+    output.title(f"{task.name} runs at {task.site}, in group {task.group}")
+    output.sentence(task.reason)
+    details = [("from", amount("time", task.start)), ("to", amount("time", task.end))]
+    if task.assumed:
+        details.append(("assumed", ", ".join(task.assumed)))
+    output.pairs(details)
+    incoming = [transfer for transfer in plan.transfers if task.name in transfer.readers]
+    if incoming:
+        click.echo()
+        output.title("Brought for it")
+        rows = [
+            [each.key, each.origin, amount("bytes", each.size_bytes), amount("time", each.seconds)] for each in incoming
+        ]
+        output.table(["WHAT", "FROM", "BYTES", "TIME"], rows)
+    if task.alternatives:
+        click.echo()
+        output.title("Elsewhere")
+        objective = plan.cost[0].objective
+        output.table(["SITE", "WHERE"], [[each.site, _alternative(each, objective)] for each in task.alternatives])
+    if task.governance:
+        click.echo()
+        output.title("It reads data of")
+        for ref, governance in sorted(task.governance.items()):
+            output.sentence(f"{ref}: {' '.join(governance_sentences(ref, governance))}")
+
+
+def _alternative(alternative: Alternative, objective: str) -> str:
+    if alternative.denied is not None:
+        return f"refused ({alternative.denied.rule}): {alternative.denied.message}"
+    delta = alternative.cost_delta or 0.0
+    sign = "-" if delta < 0 else "+"
+    return f"possible: {objective} {sign}{amount(objective, abs(delta))}"

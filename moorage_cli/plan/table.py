@@ -1,0 +1,137 @@
+"""A plan as a table in a terminal."""
+
+from collections.abc import Sequence
+
+import click
+
+from moorage_cli import output
+from pipeline_splitter.plan import OBJECTIVES, Infeasible, ObjectiveResult, Plan, Transfer
+from pipeline_splitter.report import Scenario, sentences
+
+MOST_ROWS = 100
+"""A longer plan is cut here; the report and plan.json hold all of it."""
+
+
+def print_plan(plan: Plan, comparison: Sequence[Scenario]) -> None:
+    """The tasks, what crosses, the totals with their proof, and what other plans would cost."""
+    sites = {task.site for task in plan.tasks}
+    output.title(
+        f"{plan.pipeline_name}: {sentences.count(len(plan.tasks), 'task')} at {sentences.count(len(sites), 'site')}, "
+        f"{sentences.count(len(plan.groups), 'group')}"
+    )
+    for result in plan.cost:
+        output.sentence(proof(result))
+    if assumed := assumptions(plan):
+        output.sentence(assumed)
+    if plan.tasks:
+        click.echo()
+        _print_tasks(plan)
+    if plan.transfers:
+        click.echo()
+        output.title("What crosses")
+        _print_transfers(plan.transfers)
+    _print_comparison(plan, comparison)
+    for warning in plan.warnings:
+        output.sentence(f"Warning: {warning}")
+
+
+def _print_tasks(plan: Plan) -> None:
+    bytes_in = {task.name: 0.0 for task in plan.tasks}
+    for transfer in plan.transfers:
+        for reader in transfer.readers:
+            bytes_in[reader] += transfer.size_bytes
+    rows = [
+        [
+            task.name + (" (inserted)" if task.inserted else ""),
+            task.site,
+            task.group,
+            amount("time", task.start),
+            amount("time", task.end),
+            amount("bytes", bytes_in[task.name]) if bytes_in[task.name] else output.MISSING,
+            task.reason,
+        ]
+        for task in sorted(plan.tasks, key=lambda task: (task.start, task.name))
+    ]
+    output.table(["TASK", "SITE", "GROUP", "START", "END", "BYTES IN", "WHERE"], rows[:MOST_ROWS])
+    _tell_cut(len(rows), "tasks")
+
+
+def _print_transfers(transfers: Sequence[Transfer]) -> None:
+    rows = [
+        [
+            f"{transfer.kind.value} {transfer.key}",
+            transfer.origin,
+            transfer.target,
+            amount("bytes", transfer.size_bytes),
+            amount("time", transfer.seconds),
+            amount("money", transfer.money),
+            amount("carbon", transfer.carbon),
+        ]
+        for transfer in sorted(transfers, key=lambda each: (-each.size_bytes, each.key, each.origin, each.target))
+    ]
+    output.table(["WHAT", "FROM", "TO", "BYTES", "TIME", "MONEY", "CARBON"], rows[:MOST_ROWS])
+    _tell_cut(len(rows), "transfers")
+
+
+def _tell_cut(count: int, noun: str) -> None:
+    if count > MOST_ROWS:
+        click.echo(f"... and {count - MOST_ROWS} more {noun}: report.html and plan.json (-o DIR) hold all of them")
+
+
+def _print_comparison(plan: Plan, comparison: Sequence[Scenario]) -> None:
+    rows = [["this plan", *(amount(objective, plan.costs[objective]) for objective in OBJECTIVES), ""]]
+    for scenario in comparison:
+        cells = [output.MISSING] * len(OBJECTIVES)
+        if scenario.costs is not None:
+            cells = [amount(objective, scenario.costs[objective]) for objective in OBJECTIVES]
+        rows.append([scenario.name, *cells, scenario.reason])
+    click.echo()
+    output.title("Beside other ways to place it")
+    output.table(["PLAN", *(objective.upper() for objective in OBJECTIVES), "MESSAGE"], rows)
+
+
+def proof(result: ObjectiveResult) -> str:
+    """One sentence: the value, and how far from the best possible it can be at most."""
+    value = amount(result.objective, result.value)
+    least = f"no plan has less than {amount(result.objective, result.lower_bound)}"
+    how = "proven best" if result.optimal else f"{least}: at most {result.gap:.2%} less is possible"
+    by = "bound.json proves it" if result.certified else f"by the word of the solver {result.solver}"
+    return f"{result.objective}: {value}, {how} ({by})"
+
+
+def assumptions(plan: Plan) -> str:
+    """What nobody said, in one sentence; empty where everything was said."""
+    counts: dict[str, int] = {}
+    for task in plan.tasks:
+        for name in task.assumed:
+            kind = "the size of what it reads or writes" if name.startswith("bytes") else name
+            counts[kind] = counts.get(kind, 0) + 1
+    if not counts:
+        return ""
+    told = ", ".join(f"{kind} ({count} times)" for kind, count in sorted(counts.items()))
+    return f"Assumed, because nobody said: {told}. A hint says it; `moorage plan explain` tells which."
+
+
+def amount(objective: str, value: float) -> str:
+    """A figure in its objective's unit, as the report shows it."""
+    return sentences.amount(objective, value).replace("\u00a0", " ")
+
+
+def print_infeasible(answer: Infeasible, warnings: Sequence[str] = ()) -> None:
+    """What can't hold together, each single thing that would help, and what else looks wrong; on stderr."""
+    needed = ", and each of them is needed for that" if "facts" not in answer.undecided else ""
+    click.echo(f"No plan is possible. These facts can't hold together{needed}:", err=True)
+    for fact in answer.facts:
+        click.echo(f"  - {fact['message']}", err=True)
+    if answer.remedies:
+        click.echo("Any one of these would make a plan possible:", err=True)
+        for remedy in answer.remedies:
+            click.echo(f"  - {remedy['message']}", err=True)
+    elif "remedies" not in answer.undecided:
+        click.echo("No single release, acceptance or clearance would do: change what a fact above names.", err=True)
+    if "facts" in answer.undecided:
+        click.echo("Time ran out: one of these facts may be superfluous. A longer --time-limit may tell.", err=True)
+    if "remedies" in answer.undecided:
+        click.echo("Time ran out before everything that may help was tried: a longer --time-limit may tell.", err=True)
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)

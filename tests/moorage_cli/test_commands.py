@@ -1,0 +1,291 @@
+"""The commands against a real API server: what a person types, reads and gets back."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster.cluster import Cluster
+from moorage_cli.kubectl_dataset import completions, kubectl_dataset
+from moorage_cli.running import run
+from tests.world import World, eventually, make_world
+
+pytestmark = pytest.mark.real
+
+Told = tuple[int, str, str]
+Command = Callable[..., Told]
+
+
+@pytest.fixture(scope="module")
+def world(plane: Cluster) -> Iterator[World]:
+    """Sites, nodes and namespaces of this room, and a dataset that was looked at."""
+    with make_world(plane, "cli") as made:
+        made.apply(
+            made.dataset("claims", made.eu, residency=["EU"], purposes=["research"]),
+            made.dataset("blank", made.us),
+        )
+        made.set_status("dataset", "claims", _LOOKED_AT, made.steward)
+        yield made
+
+
+_LOOKED_AT = {
+    "conditions": [
+        {
+            "type": kind,
+            "status": "True",
+            "reason": "Listed",
+            "message": "2 objects",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        for kind in ("Ready", "Accessible", "Governed")
+    ],
+    "bytes": 3 * 2**30,
+    "objects": 2,
+    "format": "parquet",
+    "version": "0123456789abcdef" * 4,
+    "schema": [{"name": "claim_id", "type": "int64", "nullable": False}],
+    "inUseBy": ["fraud/train-1"],
+}
+
+
+@pytest.fixture
+def dataset(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`kubectl dataset ...`: exit code, stdout and stderr."""
+    monkeypatch.setenv("KUBECONFIG", str(world.cluster.kubeconfig_path))
+
+    def command(*words: str) -> Told:
+        capsys.readouterr()
+        code = run(kubectl_dataset, "kubectl dataset", words)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return command
+
+
+def test_list(world: World, dataset: Command) -> None:
+    """One line each, and what was not looked at says so."""
+    code, out, _ = dataset("list", "-n", world.steward)
+    header, blank, claims = out.splitlines()
+    assert code == 0
+    assert header.split() == ["NAME", "READY", "SITES", "OBJECTS", "SIZE", "FORMAT", "VERSION", "AGE"]
+    assert blank.split()[:3] == ["blank", "Unknown", world.us]
+    assert claims.split()[:-1] == ["claims", "True", world.eu, "2", "3", "GiB", "parquet", "0123456789ab"]
+
+
+def test_list_for_programs(world: World, dataset: Command) -> None:
+    """JSON and YAML are what the API server said; names can be given to kubectl."""
+    listed = json.loads(dataset("list", "-n", world.steward, "-o", "json")[1])
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["blank", "claims"]
+    assert yaml.safe_load(dataset("list", "-n", world.steward, "-o", "yaml")[1]) == listed
+    names = dataset("list", "-n", world.steward, "-o", "name")[1].split()
+    assert world.kubectl("get", *names, "-n", world.steward, "-o", "name").split() == names
+
+
+def test_list_everywhere_and_nothing(world: World, dataset: Command) -> None:
+    """-A shows namespaces; an empty namespace is told on stderr."""
+    assert [world.steward, "claims"] in [line.split()[:2] for line in dataset("list", "-A")[1].splitlines()]
+    assert dataset("list", "-n", world.reader) == (0, "", f"No Datasets in namespace {world.reader}.\n")
+
+
+def test_describe(world: World, dataset: Command) -> None:
+    """State, schema, rules in words, verdicts of sites, users."""
+    code, out, _ = dataset("describe", "claims", "-n", world.steward)
+    assert code == 0
+    for expected in (
+        "True (Listed): 2 objects",
+        "3 GiB in 2 objects, parquet",
+        "claim_id  int64  no",
+        f"It may be read by namespace {world.reader} and nobody else.",
+        "For research only",
+        "It stays in EU",
+        "Used by 1 pod\n  fraud/train-1",
+    ):
+        assert expected in out
+    verdicts = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith((world.eu, world.us))}
+    assert verdicts[world.us] == ["refused:", "ResidencyViolated"]
+
+
+def test_describe_what_is_not_ready_or_not_there(world: World, dataset: Command) -> None:
+    """Exit code 1 for both, with words."""
+    code, out, _ = dataset("describe", "blank", "-n", world.steward)
+    assert (code, "the operator has not looked at it yet" in out) == (1, True)
+    code, out, err = dataset("describe", "absent", "-n", world.steward)
+    assert (code, out) == (1, "")
+    assert f"Dataset {world.steward}/absent" in err
+
+
+def test_create(world: World, dataset: Command) -> None:
+    """What was printed by a dry run is what is there afterwards."""
+    words = ["create", "made", "-n", world.steward, "--site", world.eu, "--s3-endpoint", "https://s3.test"]
+    words += ["--bucket", "b", "--secret", "keys", "--residency", "EU", "--purpose", "research"]
+    code, out, _ = dataset(*words, "--dry-run", "-o", "yaml")
+    assert code == 0
+    assert world.kubectl("get", "dataset", "made", "-n", world.steward, check=False) == ""
+    assert dataset(*words) == (0, "dataset.moorage.dev/made created\n", "")
+    assert world.get("dataset", "made", world.steward)["spec"] == yaml.safe_load(out)["spec"]
+    code, _, err = dataset(*words)
+    assert (code, "already exists" in err) == (1, True)
+    world.kubectl("delete", "dataset", "made", "-n", world.steward)
+
+
+def test_create_warns_of_a_site_that_is_not_known(world: World, dataset: Command) -> None:
+    """It may come later, so this is no error."""
+    words = ["create", "early", "-n", world.steward, "--site", "mars-1", "--host-path", "/data", "--dry-run=server"]
+    code, out, err = dataset(*words)
+    assert (code, out) == (0, "dataset.moorage.dev/early created (server dry run)\n")
+    assert "site mars-1 is not known" in err
+    assert world.kubectl("get", "dataset", "early", "-n", world.steward, check=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--s3-endpoint", "ftp://x", "--bucket", "b"], "spec.sources[0].s3.endpoint"),
+        (["--host-path", "/data", "--consumer", "Bad Name"], "a consumer must be a namespace"),
+        (["--host-path", "/data", "--purpose", "two words"], "a purpose must be fit for a label value"),
+        (["--host-path", "/data", "--residency", "UK"], "GB"),
+    ],
+)
+def test_create_refuses_what_is_invalid(world: World, dataset: Command, words: list[str], told: str) -> None:
+    """Whether we or the API server find out: field, problem, exit code 2."""
+    code, out, err = dataset("create", "bad", "-n", world.steward, "--site", world.eu, *words)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.startswith(("Error: Dataset ", "Error: create Dataset "))
+
+
+def test_why_for_a_reader(world: World, dataset: Command) -> None:
+    """Each site's decision; the remedy where the rules refuse; exit code 1 where all do."""
+    about = f"{world.steward}/claims"
+    code, out, _ = dataset("why", about, "-n", world.reader, "--purpose", "research")
+    lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith((world.eu, world.us))}
+    assert code == 0
+    assert lines[world.eu] == ["2", "allowed", "here", "3.2", "s", "0"]
+    assert "refused: ResidencyViolated" in out
+    assert "ask the steward" in out
+    code, out, _ = dataset("why", f"dataset/{about}", "-n", world.reader)
+    assert (code, "label it moorage.dev/purpose: research" in out) == (1, True)
+
+
+def test_why_for_a_pod(world: World, dataset: Command) -> None:
+    """Where it is or why it waits, with the selector that its author wrote."""
+    world.apply(
+        world.pod("here", "claims", schedulerName="default-scheduler", site=world.eu),
+        world.pod("there", "claims", site=world.us),
+    )
+    eventually(lambda: world.get("pod", "here", world.reader)["spec"].get("nodeName"))
+    code, out, _ = dataset("why", "pod/here", "-n", world.reader)
+    assert code == 0
+    assert f"Pod {world.reader}/here reads {world.steward}/claims (mount) as service account" in out
+    assert f"at site {world.eu} (Pending)" in out
+    code, out, _ = dataset("why", "there", "-n", world.reader)
+    assert code == 1
+    assert f"leaves nodes of {world.us} only, and the rules refuse all of them." in out
+    assert "no scheduler has looked at it yet" in out
+
+
+def test_why_for_programs(world: World, dataset: Command) -> None:
+    """The same facts as JSON."""
+    words = ("why", f"{world.steward}/claims", "-n", world.reader, "--purpose", "research", "-o", "json")
+    body = json.loads(dataset(*words)[1])
+    sites = {entry["site"]: entry for entry in body["sites"]}
+    assert body["allowed"] is True
+    assert body["datasets"] == [f"{world.steward}/claims"]
+    assert (sites[world.eu]["allowed"], sites[world.eu]["rule"], sites[world.eu]["nodes"]) == (True, None, 2)
+    assert (sites[world.us]["allowed"], sites[world.us]["rule"]) == (False, "ResidencyViolated")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["why", "absent"], 1, "there is no pod or dataset absent"),
+        (["why", "pod/absent"], 1, "there is no pod absent"),
+        (["why", "a/b/c/d"], 2, "must be pod/NAME"),
+    ],
+)
+def test_why_of_nothing(world: World, dataset: Command, words: list[str], code: int, told: str) -> None:
+    """What was looked for, and where."""
+    found, out, err = dataset(*words, "-n", world.reader)
+    assert (found, out) == (code, "")
+    assert told in err
+
+
+def test_a_pod_whose_labels_cannot_be_read(world: World, dataset: Command) -> None:
+    """Label and remedy."""
+    pod = world.pod("odd")
+    pod["metadata"]["labels"] = {"dataset.0.useas": "mount"}
+    world.apply(pod)
+    code, _, err = dataset("why", "pod/odd", "-n", world.reader)
+    assert code == 2
+    assert "metadata.labels[dataset.0.id]: is required" in err
+
+
+def test_a_reader_without_rights_is_told_what_it_may_not_see(world: World, dataset: Command, tmp_path: Path) -> None:
+    """A person of the reader's namespace: no right to nodes nor to the steward's Dataset, and a clear word about it."""
+    rules = {"apiGroups": ["moorage.dev"], "resources": ["sites"], "verbs": ["list"]}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "sites-cli"}}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "sites-cli"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "sites-cli"},
+        "subjects": [{"kind": "ServiceAccount", "name": "trainer", "namespace": world.reader}],
+    }
+    world.apply({**role, "rules": [rules]}, binding)
+    token = world.kubectl("create", "token", "trainer", "-n", world.reader).strip()
+    config = yaml.safe_load(world.cluster.kubeconfig_path.read_text())
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    words = ("why", f"dataset/{world.steward}/claims", "-n", world.reader, "--kubeconfig", str(path))
+    code, out, _ = dataset(*words)
+    world.kubectl("delete", "clusterrole,clusterrolebinding", "sites-cli")
+    assert code == 1
+    assert f"Dataset {world.steward}/claims can't be read, so it counts as unknown here" in out
+    assert "You may not list nodes" in out
+    code, _, err = dataset("list", "-n", world.steward, "--kubeconfig", str(path))
+    assert (code, "Ask for the right" in err) == (1, True)
+
+
+def test_a_cluster_that_does_not_answer(world: World, dataset: Command, tmp_path: Path) -> None:
+    """Exit code 3, its address, and what to check."""
+    config = yaml.safe_load(world.cluster.kubeconfig_path.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    code, out, err = dataset("list", "--kubeconfig", str(path))
+    assert (code, out) == (3, "")
+    assert "https://127.0.0.1:1 does not answer" in err
+    assert dataset("list", "--kubeconfig", str(tmp_path / "absent"))[0] == 2
+    assert dataset("list", "--context", "absent")[0] == 2
+
+
+def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As kubectl asks kubectl_complete-dataset: candidates, then a directive that forbids file names."""
+    monkeypatch.setenv("KUBECONFIG", str(world.cluster.kubeconfig_path))
+    assert completions(["describe", "-n", world.steward, ""]) == ["blank", "claims", ":4"]
+    assert completions(["why", "-n", world.steward, "dataset/c"]) == ["dataset/claims", ":4"]
+    assert [line.split("\t")[0] for line in completions([""])] == ["list", "describe", "create", "why", ":4"]
+    monkeypatch.setenv("KUBECONFIG", "/absent")
+    assert completions(["describe", ""]) == [":4"]
+
+
+def test_kubectl_finds_the_plugin(world: World) -> None:
+    """`kubectl dataset` and its completion, through kubectl itself."""
+    programs = Path(sys.executable).parent
+    environment = os.environ | world.cluster.environment
+    environment["PATH"] = f"{programs}:{environment['PATH']}"
+
+    def kubectl(*words: str) -> str:
+        done = subprocess.run(
+            ["kubectl", *words], env=environment, capture_output=True, check=True, text=True, timeout=120
+        )
+        return done.stdout
+
+    assert "claims" in kubectl("dataset", "list", "-n", world.steward)
+    assert kubectl("__complete", "dataset", "describe", "-n", world.steward, "cl") == "claims\n:4\n"

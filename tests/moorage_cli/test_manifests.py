@@ -1,0 +1,91 @@
+"""Options to a Dataset manifest."""
+
+import pytest
+
+from moorage.errors import InputError
+from moorage_cli.manifests import Options, manifest
+
+
+def make_options(**given: object) -> Options:
+    """One S3 source at eu-1, and what is given."""
+    source = {"sites": ("eu-1",), "s3_endpoints": ("https://s3.test",), "buckets": ("b",)}
+    return Options(**{"name": "claims", "namespace": "steward", **source, **given})  # type: ignore[arg-type]
+
+
+def test_every_option_has_its_field() -> None:
+    """A full Dataset."""
+    raw = manifest(
+        make_options(
+            prefixes=("claims/",),
+            regions=("eu-central-1",),
+            secrets=("keys",),
+            classification="internal",
+            residency=("EU,CH",),
+            allow_sites=("eu-1",),
+            deny_sites=("us-1", "us-2"),
+            purposes=("research",),
+            consumers=("fraud", "lab/trainer"),
+            confidential_compute=True,
+            cache="always",
+            cache_size="10Gi",
+        )
+    )
+    s3 = {
+        "endpoint": "https://s3.test",
+        "bucket": "b",
+        "prefix": "claims/",
+        "region": "eu-central-1",
+        "secretRef": {"name": "keys"},
+    }
+    assert raw == {
+        "apiVersion": "moorage.dev/v1alpha1",
+        "kind": "Dataset",
+        "metadata": {"name": "claims", "namespace": "steward"},
+        "spec": {
+            "sources": [{"site": "eu-1", "s3": s3}],
+            "governance": {
+                "classification": "internal",
+                "residency": ["EU", "CH"],
+                "sites": {"allow": ["eu-1"], "deny": ["us-1", "us-2"]},
+                "purposes": ["research"],
+                "consumers": ["fraud", "lab/trainer"],
+                "confidentialCompute": True,
+            },
+            "cache": {"mode": "always", "sizeLimit": "10Gi"},
+        },
+    }
+
+
+def test_what_is_not_given_is_not_written() -> None:
+    """No rule is invented."""
+    assert list(manifest(make_options())["spec"]) == ["sources"]
+
+
+def test_an_option_stands_for_all_sites_or_for_each() -> None:
+    """One bucket name for both copies, an endpoint each."""
+    raw = manifest(make_options(sites=("eu-1", "us-1"), s3_endpoints=("https://s3.eu", "https://s3.us")))
+    assert [source["s3"] for source in raw["spec"]["sources"]] == [
+        {"endpoint": "https://s3.eu", "bucket": "b"},
+        {"endpoint": "https://s3.us", "bucket": "b"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "remedy"),
+    [
+        ({"buckets": ("a", "b"), "sites": ("x", "y", "z")}, "--bucket", "give it once, or once each site"),
+        ({"nfs": ("nfs.test/data",)}, "--nfs", "must be server:/path"),
+        ({"host_paths": ("/data",)}, "spec.sources[0]", "exactly one of"),
+        ({"buckets": ()}, "spec.sources[0].s3.bucket", "is required"),
+        ({"residency": ("UK",)}, "spec.governance.residency", "the code of the United Kingdom is GB"),
+        ({"cache_size": "much"}, "spec.cache.sizeLimit", "is not a quantity"),
+        ({"sites": ("EU 1",)}, "spec.sources[0].site", "lower-case letters"),
+    ],
+)
+def test_bad_options_name_field_and_remedy(given: dict[str, object], field: str, remedy: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(InputError) as refused:
+        manifest(make_options(**given))
+    assert refused.value.subject == "Dataset steward/claims"
+    assert refused.value.field == field
+    assert remedy in refused.value.problem

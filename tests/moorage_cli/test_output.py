@@ -1,0 +1,134 @@
+"""How results look, and how commands end."""
+
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import click
+import pytest
+
+from moorage.errors import ForbiddenError, InputError, KubeError, MoorageError, NotFoundError, UnreachableError
+from moorage_cli import output
+from moorage_cli.main import moorage
+from moorage_cli.running import run
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def test_piped_tables_are_plain_columns_in_full_length(capsys: pytest.CaptureFixture[str]) -> None:
+    """No colour, no borders, nothing cut: for awk and grep."""
+    output.table(["NAME", "WHERE"], [["a", "x" * 300], ["longer", "y"]])
+    assert capsys.readouterr().out == f"NAME    WHERE\na       {'x' * 300}\nlonger  y\n"
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [
+        (None, "-"),
+        ("2026-11-20T11:59:55Z", "5s"),
+        ("2026-11-20T11:57:00Z", "3m"),
+        ("2026-11-20T05:00:00Z", "7h"),
+        ("2026-11-08T12:00:00Z", "12d"),
+        ("2026-11-20T12:00:05Z", "0s"),
+        ("2026-11-20T11:59:55.123456Z", "4s"),
+    ],
+)
+def test_ages(timestamp: str | None, expected: str) -> None:
+    """As kubectl shows them; a clock that is ahead makes no negative age."""
+    assert output.age(timestamp, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "remedy"),
+    [
+        (InputError("Dataset a/b", "spec", "is wrong"), 2, "Dataset a/b: spec: is wrong"),
+        (KubeError("invalid", status=422), 2, "invalid"),
+        (NotFoundError("nothing there", status=404), 1, "nothing there"),
+        (NotFoundError("list datasets: 404 page not found", status=404), 1, "Moorage is not installed there"),
+        (ForbiddenError("no right", status=403), 1, "Ask for the right"),
+        (UnreachableError("silence"), 3, "Is the cluster up"),
+        (MoorageError("other"), 1, "other"),
+    ],
+)
+def test_errors_become_exit_codes(
+    error: MoorageError, code: int, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A message on stderr with what to do, and no traceback."""
+
+    @click.command()
+    def failing() -> None:
+        raise error
+
+    assert run(failing, "failing", []) == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("Error: ")
+    assert remedy in told.err
+
+
+def test_the_result_of_a_command_is_its_exit_code() -> None:
+    """A refusal that was told in full is no error, but it is no 0 either."""
+
+    @click.command()
+    def refusing() -> int:
+        return 1
+
+    assert run(refusing, "refusing", []) == 1
+
+
+def test_bad_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a hint where help is."""
+    assert run(moorage, "moorage", ["dataset", "list", "--colour"]) == 2
+    assert "No such option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["dataset", "--help"], ["why", "--help"], ["dataset", "create", "--help"]]
+)
+def test_help_shows_examples(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command that a person types first."""
+    assert run(moorage, "moorage", words) == 0
+    assert "dataset" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each calls us back by the variable that we listen to."""
+    assert run(moorage, "moorage", ["completion", shell]) == 0
+    assert f"_MOORAGE_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+def test_a_word_is_completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the bash script asks for it."""
+    monkeypatch.setenv("_MOORAGE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "moorage dataset des")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    with pytest.raises(SystemExit, match="0"):
+        run(moorage, "moorage", [])
+    assert capsys.readouterr().out == "plain,describe\n"
+
+
+def test_on_a_terminal_tables_have_colour_and_names_stay_whole() -> None:
+    """A narrow window folds no name; long places and messages are folded."""
+    script = (
+        "from moorage_cli.output import table\n"
+        "table(['NAME', 'READY'], [['a-rather-long-name-of-a-dataset', 'True']])\n"
+        "table(['SITE', 'WHERE'], [['eu-1', 'https://' + 'x' * 100]])\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "30", "TERM": "xterm-256color"}
+    environment.pop("NO_COLOR", None)
+    subprocess.run([sys.executable, "-c", script], stdout=theirs, check=True, env=environment, timeout=60)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # how a pseudo-terminal says that it ends
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    os.close(ours)
+    names, _, places = shown.decode().partition("WHERE")
+    assert "\x1b[" in names
+    assert "a-rather-long-name-of-a-dataset" in names
+    assert "x" * 100 not in places

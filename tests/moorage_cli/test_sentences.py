@@ -1,0 +1,88 @@
+"""Governance and places in words."""
+
+import pytest
+
+from moorage.model import (
+    CacheMode,
+    CachePolicy,
+    Classification,
+    Component,
+    Credentials,
+    DatasetRef,
+    Governance,
+    NfsSource,
+    Release,
+    S3Source,
+)
+from moorage_cli.sentences import cache_sentence, governance_sentences, location_words, seconds_words
+
+CLAIMS = DatasetRef("steward", "claims")
+
+
+@pytest.mark.parametrize(
+    ("governance", "expected"),
+    [
+        (Governance(), "Readers of its own namespace, steward, may read it"),
+        (Governance(), "At any site, for any purpose."),
+        (
+            Governance(consumers=frozenset({"fraud", "lab/trainer"})),
+            "It may be read by namespace fraud and service account lab/trainer and nobody else.",
+        ),
+        (Governance(purposes=frozenset({"research", "audit"})), "For audit or research only"),
+        (Governance(residency=frozenset({"EU"})), "It stays in EU"),
+        (Governance(classification=Classification.RESTRICTED), "only sites cleared for restricted"),
+        (Governance(sites_allow=frozenset({"eu-1"})), "Only at eu-1."),
+        (Governance(sites_deny=frozenset({"us-1", "us-2"})), "Never at us-1 or us-2."),
+        (Governance(confidential_compute=True), "Only on nodes that offer confidential compute."),
+        (
+            Governance(releases=(Release("masked", Component("mask:1"), Governance()),)),
+            "Release masked (mask:1) yields data under weaker rules: classification public.",
+        ),
+    ],
+)
+def test_each_rule_has_its_sentence(governance: Governance, expected: str) -> None:
+    """A steward recognises every rule in what describe prints."""
+    assert any(expected in told for told in governance_sentences(CLAIMS, governance))
+
+
+def test_a_rule_is_never_called_no_rule() -> None:
+    """`At any site, for any purpose` stands only where that is so."""
+    told = governance_sentences(CLAIMS, Governance(sites_deny=frozenset({"us-1"})))
+    assert not any("any site" in sentence for sentence in told)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (CachePolicy(), "Mounts far from every source keep what was read while the pod runs."),
+        (CachePolicy(CacheMode.NONE), "Mounts keep nothing of what was read."),
+        (CachePolicy(CacheMode.ALWAYS, 2**31), "Mounts keep what was read while the pod runs, at most 2 GiB each."),
+    ],
+)
+def test_caches_in_words(policy: CachePolicy, expected: str) -> None:
+    """Mode and limit."""
+    assert cache_sentence(policy) == expected
+
+
+def test_a_location_shows_no_credentials() -> None:
+    """Inline keys of Datashim's vocabulary stay unseen."""
+    source = S3Source("https://s3.test", "b", "p/", inline_credentials=Credentials("AKIDTEST", "hidden"))
+    assert location_words(source) == "https://s3.test/b/p"
+    assert location_words(NfsSource("nfs.test", "/data")) == "nfs.test:/data"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, "-"),
+        (0.0, "0 s"),
+        (0.1048, "0.1 s"),
+        (8.47, "8.5 s"),
+        (85.2, "85 s"),
+        (600.0, "10 min"),
+        (7800.0, "2 h 10 min"),
+    ],
+)
+def test_durations_in_words(seconds: float | None, expected: str) -> None:
+    """Two digits are enough to compare sites."""
+    assert seconds_words(seconds) == expected
