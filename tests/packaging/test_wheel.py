@@ -28,7 +28,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_claims_no_generic_name(wheel: Path) -> None:
     """`webhook`, `broker` or `demo` in site-packages would hide or break somebody else's."""
     names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {name for name in names if not name.endswith(".dist-info")} == {"moorage", "moorage_cli", "pipeline_splitter"}
+    packages = {name for name in names if not name.endswith(".dist-info")}
+    assert packages == {"moorage", "moorage_cli", "pipeline_splitter"}
 
 
 def test_the_command_runs_without_the_tree(wheel: Path, tmp_path: Path) -> None:
