@@ -57,7 +57,7 @@ def _listed(name: str) -> list[str | dict[str, str]]:
         ("node-plugin.txt", ["core", "node-plugin"]),
         ("planner.txt", ["core", "command-line", "planner"]),
         ("skypilot.txt", ["skypilot"]),
-        ("dev.txt", ["core", "command-line", "planner", "operator", "node-plugin", "devcluster"]),
+        ("dev.txt", ["core", "command-line", "planner", "operator", "node-plugin", "devcluster", "client"]),
     ],
 )
 def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> None:
@@ -71,8 +71,9 @@ def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> Non
 
 def test_an_installation_has_what_people_run() -> None:
     """pyproject.toml names the lists of the command line and the planner, and none of a component's."""
-    named = _PROJECT["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
-    assert {Path(name).stem for name in named} == {"core", "command-line", "planner"}
+    dynamic = _PROJECT["tool"]["setuptools"]["dynamic"]
+    assert {Path(name).stem for name in dynamic["dependencies"]["file"]} == {"core", "command-line", "planner"}
+    assert dynamic["optional-dependencies"] == {"client": {"file": ["requirements/client.in"]}}
 
 
 @pytest.mark.parametrize("project", ["kopf", "pyarrow", "boto3", "s3fs", "click"])
