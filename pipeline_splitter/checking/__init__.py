@@ -2,7 +2,7 @@
 
 Naive on purpose: each module is the definition written down, without the planner's arrays, orders and short cuts. What
 is shared is what reads files, the one policy engine, the sites, and the records. Nothing of solving, costing, flow,
-grouping, groups or planning may be imported here.
+explaining, groups, report or planning may be imported here.
 
 `rewiring` puts the plan's releases into the graph, `assuming` says what of it is a default, `carrying` lets governance
 flow, `handing` holds against it what tasks are given, `charging` says what moves and what that costs, `schedules` when,

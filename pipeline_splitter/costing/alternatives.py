@@ -11,7 +11,7 @@ import numpy as np
 
 from moorage.model import Dataset, DatasetRef
 from moorage.sites import Inventory
-from pipeline_splitter.costing.blocks import Blocks
+from pipeline_splitter.blocks import Blocks
 from pipeline_splitter.costing.building import Ingredients, block_cpu_hours, gather, make_costs, make_nets
 from pipeline_splitter.costing.moves import linear_deltas
 from pipeline_splitter.costing.rescheduling import time_deltas

@@ -7,7 +7,7 @@ import numpy as np
 
 from moorage.model import Dataset, DatasetRef
 from moorage.sites import Inventory
-from pipeline_splitter.costing.blocks import Blocks
+from pipeline_splitter.blocks import Blocks
 from pipeline_splitter.costing.rates import LINEAR_OBJECTIVES, Rates, make_rates
 from pipeline_splitter.costing.sources import Origins, choose_origins
 from pipeline_splitter.costing.tables import Table, distinct_pairs, largest_reads, tabulate

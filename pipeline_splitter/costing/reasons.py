@@ -8,8 +8,8 @@ import numpy as np
 
 from moorage.model import Dataset, DatasetRef
 from moorage.sites import Inventory
+from pipeline_splitter.blocks import Blocks
 from pipeline_splitter.costing.alternatives import QUOTA_EXCEEDED
-from pipeline_splitter.costing.blocks import Blocks
 from pipeline_splitter.costing.building import Ingredients, gather
 from pipeline_splitter.graph import Datum, Graph, Task
 from pipeline_splitter.plan import Alternative

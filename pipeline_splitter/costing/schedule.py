@@ -17,10 +17,10 @@ from heapq import heapreplace
 import numpy as np
 
 from pipeline_splitter.costing.building import order_only
-from pipeline_splitter.costing.ordering import topological_order
 from pipeline_splitter.costing.rates import Rates
 from pipeline_splitter.costing.sources import Origins
 from pipeline_splitter.costing.tables import Table, largest_reads
+from pipeline_splitter.ordering import topological_order
 from pipeline_splitter.problem import Floats
 
 Input = tuple[int, float | None]

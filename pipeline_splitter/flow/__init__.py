@@ -1,16 +1,14 @@
-"""Governance along the edges: where tasks may be, which releases help, why nothing is possible.
+"""Governance along the edges: where tasks may be, and which releases help.
 
 `carrying` lets maps of rules flow from step to step; `permitting` asks the policy engine, once for each distinct map,
 reader and site. `releases` finds where a declared release may be inserted, `inserting` puts chosen ones into the graph,
-`relaxing` makes a graph of a choice that is only half made, and `choices` searches over all of them. `feasibility`,
-`explaining` and `remedies` say why no plan exists, and what would help.
+`relaxing` makes a graph of a choice that is only half made, and `choices` searches over all of them.
 
 Pure. Nothing here knows a price; whoever searches passes a solver in.
 """
 
 from pipeline_splitter.flow.carrying import Flow, carry
 from pipeline_splitter.flow.choices import Answer, Leaf, Searched, best_over_choices
-from pipeline_splitter.flow.explaining import explain
 from pipeline_splitter.flow.inserting import insert
 from pipeline_splitter.flow.permitting import Permits, permit, pin_warnings
 from pipeline_splitter.flow.relaxing import Choice, choose
@@ -28,7 +26,6 @@ __all__ = [
     "best_over_choices",
     "carry",
     "choose",
-    "explain",
     "insert",
     "permit",
     "pin_warnings",

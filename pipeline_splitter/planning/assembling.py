@@ -6,7 +6,7 @@ from moorage.policy.doubts import dataset_problems, site_problems
 from pipeline_splitter.costing import alternatives, assumptions, charge, reasons
 from pipeline_splitter.flow import pin_warnings
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.grouping import group
+from pipeline_splitter.groups.grouping import group
 from pipeline_splitter.plan import InsertedRelease, ObjectiveResult, Plan, PlannedTask
 from pipeline_splitter.planning.placing import Placed
 from pipeline_splitter.planning.request import Request

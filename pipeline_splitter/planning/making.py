@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from moorage.errors import PlanningError
 from pipeline_splitter.documents import is_workflow
-from pipeline_splitter.flow import carry, explain, release_candidates
+from pipeline_splitter.explaining import explain
+from pipeline_splitter.flow import carry, release_candidates
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.groups import unsaid, write_groups
 from pipeline_splitter.kfp import KfpPipeline, read_pipeline

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline_splitter.costing import Blocks, build_problem, build_time_problem, make_blocks
+from pipeline_splitter.blocks import Blocks, make_blocks
+from pipeline_splitter.costing import build_problem, build_time_problem
 from pipeline_splitter.flow import Choice, Flow, permit
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Denial

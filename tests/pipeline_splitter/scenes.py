@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from moorage.model import Dataset, DatasetRef, Link
 from moorage.sites import Inventory
-from pipeline_splitter.costing import make_blocks
+from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.graph import Graph
 
 SITE_NAMES = ("eu-1", "ap-1", "eu-10", "us-1")

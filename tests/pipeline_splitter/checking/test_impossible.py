@@ -17,8 +17,8 @@ from pipeline_splitter.checking import CheckInputs
 from pipeline_splitter.checking.findings import Notes
 from pipeline_splitter.checking.impossible import EFFORT, check_impossible
 from pipeline_splitter.checking.mending import acceptances
-from pipeline_splitter.flow import explain
-from pipeline_splitter.flow.facts import facts_of_quotas, facts_of_task
+from pipeline_splitter.explaining import explain
+from pipeline_splitter.explaining.facts import facts_of_quotas, facts_of_task
 from pipeline_splitter.flow.permitting import Asked
 from pipeline_splitter.flow.relaxing import choose
 from pipeline_splitter.plan import Infeasible

@@ -11,7 +11,8 @@ from scenes import Scene, scenes
 from moorage.model import Dataset, DatasetRef, Governance
 from moorage.sites import Inventory
 from pipeline_splitter.checking import CheckInputs, Finding, check
-from pipeline_splitter.flow import carry, explain, release_candidates
+from pipeline_splitter.explaining import explain
+from pipeline_splitter.flow import carry, release_candidates
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan_json import write_infeasible, write_plan
 from pipeline_splitter.planning import Request

@@ -12,7 +12,8 @@ from naive_costs import KWH_PER_GB
 from scenes import Scene, scenes
 
 from moorage.sites import Inventory
-from pipeline_splitter.costing import alternatives, charge, make_blocks
+from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.costing import alternatives, charge
 from pipeline_splitter.costing.building import gather
 from pipeline_splitter.costing.rescheduling import time_deltas
 from pipeline_splitter.costing.schedule import make_workload

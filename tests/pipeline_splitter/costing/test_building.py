@@ -12,8 +12,9 @@ from naive_costs import KWH_PER_GB
 from scenes import Scene, scenes
 
 from moorage.sites import Inventory
-from pipeline_splitter.costing import build_problem, build_time_problem, charge, make_blocks
-from pipeline_splitter.costing.ordering import topological_order
+from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.costing import build_problem, build_time_problem, charge
+from pipeline_splitter.ordering import topological_order
 from pipeline_splitter.plan import OBJECTIVES
 from pipeline_splitter.problem import Costs, Problem, TimeProblem
 

@@ -10,7 +10,8 @@ from scenes import Scene, scenes
 
 from moorage.model import Dataset, DatasetRef
 from moorage.sites import Inventory
-from pipeline_splitter.costing import alternatives, make_blocks, reasons
+from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.costing import alternatives, reasons
 from pipeline_splitter.plan import OBJECTIVES, Denial
 
 SITES = Inventory.of([make_site("eu-1", cpu_hour_price=0.1, speed=2.0), make_site("us-1", cpu_hour_price=0.1)])

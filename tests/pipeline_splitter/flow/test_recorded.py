@@ -7,7 +7,8 @@ from flow_stories import INVENTORY
 from shared_data import each, pipelines, workflows
 
 from pipeline_splitter.documents import parse
-from pipeline_splitter.flow import carry, explain, permit, release_candidates
+from pipeline_splitter.explaining import explain
+from pipeline_splitter.flow import carry, permit, release_candidates
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp import read_pipeline

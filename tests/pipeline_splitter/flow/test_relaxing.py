@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from moorage.model import Classification, Governance, Link
 from moorage.sites import Inventory
 from pipeline_splitter import solving
-from pipeline_splitter.costing import build_problem, charge, make_blocks
+from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.costing import build_problem, charge
 from pipeline_splitter.flow import (
     Candidate,
     Choice,

@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from moorage.model import Dataset, DatasetRef
-from pipeline_splitter.costing.blocks import make_blocks
+from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.documents import parse
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.grouping import group
 from pipeline_splitter.groups import write_groups
+from pipeline_splitter.groups.grouping import group
 from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp import read_pipeline
 from pipeline_splitter.kfp.pipeline import KfpPipeline

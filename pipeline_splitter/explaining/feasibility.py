@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from moorage.sites import Inventory
-from pipeline_splitter.costing.blocks import make_blocks
+from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.explaining.depths import depths
+from pipeline_splitter.explaining.facts import Fact, facts_of_quotas, facts_of_task, facts_of_ties
 from pipeline_splitter.flow.carrying import Datasets, carry
-from pipeline_splitter.flow.depths import depths
-from pipeline_splitter.flow.facts import Fact, facts_of_quotas, facts_of_task, facts_of_ties
 from pipeline_splitter.flow.permitting import Asked, permit
 from pipeline_splitter.flow.relaxing import Choice, choose
 from pipeline_splitter.flow.releases import Candidate, release_candidates

@@ -7,9 +7,9 @@ from graphs import make_graph
 from hypothesis import given
 from scenes import Scene, scenes
 
-from pipeline_splitter.costing import make_blocks
+from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.grouping import group
+from pipeline_splitter.groups.grouping import group
 from pipeline_splitter.plan import Group
 
 

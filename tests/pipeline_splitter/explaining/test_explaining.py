@@ -27,11 +27,12 @@ from hypothesis import strategies as st
 
 from moorage.model import Classification, Dataset, DatasetRef, DatasetUse, Governance
 from moorage.sites import Inventory
-from pipeline_splitter.costing.blocks import make_blocks
-from pipeline_splitter.flow import Candidate, carry, explain, insert, permit, release_candidates
-from pipeline_splitter.flow.explaining import irreducible
-from pipeline_splitter.flow.facts import Fact
-from pipeline_splitter.flow.feasibility import Feasibility
+from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.explaining import explain
+from pipeline_splitter.explaining.explaining import irreducible
+from pipeline_splitter.explaining.facts import Fact
+from pipeline_splitter.explaining.feasibility import Feasibility
+from pipeline_splitter.flow import Candidate, carry, insert, permit, release_candidates
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Infeasible
 from pipeline_splitter.problem import Limits

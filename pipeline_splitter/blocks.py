@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from pipeline_splitter.costing.tables import distinct_pairs, tabulate
 from pipeline_splitter.graph import Graph
 
 
@@ -63,15 +60,14 @@ def _tied(graph: Graph) -> dict[str, str]:
 
 def _closed(graph: Graph, leader: Mapping[str, str]) -> dict[str, str]:
     """The representatives after contracting every strongly connected component of the quotient graph."""
-    table = tabulate(graph)
     nodes = sorted(set(leader.values()))
     number = {name: index for index, name in enumerate(nodes)}
-    of = np.array([number[leader[name]] for name in table.tasks], dtype=np.int64)
     successors: list[list[int]] = [[] for _ in nodes]
-    for earlier, later in distinct_pairs(of[table.edges], len(nodes)).tolist():
-        successors[earlier].append(later)
+    for earlier, later in sorted({(number[leader[one]], number[leader[other]]) for one, other in graph.edges()}):
+        if earlier != later:
+            successors[earlier].append(later)
     component = _components(successors)
-    return {name: nodes[component[index]] for name, index in zip(table.tasks, of.tolist(), strict=True)}
+    return {name: nodes[component[number[leader[name]]]] for name in graph.tasks}
 
 
 def _components(successors: Sequence[Sequence[int]]) -> list[int]:

@@ -6,7 +6,7 @@ from graphs import make_graph
 from hypothesis import given
 from scenes import Scene, scenes
 
-from pipeline_splitter.costing import make_blocks
+from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.graph import Graph
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release
 from moorage.policy import Rule
 from moorage.sites import Inventory
+from pipeline_splitter.explaining.facts import Fact
+from pipeline_splitter.explaining.feasibility import Feasibility, UndecidedError
 from pipeline_splitter.flow.carrying import Datasets, carry, declared
-from pipeline_splitter.flow.facts import Fact
-from pipeline_splitter.flow.feasibility import Feasibility, UndecidedError
 from pipeline_splitter.flow.maps import all_steps, sources
 from pipeline_splitter.flow.releases import releasable
 from pipeline_splitter.graph import Graph, Role, Step, Task

@@ -13,9 +13,9 @@ order of opening: the lowest number free of them at a site is the lowest bit of 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline_splitter.costing.blocks import Blocks
-from pipeline_splitter.costing.ordering import topological_order
+from pipeline_splitter.blocks import Blocks
 from pipeline_splitter.graph import Graph
+from pipeline_splitter.ordering import topological_order
 from pipeline_splitter.plan import Group
 
 

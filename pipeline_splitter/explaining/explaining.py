@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from moorage.sites import Inventory
+from pipeline_splitter.explaining.depths import depths
+from pipeline_splitter.explaining.facts import Fact
+from pipeline_splitter.explaining.feasibility import Feasibility, UndecidedError
+from pipeline_splitter.explaining.remedies import remedies
 from pipeline_splitter.flow.carrying import Datasets
-from pipeline_splitter.flow.depths import depths
-from pipeline_splitter.flow.facts import Fact
-from pipeline_splitter.flow.feasibility import Feasibility, UndecidedError
-from pipeline_splitter.flow.remedies import remedies
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Infeasible
 from pipeline_splitter.problem import Limits
