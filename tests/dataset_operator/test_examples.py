@@ -37,7 +37,7 @@ def test_the_dataset_reads_as_its_comments_say() -> None:
     [raw] = [document for document in documents(EXAMPLES / "dataset.yaml") if document["kind"] == "Dataset"]
     dataset = read_dataset(raw)
     assert dataset.governance.classification is Classification.CONFIDENTIAL
-    assert dataset.governance.consumers == frozenset({"fraud-team", "claims-controller/reports"})
+    assert dataset.governance.consumers == frozenset({"fraud-team", "claims-desk/reports"})
     assert [source.site for source in dataset.sources] == ["eu-1"]
 
 
