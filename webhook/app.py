@@ -1,18 +1,21 @@
 """The HTTP server: gather, decide, answer."""
 
 import logging
+from functools import partial
 
 from aiohttp import web
 
 from moorage.errors import InputError, KubeError
 from moorage.serving.health import Health, add_routes
-from webhook import json_patch, mutate, review, validate
+from moorage.wire.near_misses import near_misses
+from webhook import json_patch, mutate, review, validate, workloads
 from webhook.gather import Gatherer
-from webhook.mutate import Serving
+from webhook.mutate import PodRequest, Served, Serving
 from webhook.review import Refusal, Review
 
 MUTATE_PATH = "/mutate-pods"
 VALIDATE_PATH = "/validate-datasets"
+WORKLOADS_PATH = "/warn-workloads"
 # A review holds the object twice on UPDATE, and an object may have 3 MiB on its way in.
 MOST_REQUEST_BYTES = 16 << 20
 
@@ -30,6 +33,7 @@ def make_app(gatherer: Gatherer, serving: Serving, health: Health) -> web.Applic
     add_routes(app, health)
     app.router.add_post(MUTATE_PATH, _mutate_pods)
     app.router.add_post(VALIDATE_PATH, _validate_datasets)
+    app.router.add_post(WORKLOADS_PATH, _warn_workloads)
     return app
 
 
@@ -41,18 +45,33 @@ async def _mutate_pods(request: web.Request) -> web.Response:
         pod = mutate.read_request(asked.object, asked.namespace, asked.subject)
     except InputError as error:
         return _deny(asked, mutate.refuse(error))
+    told = near_misses(pod.labels, pod.annotations)
     if not pod.usage.uses:
-        return _respond(review.allowed(asked.uid))
+        return _respond(review.allowed(asked.uid, told))
+    outcome = await _ask(request, pod)
+    if isinstance(outcome, Refusal):
+        return _deny(asked, outcome)
+    operations = json_patch.diff(asked.object, outcome.pod)
+    return _respond(review.patched(asked.uid, operations, [*told, *outcome.warnings]))
+
+
+async def _ask(request: web.Request, pod: PodRequest) -> Served | Refusal:
+    """What becomes of a pod."""
     gatherer = _complete(request)
     try:
         facts = await gatherer.gather(pod)
     except KubeError as error:
-        message = f"{asked.subject}: its datasets can't be looked up now, create it again in a moment: {error}"
-        return _deny(asked, Refusal(503, "ServiceUnavailable", message))
-    outcome = mutate.mutate(pod, facts, request.app[SERVING])
-    if isinstance(outcome, Refusal):
-        return _deny(asked, outcome)
-    return _respond(review.patched(asked.uid, json_patch.diff(asked.object, outcome.pod), outcome.warnings))
+        message = f"{pod.subject}: its datasets can't be looked up now, create it again in a moment: {error}"
+        return Refusal(503, "ServiceUnavailable", message)
+    return mutate.mutate(pod, facts, request.app[SERVING])
+
+
+async def _warn_workloads(request: web.Request) -> web.Response:
+    """Warnings about a workload's pods; it is allowed in any case."""
+    asked = await _read(request)
+    if asked.operation not in {"CREATE", "UPDATE"}:
+        return _respond(review.allowed(asked.uid))
+    return _respond(review.allowed(asked.uid, await workloads.warnings_of(asked, partial(_ask, request))))
 
 
 async def _validate_datasets(request: web.Request) -> web.Response:

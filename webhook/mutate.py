@@ -60,6 +60,16 @@ class PodRequest:
     pod: Raw
     usage: Usage
 
+    @property
+    def labels(self) -> Raw:
+        """All labels of the pod."""
+        return (self.pod.get("metadata") or {}).get("labels") or {}
+
+    @property
+    def annotations(self) -> Raw:
+        """All annotations of the pod."""
+        return (self.pod.get("metadata") or {}).get("annotations") or {}
+
 
 @dataclass(frozen=True, slots=True)
 class Served:

@@ -218,11 +218,11 @@ def test_admission_looks_at_no_pod_but_labelled_new_ones(render: Render) -> None
 def test_webhooks_call_the_service_and_paths_that_are_served(render: Render) -> None:
     """Name, port and path of the configurations are those of the Service and of the program."""
     service = _one(render(), "Service", "moorage-webhook")
-    for kind, path in (
-        ("MutatingWebhookConfiguration", app.MUTATE_PATH),
-        ("ValidatingWebhookConfiguration", app.VALIDATE_PATH),
+    for kind, paths in (
+        ("MutatingWebhookConfiguration", [app.MUTATE_PATH]),
+        ("ValidatingWebhookConfiguration", [app.VALIDATE_PATH, app.WORKLOADS_PATH]),
     ):
-        for webhook in _one(render(), kind, "moorage")["webhooks"]:
+        for webhook, path in zip(_one(render(), kind, "moorage")["webhooks"], paths, strict=True):
             called = webhook["clientConfig"]["service"]
             assert (called["name"], called["namespace"]) == ("moorage-webhook", service["metadata"]["namespace"])
             assert called["port"] == service["spec"]["ports"][0]["port"]

@@ -281,6 +281,40 @@ async def test_no_pod_is_made_invalid(
         assert again["spec"] == stored["spec"]
 
 
+async def test_whoever_applies_a_workload_is_told_what_its_pods_will_be_told(webhook: RunningWebhook) -> None:
+    """As warnings of kubectl, at apply time; the Deployment is created, and its ReplicaSet warns nobody."""
+    template = {
+        "metadata": {"labels": {"app": "x", **reading("secret-of-nobody")}},
+        "spec": {"containers": [make_container()]},
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "told", "namespace": NAMESPACE},
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "x"}}, "template": template},
+    }
+    done = webhook.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(deployment))
+    assert f"Warning: spec.template: its pods will be refused: a pod of Deployment {NAMESPACE}/told: " in done.stderr
+    assert "DatasetUnknown" in done.stderr
+    assert "deployment.apps/told created" in done.stdout
+    scaled = webhook.kubectl("scale", "deployment", "told", "-n", NAMESPACE, "--replicas=0")
+    assert scaled.stderr == ""
+    near = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "near", "namespace": NAMESPACE}}
+    pod = {"restartPolicy": "Never", "containers": [make_container()]}
+    near["spec"] = {"suspend": True, "template": {"metadata": {"labels": {"datasets.0.id": "claims"}}, "spec": pod}}
+    done = webhook.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(near))
+    assert "Warning: spec.template: label datasets.0.id is not read: write dataset.0.id: claims" in done.stderr
+
+
+async def test_a_pod_that_only_names_a_dataset_is_told(webhook: RunningWebhook) -> None:
+    """It is created as it is, and gets nothing."""
+    pod = make_pod(labels={"dataset.0.id": "claims"})
+    done = webhook.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(pod))
+    assert (
+        "Warning: label dataset.0.id names dataset claims, but the pod gets nothing of it: add the label" in done.stderr
+    )
+
+
 async def test_no_secret_is_told(webhook: RunningWebhook, client: Client) -> None:
     """Keys that somebody wrote into a Dataset stand in no pod, no answer and no log."""
     stored = await create(client, make_pod(labels=reading("inline")))

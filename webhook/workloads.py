@@ -1,0 +1,87 @@
+"""What the pods of a workload will be told, told when the workload is applied: warnings, never a refusal. Pure.
+
+A refused Deployment is otherwise found only in the events of its ReplicaSet.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from moorage.errors import LabelError
+from moorage.wire.near_misses import named_in_vain, near_misses
+from moorage.wire.workloads import PodTemplate, pod_templates
+from webhook.mutate import PodRequest, Served, read_request
+from webhook.review import Refusal, Review
+
+MOST_WARNINGS = 16
+_LONGEST = 1024
+# A workload of that kind is made by another one, which was told already.
+_MADE_BY_CONTROLLERS = frozenset({"ReplicaSet", "Job", "Workflow"})
+
+Answer = Served | Refusal
+
+
+async def warnings_of(review: Review, ask: Callable[[PodRequest], Awaitable[Answer]]) -> tuple[str, ...]:
+    """The warnings about a workload.
+
+    Args:
+        review: what is applied.
+        ask: what admission would answer to a pod.
+    """
+    if not _is_news(review):
+        return ()
+    told: dict[str, None] = {}
+    templates = pod_templates(review.kind, review.object)
+    for sentence in _labels_of_the_workload(review, templates):
+        told.setdefault(sentence)
+    for template in templates:
+        for sentence in await _of_template(review, template, ask):
+            told.setdefault(f"{template.field}: {sentence}"[:_LONGEST])
+        if len(told) >= MOST_WARNINGS:
+            break
+    return tuple(told)[:MOST_WARNINGS]
+
+
+def _is_news(review: Review) -> bool:
+    """Whether a person wrote it, and changed what its pods are made of."""
+    metadata = review.object.get("metadata") or {}
+    if metadata.get("deletionTimestamp"):
+        return False
+    if review.kind in _MADE_BY_CONTROLLERS and any(
+        isinstance(owner, dict) and owner.get("controller") for owner in metadata.get("ownerReferences") or ()
+    ):
+        return False
+    before, after = review.old_object, review.object
+    return not before or pod_templates(review.kind, before) != pod_templates(review.kind, after)
+
+
+def _labels_of_the_workload(review: Review, templates: tuple[PodTemplate, ...]) -> Iterator[str]:
+    labels: dict[str, Any] = (review.object.get("metadata") or {}).get("labels") or {}
+    in_vain = named_in_vain(labels)
+    if not in_vain or not templates or any(named_in_vain(_labels(template)) for template in templates):
+        return
+    yield (
+        f"metadata.labels: {in_vain[0]} stands on the {review.kind}, whose pods do not get its labels: write it under "
+        f"{templates[0].field}.metadata.labels, too"
+    )
+
+
+async def _of_template(
+    review: Review, template: PodTemplate, ask: Callable[[PodRequest], Awaitable[Answer]]
+) -> list[str]:
+    labels = _labels(template)
+    told = near_misses(labels, template.metadata.get("annotations") or {})
+    if not named_in_vain(labels):
+        return told
+    pod = {"metadata": {**template.metadata, "namespace": review.namespace}, "spec": template.spec}
+    try:
+        answer = await ask(read_request(pod, review.namespace, f"a pod of {review.subject}"))
+    except LabelError as error:
+        return [*told, f"its pods will be refused: {error}"]
+    if isinstance(answer, Refusal):
+        return [*told, f"its pods will be refused: {answer.message}"]
+    return [*told, *answer.warnings]
+
+
+def _labels(template: PodTemplate) -> dict[str, Any]:
+    labels: dict[str, Any] = template.metadata.get("labels") or {}
+    return labels
