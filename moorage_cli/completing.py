@@ -47,10 +47,10 @@ class DatasetName(click.ParamType[str]):
         return _items(_names(ctx, DATASETS), incomplete)
 
 
-class PodOrDatasetName(click.ParamType[str]):
-    """`pod/NAME`, `dataset/NAME` or a name, completed from the cluster."""
+class SubjectName(click.ParamType[str]):
+    """`pod/NAME`, `dataset/NAME`, `deploy/NAME` or a name; pods and Datasets are completed from the cluster."""
 
-    name = "[pod/|dataset/]name"
+    name = "[kind/]name"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         """The pods and Datasets in the namespace that was given."""

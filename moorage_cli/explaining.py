@@ -6,9 +6,9 @@ from moorage.errors import InputError, NotFoundError
 from moorage.kube import DATASETS, PODS, Client
 from moorage.locality.snapshot import Request
 from moorage.model import DatasetRef
-from moorage_cli.completing import PodOrDatasetName
+from moorage_cli.completing import SubjectName
 from moorage_cli.connecting import target_of, target_options
-from moorage_cli.gathering import Gathered, find, gather_pod, gather_reader
+from moorage_cli.gathering import Gathered, find, gather_pod, gather_reader, gather_workload
 from moorage_cli.output import MISSING, document, output_option, sentence, table
 from moorage_cli.running import REFUSED
 from moorage_cli.sentences import seconds_words, words
@@ -22,13 +22,11 @@ from moorage_cli.stories import (
     site_stories,
     unsited_nodes,
 )
-
-_POD_WORDS = ("pod", "pods", "po")
-_DATASET_WORDS = ("dataset", "datasets", "dset")
+from moorage_cli.subjects import WORKLOADS, Subject, read_subject
 
 
 @click.command(short_help="Why a pod may or may not read its data, site by site.")
-@click.argument("subject", type=PodOrDatasetName(), metavar="[pod/|dataset/]NAME")
+@click.argument("subject", type=SubjectName(), metavar="[KIND/]NAME")
 @click.option(
     "--service-account", default="default", show_default=True, help="The reader, where a dataset is asked about."
 )
@@ -42,46 +40,50 @@ def why(context: click.Context, /, *, subject: str, service_account: str, purpos
     For a dataset: whether a reader may, who is given by -n, --service-account and --purpose. The dataset is then
     NAMESPACE/NAME, or NAME in the reader's own namespace.
 
+    For a workload (deploy/x, job/x, cronjob/x, sts/x, rs/x, ds/x): the same for the pods that it makes, before there
+    is one.
+
     Exit code 0 where the pod was placed and is allowed there, or where some site allows the reader; else 1.
 
     \b
     kubectl dataset why pod/train -n fraud
+    kubectl dataset why deploy/train -n fraud
     kubectl dataset why steward/claims -n fraud --service-account trainer --purpose research
     """  # noqa: D301 - \b is what click needs
-    kind, ref_namespace, name = _parse(subject)
+    asked = read_subject(subject)
 
     async def gather(client: Client, namespace: str) -> Gathered:
-        pod = None if kind == "dataset" or ref_namespace else await find(client, PODS, namespace, name)
-        is_dataset = kind == "dataset" or (
-            kind == "" and bool(ref_namespace or await find(client, DATASETS, namespace, name))
-        )
-        if pod is not None and is_dataset:
-            raise InputError(subject, "NAME", f"is a pod and a dataset: write pod/{name} or dataset/{name}")
-        if pod is not None:
-            return await gather_pod(client, namespace, pod)
-        if not is_dataset:
-            what = f"pod {name}" if kind == "pod" else f"pod or dataset {name}"
-            raise NotFoundError(f"there is no {what} in namespace {namespace}: name the right one with -n", status=404)
-        ref = DatasetRef(ref_namespace or namespace, name)
-        return await gather_reader(client, ref, namespace, service_account, purpose)
+        if asked.resource is not None and asked.resource in WORKLOADS:
+            raw = await find(client, asked.resource, namespace, asked.name)
+            if raw is None:
+                raise _not_there(f"{asked.resource.kind.lower()} {asked.name}", namespace)
+            return await gather_workload(client, namespace, asked.resource.kind, raw)
+        return await _gather_pod_or_reader(client, namespace, asked, service_account, purpose)
 
     gathered = target_of(context).ask(gather)
     stories = site_stories(gathered.request, gathered.snapshot, nodes_seen=gathered.nodes_seen)
     return _tell(gathered, stories, output)
 
 
-def _parse(subject: str) -> tuple[str, str, str]:
-    """Kind ("" where it is not said), namespace ("" likewise) and name."""
-    head, slash, rest = subject.partition("/")
-    if slash and head in _POD_WORDS and "/" not in rest:
-        return "pod", "", rest
-    kind = ""
-    if slash and head in _DATASET_WORDS:
-        kind, subject = "dataset", rest
-    namespace, slash, name = subject.rpartition("/")
-    if not name or "/" in namespace or (slash and not namespace):
-        raise InputError(subject or "why", "NAME", "must be pod/NAME, dataset/NAME, NAMESPACE/NAME or NAME")
-    return kind, namespace, name
+async def _gather_pod_or_reader(
+    client: Client, namespace: str, asked: Subject, service_account: str, purpose: str | None
+) -> Gathered:
+    name, is_dataset = asked.name, asked.resource is DATASETS
+    pod = None if is_dataset or asked.namespace else await find(client, PODS, namespace, name)
+    if asked.resource is None:
+        is_dataset = bool(asked.namespace or await find(client, DATASETS, namespace, name))
+    if pod is not None and is_dataset:
+        raise InputError(name, "NAME", f"is a pod and a dataset: write pod/{name} or dataset/{name}")
+    if pod is not None:
+        return await gather_pod(client, namespace, pod)
+    if not is_dataset:
+        raise _not_there(f"pod {name}" if asked.resource is PODS else f"pod or dataset {name}", namespace)
+    ref = DatasetRef(asked.namespace or namespace, name)
+    return await gather_reader(client, ref, namespace, service_account, purpose)
+
+
+def _not_there(what: str, namespace: str) -> NotFoundError:
+    return NotFoundError(f"there is no {what} in namespace {namespace}: name the right one with -n", status=404)
 
 
 def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> int:
@@ -90,6 +92,8 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
     allowed = end.placed_and_allowed if end else any(story.verdict.decision.allowed for story in stories)
     if output in {"json", "yaml"}:
         body = {**as_document(request, stories), "allowed": allowed, "notes": gathered.notes}
+        if gathered.workload:
+            body["workload"] = gathered.workload
         if pod and end:
             body["pod"] = {
                 "name": pod.name,
@@ -100,14 +104,15 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
         document(body, output)
         return 0 if allowed else REFUSED
     sentence(_opening(gathered))
+    remarks = gathered.notes
     if request.refs:
         click.echo()
         _tell_sites(request, stories)
-        remarks = [*assumptions(request, snapshot), *unsited_nodes(snapshot), *gathered.notes]
-        if remarks:
-            click.echo()
-        for line in remarks:
-            sentence(line)
+        remarks = [*assumptions(request, snapshot), *unsited_nodes(snapshot), *remarks]
+    if remarks:
+        click.echo()
+    for line in remarks:
+        sentence(line)
     if end is not None:
         click.echo()
         for line in [*end.sentences, *(f"Event {warning}" for warning in gathered.warnings)]:
@@ -117,14 +122,15 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
 
 def _opening(gathered: Gathered) -> str:
     request, pod = gathered.request, gathered.pod
-    who = reader_words(request, gathered.stated_purpose, gathered.snapshot.purposes.get(request.reader.namespace))
+    as_whom = reader_words(request, gathered.stated_purpose, gathered.snapshot.purposes.get(request.reader.namespace))
     if pod is None:
-        return f"A reader of dataset {request.refs[0]} {who}:"
+        return f"A reader of dataset {request.refs[0]} {as_whom}:"
+    who = f"Each pod of {gathered.workload}" if gathered.workload else f"Pod {pod.namespace}/{pod.name}"
     if not request.refs:
-        return f"Pod {pod.namespace}/{pod.name} reads no dataset: no label names one, and no volume asks for one."
+        return f"{who} reads no dataset: no label names one, and no volume asks for one."
     used = {use.ref: ".".join(sorted(use.use_as)) or "named only" for use in pod.usage.reading}
     named = [f"{ref} ({used.get(ref, 'volume')})" for ref in request.refs]
-    return f"Pod {pod.namespace}/{pod.name} reads {words(named)} {who}."
+    return f"{who} reads {words(named)} {as_whom}."
 
 
 def _tell_sites(request: Request, stories: tuple[SiteStory, ...]) -> None:

@@ -10,6 +10,8 @@ from moorage.kube.client import Selection
 from moorage.locality.snapshot import Request, Snapshot, request_of
 from moorage.model import Dataset, DatasetRef, Node, Pod, Reader
 from moorage.policy import effective_purpose
+from moorage.wire.near_misses import named_in_vain, near_misses
+from moorage.wire.workloads import pod_templates
 from moorage_cli.describing import event_time, read_sites
 
 _WARNINGS_SHOWN = 3
@@ -25,7 +27,8 @@ class Gathered:
         stated_purpose: what the reader says, whether it counts or not.
         nodes: empty where they can't be seen, as `nodes_seen` says.
         notes: what could not be seen, or is not as it should be.
-        raw_pod, pod: where a pod was asked about.
+        raw_pod, pod: where a pod was asked about; of a workload, `pod` is what its template makes.
+        workload: as `Deployment fraud/train`, where one was asked about.
         warnings: the pod's latest Warning events.
     """
 
@@ -38,6 +41,7 @@ class Gathered:
     raw_pod: RawObject | None = None
     pod: Pod | None = None
     warnings: Sequence[str] = ()
+    workload: str = ""
 
 
 async def gather_pod(client: Client, namespace: str, raw_pod: RawObject) -> Gathered:
@@ -59,6 +63,42 @@ async def gather_pod(client: Client, namespace: str, raw_pod: RawObject) -> Gath
         raw_pod,
         pod,
         await _warnings(client, namespace, pod.uid),
+    )
+
+
+async def gather_workload(client: Client, namespace: str, kind: str, raw: RawObject) -> Gathered:
+    """Everything about the pods that a workload makes.
+
+    Raises:
+        LabelError: their labels can't be read.
+        InputError: the workload has no template.
+    """
+    name = str(raw["metadata"]["name"])
+    templates = pod_templates(kind, raw)
+    if not templates:
+        raise InputError(f"{kind} {namespace}/{name}", "spec.template", "is not there")
+    template = templates[0]
+    metadata = {**template.metadata, "name": name, "namespace": namespace}
+    pod = wire.read_pod({"metadata": metadata, "spec": template.spec})
+    refs = {use.ref for use in pod.usage.reading} | set(pod.mounts)
+    snapshot, nodes, nodes_seen, notes = await _snapshot(client, sorted(refs), namespace)
+    labels, annotations = template.metadata.get("labels") or {}, template.metadata.get("annotations") or {}
+    own = raw["metadata"].get("labels") or {}
+    if not refs and named_in_vain(own):
+        notes.append(
+            f"Label {named_in_vain(own)[0]} stands on the {kind}, whose pods do not get its labels: write it under "
+            f"{template.field}.metadata.labels."
+        )
+    notes += [f"In {template.field}.metadata: {sentence}." for sentence in near_misses(labels, annotations)]
+    return Gathered(
+        request_of(pod, snapshot),
+        snapshot,
+        pod.usage.stated_purpose,
+        nodes,
+        nodes_seen,
+        notes,
+        pod=pod,
+        workload=f"{kind} {namespace}/{name}",
     )
 
 

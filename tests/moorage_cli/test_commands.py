@@ -189,6 +189,51 @@ def test_why_for_a_pod(world: World, dataset: Command) -> None:
     assert "no scheduler has looked at it yet" in out
 
 
+@pytest.mark.parametrize("kind", ["deploy", "deployments", "Deployment"])
+def test_why_for_a_workload(world: World, dataset: Command, kind: str) -> None:
+    """What its pods would be told, before there is one."""
+    template = world.pod("x", "claims")
+    labels = {"app": "train", **template["metadata"]["labels"]}
+    spec = {key: template["spec"][key] for key in ("serviceAccountName", "containers")}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "train", "namespace": world.reader},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "train"}},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+    world.apply(deployment)
+    code, out, _ = dataset("why", f"{kind}/train", "-n", world.reader)
+    assert code == 0
+    assert f"Each pod of Deployment {world.reader}/train reads dataset" not in out
+    assert f"Each pod of Deployment {world.reader}/train reads {world.steward}/claims (mount)" in " ".join(out.split())
+    assert "refused: ResidencyViolated" in out
+    code, out, _ = dataset("why", f"{kind}/train", "-n", world.reader, "-o", "json")
+    assert json.loads(out)["workload"] == f"Deployment {world.reader}/train"
+
+
+def test_why_tells_labels_that_stand_on_the_workload(world: World, dataset: Command) -> None:
+    """The mistake that is silent everywhere else."""
+    pod = {"metadata": {"labels": {"app": "vain", "datasets.0.id": "claims"}}, "spec": {"restartPolicy": "Never"}}
+    pod["spec"]["containers"] = [{"name": "main", "image": "none"}]
+    world.apply(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "vain", "namespace": world.reader, "labels": {"dataset.0.id": "claims"}},
+            "spec": {"suspend": True, "template": pod},
+        }
+    )
+    _, out, _ = dataset("why", "job/vain", "-n", world.reader)
+    told = " ".join(out.split())
+    assert f"Each pod of Job {world.reader}/vain reads no dataset" in told
+    assert "Label dataset.0.id stands on the Job, whose pods do not get its labels" in told
+    assert "label datasets.0.id is not read: write dataset.0.id: claims" in told
+
+
 def test_why_for_programs(world: World, dataset: Command) -> None:
     """The same facts as JSON."""
     words = ("why", f"{world.steward}/claims", "-n", world.reader, "--purpose", "research", "-o", "json")
@@ -205,6 +250,7 @@ def test_why_for_programs(world: World, dataset: Command) -> None:
     [
         (["why", "absent"], 1, "there is no pod or dataset absent"),
         (["why", "pod/absent"], 1, "there is no pod absent"),
+        (["why", "job/absent"], 1, "there is no job absent"),
         (["why", "a/b/c/d"], 2, "must be pod/NAME"),
     ],
 )
