@@ -4,6 +4,9 @@ VENV := .venv
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CORES := $(shell nproc 2>/dev/null || echo 2)
+# Groups of tests that share a cluster come first, as tests/conftest.py orders them; more workers than cores, as they wait much.
+SPREAD := --dist loadgroup --no-loadscope-reorder -n
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -19,11 +22,11 @@ demo: setup ## Bring up a real Kubernetes with Moorage on this machine and watch
 down: setup ## Remove the demo's cluster, and all that belongs to it
 	@$(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}
 
-test: setup ## Run all tests, the real ones on real nodes included
-	$(BIN)/pytest
+test: setup ## Run all tests, the real ones on real nodes included (ARGS="tests/cli -k plan" to choose)
+	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 4)) $(ARGS)
 
-unit: setup ## Run the tests that need neither root nor a cluster
-	$(BIN)/pytest -m "not real"
+unit: setup ## Run the tests that need no root, no cluster and no network (ARGS=... to choose)
+	$(BIN)/pytest $(SPREAD) $(CORES) -m "not real and not plane" $(ARGS)
 
 check: setup ## Lint, types and import contracts
 	$(BIN)/ruff check .

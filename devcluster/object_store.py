@@ -106,6 +106,8 @@ def start(layout: Layout, addresses: Addresses, site: str, number: int) -> None:
         "s3.port.lance": 0,
         "volume.max": 400,
         "master.volumeSizeLimitMB": 1024,
+        # It has no peers that an election could wait for when it is started again.
+        "master.electionTimeout": "1s",
         # It would tell its makers of itself.
         "master.telemetry": "false",
     }

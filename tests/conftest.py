@@ -1,9 +1,13 @@
-"""What tests of several rooms share: real clusters, one of each kind for the whole run, and an image to run in them.
+"""What tests of several rooms share: real clusters, an image to run in them, and how tests spread over workers.
+
+A test is marked `real` or `plane` by the fixtures that it uses. With `-n N --dist loadgroup`, tests that share something
+dear go to one worker as a group, so that it is made once; the others go wherever a worker is idle.
 
 `MOORAGE_TEST_CLUSTER=NAME` and `MOORAGE_TEST_PLANE=NAME` use clusters that are up already and leave them up.
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +27,44 @@ from devcluster.spec import ClusterSpec
 
 BUSYBOX = "docker.io/moorage/test-busybox:1"
 _REAL = ClusterSpec("test", {"eu-1": 2, "us-1": 1}, object_stores=("eu-1",))
-_PLANE = ClusterSpec("test-plane", {"eu-1": 0, "us-1": 0})
+_PLANE_SITES = {"eu-1": 0, "us-1": 0}
+
+# By fixture: the mark that it gives. Chromium is installed by root where it is missing.
+_MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "helm": "plane"}
+_MARKS |= {} if shutil.which("chromium") else {"chromium": "real"}
+# By fixture: the group of the tests that use it; the first one counts. `{folder}`: those of each folder are a group.
+_GROUPS = {
+    "demo": "demo",
+    "real_cluster": "nodes",
+    "plane": "plane" if "MOORAGE_TEST_PLANE" in os.environ else "plane-{folder}",
+    "helm": "helm",
+    "store": "store-{folder}",
+    "stores": "store-{folder}",
+    "object_store": "store-{folder}",
+    "chromium": "browser",
+}
+_LONGEST = ("demo", "nodes")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark and group each test by its fixtures. Under xdist, groups come first: they last, and much of it is waiting."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for name in fixtures & _MARKS.keys():
+            item.add_marker(_MARKS[name])
+        group = next((group for name, group in _GROUPS.items() if name in fixtures), None)
+        if group and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group.format(folder=item.path.parent.name)))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    mark = item.get_closest_marker("xdist_group")
+    if mark is None:
+        return len(_LONGEST) + 1
+    return _LONGEST.index(mark.args[0]) if mark.args[0] in _LONGEST else len(_LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +78,12 @@ def real_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def plane() -> Iterator[Cluster]:
-    """A real API server with its controllers and no node at all: root is not needed."""
+    """A real API server with its controllers and no node at all: root is not needed. Each worker has one of its own."""
     if name := os.environ.get("MOORAGE_TEST_PLANE"):
         yield cluster.find(name)
     else:
-        yield from _brought_up(_PLANE)
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        yield from _brought_up(ClusterSpec(f"test-plane{worker and '-'}{worker}", _PLANE_SITES))
 
 
 @pytest.fixture(scope="session")

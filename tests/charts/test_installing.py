@@ -12,8 +12,6 @@ import yaml
 
 from devcluster.cluster import Cluster
 
-pytestmark = pytest.mark.real
-
 _CHART = Path(__file__).parents[2] / "charts/moorage"
 _NAMESPACE = "moorage-system"
 _PEOPLE = "chart-people"

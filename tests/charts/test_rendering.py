@@ -19,9 +19,6 @@ from scheduler_plugin.settings import ExtenderSettings
 from webhook import app
 from webhook.settings import WebhookSettings
 
-# helm may have to be built first.
-pytestmark = pytest.mark.real
-
 CHART = Path(__file__).parents[2] / "charts/moorage"
 CRDS = Path(__file__).parents[2] / "crds"
 NAMESPACE = "moorage-system"

@@ -78,7 +78,7 @@ def test_data_and_keys_outlive_the_server(stores: list[ObjectStore], tmp_path: P
         client = _client(made, made.access_key, made.secret_key)
         client.create_bucket(Bucket="kept")
         client.put_object(Bucket="kept", Key="word", Body=b"content")
-        assert process.stop(process.marked(str(layout.root)), grace_seconds=10) == []
+        assert process.stop(process.marked(str(layout.root)), grace_seconds=0) == []
         object_store.start(layout, addresses, "eu-1", 0)
         assert object_store.wait_until_ready(made)
         assert client.get_object(Bucket="kept", Key="word")["Body"].read() == b"content"

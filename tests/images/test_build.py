@@ -21,6 +21,7 @@ from moorage.errors import DevClusterError
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.xdist_group("images"),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change the root folder"),
 ]
 

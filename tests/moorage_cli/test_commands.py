@@ -15,8 +15,6 @@ from moorage_cli.kubectl_dataset import completions, kubectl_dataset
 from moorage_cli.running import run
 from tests.world import World, eventually, make_world
 
-pytestmark = pytest.mark.real
-
 Told = tuple[int, str, str]
 Command = Callable[..., Told]
 

@@ -1,10 +1,11 @@
 """Compiled pipelines and recorded workflows of other projects, read where they lie beside a developer's clone."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).parents[3] / "shared"
+SHARED = Path(os.environ.get("MOORAGE_TEST_RECORDINGS", Path(__file__).parents[3] / "shared"))
 
 
 def pipelines() -> list[Path]:

@@ -14,7 +14,7 @@ from scheduler_plugin.gather import Gatherer
 from tests.world import World, make_world
 
 # A connection that is cancelled in its TLS handshake is closed by the garbage collector, which is called here and now.
-pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
 async def until(look: Callable[[], bool]) -> None:

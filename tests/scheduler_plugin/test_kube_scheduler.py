@@ -8,7 +8,7 @@ from moorage.model import API_VERSION
 from tests.scheduler_plugin.conftest import Extender, run_extender
 from tests.world import World, eventually
 
-pytestmark = [pytest.mark.real, pytest.mark.usefixtures("moorage_scheduler")]
+pytestmark = pytest.mark.usefixtures("moorage_scheduler")
 
 
 def node_of(world: World, pod: str) -> str:
