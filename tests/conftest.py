@@ -1,7 +1,7 @@
 """What tests of several rooms share: real clusters, an image to run in them, and how tests spread over workers.
 
-A test is marked `real` or `plane` by the fixtures that it uses. With `-n N --dist loadgroup`, tests that share something
-dear go to one worker as a group, so that it is made once; the others go wherever a worker is idle.
+A test is marked `real` or `plane` by the fixtures that it uses. With `-n N --dist loadgroup`, tests that share what
+is dear go to one worker as a group, so that it is made once. The others go wherever a worker is idle.
 
 `MOORAGE_TEST_CLUSTER=NAME` and `MOORAGE_TEST_PLANE=NAME` use clusters that are up already and leave them up.
 """
@@ -48,7 +48,7 @@ _LONGEST = ("demo", "nodes")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark and group each test by its fixtures. Under xdist, groups come first: they last, and much of it is waiting."""
+    """Mark and group each test by its fixtures. Under xdist, groups come first: they take long, and mostly wait."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         for name in fixtures & _MARKS.keys():

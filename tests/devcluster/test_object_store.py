@@ -1,21 +1,24 @@
 """Real S3 servers on loopback addresses."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from devcluster import object_store, process
-from devcluster.address import Addresses
+from devcluster.address import MOST_CLUSTERS, Addresses
 from devcluster.layout import Layout
 from devcluster.object_store import ObjectStore
 from devcluster.spec import Identity
 
-# Beyond what living clusters use.
-_ADDRESSES = Addresses(61, bridged=False)
+# Beyond what living clusters use, and others than another run's on this machine.
+_FIRST = MOST_CLUSTERS + 3 * (os.getpid() % 60)
+_ADDRESSES, _KILLED, _FOUND_AGAIN = (Addresses(_FIRST + number, bridged=False) for number in range(3))
 _READER = Identity("reader", "reader-key", "reader-secret", ("Read:shared", "List:shared"))
 
 
@@ -29,9 +32,16 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ObjectStor
     assert all(object_store.wait_until_ready(store) for store in made)
     yield made
     process.stop(process.marked(str(layout.root)), grace_seconds=0)
+    assert _sockets()
     for number in range(len(made)):
         object_store.remove_sockets(_ADDRESSES, number)
-    assert not list(Path("/tmp").glob("seaweedfs-*-224[0-9][0-9].sock"))
+    assert not _sockets()
+
+
+def _sockets() -> list[Path]:
+    """What servers at these addresses have in /tmp."""
+    ports = object_store._inner_ports(_ADDRESSES, 0)  # noqa: SLF001 - told nowhere else
+    return [path for port in ports.values() for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]
 
 
 def _client(store: ObjectStore, access_key: str, secret_key: str) -> Any:  # noqa: ANN401 - boto3 has no types
@@ -41,6 +51,8 @@ def _client(store: ObjectStore, access_key: str, secret_key: str) -> Any:  # noq
         region_name=store.region,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
+        # It answers before it has a volume to write to.
+        config=Config(retries={"total_max_attempts": 12, "mode": "standard"}),
     )
 
 
@@ -71,20 +83,20 @@ def test_identities_are_limited(stores: list[ObjectStore]) -> None:
 def test_data_and_keys_outlive_the_server(stores: list[ObjectStore], tmp_path: Path) -> None:
     """A server that was killed and started again has what it had."""
     del stores
-    layout, addresses = Layout(tmp_path), Addresses(63, bridged=False)
-    made = object_store.create(layout, addresses, "eu-1", 0, [])
+    layout = Layout(tmp_path)
+    made = object_store.create(layout, _KILLED, "eu-1", 0, [])
     try:
         assert object_store.wait_until_ready(made)
         client = _client(made, made.access_key, made.secret_key)
         client.create_bucket(Bucket="kept")
         client.put_object(Bucket="kept", Key="word", Body=b"content")
         assert process.stop(process.marked(str(layout.root)), grace_seconds=0) == []
-        object_store.start(layout, addresses, "eu-1", 0)
+        object_store.start(layout, _KILLED, "eu-1", 0)
         assert object_store.wait_until_ready(made)
         assert client.get_object(Bucket="kept", Key="word")["Body"].read() == b"content"
     finally:
         process.stop(process.marked(str(layout.root)), grace_seconds=0)
-        object_store.remove_sockets(addresses, 0)
+        object_store.remove_sockets(_KILLED, 0)
 
 
 def test_keys_are_private_and_found_again(stores: list[ObjectStore], tmp_path: Path) -> None:
@@ -92,10 +104,10 @@ def test_keys_are_private_and_found_again(stores: list[ObjectStore], tmp_path: P
     assert stores[0].secret_key not in repr(stores[0])
     layout = Layout(tmp_path)
     folder = layout.object_store("eu-1")
-    made = object_store.create(layout, Addresses(62, bridged=False), "eu-1", 0, [])
+    made = object_store.create(layout, _FOUND_AGAIN, "eu-1", 0, [])
     try:
         assert (folder / "identities.json").stat().st_mode & 0o077 == 0
-        assert object_store.read(layout, Addresses(62, bridged=False), "eu-1", 0) == made
+        assert object_store.read(layout, _FOUND_AGAIN, "eu-1", 0) == made
     finally:
         process.stop(process.marked(str(layout.root)), grace_seconds=0)
-        object_store.remove_sockets(Addresses(62, bridged=False), 0)
+        object_store.remove_sockets(_FOUND_AGAIN, 0)
