@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from moorage.model import DatasetRef, Governance
 from pipeline_splitter.graph import DatumKind
 
-OBJECTIVES = ("bytes", "money", "carbon", "time")
-
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveResult:
@@ -58,7 +56,10 @@ class PlannedTask:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One datum, brought once from one site to another, for all its readers there."""
+    """One datum, brought once from one site to another, for all its readers there.
+
+    `costs`: its share of each linear objective but `bytes`.
+    """
 
     kind: DatumKind
     key: str
@@ -66,8 +67,7 @@ class Transfer:
     target: str
     size_bytes: float
     seconds: float
-    money: float
-    carbon: float
+    costs: Mapping[str, float]
     readers: tuple[str, ...]
 
 
@@ -124,7 +124,7 @@ class InsertedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole answer. `costs` holds all four objectives of this plan; `tasks` and `transfers` are sorted."""
+    """The whole answer. `costs` holds every objective of this plan; `tasks` and `transfers` are sorted."""
 
     pipeline_name: str
     pipeline_digest: str

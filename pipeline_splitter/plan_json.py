@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from moorage.model import API_VERSION, DatasetRef, Governance
+from moorage.objectives import OBJECTIVES, priced
 from moorage.wire.governance import write_governance
 from pipeline_splitter.plan import (
-    OBJECTIVES,
     Alternative,
     Denial,
     Export,
@@ -133,8 +133,7 @@ def _transfer(transfer: Transfer) -> Raw:
         "to": transfer.target,
         "bytes": _number(transfer.size_bytes),
         "seconds": _number(transfer.seconds),
-        "money": _number(transfer.money),
-        "carbon": _number(transfer.carbon),
+        **{each.name: _number(transfer.costs[each.name]) for each in priced()},
         "readers": list(transfer.readers),
     }
 

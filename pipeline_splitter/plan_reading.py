@@ -7,10 +7,10 @@ from typing import Any, NoReturn, TypeVar
 
 from moorage.errors import InputError
 from moorage.model import API_VERSION, Classification, DatasetRef, Governance
+from moorage.objectives import OBJECTIVES, priced
 from moorage.wire.fields import Fields
 from pipeline_splitter.graph import DatumKind
 from pipeline_splitter.plan import (
-    OBJECTIVES,
     Alternative,
     Denial,
     Export,
@@ -236,8 +236,7 @@ def _transfer(fields: Fields) -> Transfer:
         target=_text(fields, "to"),
         size_bytes=_number(fields, "bytes"),
         seconds=_number(fields, "seconds"),
-        money=_number(fields, "money"),
-        carbon=_number(fields, "carbon"),
+        costs={each.name: _number(fields, each.name) for each in priced()},
         readers=_texts(fields, "readers"),
     )
 

@@ -314,8 +314,7 @@ def bring(
                     target,
                     datum.size_bytes,
                     link.seconds(datum.size_bytes),
-                    gigabytes * link.price_per_gb,
-                    gigabytes * KWH_PER_GB * grams,
+                    {"money": gigabytes * link.price_per_gb, "carbon": gigabytes * KWH_PER_GB * grams},
                     tuple(sorted(names)),
                 )
             )
@@ -356,9 +355,9 @@ def costs_of(
     return {
         "bytes": sum(transfer.size_bytes for transfer in transfers),
         "money": sum(hours[name] * sites[name].cpu_hour_price for name in hours)
-        + sum(transfer.money for transfer in transfers),
+        + sum(transfer.costs["money"] for transfer in transfers),
         "carbon": sum(hours[n] * sites[n].cpu_watts / 1000 * sites[n].carbon_grams_per_kwh for n in hours)
-        + sum(transfer.carbon for transfer in transfers),
+        + sum(transfer.costs["carbon"] for transfer in transfers),
         "time": max((task.end for task in placed), default=0.0),
     }
 

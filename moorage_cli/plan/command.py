@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from moorage.errors import InputError
+from moorage.objectives import MONEY, OBJECTIVES
 from moorage_cli.plan.files import check_directory, read_documents, write_directory
 from moorage_cli.plan.progress import Progress
 from moorage_cli.plan.words import CommandWithWords
@@ -51,9 +52,9 @@ _AMOUNT = _Amount(min=0, max=_MOST)
 @click.option("--hints", type=_FILE, multiple=True, help="Sizes, seconds, accounts; repeatable, the later wins.")
 @click.option(
     "--objective",
-    default="money",
+    default=MONEY.name,
     show_default=True,
-    help="bytes, money, carbon or time; or several, comma-separated: the first counts most.",
+    help=f"One of {', '.join(OBJECTIVES)}; or several, comma-separated: the first counts most.",
 )
 @click.option(
     "--tolerance",

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from moorage.errors import InputError
+from moorage.objectives import BYTES, TIME
 from moorage_cli import output
 from moorage_cli.plan.files import read_text
 from moorage_cli.plan.table import amount
@@ -40,7 +41,7 @@ def _near(name: str, plan: Plan) -> str:
 def _print(task: PlannedTask, plan: Plan) -> None:
     output.title(f"{task.name} runs at {task.site}, in group {task.group}")
     output.sentence(task.reason)
-    details = [("from", amount("time", task.start)), ("to", amount("time", task.end))]
+    details = [("from", amount(TIME.name, task.start)), ("to", amount(TIME.name, task.end))]
     if task.assumed:
         details.append(("assumed", ", ".join(task.assumed)))
     output.pairs(details)
@@ -49,7 +50,8 @@ def _print(task: PlannedTask, plan: Plan) -> None:
         click.echo()
         output.title("Brought for it")
         rows = [
-            [each.key, each.origin, amount("bytes", each.size_bytes), amount("time", each.seconds)] for each in incoming
+            [each.key, each.origin, amount(BYTES.name, each.size_bytes), amount(TIME.name, each.seconds)]
+            for each in incoming
         ]
         output.table(["WHAT", "FROM", "BYTES", "TIME"], rows)
     if task.alternatives:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import click
 
+from moorage.objectives import BYTES, OBJECTIVES, TIME, priced
 from moorage_cli import output
-from pipeline_splitter.plan import OBJECTIVES, Infeasible, ObjectiveResult, Plan, Transfer
+from pipeline_splitter.plan import Infeasible, ObjectiveResult, Plan, Transfer
 from pipeline_splitter.report import Scenario, sentences
 
 MOST_ROWS = 100
@@ -45,9 +46,9 @@ def _print_tasks(plan: Plan) -> None:
             task.name + (" (inserted)" if task.inserted else ""),
             task.site,
             task.group,
-            amount("time", task.start),
-            amount("time", task.end),
-            amount("bytes", bytes_in[task.name]) if bytes_in[task.name] else output.MISSING,
+            amount(TIME.name, task.start),
+            amount(TIME.name, task.end),
+            amount(BYTES.name, bytes_in[task.name]) if bytes_in[task.name] else output.MISSING,
             task.reason,
         ]
         for task in sorted(plan.tasks, key=lambda task: (task.start, task.name))
@@ -62,14 +63,13 @@ def _print_transfers(transfers: Sequence[Transfer]) -> None:
             f"{transfer.kind.value} {transfer.key}",
             transfer.origin,
             transfer.target,
-            amount("bytes", transfer.size_bytes),
-            amount("time", transfer.seconds),
-            amount("money", transfer.money),
-            amount("carbon", transfer.carbon),
+            amount(BYTES.name, transfer.size_bytes),
+            amount(TIME.name, transfer.seconds),
+            *(amount(each.name, transfer.costs[each.name]) for each in priced()),
         ]
         for transfer in sorted(transfers, key=lambda each: (-each.size_bytes, each.key, each.origin, each.target))
     ]
-    output.table(["WHAT", "FROM", "TO", "BYTES", "TIME", "MONEY", "CARBON"], rows[:MOST_ROWS])
+    output.table(["WHAT", "FROM", "TO", "BYTES", "TIME", *(each.name.upper() for each in priced())], rows[:MOST_ROWS])
     _tell_cut(len(rows), "transfers")
 
 

@@ -10,6 +10,8 @@ from pipeline_splitter.checking.findings import is_near
 from pipeline_splitter.graph import Datum, Graph, Task
 
 LINEAR = ("bytes", "money", "carbon")
+OBJECTIVES = (*LINEAR, "time")
+"""The checker's own: a plan is recomputed by what is written here, never by the planner's records."""
 _GB = 1e9
 _HOUR = 3600
 

@@ -8,7 +8,7 @@ from moorage.errors import InputError
 from pipeline_splitter.checking.assuming import check_assumed
 from pipeline_splitter.checking.blocks import blocks_of
 from pipeline_splitter.checking.carrying import Carried, Permits, Rules, carry, found_in
-from pipeline_splitter.checking.charging import Move, Placement, Tariff
+from pipeline_splitter.checking.charging import LINEAR, OBJECTIVES, Move, Placement, Tariff
 from pipeline_splitter.checking.elsewhere import Elsewhere
 from pipeline_splitter.checking.findings import TOLERANCE, CheckInputs, Finding, Notes, Verdict, shown
 from pipeline_splitter.checking.handing import check_handed
@@ -19,7 +19,7 @@ from pipeline_splitter.checking.rewiring import Option, insert, insertion_names,
 from pipeline_splitter.checking.schedules import Waits, check_as_defined, check_kept
 from pipeline_splitter.checking.submitting import check_crossing, check_groups
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.plan import OBJECTIVES, Plan, Transfer
+from pipeline_splitter.plan import Plan, Transfer
 from pipeline_splitter.plan_reading import read_infeasible, read_plan
 
 _LONGEST_FOR_SCHEMA = 4 * 10**6
@@ -245,10 +245,11 @@ class _Check:
         self.notes.same(f"{where}.readers", list(each.readers), list(move.readers))
         size_bytes = move.datum.size_bytes
         self.notes.near(f"{where}.bytes", each.size_bytes, size_bytes)
-        for objective, figure in (("time", each.seconds), ("money", each.money), ("carbon", each.carbon)):
-            field = "seconds" if objective == "time" else objective
-            expected = tariff.moving(objective, size_bytes, move.origin, move.target)
-            self.notes.near(f"{where}.{field}", figure, expected)
+        self.notes.near(f"{where}.seconds", each.seconds, tariff.moving("time", size_bytes, move.origin, move.target))
+        for objective in LINEAR:
+            if objective != "bytes":
+                expected = tariff.moving(objective, size_bytes, move.origin, move.target)
+                self.notes.near(f"{where}.{objective}", each.costs[objective], expected)
 
     def _check_destinations(self, placement: Placement, moves: list[Move], carried: Carried, permits: Permits) -> None:
         """What is brought may be where it is brought, by the site rules."""

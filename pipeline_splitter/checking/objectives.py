@@ -8,10 +8,10 @@ from typing import Any
 from moorage.model import DatasetRef
 from pipeline_splitter.checking.branches import Branch, covers, nowhere, part_of, slots_of
 from pipeline_splitter.checking.certifying import Multipliers, bound
-from pipeline_splitter.checking.charging import LINEAR, Tariff
+from pipeline_splitter.checking.charging import LINEAR, OBJECTIVES, Tariff
 from pipeline_splitter.checking.findings import TOLERANCE, CheckInputs, Notes
 from pipeline_splitter.checking.rewiring import Option, Spot, options
-from pipeline_splitter.plan import OBJECTIVES, ObjectiveResult, Plan
+from pipeline_splitter.plan import ObjectiveResult, Plan
 
 _OPTIMAL_GAP = 1e-6
 

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moorage.model import Dataset, DatasetRef
-from moorage.sites import Inventory
 from pipeline_splitter.blocks import Blocks
-from pipeline_splitter.costing.building import Ingredients, block_cpu_hours, gather, make_costs, make_nets
+from pipeline_splitter.costing.basis import Basis
+from pipeline_splitter.costing.building import block_cpu_hours, make_costs, make_nets
 from pipeline_splitter.costing.moves import linear_deltas
 from pipeline_splitter.costing.rescheduling import time_deltas
 from pipeline_splitter.costing.schedule import make_workload
-from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Alternative, Denial
 from pipeline_splitter.problem import Flags, Floats, Integers
 
@@ -27,51 +25,38 @@ QUOTA_TOLERANCE = 1e-9
 Denials = Mapping[str, Mapping[str, Denial | None]]
 
 
-def alternatives(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a record of them would say no more
-    graph: Graph,
-    blocks: Blocks,
-    site_of: Mapping[str, str],
-    denials: Denials,
-    inventory: Inventory,
-    datasets: Mapping[DatasetRef, Dataset],
-    objectives: Sequence[str],
-    kwh_per_gb: float,
-    makespan_seconds: float | None = None,
+def alternatives(
+    basis: Basis, site_of: Mapping[str, str], denials: Denials, makespan_seconds: float | None = None
 ) -> dict[str, tuple[Alternative, ...]]:
     """Every other site of every task, by name.
 
     Args:
-        graph: the pipeline.
-        blocks: what must stay together.
+        basis: of the graph that is placed; deltas are of its first objective.
         site_of: the site of each task.
         denials: of each task at each site; None: permitted.
-        inventory: all sites.
-        datasets: where the copies are.
-        objectives: the whole list; deltas are of the first.
-        kwh_per_gb: energy of the network.
         makespan_seconds: of the plan, where a solver chose its starts; None: of the schedule by definition.
 
     Returns:
         Of each task: one alternative for each other site. Where several tasks must stay together, the first of them by
         name that is denied gives the denial; `QuotaExceeded` is asked last.
     """
-    made = gather(graph, blocks, inventory, datasets, objectives, kwh_per_gb)
-    number = {name: index for index, name in enumerate(made.rates.sites)}
+    blocks = basis.blocks
+    number = {name: index for index, name in enumerate(basis.rates.sites)}
     placement = np.array([number[site_of[members[0]]] for members in blocks.members], dtype=np.int64)
-    denied = _denied(blocks, denials, made.rates.sites)
-    quotas = _Quotas.of(made, placement)
+    denied = _denied(blocks, denials, basis.rates.sites)
+    quotas = _Quotas.of(basis, placement)
     open_moves = ~quotas.over
     for block, row in enumerate(denied):
         for site, denial in enumerate(row):
             if denial is not None:
                 open_moves[block, site] = False
     open_moves[np.arange(len(placement)), placement] = False
-    deltas = _deltas(made, placement, objectives[0], open_moves, makespan_seconds).tolist()
+    deltas = _deltas(basis, placement, open_moves, makespan_seconds).tolist()
     cached: dict[tuple[str, int], Alternative] = {}
     found: dict[str, tuple[Alternative, ...]] = {}
     for block, members in enumerate(blocks.members):
         entries = []
-        for site, name in enumerate(made.rates.sites):
+        for site, name in enumerate(basis.rates.sites):
             if site == placement[block]:
                 continue
             denial = denied[block][site]
@@ -81,21 +66,22 @@ def alternatives(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a 
                     cached[key] = Alternative(name, denied=denial)
                 entries.append(cached[key])
             elif quotas.over[block, site]:
-                entries.append(Alternative(name, denied=quotas.denial(made.rates.sites, block, site)))
+                entries.append(Alternative(name, denied=quotas.denial(basis.rates.sites, block, site)))
             else:
                 entries.append(Alternative(name, cost_delta=deltas[block][site]))
         found.update(dict.fromkeys(members, tuple(entries)))
-    return {name: found[name] for name in made.table.tasks}
+    return {name: found[name] for name in basis.table.tasks}
 
 
-def _deltas(
-    made: Ingredients, placement: Integers, objective: str, wanted: Flags, makespan_seconds: float | None
-) -> Floats:
-    if objective == "time":
-        workload = make_workload(made.table, made.rates, made.origins)
-        return time_deltas(workload, made.block_of, placement[made.block_of], wanted, makespan_seconds=makespan_seconds)
-    nets, data = make_nets(made)
-    return linear_deltas(make_costs(made, data, objective), nets, placement)
+def _deltas(basis: Basis, placement: Integers, wanted: Flags, makespan_seconds: float | None) -> Floats:
+    objective = basis.objectives[0]
+    if not objective.is_linear:
+        workload = make_workload(basis)
+        return time_deltas(
+            workload, basis.block_of, placement[basis.block_of], wanted, makespan_seconds=makespan_seconds
+        )
+    nets, data = make_nets(basis)
+    return linear_deltas(make_costs(basis, data, objective), nets, placement)
 
 
 def _denied(blocks: Blocks, denials: Denials, sites: Sequence[str]) -> list[list[Denial | None]]:
@@ -124,8 +110,8 @@ class _Quotas:
     over: Flags
 
     @classmethod
-    def of(cls, made: Ingredients, placement: Integers) -> "_Quotas":
-        granted, needed = made.rates.quota_cpu_hours, block_cpu_hours(made)
+    def of(cls, basis: Basis, placement: Integers) -> "_Quotas":
+        granted, needed = basis.rates.quota_cpu_hours, block_cpu_hours(basis)
         taken = needed[np.arange(len(placement)), placement]
         used = np.bincount(placement, weights=taken, minlength=len(granted)).astype(np.float64)
         return cls(granted, used, needed, used + needed > granted * (1 + QUOTA_TOLERANCE))

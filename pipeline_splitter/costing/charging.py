@@ -1,4 +1,4 @@
-"""What a finished placement costs: every transfer, the four objectives, and when each task runs."""
+"""What a finished placement costs: every transfer, the value of every objective, and when each task runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from math import fsum
 import numpy as np
 
 from moorage.errors import InputError
-from moorage.model import Dataset, DatasetRef
-from moorage.sites import Inventory, ResolvedLink
-from pipeline_splitter.costing.rates import BYTES_PER_GB, SECONDS_PER_HOUR, make_rates
+from moorage.objectives import OBJECTIVES, TIME, Objective, Place, Way, linear, priced
+from pipeline_splitter.costing.basis import Basis
+from pipeline_splitter.costing.rates import SECONDS_PER_HOUR
 from pipeline_splitter.costing.schedule import make_workload, schedule
-from pipeline_splitter.costing.sources import NOWHERE, Origins, choose_origins
-from pipeline_splitter.costing.tables import Table, tabulate
-from pipeline_splitter.graph import Datum, Graph
+from pipeline_splitter.costing.sources import NOWHERE
+from pipeline_splitter.graph import Datum
 from pipeline_splitter.plan import Transfer
 
 
@@ -23,8 +22,8 @@ class Charged:
 
     Attributes:
         transfers: sorted by kind, key, origin, target.
-        costs: all four objectives, in the order of `plan.OBJECTIVES`; sums are exact before the last rounding, so
-            that they don't depend on any order.
+        costs: by every objective, in the order of `OBJECTIVES`; sums are exact before the last rounding, so that they
+            don't depend on any order.
         schedule: of each task, start and end in seconds.
     """
 
@@ -33,71 +32,56 @@ class Charged:
     schedule: Mapping[str, tuple[float, float]]
 
 
-def charge(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a record of them would say no more
-    graph: Graph,
-    site_of: Mapping[str, str],
-    inventory: Inventory,
-    datasets: Mapping[DatasetRef, Dataset],
-    objectives: Sequence[str],
-    kwh_per_gb: float,
-    starts: Mapping[str, float] | None = None,
-) -> Charged:
+def charge(basis: Basis, site_of: Mapping[str, str], starts: Mapping[str, float] | None = None) -> Charged:
     """What a placement costs.
 
     Args:
-        graph: the pipeline.
+        basis: of the graph that is placed.
         site_of: the site of each task.
-        inventory: all sites.
-        datasets: where the copies are.
-        objectives: the whole list: it decides from which copy a dataset is brought.
-        kwh_per_gb: energy of the network.
         starts: when each task starts, as the objective `time` decided; None: the schedule that the placement has by
             definition (see `schedule`).
 
     Raises:
         InputError: a task reads a dataset without a copy at any listed site.
     """
-    table, rates = tabulate(graph), make_rates(inventory, kwh_per_gb)
-    origins = choose_origins(table, rates, inventory, datasets, objectives)
-    transfers = _transfers(table, site_of, inventory, origins, kwh_per_gb)
+    graph, tasks, sites = basis.graph, basis.table.tasks, basis.terms.inventory.sites
+    transfers = _transfers(basis, site_of)
     if starts is None:
-        number = {name: index for index, name in enumerate(rates.sites)}
-        workload = make_workload(table, rates, origins)
-        begun, ended = schedule(workload, [number[site_of[name]] for name in table.tasks])
+        number = {name: index for index, name in enumerate(basis.rates.sites)}
+        begun, ended = schedule(make_workload(basis), [number[site_of[name]] for name in tasks])
     else:
-        begun = [starts[name] for name in table.tasks]
-        ended = [
-            starts[name] + graph.tasks[name].seconds / inventory.sites[site_of[name]].speed for name in table.tasks
-        ]
+        begun = [starts[name] for name in tasks]
+        ended = [starts[name] + graph.tasks[name].seconds / sites[site_of[name]].speed for name in tasks]
+    sums = {each.name: _sum(each, basis, site_of, transfers) for each in linear()}
+    makespan = max(ended, default=0.0)
     return Charged(
-        transfers,
-        {**_linear_costs(graph, site_of, inventory, transfers), "time": max(ended, default=0.0)},
-        {name: (begun[index], ended[index]) for index, name in enumerate(table.tasks)},
+        tuple(made for made, _ in transfers),
+        {name: makespan if each is TIME else sums[name] for name, each in OBJECTIVES.items()},
+        {name: (begun[index], ended[index]) for index, name in enumerate(tasks)},
     )
 
 
-def _linear_costs(
-    graph: Graph, site_of: Mapping[str, str], inventory: Inventory, transfers: Sequence[Transfer]
-) -> dict[str, float]:
-    money = [transfer.money for transfer in transfers]
-    carbon = [transfer.carbon for transfer in transfers]
-    for name, task in graph.tasks.items():
-        site = inventory.sites[site_of[name]]
-        hours = task.cpu_seconds / site.speed / SECONDS_PER_HOUR
-        money.append(hours * site.cpu_hour_price)
-        carbon.append(hours * (site.cpu_watts / 1000) * site.carbon_grams_per_kwh)
-    return {"bytes": fsum(transfer.size_bytes for transfer in transfers), "money": fsum(money), "carbon": fsum(carbon)}
+def _sum(
+    objective: Objective, basis: Basis, site_of: Mapping[str, str], transfers: Sequence[tuple[Transfer, Way]]
+) -> float:
+    """One linear objective: what computing costs, and what moving costs."""
+    terms = [float(objective.moving(made.size_bytes, way)) for made, way in transfers]
+    sites = basis.terms.inventory.sites
+    places = {name: Place.of(site) for name, site in sites.items()}
+    for name, task in basis.graph.tasks.items():
+        hours = task.cpu_seconds / sites[site_of[name]].speed / SECONDS_PER_HOUR
+        terms.append(objective.computing(hours, places[site_of[name]]))
+    return fsum(terms)
 
 
-def _transfers(
-    table: Table, site_of: Mapping[str, str], inventory: Inventory, origins: Origins, kwh_per_gb: float
-) -> tuple[Transfer, ...]:
+def _transfers(basis: Basis, site_of: Mapping[str, str]) -> tuple[tuple[Transfer, Way], ...]:
     """Each datum once to each site where a task reads it, unless it is made, or has a copy, there."""
-    sites = sorted(inventory.sites)
+    table, origins, terms = basis.table, basis.origins, basis.terms
+    sites = basis.rates.sites
     number = {name: index for index, name in enumerate(sites)}
     row = np.full(len(table.data), -1, dtype=np.int64)
     row[origins.data] = np.arange(len(origins.data))
-    links: dict[tuple[str, str], ResolvedLink] = {}
+    ways: dict[tuple[str, str], Way] = {}
     found = []
     bounds, readers = table.starts.tolist(), table.readers.tolist()
     for index, datum in enumerate(table.data):
@@ -112,33 +96,26 @@ def _transfers(
                 origin = _origin(datum, names[0], sites, chosen)
             if origin == target:
                 continue
-            way = (origin, target)
-            if way not in links:
-                links[way] = inventory.link(origin, target)
-            found.append(_transfer(datum, way, tuple(names), links[way], _grams(way, inventory, kwh_per_gb)))
-    return tuple(sorted(found, key=lambda made: (made.kind.value, made.key, made.origin, made.target)))
+            ends = (origin, target)
+            if ends not in ways:
+                inventory = terms.inventory
+                both = inventory.sites[origin], inventory.sites[target]
+                ways[ends] = Way.between(*both, inventory.link(origin, target), terms.kwh_per_gb)
+            found.append((_transfer(datum, ends, tuple(names), ways[ends]), ways[ends]))
+    return tuple(sorted(found, key=lambda made: (made[0].kind.value, made[0].key, made[0].origin, made[0].target)))
 
 
-def _transfer(
-    datum: Datum, way: tuple[str, str], readers: tuple[str, ...], link: ResolvedLink, grams_per_gb: float
-) -> Transfer:
-    gigabytes = datum.size_bytes / BYTES_PER_GB
+def _transfer(datum: Datum, ends: tuple[str, str], readers: tuple[str, ...], way: Way) -> Transfer:
     return Transfer(
         kind=datum.kind,
         key=datum.key,
-        origin=way[0],
-        target=way[1],
+        origin=ends[0],
+        target=ends[1],
         size_bytes=datum.size_bytes,
-        seconds=link.seconds(datum.size_bytes),
-        money=gigabytes * link.price_per_gb,
-        carbon=gigabytes * grams_per_gb,
+        seconds=TIME.moving(datum.size_bytes, way),
+        costs={each.name: each.moving(datum.size_bytes, way) for each in priced()},
         readers=readers,
     )
-
-
-def _grams(way: tuple[str, str], inventory: Inventory, kwh_per_gb: float) -> float:
-    origin, target = inventory.sites[way[0]], inventory.sites[way[1]]
-    return kwh_per_gb * (origin.carbon_grams_per_kwh + target.carbon_grams_per_kwh) / 2
 
 
 def _origin(datum: Datum, reader: str, sites: Sequence[str], chosen: int) -> str:

@@ -1,15 +1,14 @@
-"""What the sites charge: speeds, prices and links as arrays, and the four objectives' terms made of them."""
+"""What the sites charge, as arrays: places, links, speeds and quotas, and an objective's terms over them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from moorage.errors import InputError
+from moorage.objectives import Figure, Objective, Place, Way
 from moorage.sites import Inventory
 from pipeline_splitter.problem import Floats, Integers
 
-LINEAR_OBJECTIVES = ("bytes", "money", "carbon")
-BYTES_PER_GB = 1e9
 SECONDS_PER_HOUR = 3600.0
 
 
@@ -20,9 +19,7 @@ class Rates:
     Attributes:
         sites: names, sorted.
         speed: (s,).
-        cpu_hour_price: (s,) currency.
-        kilowatts: (s,) of one busy core.
-        grams_per_kwh: (s,).
+        places: what each charges for computing; its fields are (s,).
         slots: (s,) tasks that run at once; 0: any number.
         quota_cpu_hours: (s,); infinite where there is none.
         price_per_gb: (s, s).
@@ -33,9 +30,7 @@ class Rates:
 
     sites: tuple[str, ...]
     speed: Floats
-    cpu_hour_price: Floats
-    kilowatts: Floats
-    grams_per_kwh: Floats
+    places: Place
     slots: Integers
     quota_cpu_hours: Floats
     price_per_gb: Floats
@@ -48,31 +43,26 @@ class Rates:
         hours: Floats = cpu_seconds[:, None] / self.speed / SECONDS_PER_HOUR
         return hours
 
-    def computing(self, objective: str, cpu_seconds: Floats) -> Floats:
-        """(n, s): what work costs at a site, by a linear objective."""
-        cost = np.zeros((len(cpu_seconds), len(self.sites)))
-        if objective == "money":
-            cost = self.cpu_hours(cpu_seconds) * self.cpu_hour_price
-        if objective == "carbon":
-            cost = self.cpu_hours(cpu_seconds) * self.kilowatts * self.grams_per_kwh
+    def computing(self, objective: Objective, cpu_seconds: Floats) -> Floats:
+        """(n, s): what work costs at a site."""
+        cost: Floats = objective.computing(self.cpu_hours(cpu_seconds), self.places)
         return cost
 
-    def moving(self, objective: str, size_bytes: Floats, origin: Integers, target: Integers) -> Floats:
+    def moving(self, objective: Objective, size_bytes: Floats, origin: Integers, target: Integers) -> Floats:
         """What bringing bytes from one site to another costs, element by element; for `time` the seconds it takes."""
-        cost: Floats
-        match objective:
-            case "time":
-                cost = self.latency_seconds[origin, target] + size_bytes / self.bytes_per_second[origin, target]
-            case "bytes":
-                cost = size_bytes * (origin != target)
-            case "money":
-                cost = size_bytes / BYTES_PER_GB * self.price_per_gb[origin, target]
-            case _:
-                grams = (self.grams_per_kwh[origin] + self.grams_per_kwh[target]) / 2
-                cost = size_bytes / BYTES_PER_GB * self.kwh_per_gb * grams * (origin != target)
+        way = Way(
+            _at(self.places, origin),
+            _at(self.places, target),
+            origin != target,
+            self.price_per_gb[origin, target],
+            self.latency_seconds[origin, target],
+            self.bytes_per_second[origin, target],
+            self.kwh_per_gb,
+        )
+        cost: Floats = objective.moving(size_bytes, way)
         return cost
 
-    def price_per_byte(self, objective: str) -> Floats:
+    def price_per_byte(self, objective: Objective) -> Floats:
         """(s, s): of one byte from a site to another, by a linear objective; diagonal 0."""
         everywhere = np.arange(len(self.sites))
         one = np.ones((len(self.sites), len(self.sites)))
@@ -100,9 +90,7 @@ def make_rates(inventory: Inventory, kwh_per_gb: float) -> Rates:
     return Rates(
         tuple(site.name for site in sites),
         _floats([site.speed for site in sites]),
-        _floats([site.cpu_hour_price for site in sites]),
-        _floats([site.cpu_watts / 1000 for site in sites]),
-        _floats([site.carbon_grams_per_kwh for site in sites]),
+        _stacked([Place.of(site) for site in sites]),
         np.array([site.slots or 0 for site in sites], dtype=np.int64),
         _floats([np.inf if site.quota_cpu_hours is None else site.quota_cpu_hours for site in sites]),
         price,
@@ -110,6 +98,18 @@ def make_rates(inventory: Inventory, kwh_per_gb: float) -> Rates:
         speed,
         kwh_per_gb,
     )
+
+
+def _stacked(places: list[Place]) -> Place:
+    """One place whose figures are arrays: one element for each site."""
+    return Place(*(_floats([getattr(place, field.name) for place in places]) for field in fields(Place)))
+
+
+def _at(places: Place, index: Integers) -> Place:
+    def picked(name: str) -> Figure:
+        return getattr(places, name)[index]
+
+    return Place(*(picked(field.name) for field in fields(Place)))
 
 
 def _floats(values: list[float]) -> Floats:

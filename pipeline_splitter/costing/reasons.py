@@ -1,16 +1,15 @@
 """Why a task is where it is, in one short sentence made of facts: its pins, its denials, its deltas."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from moorage.model import Dataset, DatasetRef
-from moorage.sites import Inventory
+from moorage.objectives import BYTES, Objective
 from pipeline_splitter.blocks import Blocks
 from pipeline_splitter.costing.alternatives import QUOTA_EXCEEDED
-from pipeline_splitter.costing.building import Ingredients, gather
+from pipeline_splitter.costing.basis import Basis
 from pipeline_splitter.graph import Datum, Graph, Task
 from pipeline_splitter.plan import Alternative
 
@@ -38,7 +37,7 @@ class Facts:
     tied_pins: tuple[tuple[str, str], ...]
     tied: int
     alternatives: tuple[Alternative, ...]
-    objective: str
+    objective: Objective
     computing: Mapping[str, float]
     biggest_here: Datum | None
 
@@ -56,26 +55,19 @@ def reason(facts: Facts) -> str:
     return _compared(facts, deltas) if deltas else _denied(facts)
 
 
-def reasons(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a record of them would say no more
-    graph: Graph,
-    blocks: Blocks,
-    site_of: Mapping[str, str],
-    alternatives: Mapping[str, tuple[Alternative, ...]],
-    inventory: Inventory,
-    datasets: Mapping[DatasetRef, Dataset],
-    objectives: Sequence[str],
-    kwh_per_gb: float,
+def reasons(
+    basis: Basis, site_of: Mapping[str, str], alternatives: Mapping[str, tuple[Alternative, ...]]
 ) -> dict[str, str]:
-    """The reason of every task, from its alternatives (see `alternatives.alternatives`, of the same arguments)."""
-    made = gather(graph, blocks, inventory, datasets, objectives, kwh_per_gb)
-    computing = _computing(made, objectives[0])
-    copies = _copies(made)
+    """The reason of every task, from its alternatives (see `alternatives.alternatives`, of the same basis)."""
+    graph, blocks = basis.graph, basis.blocks
+    computing = _computing(basis)
+    copies = _copies(basis)
     pinned = [
         tuple((name, by) for name in members for by in _pinned_by(graph.tasks[name], site_of[name]))
         for members in blocks.members
     ]
     found = {}
-    for name in made.table.tasks:
+    for name in basis.table.tasks:
         site, block = site_of[name], blocks.of[name]
         facts = Facts(
             site=site,
@@ -83,8 +75,8 @@ def reasons(  # noqa: PLR0913, PLR0917 - these are the inputs of a plan; a recor
             tied_pins=pinned[block],
             tied=len(blocks.members[block]) - 1,
             alternatives=alternatives[name],
-            objective=objectives[0],
-            computing=dict(zip(made.rates.sites, computing[block], strict=True)),
+            objective=basis.objectives[0],
+            computing=dict(zip(basis.rates.sites, computing[block], strict=True)),
             biggest_here=_biggest_here(graph, name, blocks, site_of, copies),
         )
         found[name] = reason(facts)
@@ -105,8 +97,8 @@ def _compared(facts: Facts, deltas: Mapping[str, float]) -> str:
     best = min(deltas, key=lambda site: (deltas[site], site))
     scale = max(facts.computing[facts.site], *(abs(delta) for delta in deltas.values()))
     small = ROUNDING * scale
-    amount = _amount(abs(deltas[best]), facts.objective)
-    if facts.objective == "time":
+    amount = facts.objective.brief(abs(deltas[best]))
+    if not facts.objective.is_linear:
         if deltas[best] > small:
             return f"at {best}, the next best site, the run would end {amount} later"
         ending = "no earlier at any other permitted site" if deltas[best] >= -small else f"{amount} earlier at {best}"
@@ -124,31 +116,15 @@ def _better(facts: Facts, deltas: Mapping[str, float], best: str, small: float) 
     moving = {site: deltas[site] - computing[site] for site in deltas}
     computes_cheapest = all(extra > small for extra in computing.values())
     moves_least = all(extra > small for extra in moving.values())
-    amount = f"{best} would add {_amount(deltas[best], facts.objective)}"
+    amount = f"{best} would add {facts.objective.brief(deltas[best])}"
     if computes_cheapest and (not moves_least or computing[best] >= moving[best]):
-        what = "cheapest computing" if facts.objective == "money" else "least carbon for computing"
-        return f"{what} of the {len(deltas) + 1} permitted sites: {amount}"
+        return f"{facts.objective.computes_best} of the {len(deltas) + 1} permitted sites: {amount}"
     if moves_least and facts.biggest_here is not None:
-        size = _amount(facts.biggest_here.size_bytes, "bytes")
+        size = BYTES.brief(facts.biggest_here.size_bytes)
         return f"its biggest input, {facts.biggest_here.key} ({size}), is here: {amount}"
     if moves_least:
         return f"keeps data from moving: {amount}"
     return f"the best of {len(deltas) + 1} permitted sites: {amount}"
-
-
-def _amount(value: float, objective: str) -> str:
-    match objective:
-        case "bytes":
-            for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-                if value >= size:
-                    return f"{value / size:.3g} {unit}"
-            return f"{value:.3g} B"
-        case "carbon":
-            return f"{value:.3g} g CO2e"
-        case "time":
-            return f"{value:.3g} s"
-        case _:
-            return f"{value:.3g}"
 
 
 def _pinned_by(task: Task, site: str) -> tuple[str, ...]:
@@ -158,22 +134,22 @@ def _pinned_by(task: Task, site: str) -> tuple[str, ...]:
     return tuple(sorted({pin.by for pin in task.pins}))
 
 
-def _computing(made: Ingredients, objective: str) -> list[list[float]]:
-    """(n, s): what computing a block costs at a site."""
-    work = made.table.seconds if objective == "time" else made.table.cpu_seconds
-    total = np.bincount(made.block_of, weights=work, minlength=len(made.blocks.members)).astype(np.float64)
-    cost = total[:, None] / made.rates.speed if objective == "time" else made.rates.computing(objective, total)
-    listed: list[list[float]] = cost.tolist()
+def _computing(basis: Basis) -> list[list[float]]:
+    """(n, s): what computing a block costs at a site; for the makespan, the seconds that its tasks take."""
+    objective = basis.objectives[0]
+    work = basis.table.cpu_seconds if objective.is_linear else basis.table.seconds
+    total = np.bincount(basis.block_of, weights=work, minlength=len(basis.blocks.members)).astype(np.float64)
+    listed: list[list[float]] = basis.rates.computing(objective, total).tolist()
     return listed
 
 
-def _copies(made: Ingredients) -> dict[str, frozenset[str]]:
+def _copies(basis: Basis) -> dict[str, frozenset[str]]:
     """The sites where each datum that no task writes has a copy."""
-    sites = made.rates.sites
-    here = made.origins.site == np.arange(len(sites))
-    rows = zip(made.origins.data.tolist(), here.tolist(), strict=True)
+    sites = basis.rates.sites
+    here = basis.origins.site == np.arange(len(sites))
+    rows = zip(basis.origins.data.tolist(), here.tolist(), strict=True)
     return {
-        made.table.data[index].key: frozenset(site for site, is_here in zip(sites, row, strict=True) if is_here)
+        basis.table.data[index].key: frozenset(site for site, is_here in zip(sites, row, strict=True) if is_here)
         for index, row in rows
     }
 

@@ -16,10 +16,11 @@ from heapq import heapreplace
 
 import numpy as np
 
-from pipeline_splitter.costing.building import order_only
+from moorage.objectives import TIME
+from pipeline_splitter.costing.basis import Basis
 from pipeline_splitter.costing.rates import Rates
 from pipeline_splitter.costing.sources import Origins
-from pipeline_splitter.costing.tables import Table, largest_reads
+from pipeline_splitter.costing.tables import Table, largest_reads, order_only
 from pipeline_splitter.ordering import topological_order
 from pipeline_splitter.problem import Floats
 
@@ -48,8 +49,9 @@ class Workload:
     rates: Rates
 
 
-def make_workload(table: Table, rates: Rates, origins: Origins) -> Workload:
+def make_workload(basis: Basis) -> Workload:
     """All that a schedule needs, whatever the placement."""
+    table, rates = basis.table, basis.rates
     inputs: list[list[Input]] = [[] for _ in table.tasks]
     datum, reader = largest_reads(table)
     crossing = zip(reader.tolist(), table.producer[datum].tolist(), table.size_bytes[datum].tolist(), strict=True)
@@ -62,7 +64,7 @@ def make_workload(table: Table, rates: Rates, origins: Origins) -> Workload:
         order=topological_order(count, table.edges.tolist()),
         inputs=tuple(tuple(entries) for entries in inputs),
         seconds=table.seconds,
-        arrival_seconds=_arrivals(table, rates, origins),
+        arrival_seconds=_arrivals(table, rates, basis.origins),
         slots=tuple(0 if slots >= count else slots for slots in rates.slots.tolist()),
         rates=rates,
     )
@@ -102,6 +104,6 @@ def _arrivals(table: Table, rates: Rates, origins: Origins) -> Floats:
     if len(outside):
         outside = outside[np.argsort(table.readers[outside], kind="stable")]
         tasks, firsts = np.unique(table.readers[outside], return_index=True)
-        delays = origins.costs("time", table, rates)[entry[outside]]
+        delays = origins.costs(TIME, table, rates)[entry[outside]]
         arrivals[tasks] = np.maximum.reduceat(delays, firsts, axis=0)
     return arrivals

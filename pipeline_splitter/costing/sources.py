@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moorage.model import Dataset, DatasetRef
+from moorage.objectives import Objective
 from moorage.sites import Inventory
 from pipeline_splitter.costing.rates import Rates
 from pipeline_splitter.costing.tables import Table
@@ -32,7 +33,7 @@ class Origins:
     data: Integers
     site: Integers
 
-    def costs(self, objective: str, table: Table, rates: Rates) -> Floats:
+    def costs(self, objective: Objective, table: Table, rates: Rates) -> Floats:
         """(d, s): of bringing each datum to each site; 0 where a copy is (and where there is none at all)."""
         target = np.arange(len(rates.sites))
         origin = np.where(self.site == NOWHERE, target, self.site)
@@ -44,7 +45,7 @@ def choose_origins(
     rates: Rates,
     inventory: Inventory,
     datasets: Mapping[DatasetRef, Dataset],
-    objectives: Sequence[str],
+    objectives: Sequence[Objective],
 ) -> Origins:
     """The origin of every datum without a producer, at every site. Data whose copies lie alike are chosen together."""
     data = np.flatnonzero(table.producer < 0)
@@ -68,7 +69,7 @@ def choose_origins(
     return Origins(data, chosen)
 
 
-def _cheapest(size_bytes: Floats, sources: Integers, rates: Rates, objectives: Sequence[str]) -> Integers:
+def _cheapest(size_bytes: Floats, sources: Integers, rates: Rates, objectives: Sequence[Objective]) -> Integers:
     """(d, s): the best of the sources for each size and target."""
     targets = np.arange(len(rates.sites))
     shape = (len(size_bytes), len(sources), len(targets))

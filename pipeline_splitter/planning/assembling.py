@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from moorage.objectives import TIME
 from moorage.policy.doubts import dataset_problems, site_problems
-from pipeline_splitter.costing import alternatives, assumptions, charge, reasons
+from pipeline_splitter.costing import Basis, alternatives, assumptions, charge, reasons
 from pipeline_splitter.flow import pin_warnings
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.groups.grouping import group
@@ -21,8 +22,10 @@ def result(objective: str, value: float, lower_bound: float, *, certified: bool,
     return ObjectiveResult(objective, value, bound, gap, gap <= OPTIMAL_GAP, certified, solver)
 
 
-def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Request) -> Plan:
+def assemble(placed: Placed, basis: Basis, results: Sequence[ObjectiveResult], request: Request) -> Plan:
     """The plan, without its groups' files; the results' values are replaced by what the plan is charged.
+
+    `basis`: of the graph that was placed, by the whole list of objectives.
 
     Raises:
         ValueError: nothing was placed.
@@ -31,10 +34,9 @@ def assemble(placed: Placed, results: Sequence[ObjectiveResult], request: Reques
         raise ValueError("nothing was placed")
     prepared, site_of = placed.prepared, placed.site_of
     graph, blocks = prepared.graph, prepared.blocks
-    inputs = (request.inventory, request.datasets, request.objectives, request.kwh_per_gb)
-    charged = charge(graph, site_of, *inputs, placed.starts)
-    elsewhere = alternatives(graph, blocks, site_of, prepared.permits, *inputs, charged.costs["time"])
-    why = reasons(graph, blocks, site_of, elsewhere, *inputs)
+    charged = charge(basis, site_of, placed.starts)
+    elsewhere = alternatives(basis, site_of, prepared.permits, charged.costs[TIME.name])
+    why = reasons(basis, site_of, elsewhere)
     groups = group(graph, blocks, site_of)
     group_of = {task: each.id for each in groups for task in each.tasks}
     assumed = assumptions(graph)

@@ -3,53 +3,51 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pipeline_splitter.costing import charge
+from moorage.objectives import OBJECTIVES, TIME
+from pipeline_splitter.costing import Basis, charge
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.plan import OBJECTIVES
 from pipeline_splitter.planning.placing import Prepared, Stage, place
 from pipeline_splitter.planning.request import Request
 from pipeline_splitter.problem import Limits
 from pipeline_splitter.report.comparison import Scenario
 
-_LINEAR = ("bytes", "money", "carbon")
 _MOST_SITES = 10
 """More rows would hide the others."""
 _ENOUGH_GAP = 1e-3
 """A comparison is shown with three digits."""
 
 
-def compare(prepared: Prepared, request: Request, limits: Limits, planned: Mapping[str, float]) -> tuple[Scenario, ...]:
+def compare(
+    prepared: Prepared, basis: Basis, request: Request, limits: Limits, planned: Mapping[str, float]
+) -> tuple[Scenario, ...]:
     """The scenarios, for the graph that was planned (with the releases that the plan inserted).
 
-    `planned`: what the plan itself costs, by all four objectives.
+    `planned`: what the plan itself costs, by every objective.
     """
     return (
-        *_one_site(prepared, request),
-        _by_gravity(prepared, request),
-        *(_single(prepared, objective, request, limits, planned) for objective in OBJECTIVES),
+        *_one_site(prepared, basis, request),
+        _by_gravity(prepared, basis, request),
+        *(_single(prepared, basis, objective, request, limits, planned) for objective in OBJECTIVES),
     )
 
 
-def _scenario(name: str, prepared: Prepared, site_of: Mapping[str, str], request: Request) -> Scenario:
-    charged = charge(
-        prepared.graph, site_of, request.inventory, request.datasets, request.objectives, request.kwh_per_gb
-    )
-    return Scenario(name, charged.costs)
+def _scenario(name: str, basis: Basis, site_of: Mapping[str, str]) -> Scenario:
+    return Scenario(name, charge(basis, site_of).costs)
 
 
-def _one_site(prepared: Prepared, request: Request) -> Iterator[Scenario]:
+def _one_site(prepared: Prepared, basis: Basis, request: Request) -> Iterator[Scenario]:
     """All at one site: each of the first few by what it costs; where a site may not have all, the first reason."""
     tasks = sorted(prepared.graph.tasks)
     for site in sorted(request.inventory.sites)[:_MOST_SITES]:
         denial = next((found for task in tasks if (found := prepared.permits[task][site]) is not None), None)
         if denial is None:
-            yield _scenario(f"all at {site}", prepared, dict.fromkeys(tasks, site), request)
+            yield _scenario(f"all at {site}", basis, dict.fromkeys(tasks, site))
         else:
             task = next(task for task in tasks if prepared.permits[task][site] is denial)
             yield Scenario(f"all at {site}", None, f"{task}: {denial.message}")
 
 
-def _by_gravity(prepared: Prepared, request: Request) -> Scenario:
+def _by_gravity(prepared: Prepared, basis: Basis, request: Request) -> Scenario:
     """Each task, in order, at the permitted site that holds most of its biggest input."""
     name = "each where its biggest input is"
     graph = prepared.graph
@@ -62,7 +60,7 @@ def _by_gravity(prepared: Prepared, request: Request) -> Scenario:
             return Scenario(name, None, f"no site may have {members[0]}")
         site = _pull(graph, members, site_of, open_sites, request)
         site_of.update(dict.fromkeys(members, site))
-    return _scenario(name, prepared, site_of, request)
+    return _scenario(name, basis, site_of)
 
 
 def _pull(
@@ -92,8 +90,13 @@ def _topological(prepared: Prepared) -> list[tuple[str, ...]]:
     return [blocks.members[index] for index in sorter.static_order()]
 
 
-def _single(
-    prepared: Prepared, objective: str, request: Request, limits: Limits, planned: Mapping[str, float]
+def _single(  # noqa: PLR0913, PLR0917 - what is compared, with what, and how long
+    prepared: Prepared,
+    basis: Basis,
+    objective: str,
+    request: Request,
+    limits: Limits,
+    planned: Mapping[str, float],
 ) -> Scenario:
     name = f"only {objective} counts"
     if request.objectives == (objective,):
@@ -103,7 +106,7 @@ def _single(
     placed = place(prepared, Stage((objective,)), request, replace(limits, gap=_ENOUGH_GAP))
     if placed.site_of is None:
         return Scenario(name, None, "nothing was found in time")
-    scenario = _scenario(name, prepared, placed.site_of, request)
+    scenario = _scenario(name, basis, placed.site_of)
     if placed.starts is None or scenario.costs is None:
         return scenario
-    return Scenario(name, {**scenario.costs, "time": placed.value}, "")
+    return Scenario(name, {**scenario.costs, TIME.name: placed.value}, "")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from moorage.errors import PlanningError
+from pipeline_splitter.costing import gather
 from pipeline_splitter.documents import is_workflow
 from pipeline_splitter.explaining import explain
 from pipeline_splitter.flow import carry, release_candidates
@@ -53,12 +54,14 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
         return _without_plan(graph, request, settled, limits)
     # 3. Assemble.
     tell("writing", None, None)
-    plan = assemble(settled.placed, settled.results, request)
+    prepared = settled.placed.prepared
+    basis = gather(prepared.graph, prepared.blocks, request.terms())
+    plan = assemble(settled.placed, basis, settled.results, request)
     now = clock()
     shortly = replace(limits, deadline=min(deadline, now + max(_COMPARING_SECONDS, now - begun)))
-    comparison = compare(settled.placed.prepared, request, shortly, plan.costs)
+    comparison = compare(prepared, basis, request, shortly, plan.costs)
     # 4. Write down.
-    final = settled.placed.prepared.graph
+    final = prepared.graph
     plan, files = _with_files(plan, final, pipeline, request)
     files = {
         "plan.json": write_plan(plan),

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from moorage.objectives import OBJECTIVES, Objective
 from pipeline_splitter.blocks import Blocks, make_blocks
-from pipeline_splitter.costing import build_problem, build_time_problem
+from pipeline_splitter.costing import Basis, build_problem, build_time_problem, gather
 from pipeline_splitter.flow import Choice, Flow, permit
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Denial
@@ -21,8 +22,8 @@ class Stage:
 
     Attributes:
         objectives: up to and with this one.
-        budgets: (objective, most of it) of earlier ones but `time`.
-        horizon_seconds: the latest end of the last task, where `time` is an earlier one.
+        budgets: (objective, most of it) of earlier linear ones.
+        horizon_seconds: the latest end of the last task, where the makespan is an earlier one.
     """
 
     objectives: tuple[str, ...]
@@ -30,16 +31,17 @@ class Stage:
     horizon_seconds: float | None = None
 
     @property
-    def objective(self) -> str:
+    def objective(self) -> Objective:
         """The one to be minimised."""
-        return self.objectives[-1]
+        return OBJECTIVES[self.objectives[-1]]
 
     def next(self, objective: str, reached: float, tolerance: float) -> "Stage":
         """The stage after this one, which may give up `tolerance` of what was reached."""
         most = reached * (1 + tolerance)
-        if self.objective == "time":
-            return Stage((*self.objectives, objective), self.budgets, most)
-        return Stage((*self.objectives, objective), (*self.budgets, (self.objective, most)), self.horizon_seconds)
+        objectives = (*self.objectives, objective)
+        if not self.objective.is_linear:
+            return Stage(objectives, self.budgets, most)
+        return Stage(objectives, (*self.budgets, (self.objective.name, most)), self.horizon_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +89,10 @@ def prepare(choice: Choice, request: Request) -> Prepared:
 
 def place(prepared: Prepared, stage: Stage, request: Request, limits: Limits) -> Placed:
     """The best placement of one graph by the stage's objective."""
-    if stage.objective == "time" or stage.horizon_seconds is not None:
-        return _place_in_time(prepared, stage, request, limits)
-    problem = build_problem(
-        prepared.graph,
-        prepared.blocks,
-        prepared.permitted,
-        request.inventory,
-        request.datasets,
-        stage.objectives,
-        request.kwh_per_gb,
-        stage.budgets,
-    )
+    basis = gather(prepared.graph, prepared.blocks, request.terms(stage.objectives))
+    if not stage.objective.is_linear or stage.horizon_seconds is not None:
+        return _place_in_time(prepared, basis, stage, limits)
+    problem = build_problem(basis, prepared.permitted, stage.budgets)
     solution = solve(problem, limits)
     site_of = None
     if solution.placement is not None:
@@ -116,20 +110,11 @@ def place(prepared: Prepared, stage: Stage, request: Request, limits: Limits) ->
     )
 
 
-def _place_in_time(prepared: Prepared, stage: Stage, request: Request, limits: Limits) -> Placed:
+def _place_in_time(prepared: Prepared, basis: Basis, stage: Stage, limits: Limits) -> Placed:
     from pipeline_splitter.solving.makespan import solve_time, solve_within  # noqa: PLC0415 - a slow import
 
-    timed = build_time_problem(
-        prepared.graph,
-        prepared.blocks,
-        prepared.permitted,
-        request.inventory,
-        request.datasets,
-        stage.objectives,
-        request.kwh_per_gb,
-        stage.budgets,
-    )
-    if stage.objective == "time":
+    timed = build_time_problem(basis, prepared.permitted, stage.budgets)
+    if not stage.objective.is_linear:
         solution = solve_time(timed, limits)
     else:
         solution = solve_within(timed, stage.horizon_seconds or 0.0, limits)

@@ -6,9 +6,10 @@ from typing import Any
 
 from moorage.errors import InputError
 from moorage.model import Dataset, DatasetRef
+from moorage.objectives import MONEY, OBJECTIVES
 from moorage.sites import Inventory
+from pipeline_splitter.costing import Terms
 from pipeline_splitter.hints import Hints
-from pipeline_splitter.plan import OBJECTIVES
 
 TOLERANCE = 0.01
 GAP = 1e-6
@@ -33,7 +34,7 @@ class Request:
     inventory: Inventory
     datasets: Mapping[DatasetRef, Dataset]
     hints: Hints = field(default_factory=Hints)
-    objectives: tuple[str, ...] = ("money",)
+    objectives: tuple[str, ...] = (MONEY.name,)
     tolerance: float = TOLERANCE
     gap: float = GAP
     kwh_per_gb: float = KWH_PER_GB
@@ -41,6 +42,12 @@ class Request:
     def __post_init__(self) -> None:
         if not self.inventory.sites:
             raise InputError("--sites", "file", "holds no Site: declare at least one")
+
+    def terms(self, objectives: tuple[str, ...] | None = None) -> Terms:
+        """What prices depend on; `objectives`: a part of the list, None: all of it."""
+        return Terms(
+            self.inventory, self.datasets, self.objectives if objectives is None else objectives, self.kwh_per_gb
+        )
 
 
 def read_objectives(text: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moorage.objectives import BYTES, OBJECTIVES, Objective
 from moorage.sites import Inventory
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Alternative, Group, Plan, Transfer
@@ -70,6 +71,7 @@ def gather(
             for result in plan.cost
         ],
         "costs": dict(plan.costs),
+        "objectives": [_objective(each) for each in OBJECTIVES.values()],
         "sites": [_site(name, inventory) for name in sites],
         "tasks": [
             {
@@ -117,8 +119,7 @@ def gather(
                 "to": site_index[transfer.target],
                 "bytes": transfer.size_bytes,
                 "seconds": transfer.seconds,
-                "money": transfer.money,
-                "carbon": transfer.carbon,
+                **transfer.costs,
                 "readers": [numbers[name] for name in transfer.readers if name in numbers],
                 "by": numbers.get(_producer(transfer, graph), -1),
                 "assumed": transfer.key in graph.data and graph.data[transfer.key].assumed,
@@ -167,6 +168,21 @@ def _site(name: str, inventory: Inventory) -> Raw:
         "confidential": site.confidential_compute,
         "price": site.cpu_hour_price,
         "carbon": site.carbon_grams_per_kwh,
+    }
+
+
+def _objective(objective: Objective) -> Raw:
+    """How the page says a figure of it; `moves`: each transfer has a share of it."""
+    return {
+        "name": objective.name,
+        "title": objective.title,
+        "explained": objective.explained,
+        "noun": objective.noun,
+        "steps": list(objective.unit.steps),
+        "smallSteps": list(objective.unit.small_steps),
+        "duration": objective.unit.is_duration,
+        "moves": objective.is_linear,
+        "priced": objective.is_linear and objective is not BYTES,
     }
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from itertools import count
 
-from scenes import Scene
+from scenes import KWH_PER_GB, Scene
 
-KWH_PER_GB = 0.03
 Brought = tuple[str, str, str, float]
 """Key, origin, target, bytes."""
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from moorage.model import Dataset, DatasetRef, Link
 from moorage.sites import Inventory
 from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.costing import Basis, Terms, gather
 from pipeline_splitter.graph import Graph
 
+KWH_PER_GB = 0.03
 SITE_NAMES = ("eu-1", "ap-1", "eu-10", "us-1")
 TASK_NAMES = ("h", "a", "g/x", "b", "f", "c10", "c9", "d")
 SIZES = st.sampled_from([1e9, 1e6, 3.3e8, 7e9, 0.0])
@@ -42,9 +44,18 @@ class Scene:
         inventory = Inventory(dict(reversed(list(self.inventory.sites.items()))))
         return Scene(graph, inventory, datasets, dict(reversed(list(self.site_of.items()))))
 
+    def basis(self, *objectives: str) -> Basis:
+        """What all costs are computed from, by these objectives."""
+        return basis_of(self.graph, self.inventory, self.datasets, *objectives)
+
     def permitted(self) -> dict[str, frozenset[str]]:
         """Everything everywhere."""
         return dict.fromkeys(self.graph.tasks, frozenset(self.inventory.sites))
+
+
+def basis_of(graph: Graph, inventory: Inventory, datasets: Mapping[DatasetRef, Dataset], *objectives: str) -> Basis:
+    """The basis of a graph, with what the network takes by default."""
+    return gather(graph, make_blocks(graph), Terms(inventory, datasets, objectives, KWH_PER_GB))
 
 
 @st.composite

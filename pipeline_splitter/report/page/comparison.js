@@ -12,11 +12,11 @@ function ratio(value, ours) {
 
 function startComparison() {
   const names = Object.keys(OBJECTIVES);
-  const cells = (costs, ours) => names.map((name) => make("td", { class: "number", "data-of": OBJECTIVES[name] }, amount(name, costs[name]), ours ? "" : ratio(costs[name], plan.costs[name])));
+  const cells = (costs, ours) => names.map((name) => make("td", { class: "number", "data-of": OBJECTIVES[name].title }, amount(name, costs[name]), ours ? "" : ratio(costs[name], plan.costs[name])));
   const rows = plan.comparison.map((other) => make("tr", {},
     make("th", { scope: "row" }, other.name, other.costs && other.reason ? make("span", { class: "ratio quiet" }, other.reason) : ""),
     other.costs ? cells(other.costs, false) : make("td", { class: "full quiet", colspan: names.length }, make("span", { class: "badge bad" }, "not possible"), ` ${other.reason}`)));
   byId("compare-table").append(make("table", {},
-    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Plan"), names.map((name) => make("th", { scope: "col", class: "number" }, OBJECTIVES[name])))),
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Plan"), names.map((name) => make("th", { scope: "col", class: "number" }, OBJECTIVES[name].title)))),
     make("tbody", {}, make("tr", { class: "ours" }, make("th", { scope: "row" }, "This plan"), cells(plan.costs, true)), rows)));
 }

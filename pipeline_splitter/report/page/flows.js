@@ -3,14 +3,15 @@
 const flowsMap = byId("flows-map");
 const MOST_RIBBONS = 80;
 const FIRST_ROWS = 10;
+const MOVING = plan.objectives.filter((each) => each.moves);
 const flows = { by: "bytes" };
 
 const pairs = new Map();
 for (const transfer of plan.transfers) {
   const key = `${transfer.from} ${transfer.to}`;
-  if (!pairs.has(key)) pairs.set(key, { from: transfer.from, to: transfer.to, bytes: 0, money: 0, carbon: 0, transfers: [] });
+  if (!pairs.has(key)) pairs.set(key, { from: transfer.from, to: transfer.to, transfers: [], ...Object.fromEntries(MOVING.map(({ name }) => [name, 0])) });
   const pair = pairs.get(key);
-  for (const name of ["bytes", "money", "carbon"]) pair[name] += transfer[name];
+  for (const { name } of MOVING) pair[name] += transfer[name];
   pair.transfers.push(transfer);
 }
 const flowPairs = [...pairs.values()].sort((one, other) => other.bytes - one.bytes || one.from - other.from || one.to - other.to);
@@ -94,19 +95,19 @@ function pairRow(pair) {
   return make("tr", {},
     make("th", { scope: "row" }, make("button", { type: "button", class: "link", on: { click: () => showPair(pair) } }, siteLabel(pair.from), " → ", siteLabel(pair.to))),
     make("td", { class: "number", "data-of": "Things brought" }, pair.transfers.length.toLocaleString("en")),
-    ["bytes", "money", "carbon"].map((name) => make("td", { class: "number", "data-of": OBJECTIVES[name] }, amount(name, pair[name]))));
+    MOVING.map(({ name, title }) => make("td", { class: "number", "data-of": title }, amount(name, pair[name]))));
 }
 
 function startFlows() {
   if (flowPairs.length) {
-    byId("flows-tools").append(switcher("Weigh by", [["bytes", "Bytes"], ["money", "Money"], ["carbon", "Carbon"]], flows.by, (value) => {
+    byId("flows-tools").append(switcher("Weigh by", MOVING.map(({ name }) => [name, capitalised(name)]), flows.by, (value) => {
       flows.by = value;
       drawFlows();
     }));
     const few = flowPairs.length > FIRST_ROWS + 2 ? flowPairs.slice(0, FIRST_ROWS) : flowPairs;
     const body = make("tbody", {}, few.map(pairRow));
     byId("flows-table").append(make("table", {},
-      make("thead", {}, make("tr", {}, ...["From, to", "Things brought", "Bytes", "Money", "Carbon"].map((text, index) => make("th", { scope: "col", class: index ? "number" : "" }, text)))),
+      make("thead", {}, make("tr", {}, ...["From, to", "Things brought", ...MOVING.map(({ name }) => capitalised(name))].map((text, index) => make("th", { scope: "col", class: index ? "number" : "" }, text)))),
       body));
     if (few.length < flowPairs.length) {
       const more = button(`Show all ${flowPairs.length.toLocaleString("en")}`, () => {

@@ -86,12 +86,12 @@ function elsewhere([site, delta, denial]) {
 }
 
 function deltaText(delta) {
-  return delta === 0 ? "costs the same" : `${change(objective, delta)}${objective === "money" ? " money" : ""}`;
+  return delta === 0 ? "costs the same" : `${change(objective, delta)}${OBJECTIVES[objective].steps.length ? "" : ` ${OBJECTIVES[objective].noun}`.trimEnd()}`;
 }
 
 function transferItem(transfer, left) {
   return item(left, bytes(transfer.bytes),
-    `${siteName(transfer.from)} → ${siteName(transfer.to)}; ${duration(transfer.seconds)}; ${plain(transfer.money)} money; ${amount("carbon", transfer.carbon)} CO₂e${transfer.assumed ? "; its size is a default, nobody stated it" : ""}`,
+    `${siteName(transfer.from)} → ${siteName(transfer.to)}; ${duration(transfer.seconds)}; ${prices(transfer).join("; ")}${transfer.assumed ? "; its size is a default, nobody stated it" : ""}`,
     transfer.readers.length > 1 ? `brought once for ${count(transfer.readers.length, "task")}` : "");
 }
 
@@ -163,6 +163,6 @@ function showPair(pair) {
   choice.changed();
   showPanel(
     title(`${siteName(pair.from)} → ${siteName(pair.to)}`, "What crosses"),
-    make("p", { class: "facts" }, make("span", {}, bytes(pair.bytes)), make("span", {}, `${plain(pair.money)} money`), make("span", {}, `${amount("carbon", pair.carbon)} CO₂e`)),
+    make("p", { class: "facts" }, make("span", {}, bytes(pair.bytes)), prices(pair).map((text) => make("span", {}, text))),
     part(count(pair.transfers.length, "thing"), some([...pair.transfers].sort((one, other) => other.bytes - one.bytes), (transfer) => transferItem(transfer, transfer.what), 60)));
 }

@@ -2,14 +2,14 @@
 
 function startFigures() {
   const asked = new Map(plan.cost.map((result) => [result.objective, result]));
-  for (const [name, label] of Object.entries(OBJECTIVES)) {
+  for (const { name, title: label, explained } of plan.objectives) {
     const result = asked.get(name);
     const rank = result ? plan.cost.indexOf(result) : -1;
-    const said = !result ? "" : result.optimal ? "proven best" : result.gap < 1 ? `proven within ${plain(result.gap * 100)} %` : "nothing proven";
+    const proven = !result ? "" : result.optimal ? "proven best" : result.gap < 1 ? `proven within ${plain(result.gap * 100)} %` : "nothing proven";
     byId("figures").append(make("div", { class: `figure${result ? " asked" : ""}` },
       make("dt", {}, label),
       make("dd", {}, amount(name, plan.costs[name])),
-      make("dd", { class: "small" }, result ? `asked for${plan.cost.length > 1 ? ` as no. ${rank + 1}` : ""}, ${said}` : name === "carbon" ? "CO₂-equivalent" : name === "time" ? "until the last task ends" : name === "money" ? "computing and transfers" : "between sites")));
+      make("dd", { class: "small" }, result ? `asked for${plan.cost.length > 1 ? ` as no. ${rank + 1}` : ""}, ${proven}` : explained)));
   }
 }
 

@@ -1,8 +1,8 @@
-// The facts, and how figures are said. Mirrors report/sentences.py.
+// The facts, and how figures are said. Mirrors moorage/objectives/units.py; units and words come with the facts.
 
 const plan = JSON.parse(document.getElementById("facts").textContent);
 const objective = plan.cost.length ? plan.cost[0].objective : "money";
-const OBJECTIVES = { bytes: "Bytes that cross", money: "Money", carbon: "Carbon", time: "Time" };
+const OBJECTIVES = Object.fromEntries(plan.objectives.map((each) => [each.name, each]));
 
 function plain(value) {
   const size = Math.abs(value);
@@ -34,13 +34,14 @@ function duration(seconds) {
 }
 
 function bytes(value) {
-  return scaled(value, ["B", "kB", "MB", "GB", "TB", "PB"]);
+  return amount("bytes", value);
 }
 
 function amount(name, value) {
-  if (name === "bytes") return bytes(value);
-  if (name === "carbon") return value && Math.abs(value) < 0.1 ? scaled(value * 1e6, ["µg", "mg", "g"]) : scaled(value, ["g", "kg", "t"]);
-  return name === "time" ? duration(value) : plain(value);
+  const { duration: isDuration, smallSteps, steps } = OBJECTIVES[name];
+  if (isDuration) return duration(value);
+  if (smallSteps.length && value && Math.abs(value) < 0.1) return scaled(value * 1000 ** (smallSteps.length - 1), smallSteps);
+  return steps.length ? scaled(value, steps) : plain(value);
 }
 
 function change(name, value) {
@@ -48,8 +49,22 @@ function change(name, value) {
   return (value > 0 ? "+" : "−") + amount(name, Math.abs(value));
 }
 
+// A figure with its unit, and what it measures where the unit does not say that.
+function said(name, value) {
+  const noun = OBJECTIVES[name].noun;
+  return noun ? `${amount(name, value)} ${noun}` : amount(name, value);
+}
+
+function prices(costs) {
+  return plan.objectives.filter((each) => each.priced).map((each) => said(each.name, costs[each.name]));
+}
+
 function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function capitalised(word) {
+  return word[0].toUpperCase() + word.slice(1);
 }
 
 function shortened(text, length) {

@@ -11,6 +11,7 @@ from scenes import Scene, scenes
 from moorage.model import Dataset, DatasetRef, Governance
 from moorage.sites import Inventory
 from pipeline_splitter.checking import CheckInputs, Finding, check
+from pipeline_splitter.costing import gather
 from pipeline_splitter.explaining import explain
 from pipeline_splitter.flow import carry, release_candidates
 from pipeline_splitter.graph import Graph
@@ -35,7 +36,9 @@ def findings(
     if settled.placed is None:
         assert settled.infeasible
         return check({"infeasible.json": write_infeasible(explain(graph, datasets, inventory))}, inputs)
-    plan = assemble(settled.placed, settled.results, request)
+    prepared = settled.placed.prepared
+    basis = gather(prepared.graph, prepared.blocks, request.terms())
+    plan = assemble(settled.placed, basis, settled.results, request)
     proof = write_bound(plan.pipeline_name, plan.pipeline_digest, settled.proofs)
     return check({"plan.json": write_plan(plan), "bound.json": proof}, inputs)
 

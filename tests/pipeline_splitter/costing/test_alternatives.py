@@ -8,17 +8,16 @@ from builders import make_site
 from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from naive_costs import KWH_PER_GB
 from scenes import Scene, scenes
 
+from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
 from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.costing import alternatives, charge
-from pipeline_splitter.costing.building import gather
 from pipeline_splitter.costing.rescheduling import time_deltas
 from pipeline_splitter.costing.schedule import make_workload
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.plan import OBJECTIVES, Alternative, Denial
+from pipeline_splitter.plan import Alternative, Denial
 
 NO_QUOTA = {"quota_cpu_hours": None}
 
@@ -36,13 +35,10 @@ def found_for(scene: Scene, *objectives: str, denied: dict[str, dict[str, Denial
         name: {site: (denied or {}).get(name, {}).get(site) for site in scene.inventory.sites}
         for name in scene.graph.tasks
     }
-    return alternatives(
-        scene.graph, make_blocks(scene.graph), scene.site_of, denials, scene.inventory, scene.datasets, objectives,
-        KWH_PER_GB,
-    )  # fmt: skip
+    return alternatives(scene.basis(*objectives), scene.site_of, denials)
 
 
-@given(scenes(), st.sampled_from(OBJECTIVES), st.lists(st.sampled_from(OBJECTIVES), max_size=1))
+@given(scenes(), st.sampled_from(tuple(OBJECTIVES)), st.lists(st.sampled_from(tuple(OBJECTIVES)), max_size=1))
 def test_a_delta_is_the_difference_of_two_charges(scene: Scene, objective: str, further: list[str]) -> None:
     """For every task and site and objective; `time` by the schedule that a placement has by definition."""
     scene = replace(scene, inventory=without_quotas(scene.inventory))
@@ -51,7 +47,7 @@ def test_a_delta_is_the_difference_of_two_charges(scene: Scene, objective: str, 
 
     def cost(moved: dict[str, str]) -> float:
         site_of = {**scene.site_of, **moved}
-        made = charge(scene.graph, site_of, scene.inventory, scene.datasets, objectives, KWH_PER_GB)
+        made = charge(scene.basis(*objectives), site_of)
         return made.costs[objective]
 
     here = cost({})
@@ -90,8 +86,8 @@ def test_order_of_the_input_changes_nothing(scene: Scene, objective: str) -> Non
 def test_moves_computed_apart_or_at_once_are_the_same(scene: Scene, moves_at_once: int) -> None:
     """However many share a pass over the schedule."""
     blocks = make_blocks(scene.graph)
-    made = gather(scene.graph, blocks, scene.inventory, scene.datasets, ["time"], KWH_PER_GB)
-    workload = make_workload(made.table, made.rates, made.origins)
+    made = scene.basis("time")
+    workload = make_workload(made)
     site_of = np.array([made.rates.sites.index(scene.site_of[name]) for name in made.table.tasks], dtype=np.int64)
     wanted = np.ones((len(blocks.members), len(made.rates.sites)), dtype=np.bool_)
     apart = time_deltas(workload, made.block_of, site_of, wanted, moves_at_once=moves_at_once)

@@ -8,35 +8,28 @@ from builders import make_dataset, make_site
 from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from naive_costs import KWH_PER_GB
-from scenes import Scene, scenes
+from scenes import Scene, basis_of, scenes
 
+from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
 from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.costing import build_problem, build_time_problem, charge
 from pipeline_splitter.ordering import topological_order
-from pipeline_splitter.plan import OBJECTIVES
 from pipeline_splitter.problem import Costs, Problem, TimeProblem
 
 LINEAR = ("bytes", "money", "carbon")
-LISTS = st.lists(st.sampled_from(OBJECTIVES), max_size=2)
+LISTS = st.lists(st.sampled_from(tuple(OBJECTIVES)), max_size=2)
 BUDGETS = [("bytes", 1.0), ("carbon", 2.0)]
 
 
 def problem_of(scene: Scene, *objectives: str) -> Problem:
     """The scene as a problem, everything permitted everywhere, with two budgets."""
-    return build_problem(
-        scene.graph, make_blocks(scene.graph), scene.permitted(), scene.inventory, scene.datasets, objectives,
-        KWH_PER_GB, BUDGETS,
-    )  # fmt: skip
+    return build_problem(scene.basis(*objectives), scene.permitted(), BUDGETS)
 
 
 def time_problem_of(scene: Scene, *objectives: str) -> TimeProblem:
     """Likewise, with the times."""
-    return build_time_problem(
-        scene.graph, make_blocks(scene.graph), scene.permitted(), scene.inventory, scene.datasets, objectives,
-        KWH_PER_GB, BUDGETS,
-    )  # fmt: skip
+    return build_time_problem(scene.basis(*objectives), scene.permitted(), BUDGETS)
 
 
 def placement_of(scene: Scene, problem: Problem) -> list[int]:
@@ -71,7 +64,7 @@ def test_a_problems_cost_is_the_charge(scene: Scene, earlier: list[str], objecti
     objectives = [*earlier, objective]
     problem = problem_of(scene, *objectives)
     placement = placement_of(scene, problem)
-    made = charge(scene.graph, scene.site_of, scene.inventory, scene.datasets, objectives, KWH_PER_GB)
+    made = charge(scene.basis(*objectives), scene.site_of)
     assert evaluated(problem, problem.costs, placement) == pytest.approx(made.costs[objective], rel=1e-12)
     for (name, limit), budget in zip(BUDGETS, problem.budgets, strict=True):
         assert budget.limit == limit
@@ -109,7 +102,7 @@ def test_a_problem_keeps_its_contract(scene: Scene) -> None:
 def test_a_time_problem_says_when_tasks_run(scene: Scene, earlier: list[str]) -> None:
     """Simulated from its arrays alone, the tasks run as the charge's schedule says."""
     timed = time_problem_of(scene, *earlier, "time")
-    made = charge(scene.graph, scene.site_of, scene.inventory, scene.datasets, [*earlier, "time"], KWH_PER_GB)
+    made = charge(scene.basis(*earlier, "time"), scene.site_of)
     placement = placement_of(scene, timed.problem)
     site_of = [placement[block] for block in timed.block_of]
     edges = {(int(a), int(b)) for a, b in timed.order}
@@ -152,7 +145,7 @@ def test_a_linear_objective_within_a_time_has_its_costs() -> None:
     inventory = Inventory.of([make_site("eu-1", cpu_hour_price=0.1)])
     graph = make_graph().task("a", seconds=3600).obj()
     permitted = {"a": frozenset({"eu-1"})}
-    timed = build_time_problem(graph, make_blocks(graph), permitted, inventory, {}, ["time", "money"], KWH_PER_GB)
+    timed = build_time_problem(basis_of(graph, inventory, {}, "time", "money"), permitted)
     assert timed.problem.costs.unary.tolist() == [[0.1]]
 
 
@@ -161,7 +154,7 @@ def test_a_block_may_be_where_all_its_members_may() -> None:
     inventory = Inventory.of([make_site("ap-1"), make_site("eu-1"), make_site("us-1")])
     graph = make_graph().task("a").task("b").together("a", "b").obj()
     permitted = {"a": frozenset({"eu-1", "us-1"}), "b": frozenset({"ap-1", "us-1"})}
-    problem = build_problem(graph, make_blocks(graph), permitted, inventory, {}, ["bytes"], KWH_PER_GB)
+    problem = build_problem(basis_of(graph, inventory, {}, "bytes"), permitted)
     assert problem.allowed.tolist() == [[False, False, True]]
 
 
@@ -172,7 +165,7 @@ def test_data_without_any_copy_cost_nothing_and_break_nothing() -> None:
     graph = make_graph().dataset(dataset.ref, 5.0).task("a", reads=["steward/claims"]).obj()
     permitted: dict[str, frozenset[str]] = {"a": frozenset()}
     for datasets in ({dataset.ref: dataset}, {}):
-        problem = build_problem(graph, make_blocks(graph), permitted, inventory, datasets, ["money"], KWH_PER_GB)
+        problem = build_problem(basis_of(graph, inventory, datasets, "money"), permitted)
         assert problem.costs.fixed.tolist() == [[0.0]]
         assert not problem.allowed.any()
 
@@ -181,6 +174,4 @@ def test_time_has_no_linear_costs() -> None:
     """Whoever asks for them is told."""
     graph = make_graph().obj()
     with pytest.raises(ValueError, match="time is not one of bytes, money, carbon"):
-        build_problem(
-            graph, make_blocks(graph), {}, Inventory.of([make_site("eu-1")]), {}, ["money"], KWH_PER_GB, [("time", 1.0)]
-        )
+        build_problem(basis_of(graph, Inventory.of([make_site("eu-1")]), {}, "money"), {}, [("time", 1.0)])

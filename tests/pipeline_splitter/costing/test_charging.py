@@ -7,21 +7,21 @@ from builders import make_dataset, make_site
 from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from naive_costs import KWH_PER_GB, brought, linear_costs, schedule
-from scenes import Scene, scenes
+from naive_costs import brought, linear_costs, schedule
+from scenes import Scene, basis_of, scenes
 
 from moorage.errors import InputError
 from moorage.model import Link, Site
+from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
 from pipeline_splitter.costing import Charged, charge
-from pipeline_splitter.plan import OBJECTIVES
 
-LISTS = st.lists(st.sampled_from(OBJECTIVES), min_size=1, max_size=3, unique=True)
+LISTS = st.lists(st.sampled_from(tuple(OBJECTIVES)), min_size=1, max_size=3, unique=True)
 
 
 def charged(scene: Scene, *objectives: str) -> Charged:
     """The scene's charge."""
-    return charge(scene.graph, scene.site_of, scene.inventory, scene.datasets, objectives, KWH_PER_GB)
+    return charge(scene.basis(*objectives), scene.site_of)
 
 
 @given(scenes(), LISTS)
@@ -30,7 +30,7 @@ def test_costs_are_those_of_the_definition(scene: Scene, objectives: list[str]) 
     made = charged(scene, *objectives)
     timetable = schedule(scene, objectives)
     expected = {**linear_costs(scene, objectives), "time": max((end for _, end in timetable.values()), default=0.0)}
-    assert tuple(made.costs) == OBJECTIVES
+    assert tuple(made.costs) == tuple(OBJECTIVES)
     assert made.costs == pytest.approx(expected, rel=1e-12)
     assert set(made.schedule) == set(timetable)
     for name, times in made.schedule.items():
@@ -65,7 +65,7 @@ def test_a_gap_before_a_slots_last_task_is_not_used_again() -> None:
         .task("c", seconds=1).obj()
     )  # fmt: skip
     inventory = world(make_site("eu-1", slots=1), make_site("us-1"))
-    made = charge(graph, {"a": "us-1", "b": "eu-1", "c": "eu-1"}, inventory, {}, ["money"], KWH_PER_GB)
+    made = charge(basis_of(graph, inventory, {}, "money"), {"a": "us-1", "b": "eu-1", "c": "eu-1"})
     assert made.schedule == {"a": (0, 10), "b": (11.05, 16.05), "c": (16.05, 17.05)}
 
 
@@ -76,7 +76,7 @@ def test_a_later_taken_task_may_start_earlier_in_another_slot() -> None:
         .task("c", seconds=1).obj()
     )  # fmt: skip
     inventory = world(make_site("eu-1", slots=2), make_site("us-1"))
-    made = charge(graph, {"a": "us-1", "b": "eu-1", "c": "eu-1"}, inventory, {}, ["money"], KWH_PER_GB)
+    made = charge(basis_of(graph, inventory, {}, "money"), {"a": "us-1", "b": "eu-1", "c": "eu-1"})
     assert made.schedule["c"] == (0, 1)
 
 
@@ -84,7 +84,7 @@ def test_starts_that_a_solver_chose_are_kept() -> None:
     """They are given in; ends and the makespan follow from the sites' speeds."""
     graph = make_graph().task("a", seconds=10).obj()
     inventory = world(make_site("eu-1", speed=2.0))
-    made = charge(graph, {"a": "eu-1"}, inventory, {}, ["time"], KWH_PER_GB, starts={"a": 3.0})
+    made = charge(basis_of(graph, inventory, {}, "time"), {"a": "eu-1"}, starts={"a": 3.0})
     assert made.schedule == {"a": (3.0, 8.0)}
     assert made.costs["time"] == 8.0
 
@@ -111,7 +111,7 @@ def test_the_source_is_the_cheapest_by_the_list_then_by_name(objectives: list[st
     ]
     dataset = make_dataset("claims").at("us-1", "eu-1", "ap-1").obj()
     graph = make_graph().dataset(dataset.ref, 1e9).task("a", reads=["steward/claims"]).obj()
-    made = charge(graph, {"a": "reader"}, world(*sites), {dataset.ref: dataset}, objectives, KWH_PER_GB)
+    made = charge(basis_of(graph, world(*sites), {dataset.ref: dataset}, *objectives), {"a": "reader"})
     assert [move.origin for move in made.transfers] == [origin]
 
 
@@ -120,16 +120,16 @@ def test_a_dataset_without_a_copy_is_named() -> None:
     dataset = make_dataset("claims").at("nowhere").obj()
     graph = make_graph().dataset(dataset.ref, 1e9).task("a", reads=["steward/claims"]).obj()
     with pytest.raises(InputError, match=r"steward/claims.*no copy.*task a"):
-        charge(graph, {"a": "eu-1"}, world(make_site("eu-1")), {dataset.ref: dataset}, ["money"], KWH_PER_GB)
+        charge(basis_of(graph, world(make_site("eu-1")), {dataset.ref: dataset}, "money"), {"a": "eu-1"})
 
 
 def test_a_site_without_a_slot_is_refused() -> None:
     """Zero slots would read as any number."""
     with pytest.raises(InputError, match=r"Site eu-1: spec\.slots"):
-        charge(make_graph().obj(), {}, world(make_site("eu-1", slots=0)), {}, ["money"], KWH_PER_GB)
+        charge(basis_of(make_graph().obj(), world(make_site("eu-1", slots=0)), {}, "money"), {})
 
 
 def test_no_tasks_cost_nothing() -> None:
     """An empty plan."""
-    made = charge(make_graph().obj(), {}, world(make_site("eu-1")), {}, ["money"], KWH_PER_GB)
+    made = charge(basis_of(make_graph().obj(), world(make_site("eu-1")), {}, "money"), {})
     assert made == replace(made, transfers=(), costs=dict.fromkeys(OBJECTIVES, 0.0), schedule={})

@@ -10,11 +10,11 @@ from flow_stories import GENTLE, Story, governed, known, make_release, mounting,
 from graphs import make_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import basis_of
 
 from moorage.model import Classification, Governance, Link
 from moorage.sites import Inventory
 from pipeline_splitter import solving
-from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.costing import build_problem, charge
 from pipeline_splitter.flow import (
     Candidate,
@@ -52,9 +52,8 @@ def cheapest(story: Story, choice: Choice) -> dict[str, float]:
     permitted = [[site for site, no in permits[name].items() if no is None] for name in names]
     for sites in itertools.product(*permitted):
         for objective in best:
-            charged = charge(
-                choice.graph, dict(zip(names, sites, strict=True)), CHEAP_RELAY, story.datasets, (objective,), 0.03
-            )
+            basis = basis_of(choice.graph, CHEAP_RELAY, story.datasets, objective)
+            charged = charge(basis, dict(zip(names, sites, strict=True)))
             best[objective] = min(best[objective], charged.costs[objective])
     return best
 
@@ -97,8 +96,7 @@ def test_the_search_finds_the_cheapest_plan_with_a_real_solver(story: Story, obj
         permitted = {
             task: frozenset(site for site, no in by_site.items() if no is None) for task, by_site in permits.items()
         }
-        blocks = make_blocks(choice.graph)
-        problem = build_problem(choice.graph, blocks, permitted, CHEAP_RELAY, story.datasets, (objective,), 0.03)
+        problem = build_problem(basis_of(choice.graph, CHEAP_RELAY, story.datasets, objective), permitted)
         return solving.solve(problem, Limits(gap=1e-6, deadline=60.0, clock=lambda: 0.0))
 
     found = best_over_choices(story.graph, candidates, story.datasets, solve)

@@ -15,9 +15,9 @@ from plan_stories import hospitals
 
 from moorage.errors import InputError
 from moorage.model import Classification, Component, DatasetRef, Governance, Release
+from moorage.objectives import OBJECTIVES, priced
 from pipeline_splitter.graph import DatumKind
 from pipeline_splitter.plan import (
-    OBJECTIVES,
     Alternative,
     Denial,
     Export,
@@ -37,6 +37,7 @@ GOLDEN = Path(__file__).parent / "golden"
 TEXT = st.text(max_size=12)
 WORDS = st.lists(TEXT, max_size=3).map(tuple)
 COST = st.floats(min_value=0, allow_infinity=False, allow_nan=False)
+COSTS = st.fixed_dictionaries({each.name: COST for each in priced()})
 NUMBER = st.floats(allow_infinity=False, allow_nan=False)
 NAMES = st.none() | st.frozensets(st.text(min_size=1, max_size=4), max_size=3)
 REFS = st.builds(DatasetRef, st.text("abc", min_size=1, max_size=3), st.text("abc-/", min_size=1, max_size=3))
@@ -58,7 +59,9 @@ PLANS = st.builds(
     TEXT,
     st.just("0" * 64),
     st.lists(
-        st.builds(ObjectiveResult, st.sampled_from(OBJECTIVES), COST, NUMBER, COST, st.booleans(), st.booleans(), TEXT),
+        st.builds(
+            ObjectiveResult, st.sampled_from(tuple(OBJECTIVES)), COST, NUMBER, COST, st.booleans(), st.booleans(), TEXT
+        ),
         max_size=2,
     ).map(tuple),
     st.fixed_dictionaries(dict.fromkeys(OBJECTIVES, COST)),
@@ -79,7 +82,7 @@ PLANS = st.builds(
         max_size=2,
     ).map(tuple),
     st.lists(
-        st.builds(Transfer, st.sampled_from(DatumKind), TEXT, TEXT, TEXT, COST, COST, COST, COST, WORDS), max_size=2
+        st.builds(Transfer, st.sampled_from(DatumKind), TEXT, TEXT, TEXT, COST, COST, COSTS, WORDS), max_size=2
     ).map(tuple),
     st.lists(
         st.builds(

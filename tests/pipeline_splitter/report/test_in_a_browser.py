@@ -9,7 +9,8 @@ import pytest
 from plan_stories import hospitals, layered, rename
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline_splitter.plan import OBJECTIVES, Plan, PlannedTask
+from moorage.objectives import OBJECTIVES
+from pipeline_splitter.plan import Plan, PlannedTask
 from pipeline_splitter.report import Scenario, write_report
 
 OpenPage = Callable[..., Page]

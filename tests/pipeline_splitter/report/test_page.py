@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plan_stories import hospitals, layered, rename
 
+from moorage.objectives import OBJECTIVES
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.plan import OBJECTIVES, ObjectiveResult, Plan
+from pipeline_splitter.plan import ObjectiveResult, Plan
 from pipeline_splitter.report import Scenario, sentences, write_report
 from pipeline_splitter.report.edges import DATA, ORDER, PARAMETER, connect
 from pipeline_splitter.report.page import script_json

@@ -1,0 +1,33 @@
+"""Bytes that cross from one site to another; computing has none."""
+
+from moorage.objectives.objective import Figure, Objective, Place, Way
+from moorage.objectives.units import Unit
+
+
+class _Bytes(Objective):
+    name = "bytes"
+    unit = Unit(steps=("B", "kB", "MB", "GB", "TB", "PB"))
+    title = "Bytes that cross"
+    explained = "between sites"
+    told = "{} cross"
+    better = "moves fewer bytes"
+    less = "moves less than"
+    computes_best = "fewest bytes for computing"
+
+    def computing(self, cpu_hours: Figure, place: Place) -> Figure:  # noqa: ARG002 - whatever the site
+        """Nothing crosses."""
+        return cpu_hours * 0.0
+
+    def moving(self, size_bytes: Figure, way: Way) -> Figure:
+        """All of them, if they cross."""
+        return size_bytes * way.crosses
+
+    def brief(self, value: float) -> str:
+        """As `5.2 GB`."""
+        for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+            if value >= size:
+                return f"{value / size:.3g} {unit}"
+        return f"{value:.3g} B"
+
+
+BYTES = _Bytes()

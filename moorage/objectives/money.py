@@ -1,0 +1,31 @@
+"""Money: what CPU-hours and traffic between sites cost, in the currency of the sites' prices."""
+
+from moorage.objectives.objective import BYTES_PER_GB, Figure, Objective, Place, Way
+from moorage.objectives.units import Unit
+
+
+class _Money(Objective):
+    name = "money"
+    unit = Unit()
+    title = "Money"
+    explained = "computing and transfers"
+    noun = "money"
+    told = "it costs {}"
+    better = "is cheaper"
+    less = "costs less than"
+    computes_best = "cheapest computing"
+
+    def computing(self, cpu_hours: Figure, place: Place) -> Figure:
+        """Hours at the site's price."""
+        return cpu_hours * place.cpu_hour_price
+
+    def moving(self, size_bytes: Figure, way: Way) -> Figure:
+        """Bytes at the link's price."""
+        return size_bytes / BYTES_PER_GB * way.price_per_gb
+
+    def brief(self, value: float) -> str:
+        """Three digits."""
+        return f"{value:.3g}"
+
+
+MONEY = _Money()
