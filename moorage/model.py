@@ -19,6 +19,8 @@ PURPOSES_ANNOTATION = "moorage.dev/purposes"
 SITE_LABEL = "node-restriction.kubernetes.io/moorage-site"
 CONFIDENTIAL_NODE_LABEL = "node-restriction.kubernetes.io/moorage-confidential-compute"
 MOUNT_ROOT = "/mnt/datasets"
+MOST_DATASETS = 64
+"""That one pod reads: its labels number them from 0 to 63."""
 
 
 class Classification(IntEnum):

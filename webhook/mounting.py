@@ -168,17 +168,12 @@ def _clashes(mounts: Sequence[Raw], ours: Mapping[str, DatasetRef]) -> Iterator[
         other = first_at.setdefault(path, name)
         if path and other != name and (name in ours or other in ours):
             yield (path, name, other) if name in ours else (path, other, name)
-    dataset_at = {path: name for path, name in paths if name in ours}
+    dataset_at = {path: name for path, name in paths if path and name in ours}
+    inside = tuple(f"{path}/" for path in dataset_at)
     for path, name in paths:
-        for above in _folders_above(path):
-            if above in dataset_at:
-                yield path, dataset_at[above], name
-
-
-def _folders_above(path: str) -> Iterator[str]:
-    while "/" in path[1:]:
-        path = path.rpartition("/")[0]
-        yield path
+        if path.startswith(inside):
+            at = next(at for at in dataset_at if path.startswith(f"{at}/"))
+            yield path, dataset_at[at], name
 
 
 def _normal(path: str) -> str:

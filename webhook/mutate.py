@@ -12,7 +12,7 @@ from moorage import policy, wire
 from moorage.errors import InputError, LabelError
 from moorage.model import Dataset, DatasetRef, DatasetUse, Reader, Usage, UseAs
 from moorage.policy import ALLOWED, Decision
-from webhook import environment, mounting, pod_checks, sidecar
+from webhook import environment, mounting, pod_checks, pod_limits, sidecar
 from webhook.review import BAD_REQUEST, FORBIDDEN, Refusal
 from webhook.sidecar import SidecarShape
 
@@ -140,6 +140,8 @@ def _serve(request: PodRequest, facts: Facts, serving: Serving) -> Served:
     pod_checks.use_is_not_served(usage.uses, subject)
     if not usage.reading:
         return Served(request.pod)
+    pod_limits.pod_is_too_large(spec, subject)
+    pod_limits.path_is_too_long(spec, subject)
     warnings: list[str] = []
     scheduler, warning = pod_checks.choose_scheduler(spec, usage, facts.datasets, serving.scheduler_name, subject)
     _note(warnings, warning)
@@ -147,6 +149,7 @@ def _serve(request: PodRequest, facts: Facts, serving: Serving) -> Served:
         spec = {**spec, "schedulerName": scheduler}
     spec = _add_environment(spec, request, facts, warnings)
     spec = _add_mounts(spec, request, facts, serving, warnings)
+    pod_limits.pod_is_too_large(spec, subject)
     if serving.managed_resource and scheduler == serving.scheduler_name:
         spec = _ask_for_resource(spec, serving.managed_resource)
     if not facts.placement.allowed and facts.placement.rule is not None:

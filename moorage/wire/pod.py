@@ -1,15 +1,30 @@
-"""Pods and namespaces, in: what the labels say, and what the volumes ask for."""
+"""Pods and namespaces, in: what the labels say, and what the volumes ask for.
+
+Whoever may make pods decides how many labels and volumes there are, so each is looked at once, and the first that can't
+be used ends the reading.
+"""
 
 import re
 from collections.abc import Mapping
 
-from moorage.errors import LabelError
-from moorage.model import CSI_DRIVER, PURPOSE_LABEL, PURPOSES_ANNOTATION, DatasetRef, DatasetUse, Pod, Usage, UseAs
+from moorage.errors import InputError, LabelError
+from moorage.model import (
+    CSI_DRIVER,
+    MOST_DATASETS,
+    PURPOSE_LABEL,
+    PURPOSES_ANNOTATION,
+    DatasetRef,
+    DatasetUse,
+    Pod,
+    Usage,
+    UseAs,
+)
 from moorage.wire.fields import DNS_LABEL, Raw, object_fields
 
 _KEYS = ("id", "useas", "namespace", "release", "accepts")
+_PREFIX = "dataset."
 _LABEL = re.compile(r"dataset\.([^./]*)\.([^/]*)")
-_INDEX = re.compile(r"0|[1-9][0-9]{0,3}")
+_INDICES = {str(index): index for index in range(MOST_DATASETS)}
 
 
 def looks_like_dataset_label(key: str) -> bool:
@@ -33,29 +48,33 @@ def read_usage(labels: Mapping[str, str], namespace: str, subject: str) -> Usage
         LabelError: naming the label and the remedy.
     """
     groups: dict[int, dict[str, str]] = {}
-    for key in sorted(labels):
+    for key in sorted(key for key in labels if key.startswith(_PREFIX)):
         if not looks_like_dataset_label(key):
             continue
         index, field = _split(key, subject)
         groups.setdefault(index, {})[field] = labels[key]
-    uses = tuple(_read_use(index, group, namespace, subject) for index, group in sorted(groups.items()))
-    for position, use in enumerate(uses):
-        for other in uses[:position]:
-            if use.ref == other.ref:
-                raise LabelError(
-                    subject,
-                    f"metadata.labels[dataset.{use.index}.id]",
-                    f"dataset {use.ref} stands at index {other.index} already: name each dataset once, "
-                    "with its uses joined by dots, as mount.configmap",
-                )
-    return Usage(uses, labels.get(PURPOSE_LABEL) or None)
+    uses: dict[DatasetRef, DatasetUse] = {}
+    for index, group in sorted(groups.items()):
+        use = _read_use(index, group, namespace, subject)
+        other = uses.setdefault(use.ref, use)
+        if other is not use:
+            raise LabelError(
+                subject,
+                f"metadata.labels[dataset.{use.index}.id]",
+                f"dataset {use.ref} stands at index {other.index} already: name each dataset once, "
+                "with its uses joined by dots, as mount.configmap",
+            )
+    return Usage(tuple(uses.values()), labels.get(PURPOSE_LABEL) or None)
 
 
 def _split(key: str, subject: str) -> tuple[int, str]:
     match = _LABEL.fullmatch(key)
-    if match is None or not _INDEX.fullmatch(match[1]):
+    if match is None or match[1] not in _INDICES:
         raise LabelError(
-            subject, f"metadata.labels[{key}]", "the index must be a number of at most four digits, as dataset.0.id"
+            subject,
+            f"metadata.labels[{key}]",
+            f"the index must be a number from 0 to {MOST_DATASETS - 1}, as dataset.0.id: a pod names at most "
+            f"{MOST_DATASETS} datasets",
         )
     if match[2] not in _KEYS:
         raise LabelError(
@@ -63,7 +82,7 @@ def _split(key: str, subject: str) -> tuple[int, str]:
             f"metadata.labels[{key}]",
             f"{match[2]!r} is not known here; known are {', '.join(_KEYS)}",
         )
-    return int(match[1]), match[2]
+    return _INDICES[match[1]], match[2]
 
 
 def _read_use(index: int, group: Mapping[str, str], namespace: str, subject: str) -> DatasetUse:
@@ -110,7 +129,7 @@ def read_pod(raw: Raw) -> Pod:
 
     Raises:
         LabelError: its dataset labels can't be read.
-        InputError: it has no name.
+        InputError: it has no name, or volumes of our driver that no pod may have.
     """
     subject, name, metadata = object_fields(raw, "Pod")
     namespace = str(metadata.get("namespace") or "default")
@@ -125,7 +144,7 @@ def read_pod(raw: Raw) -> Pod:
         scheduler_name=str(spec.get("schedulerName") or "default-scheduler"),
         started=_has_started(raw.get("status") or {}),
         finished=(raw.get("status") or {}).get("phase") in {"Succeeded", "Failed"},
-        mounts=_read_mounts(spec, namespace),
+        mounts=_read_mounts(spec, namespace, subject),
     )
 
 
@@ -134,13 +153,26 @@ def _has_started(status: Raw) -> bool:
     return status.get("phase") == "Running" or conditions.get("PodReadyToStartContainers") == "True"
 
 
-def _read_mounts(spec: Raw, namespace: str) -> tuple[DatasetRef, ...]:
-    refs = []
+def _read_mounts(spec: Raw, namespace: str, subject: str) -> tuple[DatasetRef, ...]:
+    """The datasets that volumes of our driver name, each once, in the order of the volumes."""
+    refs: dict[DatasetRef, None] = {}
     for volume in spec.get("volumes") or ():
         csi = volume.get("csi") or {}
         attributes = csi.get("volumeAttributes") or {}
-        if csi.get("driver") == CSI_DRIVER and attributes.get("dataset"):
-            refs.append(DatasetRef(str(attributes.get("namespace") or namespace), str(attributes["dataset"])))
+        if csi.get("driver") != CSI_DRIVER or not attributes.get("dataset"):
+            continue
+        names = (str(attributes.get("namespace") or namespace), str(attributes["dataset"]))
+        if not all(DNS_LABEL.fullmatch(name) for name in names):
+            raise InputError(
+                subject,
+                f"spec.volumes[{str(volume.get('name'))[:63]}].csi.volumeAttributes",
+                "dataset and namespace must be names: lower-case letters, digits and '-', at most 63 of them",
+            )
+        refs[DatasetRef(*names)] = None
+        if len(refs) > MOST_DATASETS:
+            raise InputError(
+                subject, "spec.volumes", f"name more than {MOST_DATASETS} datasets: mount the others in another pod"
+            )
     return tuple(refs)
 
 

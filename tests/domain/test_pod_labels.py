@@ -1,10 +1,13 @@
 """The label grammar: Datashim's, and ours besides."""
 
+import time
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.errors import LabelError
+from moorage.errors import InputError, LabelError
 from moorage.model import DatasetRef, UseAs
 from moorage.wire import looks_like_dataset_label, read_namespace_purposes, read_pod, read_usage
 
@@ -17,7 +20,9 @@ from moorage.wire import looks_like_dataset_label, read_namespace_purposes, read
         ({"dataset.x.id": "a"}, "dataset.x.id", "index must be a number"),
         ({"dataset.00.id": "a"}, "dataset.00.id", "index must be a number"),
         ({"dataset.-1.id": "a"}, "dataset.-1.id", "index must be a number"),
-        ({"dataset.12345.id": "a"}, "dataset.12345.id", "four digits"),
+        ({"dataset.64.id": "a"}, "dataset.64.id", "from 0 to 63, as dataset.0.id: a pod names at most 64 datasets"),
+        ({"dataset.12345.id": "a"}, "dataset.12345.id", "from 0 to 63"),
+        ({"dataset.\u0663.id": "a"}, "dataset.\u0663.id", "index must be a number"),
         ({"dataset.0.id": "a", "dataset.0.use-as": "mount"}, "dataset.0.use-as", "known are id, useas"),
         ({"dataset.0.id": "a", "dataset.0.useas": "floppy"}, "dataset.0.useas", "not one of mount"),
         ({"dataset.0.id": "a", "dataset.0.useas": ""}, "dataset.0.useas", "not one of mount"),
@@ -118,3 +123,57 @@ def test_a_pod_s_volumes_say_what_it_mounts() -> None:
 def test_a_namespace_may_limit_purposes(annotations: dict[str, str] | None, purposes: frozenset[str] | None) -> None:
     """Absent means any purpose, empty means none."""
     assert read_namespace_purposes({"metadata": {"name": "team", "annotations": annotations}}) == purposes
+
+
+def many(count: int, field: str = "id") -> dict[str, str]:
+    """Labels that name so many datasets."""
+    return {f"dataset.{index}.{field}": f"d{index}" for index in range(count)}
+
+
+def test_a_pod_names_64_datasets() -> None:
+    """And not one more."""
+    assert len(read_usage(many(64), "team", "Pod team/p").uses) == 64
+    with pytest.raises(LabelError, match="at most 64 datasets"):
+        read_usage(many(65), "team", "Pod team/p")
+
+
+FLOODS: dict[str, dict[str, str]] = {
+    "ids": many(10_000),
+    "uses": many(10_000, "useas"),
+    "one dataset again and again": dict.fromkeys(many(10_000), "claims"),
+    "bad indices": {f"dataset.{'0' * index}.id": "a" for index in range(10_000)},
+    "others' and one of ours": {**{f"dataset.example.com/{i}": "" for i in range(10_000)}, "dataset.0.useas": "x"},
+}
+
+
+@pytest.mark.parametrize("labels", FLOODS.values(), ids=FLOODS.keys())
+def test_ten_thousand_labels_are_refused_at_once(labels: dict[str, str]) -> None:
+    """Whoever reads pods does so beside everybody else's requests."""
+    begun = time.perf_counter()
+    with pytest.raises(LabelError):
+        read_usage(labels, "team", "Pod team/p")
+    assert time.perf_counter() - begun < 0.5  # seconds; about 0.01 where nothing else runs
+
+
+def a_pod_with_volumes(*attributes: dict[str, str]) -> dict[str, Any]:
+    """As somebody writes it who goes past the webhook."""
+    volumes = [
+        {"name": f"v{index}", "csi": {"driver": "data.moorage.dev", "volumeAttributes": each}}
+        for index, each in enumerate(attributes)
+    ]
+    return {"metadata": {"name": "p", "namespace": "team"}, "spec": {"volumes": volumes}}
+
+
+def test_volumes_name_64_datasets() -> None:
+    """Each counts once, however many volumes name it."""
+    named = [{"dataset": f"d{index % 64}"} for index in range(10_000)]
+    assert len(read_pod(a_pod_with_volumes(*named)).mounts) == 64
+    with pytest.raises(InputError, match=r"Pod team/p: spec.volumes: name more than 64 datasets"):
+        read_pod(a_pod_with_volumes(*named, {"dataset": "another"}))
+
+
+@pytest.mark.parametrize("attributes", [{"dataset": "d" * 64}, {"dataset": "a/b"}, {"dataset": "a", "namespace": "A"}])
+def test_volumes_name_datasets_by_names(attributes: dict[str, str]) -> None:
+    """What is no name could be of any length."""
+    with pytest.raises(InputError, match=r"volumes\[v0\].csi.volumeAttributes: dataset and namespace must be names"):
+        read_pod(a_pod_with_volumes(attributes))

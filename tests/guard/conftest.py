@@ -17,6 +17,8 @@ from tests.webhook.pods import NAMESPACE, make_pod, reading
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ("guard-pods", "guard-labels", "guard-datasets")
 OPTED_OUT = "opted-out"
+FEW_LABELS = 1024
+"""As in the chart's `_guard.tpl`: up to so many labels, misspelt ones are found."""
 
 
 @pytest.fixture(scope="session")

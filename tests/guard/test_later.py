@@ -162,15 +162,6 @@ async def test_replacing_a_pod_is_changing_it(client: Client) -> None:
         await client.apply(PODS, {"metadata": {**identity, "labels": reading("claims")}})
 
 
-async def test_no_number_of_other_labels_keeps_a_pod_from_updates(client: Client) -> None:
-    """The cost limits of the API server's expressions are far away for pods that are none of ours."""
-    # The API server itself needs seconds to keep account of who owns so many fields; at creation it is asked for more.
-    many = {f"example.com/label-{number}": "value" for number in range(4_000)}
-    await make(client, make_pod(labels=many))
-    assert await relabel(client, {"app": "web"}) is None
-    assert await relabel(client, {"app": "web2"}, "status") is None
-
-
 async def test_a_static_pod_reads_nothing(client: Client) -> None:
     """A taken node could else claim to run a reader, in any namespace and without a scheduler."""
     for pod in (
