@@ -1,6 +1,9 @@
 """Where a cluster's files lie, and where the things that outlive clusters are cached."""
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,16 @@ def cache_dir() -> Path:
         return Path(given).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base).absolute() / "moorage"
+
+
+@contextlib.contextmanager
+def cache_lock(part: str) -> Iterator[None]:
+    """Keep other processes out of a part of the cache while this one makes what is missing there."""
+    folder = cache_dir() / part
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def state_root() -> Path:

@@ -16,11 +16,12 @@ from devcluster.binaries import debian, golang
 from devcluster.binaries.build import build
 from devcluster.binaries.catalogue import Package, packages
 from devcluster.binaries.download import NotPublishedError, download
-from devcluster.layout import cache_dir
+from devcluster.layout import cache_dir, cache_lock
 from devcluster.progress import Progress
 from devcluster.spec import ClusterSpec
 from moorage.errors import DevClusterError
 
+_FOLDER = "bin"
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "helm")
 _NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", *debian.PACKAGES)
 
@@ -67,7 +68,10 @@ def program(name: str, progress: Progress) -> Path:
     Raises:
         DevClusterError: it is not to be had.
     """
-    return golang.go_program(progress) if name == "go" else provide([name], progress)[name]
+    if name == "go":
+        with cache_lock(_FOLDER):
+            return golang.go_program(progress)
+    return provide([name], progress)[name]
 
 
 def link(found: dict[str, Path], folder: Path) -> None:
@@ -80,9 +84,21 @@ def link(found: dict[str, Path], folder: Path) -> None:
 
 def _package(package: Package, progress: Progress) -> Path:
     """The folder in the cache with all programs of a package."""
-    folder = cache_dir() / "bin" / f"{package.name}-{package.version}"
-    if all((folder / each).exists() for each in package.programs):
+    folder = cache_dir() / _FOLDER / f"{package.name}-{package.version}"
+    if _is_whole(package, folder):
         return folder
+    with cache_lock(_FOLDER):
+        # Whoever had the lock before may have made it.
+        if not _is_whole(package, folder):
+            _make(package, folder, progress)
+    return folder
+
+
+def _is_whole(package: Package, folder: Path) -> bool:
+    return all((folder / each).exists() for each in package.programs)
+
+
+def _make(package: Package, folder: Path, progress: Progress) -> None:
     half = folder.with_name(f".{folder.name}.{os.getpid()}")
     half.mkdir(parents=True)
     try:
@@ -92,7 +108,6 @@ def _package(package: Package, progress: Progress) -> Path:
         half.rename(folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
-    return folder
 
 
 def _fill(package: Package, folder: Path, progress: Progress) -> None:

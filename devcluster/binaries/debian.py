@@ -10,7 +10,7 @@ from pathlib import Path
 
 from devcluster.images.debian import download_packages
 from devcluster.images.recipes import Base
-from devcluster.layout import cache_dir
+from devcluster.layout import cache_dir, cache_lock
 from devcluster.progress import Progress
 from moorage.errors import DevClusterError
 
@@ -33,14 +33,21 @@ def provide(wanted: list[str], progress: Progress) -> dict[str, Path]:
         found |= {name: path for name in missing if (path := _kept(name)) is not None}
         missing = [name for name in wanted if name not in found]
     if missing:
-        packages = [PACKAGES[name] for name in missing]
-        with progress.step(f"Fetching {', '.join(packages)} from Debian"):
-            _fetch(packages)
-        found |= {name: path for name in missing if (path := _kept(name)) is not None}
+        found |= _fetched(missing, progress)
     if missing := [name for name in wanted if name not in found]:
         message = f"not found, and not in the packages either: {', '.join(missing)}; install them and try again"
         raise DevClusterError(message)
     return found
+
+
+def _fetched(wanted: list[str], progress: Progress) -> dict[str, Path]:
+    with cache_lock("debian"):
+        # Whoever had the lock before may have fetched some.
+        found = {name: path for name in wanted if (path := _kept(name)) is not None}
+        if missing := [PACKAGES[name] for name in wanted if name not in found]:
+            with progress.step(f"Fetching {', '.join(missing)} from Debian"):
+                _fetch(missing)
+        return {name: path for name in wanted if (path := _kept(name)) is not None}
 
 
 def on_this_machine(name: str) -> Path | None:

@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -118,6 +119,7 @@ def test_what_is_not_published_may_come_from_elsewhere(
         download(_BARE, folder, Silent(), mirror=mirror)
 
 
+@pytest.mark.plane
 def test_without_a_way_out_programs_are_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody answers, so Go builds; the second time the cache has it, and needs neither."""
     monkeypatch.setenv("MOORAGE_CACHE", str(tmp_path / "cache"))
@@ -131,6 +133,28 @@ def test_without_a_way_out_programs_are_built(tmp_path: Path, monkeypatch: pytes
     assert binaries.provide(["hello"], Silent()) == found
 
 
+@pytest.mark.plane
+def test_two_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits for what the first builds."""
+    monkeypatch.setenv("MOORAGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MOORAGE_MIRROR", "http://127.0.0.1:9")
+    package = _go_package(tmp_path)
+    monkeypatch.setattr(binaries, "packages", lambda: (package,))
+    builds = []
+    monkeypatch.setattr(binaries, "build", lambda *given: (builds.append(given), build(*given)))
+    both = threading.Barrier(2)
+
+    def provide(_: int) -> dict[str, Path]:
+        both.wait()
+        return binaries.provide(["hello"], Silent())
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(provide, range(2))
+    assert first == second
+    assert len(builds) == 1
+
+
+@pytest.mark.plane
 def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
     """Go's own words."""
     package = _go_package(tmp_path)
