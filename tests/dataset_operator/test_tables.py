@@ -87,11 +87,11 @@ def test_kinds_tell_the_format(kinds: set[str], form: Format, looked_at: str | N
     [
         ("a.parquet", PARQUET, "parquet"),
         ("a.csv", CSV, "csv"),
-        ("a.csv.gz", gzip.compress(CSV), "csv"),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0), "csv"),
         ("a.tsv", CSV.replace(b",", b"\t"), "csv"),
         ("a.jsonl", JSONL, "jsonl"),
         ("a.json", JSONL, "jsonl"),
-        ("a.jsonl.gz", gzip.compress(JSONL), "jsonl"),
+        ("a.jsonl.gz", gzip.compress(JSONL, mtime=0), "jsonl"),
         ("a.feather", ARROW, "arrow"),
         ("a.arrows", written(stream), "arrow"),
         ("no-name", PARQUET, "parquet"),
