@@ -2,14 +2,15 @@
 
 import click
 
-from moorage.errors import InputError, NotFoundError
+from moorage.errors import ForbiddenError, InputError, NotFoundError
 from moorage.kube import DATASETS, PODS, Client
 from moorage.locality.snapshot import Request
 from moorage.model import DatasetRef
 from moorage_cli.completing import SubjectName
 from moorage_cli.connecting import target_of, target_options
-from moorage_cli.gathering import Gathered, find, gather_pod, gather_reader, gather_workload
+from moorage_cli.gathering import Asked, Gathered, ask_for_pod, ask_for_workload, find, gather
 from moorage_cli.output import MISSING, document, output_option, sentence, table
+from moorage_cli.reviewing import Reviewed, review, tell
 from moorage_cli.running import REFUSED
 from moorage_cli.sentences import seconds_words, words
 from moorage_cli.stories import (
@@ -52,34 +53,38 @@ def why(context: click.Context, /, *, subject: str, service_account: str, purpos
     """  # noqa: D301 - \b is what click needs
     asked = read_subject(subject)
 
-    async def gather(client: Client, namespace: str) -> Gathered:
-        if asked.resource is not None and asked.resource in WORKLOADS:
-            raw = await find(client, asked.resource, namespace, asked.name)
-            if raw is None:
-                raise _not_there(f"{asked.resource.kind.lower()} {asked.name}", namespace)
-            return await gather_workload(client, namespace, asked.resource.kind, raw)
-        return await _gather_pod_or_reader(client, namespace, asked, service_account, purpose)
+    async def look(client: Client, namespace: str) -> Gathered | Reviewed:
+        whom = await _ask_for(client, namespace, asked, service_account, purpose)
+        try:
+            return await gather(client, whom)
+        except ForbiddenError as error:
+            return await review(client, whom, error)
 
-    gathered = target_of(context).ask(gather)
-    stories = site_stories(gathered.request, gathered.snapshot, nodes_seen=gathered.nodes_seen)
-    return _tell(gathered, stories, output)
+    found = target_of(context).ask(look)
+    if isinstance(found, Reviewed):
+        return tell(found, output)
+    stories = site_stories(found.request, found.snapshot, nodes_seen=found.nodes_seen)
+    return _tell(found, stories, output)
 
 
-async def _gather_pod_or_reader(
-    client: Client, namespace: str, asked: Subject, service_account: str, purpose: str | None
-) -> Gathered:
-    name, is_dataset = asked.name, asked.resource is DATASETS
+async def _ask_for(client: Client, namespace: str, asked: Subject, service_account: str, purpose: str | None) -> Asked:
+    name, resource = asked.name, asked.resource
+    if resource is not None and resource in WORKLOADS:
+        raw = await find(client, resource, namespace, name)
+        if raw is None:
+            raise _not_there(f"{resource.kind.lower()} {name}", namespace)
+        return ask_for_workload(namespace, resource.kind, raw)
+    is_dataset = resource is DATASETS
     pod = None if is_dataset or asked.namespace else await find(client, PODS, namespace, name)
-    if asked.resource is None:
+    if resource is None:
         is_dataset = bool(asked.namespace or await find(client, DATASETS, namespace, name))
     if pod is not None and is_dataset:
         raise InputError(name, "NAME", f"is a pod and a dataset: write pod/{name} or dataset/{name}")
     if pod is not None:
-        return await gather_pod(client, namespace, pod)
+        return ask_for_pod(pod)
     if not is_dataset:
-        raise _not_there(f"pod {name}" if asked.resource is PODS else f"pod or dataset {name}", namespace)
-    ref = DatasetRef(asked.namespace or namespace, name)
-    return await gather_reader(client, ref, namespace, service_account, purpose)
+        raise _not_there(f"pod {name}" if resource is PODS else f"pod or dataset {name}", namespace)
+    return Asked(namespace, service_account, purpose, (DatasetRef(asked.namespace or namespace, name),))
 
 
 def _not_there(what: str, namespace: str) -> NotFoundError:
@@ -87,13 +92,14 @@ def _not_there(what: str, namespace: str) -> NotFoundError:
 
 
 def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> int:
-    request, snapshot, pod, raw_pod = gathered.request, gathered.snapshot, gathered.pod, gathered.raw_pod
+    request, snapshot = gathered.request, gathered.snapshot
+    pod, raw_pod, workload = gathered.asked.pod, gathered.asked.raw_pod, gathered.asked.workload
     end = None if pod is None or raw_pod is None else outcome(raw_pod, pod, request, snapshot, gathered.nodes)
     allowed = end.placed_and_allowed if end else any(story.verdict.decision.allowed for story in stories)
     if output in {"json", "yaml"}:
         body = {**as_document(request, stories), "allowed": allowed, "notes": gathered.notes}
-        if gathered.workload:
-            body["workload"] = gathered.workload
+        if workload:
+            body["workload"] = workload
         if pod and end:
             body["pod"] = {
                 "name": pod.name,
@@ -121,11 +127,13 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
 
 
 def _opening(gathered: Gathered) -> str:
-    request, pod = gathered.request, gathered.pod
-    as_whom = reader_words(request, gathered.stated_purpose, gathered.snapshot.purposes.get(request.reader.namespace))
+    request, pod, workload = gathered.request, gathered.asked.pod, gathered.asked.workload
+    as_whom = reader_words(
+        request, gathered.asked.stated_purpose, gathered.snapshot.purposes.get(request.reader.namespace)
+    )
     if pod is None:
         return f"A reader of dataset {request.refs[0]} {as_whom}:"
-    who = f"Each pod of {gathered.workload}" if gathered.workload else f"Pod {pod.namespace}/{pod.name}"
+    who = f"Each pod of {workload}" if workload else f"Pod {pod.namespace}/{pod.name}"
     if not request.refs:
         return f"{who} reads no dataset: no label names one, and no volume asks for one."
     used = {use.ref: ".".join(sorted(use.use_as)) or "named only" for use in pod.usage.reading}

@@ -7,7 +7,7 @@ from moorage import wire
 from moorage.errors import ForbiddenError, InputError, NotFoundError
 from moorage.kube import DATASETS, EVENTS, NAMESPACES, NODE_CACHES, NODES, SITES, Client, RawObject, Resource
 from moorage.kube.client import Selection
-from moorage.locality.snapshot import Request, Snapshot, request_of
+from moorage.locality.snapshot import Request, Snapshot
 from moorage.model import Dataset, DatasetRef, Node, Pod, Reader
 from moorage.policy import effective_purpose
 from moorage.wire.near_misses import named_in_vain, near_misses
@@ -18,56 +18,63 @@ _WARNINGS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Who reads what, as far as the person's own namespace tells.
+
+    Attributes:
+        namespace: of the reader.
+        service_account: of the reader.
+        stated_purpose: what the reader says, whether it counts or not.
+        refs: the Datasets that it reads together, sorted.
+        notes: what is not as it should be.
+        raw_pod, pod: where a pod was asked about; of a workload, `pod` is what its template makes.
+        workload: as `Deployment fraud/train`, where one was asked about.
+    """
+
+    namespace: str
+    service_account: str
+    stated_purpose: str | None
+    refs: tuple[DatasetRef, ...]
+    notes: tuple[str, ...] = ()
+    raw_pod: RawObject | None = None
+    pod: Pod | None = None
+    workload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """Everything that the story depends on.
 
     Attributes:
-        request: who reads what.
+        asked: who reads what.
+        request: the same, with the purpose that counts.
         snapshot: the cluster.
-        stated_purpose: what the reader says, whether it counts or not.
         nodes: empty where they can't be seen, as `nodes_seen` says.
         notes: what could not be seen, or is not as it should be.
-        raw_pod, pod: where a pod was asked about; of a workload, `pod` is what its template makes.
-        workload: as `Deployment fraud/train`, where one was asked about.
         warnings: the pod's latest Warning events.
     """
 
+    asked: Asked
     request: Request
     snapshot: Snapshot
-    stated_purpose: str | None
     nodes: tuple[Node, ...]
     nodes_seen: bool
     notes: list[str]
-    raw_pod: RawObject | None = None
-    pod: Pod | None = None
     warnings: Sequence[str] = ()
-    workload: str = ""
 
 
-async def gather_pod(client: Client, namespace: str, raw_pod: RawObject) -> Gathered:
-    """Everything about a pod.
+def ask_for_pod(raw_pod: RawObject) -> Asked:
+    """What a pod reads.
 
     Raises:
         LabelError: its labels can't be read.
     """
     pod = wire.read_pod(raw_pod)
-    refs = {use.ref for use in pod.usage.reading} | set(pod.mounts)
-    snapshot, nodes, nodes_seen, notes = await _snapshot(client, sorted(refs), namespace)
-    return Gathered(
-        request_of(pod, snapshot),
-        snapshot,
-        pod.usage.stated_purpose,
-        nodes,
-        nodes_seen,
-        notes,
-        raw_pod,
-        pod,
-        await _warnings(client, namespace, pod.uid),
-    )
+    return Asked(pod.namespace, pod.service_account, pod.usage.stated_purpose, _refs(pod), raw_pod=raw_pod, pod=pod)
 
 
-async def gather_workload(client: Client, namespace: str, kind: str, raw: RawObject) -> Gathered:
-    """Everything about the pods that a workload makes.
+def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
+    """What the pods of a workload will read.
 
     Raises:
         LabelError: their labels can't be read.
@@ -80,35 +87,42 @@ async def gather_workload(client: Client, namespace: str, kind: str, raw: RawObj
     template = templates[0]
     metadata = {**template.metadata, "name": name, "namespace": namespace}
     pod = wire.read_pod({"metadata": metadata, "spec": template.spec})
-    refs = {use.ref for use in pod.usage.reading} | set(pod.mounts)
-    snapshot, nodes, nodes_seen, notes = await _snapshot(client, sorted(refs), namespace)
-    labels, annotations = template.metadata.get("labels") or {}, template.metadata.get("annotations") or {}
-    own = raw["metadata"].get("labels") or {}
-    if not refs and named_in_vain(own):
+    notes = []
+    own = named_in_vain(raw["metadata"].get("labels") or {})
+    if own and not _refs(pod):
         notes.append(
-            f"Label {named_in_vain(own)[0]} stands on the {kind}, whose pods do not get its labels: write it under "
+            f"Label {own[0]} stands on the {kind}, whose pods do not get its labels: write it under "
             f"{template.field}.metadata.labels."
         )
+    labels, annotations = template.metadata.get("labels") or {}, template.metadata.get("annotations") or {}
     notes += [f"In {template.field}.metadata: {sentence}." for sentence in near_misses(labels, annotations)]
-    return Gathered(
-        request_of(pod, snapshot),
-        snapshot,
+    return Asked(
+        namespace,
+        pod.service_account,
         pod.usage.stated_purpose,
-        nodes,
-        nodes_seen,
-        notes,
+        _refs(pod),
+        tuple(notes),
         pod=pod,
         workload=f"{kind} {namespace}/{name}",
     )
 
 
-async def gather_reader(
-    client: Client, ref: DatasetRef, namespace: str, service_account: str, purpose: str | None
-) -> Gathered:
-    """Everything about a dataset and a reader in `namespace`."""
-    snapshot, nodes, nodes_seen, notes = await _snapshot(client, [ref], namespace)
-    reader = Reader(namespace, service_account, effective_purpose(purpose, snapshot.purposes[namespace]))
-    return Gathered(Request(reader, (ref,)), snapshot, purpose, nodes, nodes_seen, notes)
+def _refs(pod: Pod) -> tuple[DatasetRef, ...]:
+    return tuple(sorted({use.ref for use in pod.usage.reading} | set(pod.mounts)))
+
+
+async def gather(client: Client, asked: Asked) -> Gathered:
+    """Look at everything that the verdict depends on.
+
+    Raises:
+        ForbiddenError: a Dataset or the Sites can't be read; a review can be asked instead, see `reviewing`.
+    """
+    snapshot, nodes, nodes_seen, notes = await _snapshot(client, asked.refs, asked.namespace)
+    purpose = effective_purpose(asked.stated_purpose, snapshot.purposes[asked.namespace])
+    request = Request(Reader(asked.namespace, asked.service_account, purpose), asked.refs)
+    pod = asked.pod if asked.raw_pod is not None else None
+    warnings = await _warnings(client, asked.namespace, pod.uid) if pod is not None else ()
+    return Gathered(asked, request, snapshot, nodes, nodes_seen, [*notes, *asked.notes], warnings)
 
 
 async def _snapshot(
@@ -125,7 +139,7 @@ async def _snapshot(
             notes += _not_ready(ref, raw)
         except NotFoundError:
             pass
-        except (ForbiddenError, InputError) as error:
+        except InputError as error:
             unreadable[ref] = str(error)
             notes.append(f"Dataset {ref} can't be read, so it counts as unknown here: {error}")
     nodes = await _seen(client, NODES, notes)
@@ -133,7 +147,7 @@ async def _snapshot(
     read_nodes = tuple(wire.read_node(raw) for raw in nodes or ())
     snapshot = Snapshot.of(
         datasets=datasets,
-        sites=read_sites(await client.list(SITES)),
+        sites=read_sites(await client.list(SITES)) if refs else (),
         nodes=read_nodes,
         caches=[wire.read_node_cache(raw) for raw in caches or ()],
         purposes={namespace: await _purposes(client, namespace, notes)},

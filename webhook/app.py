@@ -8,7 +8,7 @@ from aiohttp import web
 from moorage.errors import InputError, KubeError
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
-from webhook import json_patch, mutate, review, validate, workloads
+from webhook import access_review, json_patch, mutate, review, validate, workloads
 from webhook.gather import Gatherer
 from webhook.mutate import PodRequest, Served, Serving
 from webhook.review import Refusal, Review
@@ -16,6 +16,7 @@ from webhook.review import Refusal, Review
 MUTATE_PATH = "/mutate-pods"
 VALIDATE_PATH = "/validate-datasets"
 WORKLOADS_PATH = "/warn-workloads"
+REVIEWS_PATH = "/answer-reviews"
 # A review holds the object twice on UPDATE, and an object may have 3 MiB on its way in.
 MOST_REQUEST_BYTES = 16 << 20
 
@@ -34,6 +35,7 @@ def make_app(gatherer: Gatherer, serving: Serving, health: Health) -> web.Applic
     app.router.add_post(MUTATE_PATH, _mutate_pods)
     app.router.add_post(VALIDATE_PATH, _validate_datasets)
     app.router.add_post(WORKLOADS_PATH, _warn_workloads)
+    app.router.add_post(REVIEWS_PATH, _answer_reviews)
     return app
 
 
@@ -82,6 +84,23 @@ async def _validate_datasets(request: web.Request) -> web.Response:
     if isinstance(outcome, Refusal):
         return _deny(asked, outcome)
     return _respond(review.allowed(asked.uid, outcome.warnings))
+
+
+async def _answer_reviews(request: web.Request) -> web.Response:
+    """Write the answer of a DatasetAccessReview into its status."""
+    asked = await _read(request)
+    if (refusal := access_review.refuse_to_store(asked)) is not None:
+        return _deny(asked, refusal)
+    gatherer = _complete(request)
+    try:
+        question = access_review.read_question(asked)
+        facts = await gatherer.gather(question)
+    except InputError as error:
+        return _deny(asked, Refusal(422, review.INVALID, str(error)))
+    except KubeError as error:
+        return _deny(asked, Refusal(503, "ServiceUnavailable", f"{asked.subject}: ask again in a moment: {error}"))
+    status = access_review.answer(question, facts, gatherer.inventory)
+    return _respond(review.patched(asked.uid, [{"op": "add", "path": "/status", "value": status}]))
 
 
 async def _read(request: web.Request) -> Review:

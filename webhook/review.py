@@ -27,6 +27,7 @@ class Review:
         namespace: of the request; the object itself need not say it. "" for cluster-scoped objects.
         object: the object as it would be stored; {} on DELETE.
         old_object: what is stored now; {} on CREATE.
+        dry_run: whether nothing will be stored.
     """
 
     uid: str
@@ -35,6 +36,7 @@ class Review:
     namespace: str
     object: Raw
     old_object: Raw
+    dry_run: bool = False
 
     @property
     def subject(self) -> str:
@@ -83,6 +85,7 @@ def read_review(body: bytes) -> Review:
         namespace=str(request.get("namespace") or ""),
         object=request.get("object") or {},
         old_object=request.get("oldObject") or {},
+        dry_run=request.get("dryRun") is True,
     )
 
 

@@ -50,6 +50,7 @@ class Resource:
 
 DATASETS = Resource("moorage.dev", "v1alpha1", "datasets", "Dataset")
 SITES = Resource("moorage.dev", "v1alpha1", "sites", "Site", namespaced=False)
+DATASET_ACCESS_REVIEWS = Resource("moorage.dev", "v1alpha1", "datasetaccessreviews", "DatasetAccessReview")
 NODE_CACHES = Resource("moorage.dev", "v1alpha1", "nodecaches", "NodeCache", namespaced=False)
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")

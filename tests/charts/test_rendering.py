@@ -185,7 +185,8 @@ def test_the_webhook_outlives_nodes_and_upgrades(render: Render) -> None:
 
 def test_admission_looks_at_no_pod_but_labelled_new_ones(render: Render) -> None:
     """The practice for webhooks: it can fail without anybody else noticing."""
-    (webhook,) = _one(render(), "MutatingWebhookConfiguration", "moorage")["webhooks"]
+    webhook, reviews = _one(render(), "MutatingWebhookConfiguration", "moorage")["webhooks"]
+    assert reviews["rules"][0]["resources"] == ["datasetaccessreviews"]
     assert webhook["failurePolicy"] == "Ignore"
     assert webhook["sideEffects"] == "None"
     assert webhook["reinvocationPolicy"] == "IfNeeded"
@@ -216,7 +217,7 @@ def test_webhooks_call_the_service_and_paths_that_are_served(render: Render) -> 
     """Name, port and path of the configurations are those of the Service and of the program."""
     service = _one(render(), "Service", "moorage-webhook")
     for kind, paths in (
-        ("MutatingWebhookConfiguration", [app.MUTATE_PATH]),
+        ("MutatingWebhookConfiguration", [app.MUTATE_PATH, app.REVIEWS_PATH]),
         ("ValidatingWebhookConfiguration", [app.VALIDATE_PATH, app.WORKLOADS_PATH]),
     ):
         for webhook, path in zip(_one(render(), kind, "moorage")["webhooks"], paths, strict=True):
