@@ -32,6 +32,12 @@ def test_the_wheel_claims_no_generic_name(wheel: Path) -> None:
     assert packages == {"moorage", "moorage_cli", "pipeline_splitter"}
 
 
+def test_its_types_are_for_others_too(wheel: Path) -> None:
+    """A type checker believes a package's annotations only beside a py.typed."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"{package}/py.typed" for package in ("moorage", "moorage_cli", "pipeline_splitter")} <= names
+
+
 def test_the_command_runs_without_the_tree(wheel: Path, tmp_path: Path) -> None:
     """What is left in a clone is said to be there."""
     zipfile.ZipFile(wheel).extractall(tmp_path)
