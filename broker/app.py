@@ -66,12 +66,12 @@ def make_app(parts: Parts, health: Health) -> web.Application:
 
 def node_limit(per_second: float) -> RateLimit:
     """How often one node may ask; a node that restarts with all its pods asks for all of them at once."""
-    return RateLimit(per_second, 10 * per_second, time.monotonic)
+    return RateLimit(per_second, 20 * per_second, time.monotonic)
 
 
 def pod_limit(per_second: float) -> RateLimit:
-    """How often it may be asked for one pod; one that starts asks once or twice for each of its datasets."""
-    return RateLimit(per_second, 60 * per_second, time.monotonic)
+    """How often it may be asked for one pod; one that starts asks twice for each of its 64 datasets at most."""
+    return RateLimit(per_second, 150 * per_second, time.monotonic)
 
 
 async def _grants(request: web.Request) -> web.Response:

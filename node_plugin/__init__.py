@@ -10,7 +10,6 @@ mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learn
     publishing    publish and unpublish: ask, mount, remember, and the reverse
     attaching     what a sidecar's request for a descriptor is answered with
     pod_sockets   the sockets in the pods' volumes, and what may be believed of what comes from there
-    fresh_grants  what was granted seconds ago, for the sidecar that is about to ask
     broker        the credential broker's client
     mounts        mount(2) and umount2(2); mountinfo parses what the kernel says of them
     pod_paths     paths inside the kubelet's directory, opened without following links

@@ -69,9 +69,6 @@ class Attacher:
         return answer, self._mount_on_top(volume)
 
     async def _decide(self, volume: Volume, request: AttachRequest) -> AttachAnswer:
-        fresh = self._state.fresh_grants.take(volume.target)
-        if fresh is not None:
-            return AttachAnswer("attached", fresh)
         try:
             decision = await self._state.broker.ask(volume.pod, volume.dataset)
         except BrokerError as error:

@@ -14,7 +14,6 @@ from moorage.errors import InputError, MountError
 from node_plugin import mounts, pod_paths
 from node_plugin.broker import Broker, Refusal, RefusalKind
 from node_plugin.csi import DatasetName, Pod, PublishRequest, UnpublishRequest, dataset_of, pod_of
-from node_plugin.fresh_grants import FreshGrants
 from node_plugin.grants import Grant, HostPathSource, NfsSource, S3Source
 from node_plugin.journal import Journal, Volume
 from node_plugin.pod_sockets import VOLUME, PodSockets
@@ -40,7 +39,6 @@ class NodeState:
     host_root: Path
     broker: Broker
     journal: Journal
-    fresh_grants: FreshGrants = field(default_factory=FreshGrants)
     locks: TargetLocks = field(default_factory=TargetLocks)
 
 
@@ -98,7 +96,6 @@ class Publisher:
         """
         target = pod_paths.parse_target(self._state.kubelet_dir, request.target_path)
         async with self._state.locks.hold(request.target_path):
-            self._state.fresh_grants.take(request.target_path)
             mounts.unmount_all(target.path)
             self._remove_target(target.path)
             self._state.journal.forget(request.target_path)
@@ -134,8 +131,8 @@ class Publisher:
         try:
             match grant.source:
                 case S3Source():
+                    # Its keys are not kept: the sidecar's request asks anew, and so sees what was revoked meanwhile.
                     mounts.mount_dead_fuse(target)
-                    self._state.fresh_grants.put(volume.target, grant)
                 case NfsSource():
                     await asyncio.to_thread(mounts.mount_nfs, grant.source, target)
                 case HostPathSource():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.answers import write_grant
+from broker.app import pod_limit
 from broker.identity import NodeIdentity, UnknownCallerError, identity_of
 from broker.request import GrantRequest, read_request
 from broker.ruling import Permission, Question, choose_source, rule
@@ -332,3 +333,9 @@ def _review() -> dict[str, Any]:
             "extra": {"authentication.kubernetes.io/node-name": ["n1"]},
         },
     }
+
+
+def test_a_pod_with_the_most_datasets_starts_at_once() -> None:
+    """It asks twice for each of 64: when its volume is published, and when its sidecar attaches."""
+    limit = pod_limit(1.0)
+    assert all(limit.admits("pod") for _ in range(2 * 64))

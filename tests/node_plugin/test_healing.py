@@ -166,7 +166,7 @@ def test_a_restarted_driver_disturbs_nobody_and_heals_on(node: Node, served: Ser
     os.kill(rclones_of(sidecar)[0], signal.SIGKILL)
     app.reads_on()
     app.check()
-    assert len(broker.questions) == 2
+    assert len(broker.questions) == 3  # to publish, to attach, to heal
     node.unpublish(pod, "claims")
     assert node.stack(pod, "claims") == []
 

@@ -54,17 +54,18 @@ def test_a_pod_reads_what_was_uploaded(
 def test_publishing_twice_is_publishing_once(
     node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
 ) -> None:
-    """The kubelet repeats itself: one mount, one question, and what is served stays."""
+    """The kubelet repeats itself: one mount, one question, another for the sidecar, and what is served stays."""
     broker.grant("fraud/claims", object_store.source("claims"))
     pod = make_pod()
     for _ in range(3):
         node.publish(pod, "claims", dataset="claims")
     assert node.stack(pod, "claims") == ["fuse.moorage"]
+    assert len(broker.questions) == 1
     node.start_sidecar(pod, "claims")
     node.wait_ready(pod, "claims")
     node.publish(pod, "claims", dataset="claims")
     assert node.stack(pod, "claims") == ["fuse.moorage"] * 2
-    assert len(broker.questions) == 1
+    assert len(broker.questions) == 2
 
 
 def test_a_mount_that_is_gone_is_made_again(

@@ -12,7 +12,7 @@ from node_plugin.csi import Pod, PublishRequest, dataset_of
 from node_plugin.pod_paths import empty_dir_path
 from tests.node_plugin.object_stores import ObjectStore
 from tests.node_plugin.played_broker import PlayedBroker
-from tests.node_plugin.played_node import FakePod, MakePod, Node, say
+from tests.node_plugin.played_node import FakePod, MakePod, Node, rclones_of, say, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -263,3 +263,20 @@ def test_no_secret_is_where_it_must_not_be(
             assert secret not in path.read_bytes(), path
     assert sidecar.poll() is None
     assert empty_dir_path(node.kubelet_dir, pod.uid, "moorage-mount").is_dir()
+
+
+def test_a_permission_revoked_after_publishing_gives_no_key(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
+) -> None:
+    """However soon the sidecar comes: it gets the refusal, the startup probe tells it, and nothing is served."""
+    broker.grant("stewards/claims", object_store.source("claims"))
+    pod = make_pod()
+    node.publish(pod, "claims", dataset="claims", namespace="stewards")
+    broker.answers.clear()
+    answer = json.loads(say(pod, b'{"op": "attach", "volume": "claims", "holdsGrant": false}\n'))
+    sentence = "stewards/claims is not for this pod; ask its steward"
+    assert answer == {"status": "refused", "grant": None, "message": sentence}
+    sidecar = node.start_sidecar(pod, "claims")
+    wait_for("the probe to say why", lambda: sentence in node.readiness(pod, "claims")[1])
+    assert rclones_of(sidecar) == []
+    assert node.stack(pod, "claims") == ["fuse.moorage"]
