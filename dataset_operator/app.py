@@ -32,7 +32,8 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
         )
         health, ready = Health(), asyncio.Event()
         await stack.enter_async_context(serve(make_app(health), Listener(port=settings.health_listen_port)))
-        near = await stack.enter_async_context(ClusterIndex(client))
+        recorder = Recorder(client, "moorage-operator", settings.instance)
+        near = await stack.enter_async_context(ClusterIndex(client, recorder))
         health.add_ready("watches", near.problem)
         health.add_ready("kopf", lambda: None if ready.is_set() else "has not begun")
         await near.wait_synced(_SYNC_SECONDS)
@@ -41,7 +42,7 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
         controller = await stack.enter_async_context(
             DatasetController(
                 client,
-                Recorder(client, "moorage-operator", settings.instance),
+                recorder,
                 looker,
                 Surroundings(near.inventory, near.users, near.changed),
                 settings.reread_seconds,

@@ -1,18 +1,24 @@
 """Indexes of what Datasets depend on: Sites, the pods that read each Dataset, the purposes of Namespaces."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from dataset_operator.orphans import OrphanNotifier
+from dataset_operator.paced_worker import PacedWorker
+from dataset_operator.pod_index import PodIndex
 from dataset_operator.requeueing import Cause, Requeuer
-from dataset_operator.users import held_by, read_concerned_pod, users_by_dataset
-from moorage.kube import NAMESPACES, PODS, SITES, Change, Client, Key, Reflector
+from dataset_operator.users import read_concerned_pod
+from moorage.kube import NAMESPACES, PODS, SITES, Change, Client, Key, Recorder, Reflector
 from moorage.model import DatasetRef, Pod, Site
 from moorage.sites import Inventory
 from moorage.watching import Bundle, NamespacePurposes
 from moorage.wire import read_site
 
 _BLIND_AFTER_SECONDS = 60.0
+# However many pods of a Dataset come and go, its status is written anew so often at most.
+_USERS_TOLD_EVERY_SECONDS = 1.0
 
 
 class ClusterIndex:
@@ -20,29 +26,37 @@ class ClusterIndex:
 
     Args:
         client: the API server.
+        recorder: for Events.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, recorder: Recorder) -> None:
         self._sites = Reflector(client, SITES, project=read_site, on_change=self._site_changed)
         self._pods = Reflector(client, PODS, project=read_concerned_pod, on_change=self._pod_changed)
         self._namespaces = Reflector(
             client, NAMESPACES, project=NamespacePurposes.read, on_change=self._namespace_changed
         )
         self._bundle = Bundle({"sites": self._sites, "pods": self._pods, "namespaces": self._namespaces})
-        self._requeuer = Requeuer(client, self._pods.snapshot)
+        self._pod_index = PodIndex()
+        self._worker = PacedWorker()
+        self._requeuer = Requeuer(client, self._pod_index, self._worker)
+        self._orphans = OrphanNotifier(client, recorder, self._pod_index, self._worker)
         self._tell: Callable[[DatasetRef | None], None] = lambda _: None
+        self._told: dict[DatasetRef, asyncio.TimerHandle] = {}
+        self._untold: set[DatasetRef] = set()
         self._inventory: tuple[Mapping[Key, Site], Inventory] | None = None
-        self._users: tuple[Mapping[Key, Pod], Mapping[DatasetRef, tuple[str, ...]]] | None = None
 
     async def __aenter__(self) -> Self:
+        await self._worker.__aenter__()
         await self._bundle.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._requeuer.close()
+        await self._worker.__aexit__(None, None, None)
         await self._bundle.__aexit__(kind, error, trace)
+        for timer in self._told.values():
+            timer.cancel()
 
     async def wait_synced(self, seconds: float) -> None:
         """Wait for the first lists, each so long.
@@ -70,15 +84,14 @@ class ClusterIndex:
         return self._inventory[1]
 
     def users(self, ref: DatasetRef) -> Sequence[str]:
-        """The pods that use a Dataset now, `namespace/name`, sorted."""
-        view = self._pods.snapshot()
-        if self._users is None or self._users[0] is not view:
-            self._users = view, users_by_dataset(view.values())
-        return self._users[1].get(ref, ())
+        """The pods that hold a Dataset now, `namespace/name`, sorted."""
+        return self._pod_index.users(ref)
 
     def changed(self, cause: Cause) -> None:
-        """Have the scheduler look again at the pods that this concerns."""
+        """Have the scheduler look again at the pods that this concerns; tell those that hold a Dataset that is gone."""
         self._requeuer.changed(cause)
+        if cause.gone and cause.dataset is not None:
+            self._orphans.deleted(cause.dataset)
 
     # --- what happens ---
 
@@ -88,15 +101,24 @@ class ClusterIndex:
             self._requeuer.changed(Cause(f"Site {change.key[1]}"))
 
     def _pod_changed(self, change: Change[Pod]) -> None:
-        before = _used_by(change.before)
-        after = _used_by(change.after)
-        for ref in before ^ after:
-            self._tell(ref)
+        for ref in self._pod_index.update(change.key, change.after):
+            self._users_changed(ref)
+
+    def _users_changed(self, ref: DatasetRef) -> None:
+        """Tell at once, and what comes soon after that together."""
+        if ref in self._told:
+            self._untold.add(ref)
+            return
+        self._tell(ref)
+        loop = asyncio.get_running_loop()
+        self._told[ref] = loop.call_later(_USERS_TOLD_EVERY_SECONDS, self._users_settled, ref)
+
+    def _users_settled(self, ref: DatasetRef) -> None:
+        del self._told[ref]
+        if ref in self._untold:
+            self._untold.discard(ref)
+            self._users_changed(ref)
 
     def _namespace_changed(self, change: Change[NamespacePurposes]) -> None:
         if self._namespaces.synced.is_set() and change.before is not None:
             self._requeuer.changed(Cause(f"Namespace {change.key[1]}", namespace=change.key[1]))
-
-
-def _used_by(pod: Pod | None) -> frozenset[DatasetRef]:
-    return held_by(pod) if pod is not None else frozenset()

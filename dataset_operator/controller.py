@@ -141,7 +141,7 @@ class DatasetController:
         self._reconciles.forget(ref)
         if entry is not None:
             entry.stop.set()
-            self._around.changed(Cause(f"Dataset {ref}", dataset=ref))
+            self._around.changed(Cause(f"Dataset {ref}", dataset=ref, gone=True))
 
     def surroundings_changed(self, ref: DatasetRef | None = None) -> None:
         """Take it that sites, or the users of one Dataset, changed."""

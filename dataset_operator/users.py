@@ -1,10 +1,10 @@
-"""Which pods read which Dataset, and which pods wait for one. Pure."""
+"""What a pod holds, and what it waits for: the index functions of the pod informer. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from moorage.errors import LabelError
-from moorage.model import DatasetRef, Pod
+from moorage.model import DatasetRef, Pod, UseAs
 from moorage.wire import looks_like_dataset_label, read_pod
 
 
@@ -30,25 +30,22 @@ def datasets_of(pod: Pod) -> frozenset[DatasetRef]:
 
 
 def held_by(pod: Pod) -> frozenset[DatasetRef]:
-    """The Datasets whose data the pod may hold now: it started, so that what it mounts was permitted, and goes on.
+    """The Datasets whose data the pod was given and may go on with.
 
-    Labels alone count in the Dataset's own namespace only: else anybody could keep a steward from deleting a Dataset.
+    Given are a mount that the broker granted, and the keys that `configmap` hands to the containers. A pod that is
+    being deleted goes on with nothing, however long it takes to end: else a long grace period, or a node that is lost,
+    would keep a Dataset for ever.
     """
-    if pod.node_name is None or pod.finished or not pod.started:
+    if pod.node_name is None or pod.finished or pod.deleting or not pod.started:
         return frozenset()
-    own = {use.ref for use in pod.usage.reading if use.ref.namespace == pod.namespace}
-    return frozenset(own | set(pod.mounts))
+    keys = {
+        use.ref
+        for use in pod.usage.reading
+        if UseAs.CONFIGMAP in use.use_as and use.ref.namespace == pod.namespace  # elsewhere it is refused
+    }
+    return frozenset(keys | set(pod.published))
 
 
 def waits(pod: Pod) -> bool:
     """Whether the pod still waits for a node."""
-    return pod.node_name is None and not pod.finished
-
-
-def users_by_dataset(pods: Iterable[Pod]) -> dict[DatasetRef, tuple[str, ...]]:
-    """The pods that use each Dataset now, as `namespace/name`, sorted."""
-    found: dict[DatasetRef, list[str]] = {}
-    for pod in pods:
-        for ref in held_by(pod):
-            found.setdefault(ref, []).append(f"{pod.namespace}/{pod.name}")
-    return {ref: tuple(sorted(names)) for ref, names in found.items()}
+    return pod.node_name is None and not pod.finished and not pod.deleting

@@ -372,7 +372,11 @@ class Pod:
     node_name: str | None = None
     scheduler_name: str = "default-scheduler"
     started: bool = False
-    """Whether its volumes are there: the kubelet starts nothing before every one of them was published."""
+    """Whether its volumes are there: nothing starts before every one that a container mounts was published."""
     finished: bool = False
+    deleting: bool = False
+    """Whether somebody deleted it; it may take its time to end, or be on a node that is lost."""
     mounts: tuple[DatasetRef, ...] = ()
     """Datasets that its volumes of our CSI driver ask for, whatever its labels say."""
+    published: tuple[DatasetRef, ...] = ()
+    """Those of `mounts` that were permitted: a container that mounts them was let start."""

@@ -133,7 +133,8 @@ def read_pod(raw: Raw) -> Pod:
     """
     subject, name, metadata = object_fields(raw, "Pod")
     namespace = str(metadata.get("namespace") or "default")
-    spec = raw.get("spec") or {}
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    volumes = _read_volumes(spec, namespace, subject)
     return Pod(
         namespace=namespace,
         name=name,
@@ -142,20 +143,26 @@ def read_pod(raw: Raw) -> Pod:
         usage=read_usage(metadata.get("labels") or {}, namespace, subject),
         node_name=spec.get("nodeName") or None,
         scheduler_name=str(spec.get("schedulerName") or "default-scheduler"),
-        started=_has_started(raw.get("status") or {}),
-        finished=(raw.get("status") or {}).get("phase") in {"Succeeded", "Failed"},
-        mounts=_read_mounts(spec, namespace, subject),
+        started=_has_started(status),
+        finished=status.get("phase") in {"Succeeded", "Failed"},
+        deleting="deletionTimestamp" in metadata,
+        mounts=tuple(dict.fromkeys(volumes.values())),
+        published=_read_published(spec, status, volumes) if volumes else (),
     )
 
 
 def _has_started(status: Raw) -> bool:
-    conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or ()}
-    return status.get("phase") == "Running" or conditions.get("PodReadyToStartContainers") == "True"
+    """Whether the sandbox stands, which the kubelet makes once all volumes are there; of old kubelets, the phase."""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodReadyToStartContainers":
+            return bool(condition.get("status") == "True")
+    return bool(status.get("phase") == "Running")
 
 
-def _read_mounts(spec: Raw, namespace: str, subject: str) -> tuple[DatasetRef, ...]:
-    """The datasets that volumes of our driver name, each once, in the order of the volumes."""
-    refs: dict[DatasetRef, None] = {}
+def _read_volumes(spec: Raw, namespace: str, subject: str) -> dict[str, DatasetRef]:
+    """The dataset that each volume of our driver names, by the volume's name."""
+    refs: dict[str, DatasetRef] = {}
+    distinct: set[DatasetRef] = set()
     for volume in spec.get("volumes") or ():
         csi = volume.get("csi") or {}
         attributes = csi.get("volumeAttributes") or {}
@@ -168,12 +175,28 @@ def _read_mounts(spec: Raw, namespace: str, subject: str) -> tuple[DatasetRef, .
                 f"spec.volumes[{str(volume.get('name'))[:63]}].csi.volumeAttributes",
                 "dataset and namespace must be names: lower-case letters, digits and '-', at most 63 of them",
             )
-        refs[DatasetRef(*names)] = None
-        if len(refs) > MOST_DATASETS:
+        ref = refs[str(volume.get("name") or "")] = DatasetRef(*names)
+        distinct.add(ref)
+        if len(distinct) > MOST_DATASETS:
             raise InputError(
                 subject, "spec.volumes", f"name more than {MOST_DATASETS} datasets: mount the others in another pod"
             )
-    return tuple(refs)
+    return refs
+
+
+def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef]) -> tuple[DatasetRef, ...]:
+    """What was mounted for the pod. The kubelet leaves out a volume that no container mounts.
+
+    A container that was added to the running pod waits for its volumes by itself.
+    """
+    if not _has_started(status):
+        return ()
+    told = status.get("ephemeralContainerStatuses") or ()
+    running = {each.get("name") for each in told if "running" in (each.get("state") or {})}
+    late = [each for each in spec.get("ephemeralContainers") or () if each.get("name") in running]
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ()), *late]
+    mounted = {mount.get("name") for container in containers for mount in container.get("volumeMounts") or ()}
+    return tuple(dict.fromkeys(ref for name, ref in volumes.items() if name in mounted))
 
 
 def read_namespace_purposes(raw: Raw) -> frozenset[str] | None:

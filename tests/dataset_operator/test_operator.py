@@ -188,21 +188,51 @@ def test_a_site_that_comes_later_is_seen(world: World, store: Store) -> None:
 
 
 def test_users_come_and_go(world: World, store: Store) -> None:
-    """A pod that started is a user; one that waits, whose volume is refused, or that finished is not."""
+    """A pod that was given data is a user; one that waits, is refused, mounts nothing, or ends is not."""
     store.put({"used/a.parquet": parquet(2)})
     world.apply(dataset(world, "used", source(store, world.eu, "used")))
     status_when(world, "used", "Ready")
-    attributes = {"dataset": "used", "namespace": world.steward}
-    volumes = [{"name": "used", "csi": {"driver": "data.moorage.dev", "volumeAttributes": attributes}}]
-    user = world.pod("user", "used", nodeName=world.node("eu-a"), volumes=volumes)
-    refused = world.pod("refused", "used", nodeName=world.node("eu-b"), volumes=volumes)
-    world.apply(world.pod("waiting", "used", schedulerName="nobody"), user, refused)
+    user, idle = _mounting(world, "user", "used"), _mounting(world, "idle", "used", mounted=False)
+    world.apply(world.pod("waiting", "used", schedulerName="nobody"), user, idle, _mounting(world, "refused", "used"))
+    world.set_status("pod", "idle", {"phase": "Running"}, world.reader)
     world.set_status("pod", "user", {"phase": "Running"}, world.reader)
     eventually(lambda: _users(world, "used") == [f"{world.reader}/user"])
     assert world.get("dataset", "used", world.steward)["status"]["inUseCount"] == 1
     world.set_status("pod", "user", {"phase": "Succeeded"}, world.reader)
     eventually(lambda: _users(world, "used") == [])
-    world.kubectl("delete", "pod", "user", "waiting", "-n", world.reader, "--force", "--grace-period=0")
+    pods = ("user", "idle", "refused", "waiting")
+    world.kubectl("delete", "pod", *pods, "-n", world.reader, "--force", "--grace-period=0")
+
+
+def test_a_pod_on_a_lost_node_counts_until_somebody_deletes_it(world: World, store: Store) -> None:
+    """Its object stays for as long as the node is away; nobody waits for that."""
+    store.put({"lost/a.parquet": parquet(2)})
+    world.apply(dataset(world, "lost", source(store, world.eu, "lost")), _mounting(world, "stranded", "lost"))
+    world.set_status("pod", "stranded", {"phase": "Running"}, world.reader)
+    eventually(lambda: _users(world, "lost") == [f"{world.reader}/stranded"])
+    world.kubectl("delete", "pod", "stranded", "-n", world.reader, "--wait=false", "--grace-period=31536000")
+    eventually(lambda: _users(world, "lost") == [])
+    assert world.get("pod", "stranded", world.reader)["metadata"]["deletionTimestamp"]
+    world.kubectl("delete", "pod", "stranded", "-n", world.reader, "--force", "--grace-period=0")
+
+
+def test_those_that_hold_a_deleted_dataset_are_told(world: World, store: Store) -> None:
+    """An Event and a condition on the pod that goes on; nothing on one that was refused."""
+    store.put({"orphaning/a.parquet": parquet(2)})
+    world.apply(dataset(world, "orphaning", source(store, world.eu, "orphaning")))
+    world.apply(_mounting(world, "orphan", "orphaning"), _mounting(world, "bystander", "orphaning"))
+    world.set_status("pod", "orphan", {"phase": "Running"}, world.reader)
+    eventually(lambda: _users(world, "orphaning") == [f"{world.reader}/orphan"])
+    world.kubectl("delete", "dataset", "orphaning", "-n", world.steward, "--timeout=20s")
+
+    def told() -> Raw | None:
+        conditions = world.get("pod", "orphan", world.reader)["status"].get("conditions", ())
+        return next((each for each in conditions if each["type"] == "moorage.dev/DatasetDeleted"), None)
+
+    assert f"Dataset {world.steward}/orphaning was deleted while this pod reads it" in eventually(told)["message"]
+    events = world.kubectl("get", "events", "-n", world.reader, "-o", "json", "--field-selector=reason=DatasetDeleted")
+    assert {each["involvedObject"]["name"] for each in json.loads(events)["items"]} == {"orphan"}
+    world.kubectl("delete", "pod", "orphan", "bystander", "-n", world.reader, "--force", "--grace-period=0")
 
 
 def test_a_slow_store_blocks_nobody(world: World, store: Store) -> None:
@@ -276,6 +306,15 @@ def _wait_for_objects(world: World, name: str, count: int) -> None:
         return found.get("objects") == count
 
     eventually(look)
+
+
+def _mounting(world: World, name: str, dataset: str, *, mounted: bool = True) -> Raw:
+    """A pod on a node of paper, with a volume as admission adds it."""
+    attributes = {"dataset": dataset, "namespace": world.steward}
+    volumes = [{"name": "data", "csi": {"driver": "data.moorage.dev", "volumeAttributes": attributes}}]
+    mounts = [{"name": "data", "mountPath": "/data"}] if mounted else []
+    containers = [{"name": "main", "image": "none", "volumeMounts": mounts}]
+    return world.pod(name, dataset, nodeName=world.node("eu-a"), volumes=volumes, containers=containers)
 
 
 def _users(world: World, name: str) -> list[str]:

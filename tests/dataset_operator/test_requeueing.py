@@ -1,13 +1,17 @@
 """A real kube-scheduler, a real extender, and pods that were refused: they run when what refused them is gone."""
 
 import json
+import os
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from dataset_operator.paced_worker import PER_NAMESPACE
 from dataset_operator.requeueing import CONDITION
 from tests.dataset_operator.stores import free_port
 from tests.scheduler_plugin.conftest import run_extender
@@ -110,3 +114,36 @@ def test_a_pod_runs_once_its_namespace_lists_the_purpose(world: World) -> None:
         assert eventually(lambda: bound(world, "purpose"))
     finally:
         world.kubectl("annotate", "namespace", world.reader, "moorage.dev/purposes-")
+
+
+def test_a_tenant_that_edits_in_a_loop_writes_at_a_bounded_rate(world: World, tmp_path: Path) -> None:
+    """Three hundred waiting pods and edits without a pause: every pod is touched, none without end."""
+    names = [f"loop-{n}" for n in range(300)]
+    world.apply(world.dataset("loop", world.eu, residency=["EU"]))
+    world.apply(*[world.pod(name, "loop", site=world.us, schedulerName="nobody") for name in names])
+    touched = tmp_path / "touched"
+    command = ["kubectl", "get", "pods", "-n", world.reader, "--watch-only", "-o", "name"]
+    try:
+        with touched.open("wb") as output, _running(world, command, output):
+            began, residency = time.monotonic(), ["EU"]
+            while time.monotonic() - began < 10:
+                residency = ["EU", "CH"] if residency == ["EU"] else ["EU"]
+                world.apply(world.dataset("loop", world.eu, residency=residency))
+            raws = [world.get("pod", name, world.reader) for name in (names[0], names[-1])]
+            seconds = time.monotonic() - began
+            writes = touched.read_text().count("pod/loop-")
+        assert all("loop changed" in requeued(raw) for raw in raws)
+        # Unpaced, each edit touches each pod thrice.
+        assert writes <= PER_NAMESPACE.burst + PER_NAMESPACE.per_second * seconds
+    finally:
+        world.kubectl("delete", "pods", *names, "-n", world.reader, "--force", "--grace-period=0", "--wait=false")
+
+
+@contextmanager
+def _running(world: World, command: list[str], output: BinaryIO) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=output, env=os.environ | world.cluster.environment)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dataset_operator.requeueing import Cause
-from dataset_operator.users import datasets_of, held_by, read_concerned_pod, users_by_dataset
+from dataset_operator.requeueing import Cause, Schedule
+from dataset_operator.users import datasets_of, held_by, read_concerned_pod
 from moorage.model import CSI_DRIVER, DatasetRef
 
 CLAIMS, SCANS = DatasetRef("steward", "claims"), DatasetRef("lab", "scans")
@@ -27,9 +27,19 @@ def pod(name: str = "p", *, node: str | None = "n1", phase: str = "Running", **l
     }
 
 
-def mounting(raw: dict[str, Any], **attributes: str) -> dict[str, Any]:
-    """The pod with a hand-written volume."""
+def mounting(raw: dict[str, Any], *, mounted: bool = True, **attributes: str) -> dict[str, Any]:
+    """The pod with a hand-written volume, and a container that mounts it."""
     raw["spec"]["volumes"] = [{"name": "x", "csi": {"driver": CSI_DRIVER, "volumeAttributes": attributes}}]
+    raw["spec"]["containers"] = [{"name": "main", "volumeMounts": [{"name": "x"}] if mounted else []}]
+    return raw
+
+
+SANDBOX = "PodReadyToStartContainers"
+
+
+def condition(raw: dict[str, Any], kind: str, status: str) -> dict[str, Any]:
+    """The pod with a condition in its status."""
+    raw["status"]["conditions"] = [{"type": kind, "status": status}]
     return raw
 
 
@@ -57,27 +67,47 @@ def test_volumes_count_though_labels_cannot_be_read() -> None:
     assert read_concerned_pod(pod(dataset_0_useas="mount")) is None
 
 
-def test_users_are_those_who_may_hold_data() -> None:
-    """Started and not finished; one whose volume was refused, or that only names others' data, has none."""
-    pods = [
-        _read(pod("z", dataset_0_id="scans")),
-        _read(pod("a", dataset_0_id="scans")),
-        _read(pod("waiting", node=None, phase="Pending", dataset_0_id="scans")),
-        _read(pod("done", phase="Succeeded", dataset_0_id="scans")),
-        _read(pod("failed", phase="Failed", dataset_0_id="scans")),
-        _read(mounting(pod("refused", phase="Pending"), dataset="scans")),
-        _read(mounting(pod("mounts"), dataset="claims", namespace="steward")),
-        _read(pod("says-so", dataset_0_id="claims", dataset_0_namespace="steward")),
-    ]
-    assert users_by_dataset(pods) == {SCANS: ("lab/a", "lab/z"), CLAIMS: ("lab/mounts",)}
+@pytest.mark.parametrize(
+    ("raw", "held"),
+    [
+        (mounting(pod(), dataset="claims", namespace="steward"), {CLAIMS}),
+        (mounting(pod(), dataset="scans"), {SCANS}),
+        (pod(dataset_0_id="scans", dataset_0_useas="configmap"), {SCANS}),
+        # Nobody was asked, so nobody granted anything.
+        (pod(dataset_0_id="scans"), set()),
+        (pod(dataset_0_id="scans", dataset_0_useas="mount"), set()),
+        (pod(dataset_0_id="claims", dataset_0_namespace="steward", dataset_0_useas="configmap"), set()),
+        # The kubelet leaves out what no container mounts, and starts the pod without asking us.
+        (mounting(pod(), dataset="scans", mounted=False), set()),
+        # It started nothing yet: the volume may be refused.
+        (mounting(pod(phase="Pending"), dataset="scans"), set()),
+        (mounting(pod(node=None, phase="Pending"), dataset="scans"), set()),
+        (condition(mounting(pod(phase="Pending"), dataset="scans"), SANDBOX, "True"), {SCANS}),
+        # After its node started anew the volumes are asked for anew, whatever the phase still says.
+        (condition(mounting(pod(), dataset="scans"), SANDBOX, "False"), set()),
+        (mounting(pod(phase="Succeeded"), dataset="scans"), set()),
+        (mounting(pod(phase="Failed"), dataset="scans"), set()),
+    ],
+)
+def test_users_are_those_that_were_given_data(raw: dict[str, Any], held: set[DatasetRef]) -> None:
+    """A grant, or keys; nothing that a pod can say of itself."""
+    assert held_by(_read(raw)) == held
 
 
-def test_a_pod_holds_data_once_its_volumes_are_there() -> None:
-    """The kubelet says so before the first container runs."""
-    raw = mounting(pod(phase="Pending"), dataset="scans")
+def test_a_pod_that_is_being_deleted_holds_nothing() -> None:
+    """Its grace period may be years, and its node may be lost."""
+    raw = mounting(pod(), dataset="scans")
+    raw["metadata"]["deletionTimestamp"] = "2036-01-01T00:00:00Z"
     assert held_by(_read(raw)) == frozenset()
-    raw["status"]["conditions"] = [{"type": "PodReadyToStartContainers", "status": "True"}]
-    assert held_by(_read(raw)) == {SCANS}
+
+
+@pytest.mark.parametrize(("state", "held"), [("waiting", set()), ("running", {SCANS}), ("terminated", set())])
+def test_a_container_that_is_added_later_counts_once_it_runs(state: str, held: set[DatasetRef]) -> None:
+    """The pod runs all the while, also if the volume is refused."""
+    raw = mounting(pod(), dataset="scans", mounted=False)
+    raw["spec"]["ephemeralContainers"] = [{"name": "late", "volumeMounts": [{"name": "x"}]}]
+    raw["status"]["ephemeralContainerStatuses"] = [{"name": "late", "state": {state: {}}}]
+    assert held_by(_read(raw)) == held
 
 
 @pytest.mark.parametrize(
@@ -95,6 +125,34 @@ def test_a_pod_holds_data_once_its_volumes_are_there() -> None:
 def test_whom_a_change_concerns(cause: Cause, raw: dict[str, Any], concerned: bool) -> None:  # noqa: FBT001
     """Only pods that wait, and only for what changed."""
     assert cause.concerns(_read(raw)) is concerned
+
+
+def rounds(schedule: Schedule, until: float) -> list[float]:
+    """When the causes are due, up to a time."""
+    found = []
+    while (at := schedule.due_at()) is not None and at <= until:
+        assert schedule.pop(at) is not None
+        found.append(at)
+    return found
+
+
+def test_a_change_has_three_rounds() -> None:
+    """For the extender, whose cache may be behind."""
+    schedule = Schedule((0.25, 2.0, 8.0))
+    schedule.changed(Cause("Site eu-1"), now=10.0)
+    assert schedule.pop(10.2) is None
+    assert rounds(schedule, until=100) == [10.25, 12.0, 18.0]
+    assert schedule.due_at() is None
+
+
+def test_changes_in_a_loop_neither_pile_up_nor_put_off() -> None:
+    """A hundred edits in ten seconds: a round for each quarter of a second at most, and the last ones follow."""
+    schedule, found = Schedule((0.25, 2.0, 8.0)), []
+    for step in range(100):
+        schedule.changed(Cause("Dataset a/b"), now=step / 10)
+        found += rounds(schedule, until=step / 10)
+    assert 20 <= len(found) <= 40
+    assert rounds(schedule, until=100)[-2:] == [9.9 + 2.0, 9.9 + 8.0]
 
 
 def _read(raw: dict[str, Any]) -> Any:  # noqa: ANN401

@@ -1,16 +1,19 @@
 """A Dataset that pods read is not deleted by mistake; one that nobody reads is never held."""
 
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
 from moorage.errors import KubeError, NotFoundError
-from moorage.kube import DATASETS, Client
+from moorage.kube import DATASETS, NAMESPACES, SECRETS, Client, Resource
 from moorage.kube.client import Selection
+from tests.polling import until
 from tests.webhook.pods import NAMESPACE
 
 Raw = dict[str, Any]
+KIND = {"apiVersion": DATASETS.api_version, "kind": "Dataset"}
 IDENTITY = {"name": "claims", "namespace": NAMESPACE}
 
 
@@ -34,6 +37,15 @@ async def use(client: Client, users: Sequence[str], count: int | None = None) ->
     """As the operator writes it."""
     status = {"inUseBy": list(users), "inUseCount": len(users) if count is None else count}
     await client.merge_patch(DATASETS, {"metadata": IDENTITY, "status": status}, subresource="status")
+
+
+async def is_gone(client: Client, resource: Resource, name: str, namespace: str = "") -> bool:
+    """Whether the object is there no more."""
+    try:
+        await client.get(resource, name, namespace)
+    except NotFoundError:
+        return True
+    return False
 
 
 async def deletion_refused(client: Client) -> str | None:
@@ -114,3 +126,35 @@ async def test_deleting_all_at_once_holds_those_in_use_only(client: Client) -> N
     await use(client, [])
     await client.request("DELETE", DATASETS.path(NAMESPACE))
     assert await client.list(DATASETS, Selection(namespace=NAMESPACE)) == []
+
+
+@pytest.mark.usefixtures("dataset")
+@pytest.mark.parametrize(
+    "options", [{"gracePeriodSeconds": 0}, {"propagationPolicy": "Foreground"}, {"propagationPolicy": "Orphan"}]
+)
+async def test_no_way_of_deleting_goes_past_the_guard(client: Client, options: Raw) -> None:
+    """`--force --grace-period=0` and `--cascade` are about what follows, not about leave; and none hangs afterwards."""
+    await use(client, ["fraud/reader"])
+    body = {"apiVersion": "v1", "kind": "DeleteOptions", **options}
+    with pytest.raises(KubeError, match="is read by pod fraud/reader"):
+        await client.request("DELETE", DATASETS.path(NAMESPACE, "claims"), body=body)
+    await use(client, [])
+    await client.request("DELETE", DATASETS.path(NAMESPACE, "claims"), body=body)
+    await until(lambda: is_gone(client, DATASETS, "claims", NAMESPACE))
+
+
+async def test_a_namespace_goes_though_pods_elsewhere_read_its_data(client: Client) -> None:
+    """With its Secret, whichever the namespace controller deletes first; nobody has to end for it."""
+    name = f"steward-{uuid.uuid4().hex[:8]}"
+    await client.create(NAMESPACES, {"metadata": {"name": name}})
+    await client.create(SECRETS, {"metadata": {"name": "keys", "namespace": name}, "stringData": {"a": "b"}})
+    metadata = {"name": "claims", "namespace": name}
+    source = {"site": "eu-1", "nfs": {"server": "nfs.example.com", "path": "/claims"}}
+    await client.create(DATASETS, {"metadata": metadata, **KIND, "spec": {"sources": [source]}})
+    status = {"inUseBy": ["fraud/reader"], "inUseCount": 1}
+    await client.merge_patch(DATASETS, {"metadata": metadata, "status": status}, subresource="status")
+    with pytest.raises(KubeError, match="is read by pod fraud/reader"):
+        await client.delete(DATASETS, "claims", name)
+    await client.delete(SECRETS, "keys", name)
+    await client.delete(NAMESPACES, name)
+    await until(lambda: is_gone(client, NAMESPACES, name), seconds=60)

@@ -1,0 +1,69 @@
+"""Tells pods that hold a Dataset's data that the Dataset was deleted: an Event and a condition on each.
+
+Nothing is taken from them: a mount goes on with the keys that it has. But no mount server is started again for it, so
+whoever looks at the pod later shall find out why.
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+
+from dataset_operator.paced_worker import PacedWorker
+from dataset_operator.pod_index import PodIndex
+from dataset_operator.requeueing import set_condition
+from moorage.kube import Client, Key, Recorder
+from moorage.model import DatasetRef
+
+CONDITION = "moorage.dev/DatasetDeleted"
+REASON = "DatasetDeleted"
+
+
+class OrphanNotifier:
+    """Told of each Dataset that is gone.
+
+    Args:
+        client: the API server; needs `patch` of `pods/status`.
+        recorder: for Events.
+        pods: an index of the present pods.
+        worker: does the writing, each namespace's at a rate of its own.
+    """
+
+    def __init__(self, client: Client, recorder: Recorder, pods: PodIndex, worker: PacedWorker) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._pods = pods
+        self._worker = worker
+
+    def deleted(self, ref: DatasetRef) -> None:
+        """Tell every pod that holds the Dataset."""
+        for key in self._pods.holders(ref):
+            self._worker.put(key[0], (REASON, key, ref), partial(self._tell, key, ref))
+
+    async def _tell(self, key: Key, ref: DatasetRef) -> None:
+        pod = self._pods.holder(key, ref)
+        if pod is None:
+            return
+        now = datetime.now(tz=UTC)
+        message = sentence(ref)
+        metadata = {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid}
+        about = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+        await self._recorder.warning(about, REASON, message, action="Delete")
+        await set_condition(self._client, pod, _condition(message, now))
+
+
+def sentence(ref: DatasetRef) -> str:
+    """What the pod's author reads."""
+    return (
+        f"Dataset {ref} was deleted while this pod reads it: a mount goes on with the keys that it has, until its "
+        "mount server ends or the store refuses the keys; it is not mounted again. Delete the pod, or have the Dataset "
+        "made anew"
+    )
+
+
+def _condition(message: str, now: datetime) -> dict[str, str]:
+    return {
+        "type": CONDITION,
+        "status": "True",
+        "reason": REASON,
+        "message": message,
+        "lastTransitionTime": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    }
