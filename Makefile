@@ -11,7 +11,7 @@ SPREAD := --dist loadgroup --no-loadscope-reorder -n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test unit check format bench requirements clean
+.PHONY: help setup images demo down test unit check format bench requirements clean
 
 help: ## Tell what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -37,6 +37,9 @@ check: setup ## Lint, types and import contracts
 format: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+images: setup ## Build all images without Docker; REGISTRY=host/folder pushes them, LOAD=kind|k3d|minikube|docker|podman|dev CLUSTER=name loads them
+	@$(BIN)/python -m devcluster.images $(if $(REGISTRY),--push $(REGISTRY)) $(if $(LOAD),--load $(LOAD)) $(if $(CLUSTER),--cluster $(CLUSTER))
 
 bench: setup ## Measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench

@@ -5,6 +5,7 @@ ETCD = "3.7.3"
 CONTAINERD = "2.4.2"
 HELM = "4.3.1"
 KWOK = "0.8.0"
+CRANE = "0.22.1"
 
 # Kubernetes 1.36 wants 1.26; Go 1.27 breaks its OpenAPI output.
 GO_MINOR = (1, 26)

@@ -98,6 +98,32 @@ def env(name: str) -> None:
     click.echo(f'export PATH={shlex.quote(str(found.bin_dir))}:{shlex.quote(str(plugins))}:"$PATH"')
 
 
+@dev.command()
+@_NAME
+@click.option("--site", default=None, help="Whose S3 server, where there are several.")
+def store(name: str, site: str | None) -> None:
+    """Print how to reach the cluster's S3 server: endpoint and keys, for aws, boto3 and rclone (as `:s3:BUCKET`)."""
+    stores = cluster.find(name).object_stores
+    if not stores:
+        message = f"cluster {name} has no S3 server: bring it up with --object-store SITE"
+        raise DevClusterError(message)
+    if (site is None and len(stores) > 1) or (site is not None and site not in stores):
+        message = f"--site: name one of {', '.join(stores)}"
+        raise DevClusterError(message)
+    found = stores[site] if site is not None else next(iter(stores.values()))
+    for variable, value in {
+        "AWS_ENDPOINT_URL_S3": found.endpoint,
+        "AWS_REGION": found.region,
+        "AWS_ACCESS_KEY_ID": found.access_key,
+        "AWS_SECRET_ACCESS_KEY": found.secret_key,
+        "RCLONE_S3_PROVIDER": "Other",
+        "RCLONE_S3_ENV_AUTH": "true",
+        "RCLONE_S3_ENDPOINT": found.endpoint,
+        "RCLONE_S3_REGION": found.region,
+    }.items():
+        click.echo(f"export {variable}={shlex.quote(value)}")
+
+
 def read_sites(text: str, default: int) -> dict[str, int]:
     """Read `eu-1=2,us-1` as sites and their numbers of nodes.
 

@@ -123,6 +123,12 @@ def packages() -> tuple[Package, ...]:
             Download(helm_url, f"{helm_url}.sha256sum", f"linux-{arch}/helm"),
         ),
         Package(
+            "crane",
+            versions.CRANE,
+            ("crane",),
+            Build(None, (f"github.com/google/go-containerregistry/cmd/crane@v{versions.CRANE}",), 220),
+        ),
+        Package(
             "kwok",
             versions.KWOK,
             ("kwok",),
