@@ -7,13 +7,13 @@ import click
 
 from moorage import wire
 from moorage.errors import ForbiddenError, InputError, NotFoundError
-from moorage.kube import DATASETS, EVENTS, SITES, Client, RawObject
-from moorage.kube.client import Selection
+from moorage.kube import DATASETS, SITES, Client, RawObject
 from moorage.model import Dataset, Site
 from moorage.policy import decide_transfer
 from moorage.sites import Inventory
 from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
+from moorage_cli.events import event_time, events_table, read_events
 from moorage_cli.output import MISSING, age, document, output_option, pairs, sentence, table, title
 from moorage_cli.sentences import cache_sentence, governance_sentences, location_words
 
@@ -62,8 +62,7 @@ async def gather(client: Client, namespace: str, name: str) -> Gathered:
     except (ForbiddenError, NotFoundError):
         sites = None
     try:
-        fields = f"regarding.kind=Dataset,regarding.uid={raw['metadata']['uid']}"
-        events = await client.list(EVENTS, Selection(namespace=namespace, fields=fields))
+        events = await read_events(client, raw)
     except ForbiddenError:
         events = []
     return Gathered(raw, sites, events)
@@ -170,16 +169,4 @@ def _tell_events(events: list[RawObject], now: datetime) -> None:
     if not events:
         return
     title("\nEvents")
-    newest = sorted(events, key=event_time)[-_EVENTS_SHOWN:]
-    rows = [
-        [age(event_time(event), now), str(event.get("type")), str(event.get("reason")), str(event.get("note") or "")]
-        for event in newest
-    ]
-    table(["LAST SEEN", "TYPE", "REASON", "MESSAGE"], rows)
-
-
-def event_time(event: RawObject) -> str:
-    """When an Event was last seen, RFC 3339; empty where it does not say."""
-    series = event.get("series") or {}
-    moment = series.get("lastObservedTime") or event.get("deprecatedLastTimestamp") or event.get("eventTime")
-    return str(moment or (event.get("metadata") or {}).get("creationTimestamp") or "")
+    events_table(sorted(events, key=event_time)[-_EVENTS_SHOWN:], now)

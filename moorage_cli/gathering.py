@@ -12,7 +12,8 @@ from moorage.model import Dataset, DatasetRef, Node, Pod, Reader
 from moorage.policy import effective_purpose
 from moorage.wire.near_misses import named_in_vain, near_misses
 from moorage.wire.workloads import pod_templates
-from moorage_cli.describing import event_time, read_sites
+from moorage_cli.describing import read_sites
+from moorage_cli.events import event_time
 
 _WARNINGS_SHOWN = 3
 

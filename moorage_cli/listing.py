@@ -1,13 +1,16 @@
 """`list`: the Datasets of a namespace, or of all."""
 
+import asyncio
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
 
 from moorage import wire
 from moorage.errors import InputError
-from moorage.kube import DATASETS, Client, RawObject
+from moorage.kube import DATASETS, Change, Client, RawObject, Reflector
 from moorage.kube.client import Selection
 from moorage.model import Dataset
 from moorage_cli.connecting import target_of, target_options
@@ -17,21 +20,30 @@ from moorage_cli.sentences import words
 Cell = Callable[[RawObject, Dataset], str]
 
 _VERSION_LENGTH = 12
+_FIRST_SECONDS = 30.0
 
 
 @click.command("list")
 @click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces.")
 @click.option("-l", "--selector", default="", help="Only Datasets with these labels, as team=fraud.")
+@click.option("-w", "--watch", is_flag=True, help="Go on, and print each Dataset again when it changes.")
 @output_option("table", "wide", "json", "yaml", "name")
 @target_options
 @click.pass_context
-def list_datasets(context: click.Context, *, all_namespaces: bool, selector: str, output: str) -> None:
+def list_datasets(context: click.Context, *, all_namespaces: bool, selector: str, watch: bool, output: str) -> None:
     """List Datasets.
 
     \b
     kubectl dataset list -A
     kubectl dataset list -n steward -o wide
+    kubectl dataset list -A --watch
     """  # noqa: D301 - \b is what click needs
+    if watch:
+        if output not in {"table", "wide"}:
+            raise click.UsageError("--watch goes with -o table or wide")
+        follow = Following(every_namespace=all_namespaces, wide=output == "wide")
+        target_of(context).ask(lambda client, own: follow.run(client, "" if all_namespaces else own, selector))
+        return
     items, namespace = target_of(context).ask(
         lambda client, own: _gather(client, "" if all_namespaces else own, selector)
     )
@@ -75,13 +87,17 @@ def tell(items: list[RawObject], now: datetime, *, wide: bool) -> tuple[list[lis
     return rows, problems
 
 
+def ready_condition(item: RawObject) -> RawObject:
+    """The condition `Ready`; empty where nobody has looked yet."""
+    conditions: list[RawObject] = (item.get("status") or {}).get("conditions") or []
+    return next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+
+
 def ready_word(item: RawObject) -> str:
     """`True`, `False: Reason` or `Unknown`."""
-    for condition in (item.get("status") or {}).get("conditions") or ():
-        if condition.get("type") == "Ready":
-            status = str(condition.get("status"))
-            return status if status == "True" else f"{status}: {condition.get('reason')}"
-    return "Unknown"
+    condition = ready_condition(item)
+    status = str(condition.get("status") or "Unknown")
+    return status if status == "True" or not condition else f"{status}: {condition.get('reason')}"
 
 
 def _number(value: int | None) -> str:
@@ -113,3 +129,54 @@ WIDE_COLUMNS: dict[str, Cell] = {
 
 def _set(values: frozenset[str] | None) -> str:
     return "any" if values is None else words(values).replace(" and ", ", ")
+
+
+class Following:
+    """Prints Datasets as they change, until it is interrupted; columns stay as wide as the first rows made them."""
+
+    def __init__(self, *, every_namespace: bool, wide: bool) -> None:
+        self._start = 0 if every_namespace else 1
+        self._wide = wide
+        self._header = ["NAMESPACE", *COLUMNS, *(WIDE_COLUMNS if wide else ())][self._start :]
+        self._widths = [len(name) for name in self._header]
+
+    async def run(self, client: Client, namespace: str, selector: str) -> None:
+        """Print what there is, then every change.
+
+        Raises:
+            KubeError: the API server refused; while it does not answer, it is asked again.
+        """
+        selection = Selection(namespace=namespace, labels=selector)
+        changes: asyncio.Queue[RawObject] = asyncio.Queue()
+
+        def take(change: Change[Kept]) -> None:
+            if change.after is not None:
+                changes.put_nowait(change.after.raw)
+
+        async with Reflector(client, DATASETS, project=Kept, selection=selection, on_change=take) as reflector:
+            await reflector.wait_synced(_FIRST_SECONDS)
+            rows = self._rows([kept.raw for kept in reflector.snapshot().values()])
+            self._widths = [max(map(len, column)) for column in zip(self._header, *rows, strict=True)]
+            for row in [self._header, *rows]:
+                self._print(row)
+            while not changes.empty():
+                changes.get_nowait()
+            while True:
+                for row in self._rows([await changes.get()]):
+                    self._print(row)
+
+    def _rows(self, items: list[RawObject]) -> list[list[str]]:
+        rows, _ = tell(items, datetime.now(tz=UTC), wide=self._wide)
+        return [row[self._start :] for row in rows]
+
+    def _print(self, row: list[str]) -> None:
+        cells = zip(row, self._widths, strict=True)
+        click.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+        sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A raw Dataset, as a reflector keeps it."""
+
+    raw: RawObject

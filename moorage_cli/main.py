@@ -15,6 +15,9 @@ DATASET_COMMANDS = {
     "describe": "moorage_cli.describing:describe",
     "create": "moorage_cli.creating:create",
     "why": "moorage_cli.explaining:why",
+    "wait": "moorage_cli.waiting:wait",
+    "events": "moorage_cli.events:events",
+    "delete": "moorage_cli.deleting:delete",
 }
 
 dataset = LazyGroup(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -155,6 +156,74 @@ def test_create_refuses_what_is_invalid(world: World, dataset: Command, words: l
     assert (code, out) == (2, "")
     assert told in err
     assert err.startswith(("Error: Dataset ", "Error: create Dataset "))
+
+
+def test_wait(world: World, dataset: Command) -> None:
+    """For readiness and for the end; what runs out of time says what it knows."""
+    assert dataset("wait", "claims", "-n", world.steward)[0] == 0
+    code, out, _ = dataset("wait", "blank", "-n", world.steward, "--timeout", "100ms")
+    assert (code, "blank is not ready (nobody has looked at it yet): is the operator running?" in out) == (1, True)
+    code, out, _ = dataset("wait", "absent", "-n", world.steward, "--timeout", "0")
+    assert (code, out) == (1, f"Dataset {world.steward}/absent is not there.\n")
+    code, out, _ = dataset("wait", "claims", "-n", world.steward, "--for", "delete", "--timeout", "0s")
+    assert (code, out) == (1, f"Dataset {world.steward}/claims is still there.\n")
+    assert dataset("wait", "absent", "-n", world.steward, "--for", "delete")[0] == 0
+    code, _, err = dataset("wait", "claims", "--timeout", "soon")
+    assert (code, "write 30s, 5m or 1h" in err) == (2, True)
+
+
+def test_delete(world: World, dataset: Command) -> None:
+    """One or several; what is not there does not keep the others."""
+    world.apply(world.dataset("old", world.us), world.dataset("older", world.us))
+    code, out, err = dataset("delete", "old", "absent", "older", "-n", world.steward)
+    assert (code, out) == (1, "dataset.moorage.dev/old deleted\ndataset.moorage.dev/older deleted\n")
+    assert '"absent" not found' in err
+    world.apply(world.dataset("held", world.us))
+    assert dataset("delete", "held", "-n", world.steward, "--in-use")[0] == 0
+
+
+def test_events(world: World, dataset: Command) -> None:
+    """Oldest first, or a word that there are none."""
+    uid = world.get("dataset", "claims", world.steward)["metadata"]["uid"]
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "claims-1", "namespace": world.steward},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "type": "Warning",
+        "reason": "AccessDenied",
+        "note": "mend the Secret",
+        "action": "List",
+        "reportingController": "moorage-operator",
+        "reportingInstance": "one",
+        "regarding": {
+            "apiVersion": "moorage.dev/v1alpha1",
+            "kind": "Dataset",
+            "name": "claims",
+            "namespace": world.steward,
+            "uid": uid,
+        },
+    }
+    world.apply(event)
+    code, out, _ = dataset("events", "claims", "-n", world.steward)
+    assert (code, out.splitlines()[1].split()[1:]) == (0, ["Warning", "AccessDenied", "mend", "the", "Secret"])
+    code, out, err = dataset("events", "blank", "-n", world.steward)
+    assert (code, out, err) == (0, "", "No events of dataset blank.\n")
+
+
+def test_list_follows_changes(world: World, tmp_path: Path) -> None:
+    """What there is, then each change, until it is interrupted."""
+    program = Path(sys.executable).with_name("kubectl-dataset")
+    environment = {**os.environ, **world.cluster.environment}
+    log = tmp_path / "followed"
+    command = [program, "list", "-n", world.steward, "--watch"]
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, env=environment) as followed:
+        eventually(lambda: "blank" in log.read_text())
+        world.apply(world.dataset("newcomer", world.eu))
+        eventually(lambda: "newcomer" in log.read_text())
+        followed.send_signal(signal.SIGINT)
+        assert followed.wait(timeout=30) == 130
+    world.kubectl("delete", "dataset", "newcomer", "-n", world.steward)
 
 
 def test_why_for_a_reader(world: World, dataset: Command) -> None:
@@ -314,7 +383,16 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
     monkeypatch.setenv("KUBECONFIG", str(world.cluster.kubeconfig_path))
     assert completions(["describe", "-n", world.steward, ""]) == ["blank", "claims", ":4"]
     assert completions(["why", "-n", world.steward, "dataset/c"]) == ["dataset/claims", ":4"]
-    assert [line.split("\t")[0] for line in completions([""])] == ["list", "describe", "create", "why", ":4"]
+    assert [line.split("\t")[0] for line in completions([""])] == [
+        "list",
+        "describe",
+        "create",
+        "why",
+        "wait",
+        "events",
+        "delete",
+        ":4",
+    ]
     monkeypatch.setenv("KUBECONFIG", "/absent")
     assert completions(["describe", ""]) == [":4"]
 
