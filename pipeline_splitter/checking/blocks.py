@@ -1,51 +1,30 @@
 """What must stay together: tied sets that share a task are one, and whatever lies on a path between two of one set."""
 
-from collections.abc import Mapping
+import networkx as nx
 
 from pipeline_splitter.graph import Graph
 
 
 def blocks_of(graph: Graph) -> dict[str, tuple[str, ...]]:
     """The members of each task's block, by task; most blocks are the task alone."""
-    sets = [set(tied) & set(graph.tasks) for tied in graph.together]
-    after: dict[str, set[str]] = {name: set() for name in graph.tasks}
-    before: dict[str, set[str]] = {name: set() for name in graph.tasks}
-    for earlier, later in graph.edges():
-        after[earlier].add(later)
-        before[later].add(earlier)
-    sets = _merged([tied for tied in sets if len(tied) > 1])
-    while True:
-        # A path may lead through another set: from one of its tasks it may go on from any other of them.
-        grown = _merged([tied | (_reached(tied, after, sets) & _reached(tied, before, sets)) for tied in sets])
-        if grown == sets:
-            break
-        sets = grown
     found: dict[str, tuple[str, ...]] = {name: (name,) for name in graph.tasks}
-    for tied in sets:
-        found.update(dict.fromkeys(tied, tuple(sorted(tied))))
-    return found
-
-
-def _reached(tied: set[str], neighbours: Mapping[str, set[str]], sets: list[set[str]]) -> set[str]:
-    """All tasks on ways out of the set, and sets entered on the way as a whole."""
-    set_of = {name: other for other in sets for name in other}
-    found: set[str] = set()
-    waiting = [near for name in tied for near in neighbours[name] if near not in tied]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        for member in set_of.get(name, {name}) - tied:
-            found.add(member)
-            waiting.extend(near for near in neighbours[member] if near not in found and near not in tied)
-    return found
-
-
-def _merged(sets: list[set[str]]) -> list[set[str]]:
-    """Sets that share a member, as one; sorted."""
-    merged: list[set[str]] = []
-    for each in sets:
-        touching = [other for other in merged if other & each]
-        merged = [other for other in merged if not other & each]
-        merged.append(each.union(*touching))
-    return sorted(merged, key=min)
+    tied = [set(each) & set(graph.tasks) for each in graph.together]
+    ties = nx.Graph()
+    for each in tied:
+        if len(each) > 1:
+            nx.add_path(ties, each)
+    while True:
+        sets = [set(merged) for merged in nx.connected_components(ties)]
+        for merged in sets:
+            found.update(dict.fromkeys(merged, tuple(sorted(merged))))
+        # A path may lead through another set: what is tied is one node.
+        between = nx.DiGraph((found[one], found[other]) for one, other in graph.edges() if found[one] != found[other])
+        between.add_nodes_from(tuple(sorted(merged)) for merged in sets)
+        grown = False
+        for merged in sets:
+            block = tuple(sorted(merged))
+            for inside in nx.descendants(between, block) & nx.ancestors(between, block):
+                ties.add_edge(block[0], inside[0])
+                grown = True
+        if not grown:
+            return found

@@ -1,7 +1,9 @@
 """When tasks run: the schedule that a placement has by definition, and whether another one can be kept."""
 
 from collections.abc import Mapping
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heapreplace
+
+import networkx as nx
 
 from pipeline_splitter.checking.charging import Placement, is_brought
 from pipeline_splitter.checking.findings import TOLERANCE, Notes
@@ -22,22 +24,9 @@ class Waits:
 
 def smallest_first(before: Mapping[str, set[str]]) -> list[str]:
     """Names, repeatedly the smallest of those whose predecessors are all taken."""
-    after: dict[str, list[str]] = {name: [] for name in before}
-    left = {name: len(earlier) for name, earlier in before.items()}
-    for name, earlier in before.items():
-        for each in earlier:
-            after[each].append(name)
-    ready = [name for name, count in left.items() if count == 0]
-    heapify(ready)
-    order = []
-    while ready:
-        name = heappop(ready)
-        order.append(name)
-        for later in after[name]:
-            left[later] -= 1
-            if left[later] == 0:
-                heappush(ready, later)
-    return order
+    waits = nx.DiGraph((earlier, name) for name, those in before.items() for earlier in those)
+    waits.add_nodes_from(before)
+    return list(nx.lexicographical_topological_sort(waits))
 
 
 def arrival(placement: Placement, waits: Waits, name: str, ends: Mapping[str, float]) -> float:

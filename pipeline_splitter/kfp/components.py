@@ -1,6 +1,5 @@
 """Components, dags and executors, each read once however often it is used."""
 
-import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from pipeline_splitter.kfp.places import Place, Raw
 from pipeline_splitter.kfp.pods import PodConfig, read_pod_config
 from pipeline_splitter.kfp.spec import Spec, unwrap_value
 from pipeline_splitter.kfp.tasks import TaskSpec, read_task
+from pipeline_splitter.ordering import topological_order
 
 _NO_STRINGS = frozenset({"NUMBER_DOUBLE", "NUMBER_INTEGER", "BOOLEAN", "INT", "DOUBLE"})
 
@@ -166,23 +166,12 @@ class Library:
 
 
 def _topological(upstream: Mapping[str, frozenset[str]], dag: Place) -> list[str]:
-    waiting = {name: len(earlier) for name, earlier in upstream.items()}
-    downstream: dict[str, list[str]] = {name: [] for name in upstream}
-    for name, earlier in upstream.items():
-        for each in earlier:
-            downstream[each].append(name)
-    ready = [name for name, count in waiting.items() if not count]
-    heapq.heapify(ready)
-    order = []
-    while ready:
-        name = heapq.heappop(ready)
-        order.append(name)
-        for later in downstream[name]:
-            waiting[later] -= 1
-            if not waiting[later]:
-                heapq.heappush(ready, later)
-    if len(order) < len(upstream):
-        stuck = sorted(name for name, count in waiting.items() if count)
+    names = sorted(upstream)
+    number = {name: index for index, name in enumerate(names)}
+    edges = [(number[earlier], number[name]) for name in names for earlier in upstream[name]]
+    order = [names[index] for index in topological_order(len(names), edges)]
+    if len(order) < len(names):
+        stuck = sorted(set(names) - set(order))
         dag.fail(f"these tasks wait for each other in a circle, or for one that does: {', '.join(stuck)}", "tasks")
     return order
 

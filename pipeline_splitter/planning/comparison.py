@@ -6,6 +6,7 @@ from dataclasses import replace
 from moorage.objectives import OBJECTIVES, TIME
 from pipeline_splitter.costing import Basis, charge
 from pipeline_splitter.graph import Graph
+from pipeline_splitter.ordering import topological_order
 from pipeline_splitter.planning.placing import Prepared, Stage, place
 from pipeline_splitter.planning.request import Request
 from pipeline_splitter.problem import Limits
@@ -80,14 +81,10 @@ def _pull(
 
 
 def _topological(prepared: Prepared) -> list[tuple[str, ...]]:
-    from graphlib import TopologicalSorter  # noqa: PLC0415 - used here only
-
     blocks = prepared.blocks
-    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(blocks.members)), ()))
-    for before, after in sorted(prepared.graph.edges()):
-        if blocks.of[before] != blocks.of[after]:
-            sorter.add(blocks.of[after], blocks.of[before])
-    return [blocks.members[index] for index in sorter.static_order()]
+    between = {(blocks.of[before], blocks.of[after]) for before, after in prepared.graph.edges()}
+    edges = [pair for pair in between if pair[0] != pair[1]]
+    return [blocks.members[index] for index in topological_order(len(blocks.members), edges)]
 
 
 def _single(  # noqa: PLR0913, PLR0917 - what is compared, with what, and how long

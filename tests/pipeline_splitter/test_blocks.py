@@ -7,6 +7,7 @@ from hypothesis import given
 from scenes import Scene, scenes
 
 from pipeline_splitter.blocks import make_blocks
+from pipeline_splitter.checking.blocks import blocks_of
 from pipeline_splitter.graph import Graph
 
 
@@ -79,3 +80,10 @@ def test_a_long_chain_is_closed_without_recursion() -> None:
     order = frozenset(pairwise(names))
     graph = Graph("p", "", builder.graph.language, tasks, order=order, together=(frozenset({names[0], names[-1]}),))
     assert make_blocks(graph).members == (tuple(names),)
+
+
+@given(scenes())
+def test_the_checkers_blocks_are_the_same(scene: Scene) -> None:
+    """Two definitions: contracted circles here, paths between tied sets until nothing grows there."""
+    blocks = make_blocks(scene.graph)
+    assert blocks_of(scene.graph) == {name: blocks.members[index] for name, index in blocks.of.items()}
