@@ -9,7 +9,7 @@ is dear go to one worker as a group, so that it is made once. The others go wher
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from devcluster.spec import ClusterSpec
 
 BUSYBOX = "docker.io/moorage/test-busybox:1"
 _REAL = ClusterSpec("test", {"eu-1": 2, "us-1": 1}, object_stores=("eu-1",))
-_PLANE_SITES = {"eu-1": 0, "us-1": 0}
+_PLANE, _PLANE_SITES = "test-plane", {"eu-1": 0, "us-1": 0}
 
 # By fixture: the mark that it gives. Chromium is installed by root where it is missing.
 _MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "helm": "plane"}
@@ -46,8 +46,8 @@ _GROUPS = {
 _LONGEST = ("demo", "nodes")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
     """Mark and group each test by its fixtures. Under xdist, groups come first: they take long, and mostly wait."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -58,6 +58,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(group.format(folder=item.path.parent.name)))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=_rank)
+    return (yield)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take down what workers that were interrupted or crashed have left."""
+    for number in range(getattr(config.option, "numprocesses", None) or 0):
+        cluster.down(f"{_PLANE}-gw{number}")
 
 
 def _rank(item: pytest.Item) -> int:
@@ -82,8 +89,8 @@ def plane() -> Iterator[Cluster]:
     if name := os.environ.get("MOORAGE_TEST_PLANE"):
         yield cluster.find(name)
     else:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        yield from _brought_up(ClusterSpec(f"test-plane{worker and '-'}{worker}", _PLANE_SITES))
+        worker = os.environ.get("PYTEST_XDIST_WORKER")
+        yield from _brought_up(ClusterSpec(f"{_PLANE}-{worker}" if worker else _PLANE, _PLANE_SITES))
 
 
 @pytest.fixture(scope="session")

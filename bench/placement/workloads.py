@@ -48,8 +48,9 @@ def recorded_paths() -> list[Path]:
 
 
 def read(path: Path) -> Workload:
-    """A recorded workflow in WfFormat 1.5."""
-    workflow = json.loads(gzip.decompress(path.read_bytes()))["workflow"]
+    """A recorded workflow in WfFormat 1.5, gzipped or not."""
+    content = path.read_bytes()
+    workflow = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)["workflow"]
     tasks: list[dict[str, Any]] = sorted(workflow["specification"]["tasks"], key=lambda task: task["id"])
     index = {task["id"]: number for number, task in enumerate(tasks)}
     measured = {task["id"]: task for task in workflow.get("execution", {}).get("tasks", [])}

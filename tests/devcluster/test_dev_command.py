@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -33,12 +34,13 @@ def test_unreadable_sites_are_refused(text: str) -> None:
         read_sites(text, 1)
 
 
-def test_env_makes_a_shell_reach_the_cluster(plane: Cluster) -> None:
+def test_env_makes_a_shell_reach_the_cluster(plane: Cluster, tmp_path: Path) -> None:
     """What is printed, evaluated by a shell, lets plain `kubectl` answer."""
     printed = CliRunner().invoke(dev, ["env", "--name", plane.name])
     assert printed.exit_code == 0
     script = f"{printed.output}\nkubectl get namespace default -o name"
-    answer = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True, env={"PATH": os.defpath})
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path)}  # kubectl keeps what it finds out in HOME
+    answer = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True, env=environment)
     assert answer.stdout == "namespace/default\n"
 
 

@@ -136,11 +136,17 @@ def test_what_has_no_digest(text: str, task: str, words: str, digest: Command) -
     assert words in err
 
 
-@each([path for path in pipelines() if path.name in {"xgboost_sample_pipeline.json", "artifact_crust.yaml"}])
-def test_pipelines_of_others(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+_TASKS = {
+    "branches.yaml": "inner/read",
+    "xgboost_sample_pipeline.json": "xgboost-train",
+    "artifact_crust.yaml": "mantle/core/core-comp",
+}
+
+
+@each([path for path in pipelines() if path.name in _TASKS])
+def test_recorded_pipelines(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Tasks at the root and inside of nested pipelines."""
-    task = {"xgboost_sample_pipeline.json": "xgboost-train", "artifact_crust.yaml": "mantle/core/core-comp"}[path.name]
-    assert run(moorage, "moorage", ["release", "digest", str(path), task]) == 0
+    assert run(moorage, "moorage", ["release", "digest", str(path), _TASKS[path.name]]) == 0
     printed, _, snippet = capsys.readouterr().out.partition("\n")
     component = yaml.safe_load(snippet)["component"]
     assert component.pop("digest") == printed

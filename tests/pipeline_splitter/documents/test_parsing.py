@@ -1,6 +1,5 @@
 """Texts become plain values, or are refused with line, column and remedy."""
 
-import gzip
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from moorage.errors import InputError
 from pipeline_splitter.documents import canonical_json, is_workflow, parse, yaml_text
 from pipeline_splitter.documents.limits import MAX_BYTES, MAX_DEPTH
-from tests.pipeline_splitter.shared_data import each, pipelines, workflows
+from tests.pipeline_splitter.shared_data import content, each, pipelines, workflows
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{after}: &{after} [{', '.join([f'*{before}'] * 10)}]\n"
@@ -186,7 +185,7 @@ def test_pipelines_are_read_as_the_sdk_reads_them(path: Path) -> None:
 @each(workflows())
 def test_workflows_are_told_from_pipelines(path: Path) -> None:
     """By their content."""
-    assert is_workflow(parse(gzip.decompress(path.read_bytes()), path.name))
+    assert is_workflow(parse(content(path), path.name))
 
 
 def test_memory_stays_bounded() -> None:

@@ -1,4 +1,4 @@
-"""Compiled pipelines of other people: each is read; of the tricky ones, what reading them by eye gives."""
+"""Compiled pipelines, other people's too: each is read; of the tricky ones, what reading them by eye gives."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipeline_splitter.graph import Graph, Role
 from pipeline_splitter.hints import Hints, InputHint
 from pipeline_splitter.kfp import KfpPipeline, read_pipeline
 from tests.pipeline_splitter.kfp.ir import step
-from tests.pipeline_splitter.shared_data import SHARED, each, pipelines
+from tests.pipeline_splitter.shared_data import each, pipelines, recorded
 
 Pairs = frozenset[tuple[str, str]]
 
@@ -49,13 +49,31 @@ def sets(*texts: str) -> frozenset[frozenset[str]]:
 
 def load(name: str) -> tuple[Graph, KfpPipeline]:
     """A recorded pipeline, without hints."""
-    path = SHARED / "pipelines" / name
-    if not path.exists():
-        pytest.skip("the shared folder with recorded files is not here")
-    return read_pipeline(parse(path.read_text(), name), Hints(), {}, name)
+    return read_pipeline(parse(recorded(name).read_text(), name), Hints(), {}, name)
 
 
 NAMES: dict[str, Expected] = {
+    "loops.yaml": Expected(
+        # 2 x (make + 3 x say).
+        seconds={"for-loop-2": 480, "read-all": 60, "for-loop-6": 60, "make-2": 60},
+        units=frozenset({"for-loop-2", "for-loop-6"}),
+        steps=5,
+        data=frozenset({"for-loop-2.pipelinechannel--make-out"}),
+        order=pairs("read-all > for-loop-6"),
+        together=sets("for-loop-2 read-all"),
+    ),
+    "branches.yaml": Expected(
+        # Both branches are counted. Steps: two nested, two with a condition each, two of the body, the end.
+        seconds={"inner/read": 60, "inner/say": 60, "condition-branches-1": 120, "exit-handler-4": 120, "end": 60},
+        units=frozenset({"condition-branches-1", "exit-handler-4"}),
+        steps=9,
+        parameters=pairs(
+            "inner/read > inner/say", "inner/say > condition-branches-1", "condition-branches-1 > exit-handler-4"
+        ),
+        order=pairs("inner/read > condition-branches-1", "exit-handler-4 > end"),
+        together=sets("exit-handler-4 end"),
+        importers=("importer",),
+    ),
     "parameters_complex.yaml": Expected(
         # 3 x (double + 3 x double-2 + simple-add); 3 x (simple-add-2 + nested-add-2).
         seconds={"add-two-numbers": 60, "for-loop-2": 900, "for-loop-6": 360, "nested-add": 60},
@@ -307,7 +325,7 @@ def test_the_largest_one() -> None:
         ("set-optional-inputs", "data_source_csv_filenames"),
     }
     model = DatasetRef("steward", "models")
-    path = SHARED / "pipelines" / "automl_tabular_v2_pipeline.yaml"
+    path = recorded("automl_tabular_v2_pipeline.yaml")
     hints = Hints(inputs={"parent_model": InputHint(model)})
     hinted, _ = read_pipeline(parse(path.read_text(), path.name), hints, {}, path.name)
     assert hinted.tasks["exit-handler-1"].reads == ("steward/models",)
@@ -329,9 +347,7 @@ def test_resources_of_recorded_containers() -> None:
 def test_a_recorded_importer_finds_its_dataset() -> None:
     """A public bucket that somebody declared as a dataset, in the task's constant and in the pipeline's default."""
     name = "pipeline_with_importer.yaml"
-    path = SHARED / "pipelines" / name
-    if not path.exists():
-        pytest.skip("the shared folder with recorded files is not here")
+    path = recorded(name)
     plays = DatasetRef("library", "plays")
     source = S3Source("https://storage.googleapis.com", "ml-pipeline-playground")
     datasets = {plays: Dataset(plays, (Source("us-1", source),))}

@@ -1,7 +1,6 @@
 """Recorded workflows become graphs: both versions of the format, every recorded file, and what is refused."""
 
 import copy
-import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline_splitter.reading_hints import read_hints
 from pipeline_splitter.wfformat import read_workflow
 from tests.builders import make_dataset
 from tests.pipeline_splitter.documents.mutations import mutants
-from tests.pipeline_splitter.shared_data import each, workflows
+from tests.pipeline_splitter.shared_data import content, each, workflows
 
 CLAIMS = make_dataset("claims").at("eu-1").sized(7 * 10**9).obj()
 OTHER = make_dataset("other").at("eu-1").obj()
@@ -364,7 +363,7 @@ def test_a_file_with_a_datasets_name_is_refused() -> None:
 @each(workflows())
 def test_recorded_workflows(path: Path) -> None:
     """Every recorded file, against what a few lines count in it."""
-    document = parse(gzip.decompress(path.read_bytes()), path.name)[0]
+    document = parse(content(path), path.name)[0]
     graph = read_workflow(document, Hints(), {}, path.name)
     specification, execution = document["workflow"]["specification"], document["workflow"]["execution"]
     written = {name: task["id"] for task in specification["tasks"] for name in task["outputFiles"]}
