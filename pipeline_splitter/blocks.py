@@ -1,4 +1,4 @@
-"""Which tasks share one site and one group: what the pipeline ties together, with all tasks on paths between them."""
+"""Co-location: the partition of tasks that must share one site and one group, closed under paths between them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

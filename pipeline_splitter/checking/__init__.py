@@ -4,20 +4,21 @@ Naive on purpose: each module is the definition written down, without the planne
 is shared is what reads files, the one policy engine, the sites, and the records. Nothing of solving, costing, flow,
 explaining, groups, report or planning may be imported here.
 
-`rewiring` puts the plan's releases into the graph, `assuming` says what of it is a default, `carrying` lets governance
-flow, `handing` holds against it what tasks are given, `charging` says what moves and what that costs, `schedules` when,
-`elsewhere` what other sites would cost, `submitting` the groups, `pipelines` their files (`files` says what stands
-where in one, `running` what tasks run, `labelling` what their pods' labels mean, `feeding` what feeds them),
-`certifying` the bound.
+`phases` asks everything in turn, from files to `findings`. The folders say what is checked:
 
-`impossible` looks at why nothing can be planned: `saying` reads facts, `searching` goes through choices of releases
-(`branches`), `cases` and `packing` tell whether one leaves a placement, `mending` and `remedying` try remedies, and
-`efforts` counts how much they look at. `checking` asks all of these.
+- `definition`: what all of them apply. `governance` along the edges, `costs`, the `schedule`, `blocks`, the
+  `insertions` of releases and the `choices` of them.
+- `plans`: `assumptions`, `alternatives`, `objectives`, and `handovers` (whoever is handed data has read them).
+- `groups`: `membership`; of their files the `pipelines`, where things stand (`files`), the `components` that run, the
+  pods' `labels`, and the `inputs` that feed tasks.
+- `bounds`: the `proof` in bound.json, and one `certificate` of it.
+- `impossible`: the `explanation`, by its `facts`; a `search` through choices of releases, whose `cases` and `packing`
+  tell whether one leaves a placement, within an `effort`; the `remedies`, single `changes` of the inputs.
 
 Pure: texts in, findings out.
 """
 
-from pipeline_splitter.checking.checking import check, examine
 from pipeline_splitter.checking.findings import CheckInputs, Finding, Verdict
+from pipeline_splitter.checking.phases import check, examine
 
 __all__ = ["CheckInputs", "Finding", "Verdict", "check", "examine"]

@@ -1,4 +1,4 @@
-"""Why not elsewhere: for each task and each other site, what moving there would cost, or why it can't be there.
+"""Counterfactuals: for each task and each other site, what moving there would cost, or why it can't be there.
 
 The task moves alone with what must stay with it; everything else stays. Costs are those of the first objective; for
 `time` see `rescheduling`.

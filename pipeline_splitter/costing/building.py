@@ -1,4 +1,4 @@
-"""Makes of a basis what a solver is asked: flat arrays, for the cost of the last objective of its list."""
+"""Builds the optimization problem: flat arrays, for the cost of the last objective of a basis."""
 
 from collections.abc import Mapping, Sequence
 

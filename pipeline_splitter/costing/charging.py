@@ -1,4 +1,4 @@
-"""What a finished placement costs: every transfer, the value of every objective, and when each task runs."""
+"""Cost accounting: every transfer of a finished placement, the value of every objective, and when each task runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What each block's move to each site would change, everything else staying: a linear objective, counted net by net."""
+"""Marginal costs: what each block's move to each site adds to a linear objective, everything else staying."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Why a task is where it is, in one short sentence made of facts: its pins, its denials, its deltas."""
+"""Explanations: why a task is where it is, in one short sentence made of pins, denials and cost differences."""
 
 from collections import Counter
 from collections.abc import Mapping

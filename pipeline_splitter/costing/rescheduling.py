@@ -1,4 +1,4 @@
-"""What each block's move to each site would change in the time that the run takes.
+"""Marginal makespans: what each block's move to each site would change in the time that the run takes.
 
 After a move the run takes what the schedule says that a placement has by definition (see `schedule`): nobody would
 search anew for each move. Before it, what the plan says, whose starts a solver may have chosen: so no move looks better

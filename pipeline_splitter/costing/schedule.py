@@ -1,4 +1,4 @@
-"""When each task runs: the one schedule that a placement has by definition.
+"""List scheduling: when each task runs, by the one schedule that a placement has by definition.
 
 Tasks are taken one after the other: always the smallest-named one whose predecessors are all taken. The order depends
 on the graph alone, never on sites or times. A task that is taken starts as soon as its inputs are there and a slot of

@@ -1,4 +1,4 @@
-"""From which copy a dataset is brought to a site.
+"""Source selection: from which copy a dataset is brought to a site.
 
 The source whose transfer is cheapest in the objective; for a list the first objective decides, among equals the next,
 and at last the site's name. `time` counts the transfer's seconds.

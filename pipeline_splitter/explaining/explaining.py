@@ -1,4 +1,4 @@
-"""Why nothing can be planned: facts of which none can be left out, and what single change would help."""
+"""An irreducible infeasible subset: facts of which none can be left out, and what single change would help."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What keeps tasks from sites, taken apart: each fact can be imagined away alone."""
+"""Constraints taken apart: what keeps tasks from sites, as facts of which each can be imagined away alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

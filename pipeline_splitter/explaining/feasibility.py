@@ -1,4 +1,4 @@
-"""Whether any choice of releases leaves a plan, and if not, which facts leave none.
+"""Feasibility: whether any choice of releases leaves a plan, and if not, which facts leave none.
 
 A choice that is only half made is looked at through its relaxation first: facts that rule that out rule out every
 completion. Only then are slots decided, one after the other.

@@ -1,4 +1,4 @@
-"""Single changes that would make a plan possible; each was tried."""
+"""Repairs: single changes that would make a plan possible; each was tried."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Governance along the edges: what each step reads, and what it puts out."""
+"""Data-flow analysis of governance: what each step reads, and what it puts out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which releases to insert: a search over all choices that knows, whenever it stops, how good the best can be.
+"""Branch and bound over choices of releases; whenever it stops, it knows how good the best can be.
 
 A slot is one artifact of one reader; it takes the original, or one of the releases that the reader accepts there.
 Branching decides one slot after another. Choices with few completions are solved one by one; others get a bound from a

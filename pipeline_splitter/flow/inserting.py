@@ -1,4 +1,4 @@
-"""Puts chosen releases into the graph: one task for each artifact and release, read by those for whom it was chosen."""
+"""Graph rewriting: one task for each inserted artifact and release, read by those for whom it was chosen."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What is carried from step to step: maps from dataset to what holds for it, each distinct one kept once.
+"""The lattice of the data-flow analysis: maps from dataset to what holds for it, each distinct one kept once.
 
 A pipeline of many tasks has few distinct maps: joins are remembered by the identity of their parts, and equal maps are
 one object, so that whoever decides by map can remember by identity, too.

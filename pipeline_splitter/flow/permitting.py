@@ -1,4 +1,4 @@
-"""Where each task may be, and where not: the first reason.
+"""Admissible sites: where each task may be by policy, resources and pins, and where not: the first reason.
 
 In this order: the rules of governance in theirs (of a unit's steps, the earliest rule that any of them meets), then
 `ResourceExceeded`, then `Pinned`. What must stay together is not asked here.

@@ -1,4 +1,4 @@
-"""A choice of releases, made or half made, as a graph that can be planned.
+"""Relaxation: a choice of releases, made or half made, as a graph that can be planned.
 
 Where some candidates are still free, the graph is a relaxation: every completion of the choice has a plan in it that
 costs no more. A reader with a free candidate does not pay for that artifact (it still comes after whoever writes it),

@@ -1,4 +1,4 @@
-"""The components, executors and platform entries of one file: what its tasks need, nothing else.
+"""One file's components, executors and platform entries: what its tasks need, nothing else.
 
 Names stay the pipeline's own. Where two tasks share a component or an executor and come to differ (labels that hints
 added, references rewritten, a unit's inputs renamed) the second variant gets a name of its own.

@@ -1,4 +1,4 @@
-"""Which tasks of one site are submitted as one pipeline.
+"""Clustering: which tasks of one site are submitted as one pipeline, so that groups make no cycle.
 
 Blocks (a task with what shares its group) are taken in topological order of the graph of blocks, the one whose first
 member has the smallest name first: a block can be taken when every task outside it that one of its tasks waits for has

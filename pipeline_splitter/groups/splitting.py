@@ -1,4 +1,4 @@
-"""What all files of one plan are made of."""
+"""The context that all files of one plan are written from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A plan's groups as files."""
+"""Writes a plan's groups as files of compiled Kubeflow IR."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,6 @@ from pipeline_splitter.groups.releasing import make_nodes
 from pipeline_splitter.groups.splitting import Split, task_names
 from pipeline_splitter.groups.whole import whole_documents
 from pipeline_splitter.groups.yaml_text import write_documents
-from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp.pipeline import KfpPipeline
 from pipeline_splitter.plan import Export, Group, Import, Plan
 
@@ -26,7 +25,6 @@ def write_groups(
     graph: Graph,
     plan: Plan,
     datasets: Mapping[DatasetRef, Dataset],
-    hints: Hints,
 ) -> tuple[dict[str, str], tuple[Group, ...]]:
     """One pipeline for each group.
 
@@ -38,7 +36,6 @@ def write_groups(
         graph: with the releases that the plan inserted (`flow.insert`), its steps with what hints say of them.
         plan: whose groups are written.
         datasets: whose releases are inserted.
-        hints: nothing is asked of them that the graph does not say.
 
     Returns:
         File name (`groups/<id>.yaml`) -> YAML text; the plan's groups with file, imports and exports filled in, both
@@ -47,7 +44,6 @@ def write_groups(
     Raises:
         InputError: something can't be written in this form; the message names the task and the remedy.
     """
-    _ = hints
     spec = modern_spec(pipeline)
     nodes = make_nodes(pipeline, graph)
     steps = {step.name: step for task in graph.tasks.values() for step in task.steps}

@@ -1,4 +1,4 @@
-"""What the inputs of one task are given, as its spec says it: nothing is resolved yet."""
+"""Input bindings of one Kubeflow task, as its spec says them: nothing is resolved yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Components, dags and executors, each read once however often it is used."""
+"""Kubeflow components, dags and executors, each read once however often it is used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What every part of the walk works with."""
+"""The reading context: what every part of the walk works with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What loops and conditions read themselves, and what they hand to their insides."""
+"""Control flow: what loops and conditions read themselves, and what they hand to their insides."""
 
 from collections.abc import Iterator, Mapping
 

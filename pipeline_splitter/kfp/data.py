@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from moorage.model import Dataset, DatasetRef
 from pipeline_splitter.graph import Datum, DatumKind, Read
-from pipeline_splitter.kfp.hinting import HintBook
+from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp.pipeline import PipelineInput, TaskOutput
 from pipeline_splitter.kfp.values import Part, Value
 
@@ -12,10 +12,9 @@ from pipeline_splitter.kfp.values import Part, Value
 class DataBook:
     """Every datum that somebody reads, by key."""
 
-    def __init__(self, book: HintBook, datasets: Mapping[DatasetRef, Dataset]) -> None:
+    def __init__(self, hints: Hints, datasets: Mapping[DatasetRef, Dataset]) -> None:
         self.data: dict[str, Datum] = {}
-        self._book = book
-        self._hints = book.hints
+        self._hints = hints
         self._datasets = datasets
         self._annotated: dict[tuple[str, str], float] = {}
         self._lists: set[tuple[str, str]] = set()

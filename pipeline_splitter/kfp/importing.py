@@ -1,4 +1,4 @@
-"""Importers: what they import."""
+"""Importer components: what they import."""
 
 from collections.abc import Mapping
 

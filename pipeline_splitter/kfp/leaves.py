@@ -1,4 +1,4 @@
-"""The ends of the walk: containers and importers."""
+"""The leaves of the pipeline tree: containers and importers."""
 
 from pipeline_splitter.graph import Pin, Role, Step
 from pipeline_splitter.hints import TaskHint

@@ -1,4 +1,4 @@
-"""What the walk writes down: tasks, importers, entries and the edges between them."""
+"""The intermediate result of the walk: tasks, importers, entries and the edges between them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

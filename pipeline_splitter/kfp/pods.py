@@ -1,4 +1,4 @@
-"""The platform document: what Kubernetes is told about the pods of one executor."""
+"""The platform document: Kubernetes' pod configuration of one executor."""
 
 import json
 import math

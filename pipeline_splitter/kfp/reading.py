@@ -34,7 +34,7 @@ def read_pipeline(
     """
     spec = read_spec(documents, subject)
     library, book = Library(spec), HintBook(hints)
-    ledger = Ledger(DataBook(book, datasets))
+    ledger = Ledger(DataBook(hints, datasets))
     outputs = Walk(Context(spec, library, book, datasets, ledger)).whole()
     root = library.root
     book.finish({*root.input_parameters, *root.input_artifacts})

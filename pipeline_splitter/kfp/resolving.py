@@ -1,4 +1,4 @@
-"""From what a task's spec says to the values that its inputs are given."""
+"""Name resolution: from what a task's spec says to the values that its inputs are given."""
 
 from collections.abc import Mapping
 from dataclasses import replace

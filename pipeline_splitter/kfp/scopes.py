@@ -1,4 +1,4 @@
-"""Where the walk through the pipeline is, and what it brings back."""
+"""Scopes: where the walk through the pipeline is, and what it brings back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What must stay in one group: whoever shares a claim or the workspace, lists and their readers, awaited tasks."""
+"""Co-location ties of Kubeflow: shared claims, the workspace, lists and their readers, awaited tasks."""
 
 from collections.abc import Iterable, Iterator
 

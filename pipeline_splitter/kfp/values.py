@@ -1,4 +1,4 @@
-"""What flows: a value with where it comes from, seen from the plan (sources) and from governance (steps)."""
+"""Provenance of a value: where it comes from, seen from the plan (sources) and from governance (steps)."""
 
 import re
 from collections.abc import Iterator, Mapping

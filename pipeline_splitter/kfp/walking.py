@@ -1,4 +1,4 @@
-"""One walk through the pipeline, task by task in topological order, that flattens what can be placed apart."""
+"""Flattening: one walk through nested pipelines, task by task in topological order."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""How long things take and what they ask of a node. Units: seconds, cores, core-seconds, bytes."""
+"""Resource requests and durations. Units: seconds, cores, core-seconds, bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Writes `bound.json`: the multipliers from which anybody recomputes each lower bound. Pure.
+"""Certificates: writes `bound.json`, the multipliers from which anybody recomputes each lower bound. Pure.
 
 Everything is by name, so that a checker needs none of the planner's arrays. What is left out has a default: a share is
 1 / (number of the datum's readers), a message or a price is 0. See docs/bound.md.

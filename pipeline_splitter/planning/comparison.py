@@ -1,4 +1,4 @@
-"""What other ways to place the same graph would cost: one site, data gravity, each single objective."""
+"""Baselines: what other placements of the graph would cost: one site, data gravity, each single objective."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From a request to files, in numbered phases."""
+"""The planning pipeline: from a request to files, in numbered phases."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -94,6 +94,6 @@ def _with_files(
     """The plan with its groups' files named, and these files."""
     if pipeline is None:
         return plan, {}
-    files, groups = write_groups(pipeline, graph, plan, request.datasets, request.hints)
+    files, groups = write_groups(pipeline, graph, plan, request.datasets)
     warnings = (*plan.warnings, *unsaid(pipeline, graph, plan))
     return replace(plan, groups=groups, warnings=warnings), files

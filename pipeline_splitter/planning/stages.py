@@ -1,4 +1,4 @@
-"""Goes through the list of objectives, each over all choices of releases, the earlier ones being limits."""
+"""Lexicographic optimization: each objective in turn over all choices of releases, the earlier ones as budgets."""
 
 import math
 from collections.abc import Callable, Sequence

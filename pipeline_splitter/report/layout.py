@@ -1,4 +1,4 @@
-"""Where the nodes of a directed graph stand: columns by longest path, rows so that edges cross little.
+"""Layered graph drawing: columns by longest path, rows so that edges cross little.
 
 Pure, and the same for the same input. Numbers stand for nodes; whoever draws multiplies by sizes.
 """

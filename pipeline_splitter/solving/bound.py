@@ -1,4 +1,4 @@
-"""What a certificate proves, rounding against itself."""
+"""Weak duality: the lower bound that a certificate proves, rounding against itself."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Loops made fast. Loads numba, so it is imported only where something is large."""
+"""Just-in-time compilation of loops. Loads numba, so it is imported only where something is large."""
 
 from pathlib import Path
 from typing import Any

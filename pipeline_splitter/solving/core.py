@@ -1,4 +1,4 @@
-"""What is left to decide: blocks with a choice, and the nets between them; the rest is folded into numbers.
+"""The presolved problem: blocks with a choice, and the nets between them; the rest is folded into numbers.
 
 A block with one permitted site is no variable. A net that such a block writes costs each reader a known sum (it becomes
 a *given* net); a crossing that such a reader pays for anyway is free for the others. Nets with the same producer and

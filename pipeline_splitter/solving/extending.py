@@ -1,4 +1,4 @@
-"""From multipliers over the core to a certificate of the whole problem."""
+"""Postsolve: from multipliers over the core to a certificate of the whole problem."""
 
 import numpy as np
 

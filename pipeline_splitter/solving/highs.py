@@ -59,14 +59,13 @@ def budget_limits(problem: Problem) -> Floats:
     return np.array([budget.limit for budget in problem.budgets], dtype=np.float64)
 
 
-def decide(core: cores.Core, budgets: Floats, limits: Limits, cutoff: float = math.inf) -> Answer:
+def decide(core: cores.Core, budgets: Floats, limits: Limits) -> Answer:
     """The best choice for the free blocks of a core.
 
     Args:
         core: what is left to decide.
         budgets: limit of each budget (of the whole cost, the core's constant included).
         limits: when to stop.
-        cutoff: cost over the core of a choice that is known already: nothing dearer is looked for.
     """
     from scipy.optimize import LinearConstraint, milp  # noqa: PLC0415  # slow to load, seldom needed
     from scipy.sparse import csr_array  # noqa: PLC0415
@@ -80,8 +79,6 @@ def decide(core: cores.Core, budgets: Floats, limits: Limits, cutoff: float = ma
     if rows.impossible:
         return Answer(None, math.inf, infeasible=True)
     scale = max(float(np.abs(rows.cost).max()), 1e-300) / 1e3
-    if math.isfinite(cutoff):
-        scale = max(abs(cutoff), 1e-300) / 1e4
     remaining = limits.deadline - limits.clock()
     if remaining < _LEAST_SECONDS:
         return Answer(None, -math.inf)

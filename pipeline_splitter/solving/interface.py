@@ -1,4 +1,4 @@
-"""The one interface behind which solvers stand, and the choice between them."""
+"""The solver interface, and the choice of the solver that suits a problem."""
 
 from dataclasses import replace
 from typing import Protocol
@@ -30,11 +30,15 @@ def solve(problem: Problem, limits: Limits) -> Solution:
         contracted = contract(problem)
         if contracted is not None:
             return _expanded(solve(contracted.problem, limits), contracted.group, problem)
+    return _suited(problem).solve(problem, limits)
+
+
+def _suited(problem: Problem) -> Solver:
     if problem.budgets or np.isfinite(problem.quota_cpu_hours).any():
         from pipeline_splitter.solving.lagrangian import Lagrangian  # noqa: PLC0415  # seldom needed
 
-        return Lagrangian().solve(problem, limits)
-    return Messages().solve(problem, limits)
+        return Lagrangian()
+    return Messages()
 
 
 def _expanded(solution: Solution, group: Integers, problem: Problem) -> Solution:

@@ -1,4 +1,4 @@
-"""Quotas and budgets: priced into the costs, the prices searched; a placement repaired; HiGHS on what is left."""
+"""Lagrangian relaxation of quotas and budgets, with a subgradient search, a repair, and HiGHS on what is left."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A choice with running totals: what a move would add to each cost and take of each quota."""
+"""Incremental evaluation: a choice with running totals, and what a move would add to costs and quotas."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The solver for scale: message passing, then HiGHS on the little that is left. No quotas, no budgets."""
+"""Message passing (dual block-coordinate ascent), then HiGHS on the little that is left. No quotas, no budgets."""
 
 import dataclasses
 import math

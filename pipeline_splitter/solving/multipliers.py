@@ -1,4 +1,4 @@
-"""What proves a bound over a core."""
+"""Dual variables: the multipliers that prove a bound over a core."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Multipliers of a core, for the core of the same problem with fewer sites. Good ones, no more: any prove something."""
+"""Warm start: multipliers of a core, for the core of the same problem with fewer sites. Any prove something."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A choice for the blocks of a core that heeds what sites have room for, from what messages say."""
+"""Primal rounding: a choice for the blocks of a core that heeds quotas, from what messages say."""
 
 from dataclasses import dataclass
 

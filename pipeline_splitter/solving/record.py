@@ -1,4 +1,4 @@
-"""The best that is known of a core, component by component: bounds, choices, and which sites are out of the question.
+"""Incumbents and bounds of a core, component by component, and the sites that are ruled out.
 
 Components (parts of the core that share no net) are followed one by one: each keeps the best bound and the best choice
 that were seen for it, and is left alone once its own gap is small enough.

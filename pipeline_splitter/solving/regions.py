@@ -1,4 +1,4 @@
-"""Regions of a core: blocks that lie near each other, whose sites are opened while all others stay where they are."""
+"""Large neighbourhood search: blocks near each other have their sites opened while all others stay."""
 
 import numpy as np
 

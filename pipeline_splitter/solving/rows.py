@@ -1,4 +1,4 @@
-"""The disaggregated program as columns and rows, in coordinates; nothing of a solver.
+"""The disaggregated mixed-integer program as columns and rows, in coordinates; nothing of a solver.
 
 For each reader of a net one unit of flow from the producer's site to the reader's; what the net costs at a site is at
 least what any one reader's flow to it costs. Quotas and budgets are rows.

@@ -1,4 +1,4 @@
-"""One problem without quotas and budgets while it is searched: what is left of it, what is proven, and its answer."""
+"""The state of one search without quotas and budgets: what is left, what is proven, and the answer."""
 
 import dataclasses
 import math

@@ -7,7 +7,7 @@ from hypothesis import given
 from scenes import Scene, scenes
 
 from pipeline_splitter.blocks import make_blocks
-from pipeline_splitter.checking.blocks import blocks_of
+from pipeline_splitter.checking.definition.blocks import blocks_of
 from pipeline_splitter.graph import Graph
 
 

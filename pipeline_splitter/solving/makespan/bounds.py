@@ -1,4 +1,4 @@
-"""What no schedule can beat: paths, the work that slots can do, and both together.
+"""Lower bounds on the makespan: critical paths, the work that slots can do, and both together.
 
 Everything is counted under a supposed makespan: a task can't be at a site where even the shortest way before it, it
 itself and the shortest way after it take longer. A makespan is *refuted* when a task has no site left, or when the work

@@ -7,7 +7,7 @@ longer than it is. So the model's bound, times the tick, is a bound; its schedul
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from pipeline_splitter.solving.evaluate import TOLERANCE
 from pipeline_splitter.solving.makespan.bounds import Times
 from pipeline_splitter.solving.makespan.network import Network
 from pipeline_splitter.solving.makespan.schedules import Schedule, ordered
+
+if TYPE_CHECKING:
+    from ortools.sat.python.cp_model import CpSolver
 
 _TICKS = 2**26
 """How many ticks the known makespan has. With 2**34 OR-tools 9.15 was seen to call feasible models infeasible."""
@@ -136,7 +139,7 @@ class Exact:
         ends = starts + self._seconds[np.arange(len(sites)), sites]
         return Found(sites, ordered(self._network, starts, ends), bound)
 
-    def _is_infeasible(self, solver: Any, seconds: float) -> bool:  # noqa: ANN401  # the library's own type
+    def _is_infeasible(self, solver: "CpSolver", seconds: float) -> bool:
         """Whether the search without presolve says so too: nothing is called infeasible on one word."""
         solver.parameters.cp_model_presolve = False
         solver.parameters.max_time_in_seconds = max(seconds, 0.01)

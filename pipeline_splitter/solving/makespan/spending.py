@@ -1,4 +1,4 @@
-"""The costs of a placement, as the annealing counts them move by move."""
+"""Incremental costs of a placement, as the annealing counts them move by move."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The cheapest placement whose schedule ends within a time."""
+"""Epsilon constraint: the cheapest placement whose schedule ends within a time."""
 
 import math
 from dataclasses import replace

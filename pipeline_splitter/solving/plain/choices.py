@@ -1,4 +1,4 @@
-"""Placements that messages suggest, and what moves of one block make of them."""
+"""Primal heuristics: placements that messages suggest, and what moves of one block make of them."""
 
 # ruff: noqa: C901, PLR0912, PLR0915
 # Flat loops with scalar state, as fast as plain Python is: branches instead of min() and max(), indices instead of

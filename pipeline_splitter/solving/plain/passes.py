@@ -1,4 +1,4 @@
-"""Forward and backward: what blocks tell each other."""
+"""Forward and backward passes: the messages that blocks send each other."""
 
 # ruff: noqa: C901, PLR0912, PLR0915, FURB136
 # Flat loops with scalar state, as fast as plain Python is: branches instead of min() and max(), indices instead of

@@ -1,4 +1,4 @@
-"""What messages prove, and who carries how much of a crossing."""
+"""The dual bound of messages, and who carries how much of a crossing."""
 
 # ruff: noqa: C901, PLR0912, PLR0915, FURB136, PLR0917, PLR0913
 # Flat loops with scalar state, as fast as plain Python is: branches instead of min() and max(), indices instead of

@@ -1,4 +1,4 @@
-"""From hot to cold, round after round: a few hard passes, then soft ones, then HiGHS on what is left."""
+"""Temperature schedule: a few hard passes, then soft ones, colder each round, then HiGHS on what is left."""
 
 import dataclasses
 import math

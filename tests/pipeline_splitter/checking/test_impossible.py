@@ -15,8 +15,8 @@ from moorage.model import Classification, Dataset, DatasetRef, DatasetUse, Gover
 from moorage.sites import Inventory
 from pipeline_splitter.checking import CheckInputs
 from pipeline_splitter.checking.findings import Notes
-from pipeline_splitter.checking.impossible import EFFORT, check_impossible
-from pipeline_splitter.checking.mending import acceptances
+from pipeline_splitter.checking.impossible.changes import acceptances
+from pipeline_splitter.checking.impossible.explanation import EFFORT, check_impossible
 from pipeline_splitter.explaining import explain
 from pipeline_splitter.explaining.facts import facts_of_quotas, facts_of_task
 from pipeline_splitter.flow.permitting import Asked

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_splitter.checking.efforts import Effort, UndecidedError
-from pipeline_splitter.checking.packing import Load, fits
+from pipeline_splitter.checking.impossible.effort import Effort, UndecidedError
+from pipeline_splitter.checking.impossible.packing import Load, fits
 
 SITES = ("a", "b", "c")
 SOME = st.frozensets(st.sampled_from(SITES), min_size=1)

@@ -64,7 +64,7 @@ def split(
     datasets: Mapping[DatasetRef, Dataset] = NOTHING,
 ) -> tuple[dict[str, str], tuple[Group, ...]]:
     """The files and groups of such a plan."""
-    return write_groups(pipeline, graph, plan_of(graph, site), datasets, Hints())
+    return write_groups(pipeline, graph, plan_of(graph, site), datasets)
 
 
 def documents(text: str) -> list[Any]:

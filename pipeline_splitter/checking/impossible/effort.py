@@ -1,4 +1,4 @@
-"""How much a search may look at before it gives up: counts, never seconds: the same files get the same verdict."""
+"""The search budget: counts, never seconds, so that the same files get the same verdict."""
 
 from dataclasses import dataclass
 

@@ -1,15 +1,15 @@
-"""Whether any choice of releases leaves a plan: part by part, each left alone as soon as it is ruled out."""
+"""Branch and bound: whether any choice of releases leaves a plan, each part left alone once it is ruled out."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pipeline_splitter.checking.branches import Branch, slots_of
-from pipeline_splitter.checking.carrying import all_steps
-from pipeline_splitter.checking.cases import Case
-from pipeline_splitter.checking.efforts import Effort
+from pipeline_splitter.checking.definition.choices import Branch, slots_of
+from pipeline_splitter.checking.definition.governance import all_steps
+from pipeline_splitter.checking.definition.insertions import Option, insertion_names, open_reads, options, spot_of
 from pipeline_splitter.checking.findings import CheckInputs
-from pipeline_splitter.checking.rewiring import Option, insertion_names, open_reads, options, spot_of
-from pipeline_splitter.checking.saying import Fact
+from pipeline_splitter.checking.impossible.cases import Case
+from pipeline_splitter.checking.impossible.effort import Effort
+from pipeline_splitter.checking.impossible.facts import Fact
 
 Slots = Sequence[Sequence[Option]]
 

@@ -1,11 +1,11 @@
-"""The groups that a placement has by definition, and what has to cross between them."""
+"""Group membership: the groups that a placement has by definition, and what has to cross between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipeline_splitter.checking.definition.schedule import Waits, smallest_first
 from pipeline_splitter.checking.findings import Notes
-from pipeline_splitter.checking.schedules import Waits, smallest_first
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Export, Group, Import
 

@@ -5,7 +5,7 @@ from heapq import heapreplace
 
 import networkx as nx
 
-from pipeline_splitter.checking.charging import Placement, is_brought
+from pipeline_splitter.checking.definition.costs import Placement, is_brought
 from pipeline_splitter.checking.findings import TOLERANCE, Notes
 from pipeline_splitter.graph import Graph
 

@@ -1,4 +1,4 @@
-"""What the labels of a group's pods mean, read as admission and the scheduler read them: what the plan counted with."""
+"""Pod labels of a group's file, read as admission and the scheduler read them: what the plan counted with."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What moves, and what a placement costs: the table of the definition, term by term."""
+"""Transfers, and what a placement costs: the table of the definition, term by term."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline_splitter.checking.efforts import Effort, UndecidedError
 from pipeline_splitter.checking.findings import CheckInputs, Notes, shown
-from pipeline_splitter.checking.remedying import check_remedies
-from pipeline_splitter.checking.saying import Fact, UnsaidError, fact_of
-from pipeline_splitter.checking.searching import Search
+from pipeline_splitter.checking.impossible.effort import Effort, UndecidedError
+from pipeline_splitter.checking.impossible.facts import Fact, UnsaidError, fact_of
+from pipeline_splitter.checking.impossible.remedies import check_remedies
+from pipeline_splitter.checking.impossible.search import Search
 from pipeline_splitter.plan import Infeasible
 
 EFFORT = 1_000_000

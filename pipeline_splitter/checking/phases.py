@@ -5,19 +5,20 @@ from collections.abc import Mapping
 from importlib import resources
 
 from moorage.errors import InputError
-from pipeline_splitter.checking.assuming import check_assumed
-from pipeline_splitter.checking.blocks import blocks_of
-from pipeline_splitter.checking.carrying import Carried, Permits, Rules, carry, found_in
-from pipeline_splitter.checking.charging import LINEAR, OBJECTIVES, Move, Placement, Tariff
-from pipeline_splitter.checking.elsewhere import Elsewhere
+from pipeline_splitter.checking.bounds.proof import check_bound
+from pipeline_splitter.checking.definition.blocks import blocks_of
+from pipeline_splitter.checking.definition.costs import LINEAR, OBJECTIVES, Move, Placement, Tariff
+from pipeline_splitter.checking.definition.governance import Carried, Permits, Rules, carry, found_in
+from pipeline_splitter.checking.definition.insertions import Option, insert, insertion_names, options
+from pipeline_splitter.checking.definition.schedule import Waits, check_as_defined, check_kept
 from pipeline_splitter.checking.findings import TOLERANCE, CheckInputs, Finding, Notes, Verdict, shown
-from pipeline_splitter.checking.handing import check_handed
-from pipeline_splitter.checking.impossible import check_impossible
-from pipeline_splitter.checking.objectives import check_bound, check_objectives
-from pipeline_splitter.checking.pipelines import check_files
-from pipeline_splitter.checking.rewiring import Option, insert, insertion_names, options
-from pipeline_splitter.checking.schedules import Waits, check_as_defined, check_kept
-from pipeline_splitter.checking.submitting import check_crossing, check_groups
+from pipeline_splitter.checking.groups.membership import check_crossing, check_groups
+from pipeline_splitter.checking.groups.pipelines import check_files
+from pipeline_splitter.checking.impossible.explanation import check_impossible
+from pipeline_splitter.checking.plans.alternatives import Elsewhere
+from pipeline_splitter.checking.plans.assumptions import check_assumed
+from pipeline_splitter.checking.plans.handovers import check_handed
+from pipeline_splitter.checking.plans.objectives import check_objectives
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Plan, Transfer
 from pipeline_splitter.plan_reading import read_infeasible, read_plan

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from pipeline_splitter.checking.carrying import all_steps
+from pipeline_splitter.checking.definition.governance import all_steps
 from pipeline_splitter.checking.findings import CheckInputs, Notes
 from pipeline_splitter.graph import Graph, Step
 from pipeline_splitter.kfp.pipeline import KfpPipeline, Raw

@@ -1,11 +1,11 @@
-"""Whether work fits into what sites compute at most: exact, by trying, cut short where the sums rule it out."""
+"""Bin packing: whether work fits into what sites compute at most: exact, by trying, cut short by sums."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from pipeline_splitter.checking.efforts import Effort
 from pipeline_splitter.checking.findings import TOLERANCE
+from pipeline_splitter.checking.impossible.effort import Effort
 
 MOST_SUMS = 64
 """So many sets of sites are held against the work that fits nowhere else."""

@@ -1,4 +1,4 @@
-"""Governance along the edges, and where each task may be: the words of the definition, step by step."""
+"""Data flow of governance, and where each task may be: the words of the definition, step by step."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace

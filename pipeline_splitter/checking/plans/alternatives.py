@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline_splitter.checking.carrying import Denied, Permits
-from pipeline_splitter.checking.charging import Placement, is_brought
+from pipeline_splitter.checking.definition.costs import Placement, is_brought
+from pipeline_splitter.checking.definition.governance import Denied, Permits
+from pipeline_splitter.checking.definition.schedule import Waits, by_definition
 from pipeline_splitter.checking.findings import TOLERANCE, Notes, is_near, shown
-from pipeline_splitter.checking.schedules import Waits, by_definition
 from pipeline_splitter.plan import Alternative, PlannedTask
 
 MOST_RESCHEDULED = 2_000_000

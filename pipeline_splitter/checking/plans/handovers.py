@@ -1,10 +1,10 @@
-"""What each task is handed, looked up in the pipeline as it was compiled: whoever is handed data has read them."""
+"""Handovers: what each task is handed, looked up in the compiled pipeline; whoever is handed data has read them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moorage.policy import join_maps
-from pipeline_splitter.checking.carrying import Carried, Permits
+from pipeline_splitter.checking.definition.governance import Carried, Permits
 from pipeline_splitter.checking.findings import Notes, shown
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.kfp.pipeline import KfpPipeline, Raw

@@ -3,10 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pipeline_splitter.checking.efforts import Effort, UndecidedError
 from pipeline_splitter.checking.findings import CheckInputs, Notes
-from pipeline_splitter.checking.mending import Change, Kind, acceptances, change_of, changed, clearances, releases
-from pipeline_splitter.checking.searching import Search
+from pipeline_splitter.checking.impossible.changes import (
+    Change,
+    Kind,
+    acceptances,
+    change_of,
+    changed,
+    clearances,
+    releases,
+)
+from pipeline_splitter.checking.impossible.effort import Effort, UndecidedError
+from pipeline_splitter.checking.impossible.search import Search
 from pipeline_splitter.plan import Infeasible
 
 

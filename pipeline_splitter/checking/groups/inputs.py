@@ -1,10 +1,10 @@
-"""What feeds tasks, what they wait for, and what comes into a group's pipeline and goes out of it."""
+"""Input wiring: what feeds tasks, what they wait for, and what crosses a group's border."""
 
 import json
 from collections.abc import Iterator
 
-from pipeline_splitter.checking.files import File, Source, definitions_of
 from pipeline_splitter.checking.findings import shown
+from pipeline_splitter.checking.groups.files import File, Source, definitions_of
 from pipeline_splitter.kfp.pipeline import Binding, Constant, Entry, PipelineInput, Raw, TaskOutput
 
 

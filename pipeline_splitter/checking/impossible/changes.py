@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release
 from moorage.sites import Inventory
-from pipeline_splitter.checking.carrying import all_steps, carry, declared, found_in
+from pipeline_splitter.checking.definition.governance import all_steps, carry, declared, found_in
+from pipeline_splitter.checking.definition.insertions import open_reads
 from pipeline_splitter.checking.findings import CheckInputs
-from pipeline_splitter.checking.rewiring import open_reads
 from pipeline_splitter.graph import Graph, Role, Step
 
 

@@ -1,4 +1,4 @@
-"""Releases in the graph: which may be inserted where, and the pipeline with those in it that were."""
+"""Inserted releases: which may be put where, and the pipeline with those in it that were."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from moorage.model import Dataset, DatasetRef, DatasetUse
-from pipeline_splitter.checking.carrying import all_steps, carry, declared, found_in, in_order, released_by
+from pipeline_splitter.checking.definition.governance import all_steps, carry, declared, found_in, in_order, released_by
 from pipeline_splitter.graph import Datum, DatumKind, Graph, Read, Role, Step, Task
 
 _LONGEST_LABEL = 63

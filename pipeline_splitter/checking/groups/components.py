@@ -1,12 +1,12 @@
-"""What tasks run: containers to the letter, inner pipelines task by task, inserted releases as they are declared."""
+"""Components: containers to the letter, inner pipelines task by task, inserted releases as they are declared."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_splitter.checking.carrying import declared
-from pipeline_splitter.checking.files import File
-from pipeline_splitter.checking.labelling import check_labels
+from pipeline_splitter.checking.definition.governance import declared
+from pipeline_splitter.checking.groups.files import File
+from pipeline_splitter.checking.groups.labels import check_labels
 from pipeline_splitter.kfp.pipeline import Raw
 
 _REFERENCES = ("taskOutputParameter", "componentInputParameter")

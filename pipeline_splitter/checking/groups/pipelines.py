@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from moorage.errors import InputError
-from pipeline_splitter.checking.feeding import check_exports, check_imports, check_inputs, check_order
-from pipeline_splitter.checking.files import File, definitions_of
 from pipeline_splitter.checking.findings import CheckInputs, Notes
-from pipeline_splitter.checking.running import check_release, same_component, same_dag
+from pipeline_splitter.checking.groups.components import check_release, same_component, same_dag
+from pipeline_splitter.checking.groups.files import File, definitions_of
+from pipeline_splitter.checking.groups.inputs import check_exports, check_imports, check_inputs, check_order
 from pipeline_splitter.documents import parse
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.kfp.pipeline import Raw

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_splitter.checking.blocks import blocks_of
-from pipeline_splitter.checking.branches import Part
-from pipeline_splitter.checking.charging import Tariff, is_brought
+from pipeline_splitter.checking.definition.blocks import blocks_of
+from pipeline_splitter.checking.definition.choices import Part
+from pipeline_splitter.checking.definition.costs import Tariff, is_brought
 from pipeline_splitter.graph import Datum
 
 Floats = NDArray[np.float64]

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pipeline_splitter.checking.blocks import blocks_of
-from pipeline_splitter.checking.branches import Branch, part_of
-from pipeline_splitter.checking.efforts import Effort
+from pipeline_splitter.checking.definition.blocks import blocks_of
+from pipeline_splitter.checking.definition.choices import Branch, part_of
 from pipeline_splitter.checking.findings import CheckInputs
-from pipeline_splitter.checking.packing import fits
-from pipeline_splitter.checking.saying import Fact, Kind
+from pipeline_splitter.checking.impossible.effort import Effort
+from pipeline_splitter.checking.impossible.facts import Fact, Kind
+from pipeline_splitter.checking.impossible.packing import fits
 from pipeline_splitter.graph import Graph, Pin, Role, Task
 
 _SECONDS_PER_HOUR = 3600.0

@@ -1,13 +1,13 @@
-"""Parts of all choices of releases: what is inserted, what is not, what is not decided; and where tasks may be then."""
+"""Branches of the choices of releases: what is inserted, what is not, what is open; and where tasks may be then."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from moorage.policy import meet
-from pipeline_splitter.checking.blocks import blocks_of
-from pipeline_splitter.checking.carrying import Carried, Permits, Rules, carry, declared
+from pipeline_splitter.checking.definition.blocks import blocks_of
+from pipeline_splitter.checking.definition.governance import Carried, Permits, Rules, carry, declared
+from pipeline_splitter.checking.definition.insertions import Option, insert, is_at, needs, spot_of
 from pipeline_splitter.checking.findings import CheckInputs
-from pipeline_splitter.checking.rewiring import Option, insert, is_at, needs, spot_of
 from pipeline_splitter.graph import Graph, Read, Step
 
 

@@ -1,0 +1,1 @@
+"""The lower bounds: bound.json and its multipliers, recomputed with rounding against itself."""

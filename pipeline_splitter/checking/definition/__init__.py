@@ -1,0 +1,1 @@
+"""The definitions that every check applies: governance along edges, costs, the schedule, blocks, releases."""

@@ -1,0 +1,1 @@
+"""What plan.json says beside placement and costs: assumptions, alternatives, objectives, and what tasks are handed."""
