@@ -37,10 +37,11 @@ from devcluster.progress import Terminal
 from devcluster.spec import ClusterSpec
 from moorage.errors import ConflictError, DevClusterError
 from moorage.kube import DATASETS, MUTATING_WEBHOOKS, NAMESPACES, PODS, SITES, Client, Resource
-from moorage.model import SITE_LABEL, Dataset, DatasetRef, S3Source, Source
+from moorage.model import SITE_LABEL, Dataset, DatasetRef, Source
 from moorage.serving.certificates import make_authority, make_leaf
 from moorage.serving.mounted import MountedCertificate
 from moorage.serving.run import Listener, serve
+from moorage.sources.s3 import S3Source
 from webhook.json_patch import diff
 from webhook.mutate import Facts, Served, Serving, mutate, read_request
 

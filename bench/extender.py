@@ -19,9 +19,10 @@ from aiohttp import web
 
 from bench.rows import Row, quantile
 from moorage.locality.snapshot import Snapshot
-from moorage.model import SITE_LABEL, Dataset, DatasetRef, DatasetStatus, Governance, Node, S3Source, Site, Source
+from moorage.model import SITE_LABEL, Dataset, DatasetRef, DatasetStatus, Governance, Node, Site, Source
 from moorage.serving.health import Health
 from moorage.serving.run import Listener, serve
+from moorage.sources.s3 import S3Source
 from scheduler_plugin.app import make_app
 
 SITES = 10

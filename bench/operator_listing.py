@@ -39,7 +39,7 @@ _LIST = """
 import json, resource, sys, time
 from dataset_operator.objectstore import Access, list_folder
 from dataset_operator.tables import look_into  # what the operator has loaded besides
-from moorage.model import S3Source
+from moorage.sources.s3 import S3Source
 endpoint, prefix, unsorted = sys.argv[1:]
 began = time.perf_counter()
 listing = list_folder(Access(S3Source(endpoint, "bench", prefix), None), known_unsorted=unsorted == "sort")

@@ -4,8 +4,10 @@ from typing import Any
 
 from broker.ruling import Permission
 from moorage.errors import BrokerError
-from moorage.model import Credentials, HostPathSource, NfsSource, S3Source
-from moorage.sources import certificates_of
+from moorage.sources import Credentials
+from moorage.sources.host_path import HostPathSource
+from moorage.sources.nfs import NfsSource
+from moorage.sources.s3 import S3Source, certificates_of
 
 
 def write_grant(permission: Permission, credentials: Credentials | None) -> dict[str, Any]:

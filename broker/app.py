@@ -17,9 +17,10 @@ from broker.vouching import Refusal, vouch
 from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, SourceError
 from moorage.kube import PODS, Client
 from moorage.kube.credentials import read_credentials
-from moorage.model import Credentials, Pod, S3Source
+from moorage.model import Pod
 from moorage.serving.health import Health, add_routes
 from moorage.serving.rate_limit import RateLimit
+from moorage.sources import Credentials
 from moorage.watching import Catalogue
 
 LARGEST_BODY_BYTES = 16 * 1024
@@ -162,10 +163,7 @@ def _question(catalogue: Catalogue, caller: NodeIdentity, asked: GrantRequest, p
 
 
 async def _keys(client: Client, permission: Permission) -> Credentials | None:
-    location = permission.source.location
-    if not isinstance(location, S3Source):
-        return None
-    return await read_credentials(client, permission.dataset.ref.namespace, location)
+    return await read_credentials(client, permission.dataset.ref.namespace, permission.source.location)
 
 
 def _say(status: int, message: str, rule_code: str = "") -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any
 from broker.request import GrantRequest
 from broker.ruling import Permission
 from broker.vouching import Refusal
-from moorage.model import Pod, S3Source
+from moorage.model import Pod
 from moorage.serving.rate_limit import RateLimit
 
 _log = logging.getLogger("moorage.audit")
@@ -18,9 +18,7 @@ _log.setLevel(logging.INFO)  # whatever the rest of the process is told to keep 
 def grant(asked: GrantRequest, node: str, pod: Pod, permission: Permission) -> None:
     """Keys were given out."""
     location = permission.source.location
-    source = {"site": permission.source.site, "kind": permission.source.kind}
-    if isinstance(location, S3Source):
-        source |= {"endpoint": location.endpoint, "bucket": location.bucket, "prefix": location.prefix}
+    source = {"site": permission.source.site, "kind": location.kind, **location.where}
     facts = _asked(asked, node) | {
         "decision": "granted",
         "account": f"{pod.namespace}/{pod.service_account}",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from broker.vouching import Refusal
 from moorage.locality import best_way, dataset_bytes
-from moorage.model import Dataset, DatasetRef, HostPathSource, NfsSource, Node, Pod, Reader, S3Source, Source
+from moorage.model import Dataset, DatasetRef, Node, Pod, Reader, Source
 from moorage.policy import decide, effective_purpose
 from moorage.sites import Inventory
 from moorage.sources import NOT_LISTED
@@ -90,12 +90,5 @@ def choose_source(dataset: Dataset, site: str, inventory: Inventory) -> Source |
 
 
 def _can_be_mounted(source: Source, site: str) -> bool:
-    match source.location:
-        case S3Source(role_arn=role):
-            return role is None
-        case NfsSource():
-            return True
-        case HostPathSource():
-            return source.site == site  # the directory is on the nodes of that site, not on ours
-        case _:
-            return False
+    is_here = source.site == site or not source.location.abilities.own_site_only
+    return source.location.served and is_here

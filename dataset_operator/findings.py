@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from dataset_operator.objectstore.tally import Listing
 from dataset_operator.tables.look import TableLook
-from moorage.model import Location, S3Source, Source
-from moorage.sources import LISTED, MOUNTED_BY_NODES, NOT_LISTED, NOT_SUPPORTED, folder_prefix
+from moorage.model import Source
+from moorage.sources import LISTED, NOT_LISTED, NOT_SUPPORTED, Location, unserved
+from moorage.sources.s3 import S3Source, folder_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Findings:
 
 def can_be_listed(location: Location) -> bool:
     """Whether the operator can list such a source."""
-    return isinstance(location, S3Source) and location.role_arn is None
+    return location.abilities.listed and location.served
 
 
 def data_identity(sources: tuple[Source, ...]) -> tuple[str, ...] | None:
@@ -77,7 +78,8 @@ def data_identity(sources: tuple[Source, ...]) -> tuple[str, ...] | None:
 
 def unlisted(source: Source) -> SourceFinding:
     """The finding of a source that the operator does not list."""
-    if source.kind in MOUNTED_BY_NODES:
+    problem = unserved(source.location)
+    if problem is None:
         return SourceFinding(
             source,
             None,
@@ -85,10 +87,4 @@ def unlisted(source: Source) -> SourceFinding:
             f"{source.kind} is mounted by the nodes and not looked into by the operator: size, version and format stay "
             "unknown",
         )
-    kind = "s3.webIdentity" if source.kind == "s3" else getattr(source.location, "type_name", source.kind)
-    return SourceFinding(
-        source,
-        None,
-        NOT_SUPPORTED,
-        f"{kind} is accepted but not served yet: give the data as s3, nfs or hostPath",
-    )
+    return SourceFinding(source, None, NOT_SUPPORTED, problem)

@@ -14,7 +14,8 @@ from dataset_operator.tables import TableLook, look_into
 from moorage.errors import SourceError
 from moorage.kube import Client
 from moorage.kube.credentials import read_credentials
-from moorage.model import Dataset, S3Source, Source
+from moorage.model import Dataset, Source
+from moorage.sources.s3 import S3Source
 
 T = TypeVar("T")
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from moorage.caching import CachePolicy
+from moorage.sources import Location
+
 GROUP = "moorage.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -44,14 +47,6 @@ class UseAs(StrEnum):
     CONFIGMAP = "configmap"
     CACHE = "cache"
     MEMORY = "memory"
-
-
-class CacheMode(StrEnum):
-    """Whether a dataset may be cached: never, where it pays, or always."""
-
-    NONE = "none"
-    AUTO = "auto"
-    ALWAYS = "always"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -110,94 +105,6 @@ class Governance:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Keys of an S3 store. Never printed."""
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class S3Source:
-    """Objects under a prefix of a bucket. `secret_name` lies in the dataset's namespace."""
-
-    endpoint: str
-    bucket: str
-    prefix: str = ""
-    region: str | None = None
-    secret_name: str | None = None
-    role_arn: str | None = None
-    ca_bundle: str | None = None
-    inline_credentials: Credentials | None = field(default=None, repr=False)
-    kind = "s3"
-
-
-@dataclass(frozen=True, slots=True)
-class NfsSource:
-    """A directory that an NFS server exports."""
-
-    server: str
-    path: str
-    kind = "nfs"
-
-
-@dataclass(frozen=True, slots=True)
-class PvcSource:
-    """A claim in the dataset's namespace."""
-
-    claim_name: str
-    kind = "pvc"
-
-
-@dataclass(frozen=True, slots=True)
-class HostPathSource:
-    """A directory that every node of the site has."""
-
-    path: str
-    kind = "hostPath"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpSource:
-    """A file behind a URL; `extract` unpacks an archive."""
-
-    url: str
-    extract: bool = False
-    kind = "http"
-
-
-@dataclass(frozen=True, slots=True)
-class HiveSource:
-    """A table that a Hive metastore knows."""
-
-    metastore: str
-    table: str
-    kind = "hive"
-
-
-@dataclass(frozen=True, slots=True)
-class BucketClaimSource:
-    """A bucket from the Container Object Storage Interface, claimed in the dataset's namespace."""
-
-    name: str
-    kind = "bucketClaim"
-
-
-@dataclass(frozen=True, slots=True)
-class UnsupportedSource:
-    """A kind that another vocabulary names and that we can't serve (Datashim's H3)."""
-
-    type_name: str
-    kind = "unsupported"
-
-
-Location = (
-    S3Source | NfsSource | PvcSource | HostPathSource | HttpSource | HiveSource | BucketClaimSource | UnsupportedSource
-)
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """One full copy of the data, at one site. An empty `site` means the only Site there is (`spec.local`)."""
 
@@ -206,16 +113,8 @@ class Source:
 
     @property
     def kind(self) -> str:
-        """`s3`, `nfs`, `pvc`, `hostPath`, `http`, `hive`, `bucketClaim` or `unsupported`."""
+        """As `spec.sources[]` names it."""
         return self.location.kind
-
-
-@dataclass(frozen=True, slots=True)
-class CachePolicy:
-    """Whether and how large a cache of the data may be."""
-
-    mode: CacheMode = CacheMode.AUTO
-    size_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +193,7 @@ class Site:
     links: Mapping[str, Link] = field(default_factory=dict)
     default_link: Link = Link()
     node_selector: Mapping[str, str] = field(default_factory=dict)
-    artifact_store: S3Source | None = None
+    artifact_store: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

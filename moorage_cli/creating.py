@@ -1,15 +1,18 @@
 """`create`: a Dataset from options."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from moorage import wire
+from moorage.caching import CacheMode
 from moorage.errors import ForbiddenError, NotFoundError
 from moorage.kube import DATASETS, SITES, Client, RawObject
-from moorage.model import CacheMode, Classification
+from moorage.model import Classification
 from moorage.sites import Inventory
+from moorage.sources import SPEC_KINDS, Option
 from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.describing import read_sites
@@ -19,21 +22,34 @@ from moorage_cli.running import REFUSED
 
 _POLL_SECONDS = 0.5
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def source_options(command: Command) -> Command:
+    """The options of every kind of source, in the table's order."""
+    options = [option for kind in SPEC_KINDS.values() for option in kind.options]
+    for option in reversed(options):
+        declare = click.option(
+            option.flag, _parameter(option), multiple=True, metavar=option.metavar or None, help=option.help
+        )
+        command = declare(command)
+    return command
+
+
+def _parameter(option: Option) -> str:
+    return "of_source_" + option.flag.strip("-").replace("-", "_")
+
+
+def _options(namespace: str, given: dict[str, Any]) -> Options:
+    flags = {_parameter(option): option.flag for kind in SPEC_KINDS.values() for option in kind.options}
+    rest = {name: value for name, value in given.items() if name not in flags}
+    return Options(namespace=namespace, of_sources={flags[name]: given[name] for name in given.keys() & flags}, **rest)
+
 
 @click.command(short_help="Create a Dataset from options.")
 @click.argument("name", type=DatasetName())
 @click.option("--site", "sites", multiple=True, required=True, help="A site with a full copy; repeat it for each copy.")
-@click.option(
-    "--s3-endpoint", "s3_endpoints", multiple=True, help="The URL of its S3 store, as https://s3.example.com."
-)
-@click.option("--bucket", "buckets", multiple=True, help="The bucket.")
-@click.option("--prefix", "prefixes", multiple=True, help="The folder in the bucket.")
-@click.option("--region", "regions", multiple=True, help="The store's region.")
-@click.option(
-    "--secret", "secrets", multiple=True, help="The Secret with accessKeyID and secretAccessKey, same namespace."
-)
-@click.option("--nfs", multiple=True, metavar="SERVER:/PATH", help="An NFS export instead of a bucket.")
-@click.option("--host-path", "host_paths", multiple=True, help="A directory that every node of the site has.")
+@source_options
 @click.option("--classification", type=click.Choice([c.word for c in Classification]), help="How sensitive it is.")
 @click.option("--residency", multiple=True, help="Where it must stay: DE, US-CA, EU, EEA; commas or repeated.")
 @click.option("--allow-site", "allow_sites", multiple=True, help="The only sites that may read it.")
@@ -74,12 +90,12 @@ def create(
     """  # noqa: D301 - \b is what click needs
     target = target_of(context)
     if dry_run == "client" and target.namespace:  # nothing of the cluster is needed
-        raw = manifest(Options(namespace=target.namespace, **given))
+        raw = manifest(_options(target.namespace, given))
         _print(raw, output, "created (dry run)")
         return 0
 
     async def send(client: Client, namespace: str) -> tuple[RawObject, list[str]]:
-        raw = manifest(Options(namespace=namespace, **given))
+        raw = manifest(_options(namespace, given))
         if dry_run == "client":
             return raw, []
         warnings = await _warn(client, raw)

@@ -15,7 +15,7 @@ from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.events import event_time, events_table, read_events
 from moorage_cli.output import MISSING, age, document, output_option, pairs, sentence, table, title
-from moorage_cli.sentences import cache_sentence, governance_sentences, location_words
+from moorage_cli.sentences import cache_sentence, governance_sentences
 
 _EVENTS_SHOWN = 10
 _USERS_SHOWN = 20
@@ -124,7 +124,7 @@ def _tell_sources(dataset: Dataset) -> None:
         objects = MISSING if status is None or status.objects is None else str(status.objects)
         state = status.reason if status else "Unknown"
         site = source.site or (status.site if status and status.site else "(the only site)")
-        rows.append([site, source.kind, location_words(source.location), state, objects, size])
+        rows.append([site, source.kind, source.location.words, state, objects, size])
     table(["SITE", "KIND", "WHERE", "STATE", "OBJECTS", "SIZE"], rows)
     for status in dataset.status.sources:
         if not status.reachable and status.message:

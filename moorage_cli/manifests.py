@@ -1,29 +1,28 @@
 """Options to a Dataset manifest. Pure: what comes out is validated by `moorage.wire` before it is sent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from moorage import wire
 from moorage.errors import InputError
 from moorage.model import API_VERSION, Dataset
 from moorage.policy import unknown_places
+from moorage.sources import SPEC_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was given on the command line. Lists of sources are as long as `sites`, of one element, or empty."""
+    """What was given on the command line.
+
+    Attributes:
+        of_sources: by option, what was given of the kinds of sources: for each of `sites`, once for all, or never.
+    """
 
     name: str
     namespace: str
     sites: Sequence[str] = ()
-    s3_endpoints: Sequence[str] = ()
-    buckets: Sequence[str] = ()
-    prefixes: Sequence[str] = ()
-    regions: Sequence[str] = ()
-    secrets: Sequence[str] = ()
-    nfs: Sequence[str] = ()
-    host_paths: Sequence[str] = ()
+    of_sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
     classification: str | None = None
     residency: Sequence[str] = ()
     allow_sites: Sequence[str] = ()
@@ -88,27 +87,14 @@ def _source(options: Options, subject: str, index: int) -> dict[str, Any]:
         return (values[index] if len(values) > 1 else values[0]) if values else None
 
     source: dict[str, Any] = {"site": options.sites[index]}
-    secret = own("--secret", options.secrets)
-    s3 = _without_empty(
-        {
-            "endpoint": own("--s3-endpoint", options.s3_endpoints),
-            "bucket": own("--bucket", options.buckets),
-            "prefix": own("--prefix", options.prefixes),
-            "region": own("--region", options.regions),
-            "secretRef": {"name": secret} if secret else None,
-        }
-    )
-    if s3:
-        source["s3"] = s3
-    nfs = own("--nfs", options.nfs)
-    if nfs is not None:
-        server, colon, path = nfs.partition(":")
-        if not (server and colon and path.startswith("/")):
-            raise InputError(subject, "--nfs", f"{nfs!r} must be server:/path")
-        source["nfs"] = {"server": server, "path": path}
-    host_path = own("--host-path", options.host_paths)
-    if host_path is not None:
-        source["hostPath"] = {"path": host_path}
+    for kind, each in SPEC_KINDS.items():
+        for option in each.options:
+            value = own(option.flag, options.of_sources.get(option.flag, ()))
+            if value:
+                try:
+                    source.setdefault(kind, {}).update(option.write(value))
+                except ValueError as error:
+                    raise InputError(subject, option.flag, str(error)) from None
     return source
 
 

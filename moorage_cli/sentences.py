@@ -2,22 +2,8 @@
 
 from collections.abc import Collection
 
-from moorage.model import (
-    BucketClaimSource,
-    CacheMode,
-    CachePolicy,
-    Classification,
-    DatasetRef,
-    Governance,
-    HiveSource,
-    HostPathSource,
-    HttpSource,
-    Location,
-    NfsSource,
-    PvcSource,
-    S3Source,
-    UnsupportedSource,
-)
+from moorage.caching import CacheMode, CachePolicy
+from moorage.model import Classification, DatasetRef, Governance
 from moorage.wire import format_bytes
 
 
@@ -75,27 +61,6 @@ def cache_sentence(cache: CachePolicy) -> str:
         case CacheMode.ALWAYS:
             return f"Mounts keep what was read while the pod runs{limit}."
     return f"Mounts far from every source keep what was read while the pod runs{limit}."
-
-
-def location_words(location: Location) -> str:  # noqa: PLR0911 - one return a kind
-    """Where a copy is, in one line without anything secret."""
-    match location:
-        case S3Source():
-            return "/".join(part for part in (location.endpoint, location.bucket, location.prefix.strip("/")) if part)
-        case NfsSource():
-            return f"{location.server}:{location.path}"
-        case PvcSource():
-            return f"claim {location.claim_name}"
-        case HostPathSource():
-            return location.path
-        case HttpSource():
-            return location.url
-        case HiveSource():
-            return f"{location.metastore} {location.table}"
-        case BucketClaimSource():
-            return f"bucket claim {location.name}"
-        case UnsupportedSource():
-            return location.type_name
 
 
 def words(values: Collection[str], last: str = "and") -> str:

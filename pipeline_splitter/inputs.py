@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from moorage.errors import InputError
 from moorage.model import API_VERSION, Dataset, DatasetRef, Site
+from moorage.reading.fields import DNS_LABEL
 from moorage.sites import Inventory
 from moorage.wire import parse_quantity, read_dataset, read_namespace_purposes, read_site
-from moorage.wire.fields import DNS_LABEL
 from pipeline_splitter.documents.limits import LEAST_RATE, MOST, MOST_SLOTS
 from pipeline_splitter.documents.shown import shortened, shown
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 from moorage.errors import InputError
 from moorage.model import API_VERSION, Classification, DatasetRef, Governance
 from moorage.objectives import OBJECTIVES, priced
-from moorage.wire.fields import Fields
+from moorage.reading.fields import Fields
 from pipeline_splitter.graph import DatumKind
 from pipeline_splitter.plan import (
     Alternative,

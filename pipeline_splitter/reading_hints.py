@@ -7,8 +7,8 @@ from typing import Any
 
 from moorage.errors import InputError
 from moorage.model import DatasetRef
+from moorage.reading.fields import DNS_LABEL, Fields
 from moorage.wire import parse_quantity
-from moorage.wire.fields import DNS_LABEL, Fields
 from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint

@@ -3,17 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from moorage.model import (
-    Classification,
-    Dataset,
-    DatasetRef,
-    DatasetStatus,
-    Governance,
-    S3Source,
-    Site,
-    Source,
-    SourceStatus,
-)
+from moorage.model import Classification, Dataset, DatasetRef, DatasetStatus, Governance, Site, Source, SourceStatus
+from moorage.sources.s3 import S3Source
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from moorage.errors import InputError
 from moorage.model import DatasetRef, DatasetUse, Usage
 from moorage.policy import Decision, decide_all
+from moorage.reading.fields import Fields
 from moorage.sites import Inventory
-from moorage.wire.fields import Fields
 from webhook.mutate import Facts, PodRequest, make_reader
 from webhook.review import Refusal, Review
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moorage.errors import InputError
-from moorage.model import Dataset, S3Source
+from moorage.model import Dataset
+from moorage.sources import KINDS
 from webhook import sidecar
 
 Raw = dict[str, Any]
-KEY_ID, SECRET_KEY = "accessKeyID", "secretAccessKey"
 
 
 def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tuple[list[Raw], str | None]:
@@ -31,33 +31,28 @@ def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tup
             field,
             f"dataset {ref} is governed, and configmap would hand its keys to the pod, past every rule: use mount",
         )
-    stores = [(source.site, source.location) for source in dataset.sources if isinstance(source.location, S3Source)]
+    stores = [source for source in dataset.sources if source.location.abilities.handed_out]
     if not stores:
         kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
-        raise InputError(subject, field, f"dataset {ref} has no s3 source (only {kinds}): use mount")
-    site, store = stores[0]
-    if store.inline_credentials is not None or store.role_arn is not None:
-        what = "its keys in spec.local" if store.inline_credentials is not None else "webIdentity instead of keys"
+        served = " or ".join(kind for kind, each in KINDS.items() if each.abilities.handed_out)
+        raise InputError(subject, field, f"dataset {ref} has no {served} source (only {kinds}): use mount")
+    store = stores[0].location.hand_out()
+    if isinstance(store, str):
         raise InputError(
             subject,
             field,
-            f"dataset {ref} has {what}, which can't be handed to a pod: put keys into a Secret, name it in "
-            f"spec.sources[].s3.secretRef (spec.local.secret-name), or use mount",
+            f"dataset {ref} has {store}, which can't be handed to a pod: put keys into a Secret, name it in "
+            f"spec.sources[].{stores[0].kind}.secretRef (spec.local.secret-name), or use mount",
         )
-    literal = {"endpoint": store.endpoint, "bucket": store.bucket, "prefix": store.prefix, "region": store.region}
-    found: list[Raw] = [{"name": f"{ref.name}_{key}", "value": value} for key, value in literal.items() if value]
-    if store.secret_name:
-        found += [
-            {
-                "name": f"{ref.name}_{key}",
-                "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}},
-            }
-            for key in (KEY_ID, SECRET_KEY)
-        ]
+    found: list[Raw] = [{"name": f"{ref.name}_{key}", "value": value} for key, value in store.values.items()]
+    found += [
+        {"name": f"{ref.name}_{key}", "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}}}
+        for key in store.secret_keys
+    ]
     warning = None
     if len(stores) > 1:
         warning = (
-            f"dataset {ref}: configmap names its first source (site {site}), wherever the pod runs; "
+            f"dataset {ref}: configmap names its first source (site {stores[0].site}), wherever the pod runs; "
             "mount reads the nearest"
         )
     return found, warning

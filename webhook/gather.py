@@ -15,7 +15,7 @@ from typing import Self
 from moorage import policy, wire
 from moorage.errors import InputError, NotFoundError, UnreachableError
 from moorage.kube import DATASETS, Client, RawObject
-from moorage.model import Credentials, Dataset, DatasetRef, DatasetStatus, Reader, S3Source, Source
+from moorage.model import Dataset, DatasetRef, DatasetStatus, Reader
 from moorage.policy import ALLOWED, Decision
 from moorage.sites import DIVERGED, Inventory
 from moorage.watching import Catalogue
@@ -24,7 +24,6 @@ from webhook.mutate import Facts, PodRequest, make_reader
 ABSENT_SECONDS = 2.0
 MOST_ABSENT = 4096
 MOST_PLACEMENTS = 4096
-_MASKED = Credentials("", "")
 
 
 def read_for_admission(raw: RawObject) -> Dataset:
@@ -39,18 +38,10 @@ def read_for_admission(raw: RawObject) -> Dataset:
     diverged = tuple(replace(source, message="") for source in dataset.status.sources if source.reason == DIVERGED)
     return replace(
         dataset,
-        sources=tuple(_without_keys(source) for source in dataset.sources),
+        sources=tuple(replace(source, location=source.location.without_keys()) for source in dataset.sources),
         status=DatasetStatus(sources=diverged),
         generation=0,
     )
-
-
-def _without_keys(source: Source) -> Source:
-    location = source.location
-    if isinstance(location, S3Source):
-        masked = None if location.inline_credentials is None else _MASKED
-        return replace(source, location=replace(location, inline_credentials=masked, ca_bundle=None))
-    return source
 
 
 class Gatherer:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorage.errors import InputError
-from moorage.model import Dataset, DatasetRef, DatasetUse, S3Source, Source, Usage, UseAs
+from moorage.model import Dataset, DatasetRef, DatasetUse, Usage, UseAs
+from moorage.sources import MOUNTED_KINDS
 
 SERVED_USES = frozenset({UseAs.MOUNT, UseAs.CONFIGMAP})
-SERVED_KINDS = ("s3", "nfs", "hostPath")
+SERVED_KINDS = tuple(MOUNTED_KINDS)
 DEFAULT_SCHEDULER = "default-scheduler"
 
 Raw = Mapping[str, Any]
@@ -41,27 +42,15 @@ def use_is_not_served(uses: tuple[DatasetUse, ...], subject: str) -> None:
 
 def source_is_not_served(use: DatasetUse, dataset: Dataset, subject: str) -> None:
     """No copy of the data is of a kind that can be mounted yet."""
-    if any(is_served(source) for source in dataset.sources):
+    if any(source.location.served for source in dataset.sources):
         return
-    kinds = ", ".join(sorted({describe_kind(source) for source in dataset.sources}))
+    kinds = ", ".join(sorted({source.location.label for source in dataset.sources}))
     raise InputError(
         subject,
         f"metadata.labels[dataset.{use.index}.useas]",
         f"dataset {use.ref} can't be mounted: its sources ({kinds}) are not served yet, only "
         f"{', '.join(SERVED_KINDS)} are: ask its steward for a copy in one of them",
     )
-
-
-def is_served(source: Source) -> bool:
-    """Whether a source can be mounted."""
-    return source.kind in SERVED_KINDS and not (isinstance(source.location, S3Source) and source.location.role_arn)
-
-
-def describe_kind(source: Source) -> str:
-    """A source's kind in messages."""
-    if isinstance(source.location, S3Source) and source.location.role_arn:
-        return "s3 with webIdentity"
-    return source.kind
 
 
 def pod_can_not_mount(spec: Raw, subject: str) -> None:

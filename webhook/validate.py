@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from moorage import policy, wire
 from moorage.errors import InputError
-from moorage.model import Dataset, Governance, S3Source, Site
+from moorage.model import Dataset, Governance, Site
 from moorage.sites import Inventory
-from webhook.pod_checks import SERVED_KINDS, describe_kind, is_served
+from webhook.pod_checks import SERVED_KINDS
 from webhook.review import INVALID, Refusal, Review
 
 RESTRICTED_PREFIX = "node-restriction.kubernetes.io/"
@@ -89,9 +89,9 @@ def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
                 f"spec.local: without a site it means the only Site there is, and there are {len(inventory.sites)} "
                 f"({_known(inventory)}): set spec.local.site"
             )
-        if not is_served(source):
-            yield f"{field}: {describe_kind(source)} is not served yet, only {', '.join(SERVED_KINDS)} are"
-        if isinstance(source.location, S3Source) and source.location.inline_credentials is not None:
+        if not source.location.served:
+            yield f"{field}: {source.location.label} is not served yet, only {', '.join(SERVED_KINDS)} are"
+        if source.location.keys is not None and source.location.keys.inline is not None:
             yield (
                 f"{field}: keys in a Dataset can be read by everybody who may read it: put them into a Secret and name "
                 "that in secret-name"

@@ -16,8 +16,8 @@ from fsspec.asyn import sync
 from fsspec.exceptions import FSTimeoutError
 
 from dataset_operator.objectstore.failures import explained
-from moorage.model import Credentials, S3Source
-from moorage.sources import certificates_of, folder_prefix
+from moorage.sources import Credentials
+from moorage.sources.s3 import S3Source, certificates_of, folder_prefix
 
 DEFAULT_REGION = "us-east-1"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from moorage.errors import ForbiddenError, NotFoundError, SourceError
 from moorage.kube import SECRETS, Client
-from moorage.model import Credentials, S3Source
+from moorage.sources import NOT_SUPPORTED, Credentials, Location, unserved
 
 # The name becomes part of a path at the API server: it must not lead elsewhere.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -23,7 +23,7 @@ _NAMES = (
 )
 
 
-async def read_credentials(client: Client, namespace: str, location: S3Source) -> Credentials | None:
+async def read_credentials(client: Client, namespace: str, location: Location) -> Credentials | None:
     """The keys for a source; None where it names none, for a bucket that anybody may read.
 
     Args:
@@ -32,24 +32,22 @@ async def read_credentials(client: Client, namespace: str, location: S3Source) -
         location: the source.
 
     Raises:
-        SourceError: SecretNotFound, SecretForbidden, SecretKeyMissing, or SourceNotSupported for a web identity.
+        SourceError: SecretNotFound, SecretForbidden, SecretKeyMissing, or SourceNotSupported.
         KubeError: the API server did not answer.
     """
-    if location.role_arn is not None:
-        raise SourceError(
-            "SourceNotSupported",
-            "s3.webIdentity is accepted but not served yet: give keys in a Secret and name it in s3.secretRef",
-        )
-    if location.inline_credentials is not None:
-        return location.inline_credentials
-    if location.secret_name is None:
+    if (problem := unserved(location)) is not None:
+        raise SourceError(NOT_SUPPORTED, problem)
+    keys = location.keys
+    if keys is None or keys.inline is not None:
+        return None if keys is None else keys.inline
+    if keys.secret_name is None:
         return None
-    subject = f"Secret {namespace}/{location.secret_name}"
-    if not _NAME.fullmatch(location.secret_name):
-        problem = f"{subject}: is no name that a Secret can have: correct s3.secretRef.name"
+    subject = f"Secret {namespace}/{keys.secret_name}"
+    if not _NAME.fullmatch(keys.secret_name):
+        problem = f"{subject}: is no name that a Secret can have: correct {keys.named_in}"
         raise SourceError("SecretNotFound", problem)
     try:
-        secret = await client.get(SECRETS, location.secret_name, namespace)
+        secret = await client.get(SECRETS, keys.secret_name, namespace)
     except NotFoundError:
         problem = f"{subject}: is not there: create it with the keys accessKeyID and secretAccessKey"
         raise SourceError("SecretNotFound", problem) from None

@@ -1,42 +1,36 @@
-"""What is known of sources without asking any store: words, folders, certificates. Pure, and light to import."""
+"""The kinds of sources: one file each, and one table. Pure, and the standard library only: the sidecar reads it too.
 
-import base64
-import binascii
+A kind's file holds its record, its forms on the wire (spec, `spec.local`, grant), its words, and what can be done with
+it. Nothing else in the tree names a kind but whoever lists it or mounts it; docs/adding-a-source.md says where.
 
-from moorage.errors import SourceError
+    location      what each kind says of itself
+    table         all kinds
+    uris, paths   what several kinds share
+"""
+
+from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
+from moorage.sources.table import KINDS, LOCAL_KINDS, MOUNTED_KINDS, SPEC_KINDS, WRITTEN_KINDS, one_of, unserved
 
 LISTED = "Listed"
 NOT_LISTED = "NotListed"
 NOT_SUPPORTED = "SourceNotSupported"
-# Mounted by the node plugin, which alone can look inside.
-MOUNTED_BY_NODES = frozenset({"nfs", "hostPath"})
 
-_BEGIN = "-----BEGIN CERTIFICATE-----"
-
-
-def folder_prefix(prefix: str) -> str:
-    """The prefix that listing takes: a folder, so that `claims` never means `claims2/...` too; "" is the whole bucket.
-
-    Slashes at both ends do not count: `/claims`, `claims` and `claims/` are one folder, as they are for mounts.
-    """
-    folder = prefix.strip("/")
-    return f"{folder}/" if folder else ""
-
-
-def certificates_of(bundle: str) -> str:
-    """PEM, also where it was given base64-encoded as Kubernetes' own caBundle fields are.
-
-    Raises:
-        SourceError: it holds no certificate.
-    """
-    if _BEGIN in bundle:
-        return bundle
-    try:
-        decoded = base64.b64decode("".join(bundle.split()), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        decoded = ""
-    if _BEGIN not in decoded:
-        raise SourceError(
-            "CertificateUntrusted", "s3.caBundle holds no certificate: give PEM text, -----BEGIN CERTIFICATE----- ..."
-        )
-    return decoded
+__all__ = [
+    "KINDS",
+    "LISTED",
+    "LOCAL_KINDS",
+    "MOUNTED_KINDS",
+    "NOT_LISTED",
+    "NOT_SUPPORTED",
+    "SPEC_KINDS",
+    "WRITTEN_KINDS",
+    "Abilities",
+    "Credentials",
+    "HandOut",
+    "Keys",
+    "Location",
+    "Option",
+    "Server",
+    "one_of",
+    "unserved",
+]

@@ -4,10 +4,10 @@ Readers return records of `moorage.model` or raise InputError with the object, t
 strict: a field they do not know is an error, because an unknown rule must never be taken for "no rule".
 """
 
+from moorage.reading.quantity import format_bytes, parse_quantity
 from moorage.wire.dataset import read_dataset, read_dataset_status, write_dataset_spec
 from moorage.wire.node import read_node, read_node_cache, write_node_cache
 from moorage.wire.pod import looks_like_dataset_label, read_namespace_purposes, read_pod, read_usage
-from moorage.wire.quantity import format_bytes, parse_quantity
 from moorage.wire.site import read_site, write_site_spec
 
 __all__ = [

@@ -2,17 +2,9 @@
 
 from typing import Any
 
-from moorage.model import (
-    CacheMode,
-    CachePolicy,
-    Column,
-    Dataset,
-    DatasetRef,
-    DatasetStatus,
-    Source,
-    SourceStatus,
-)
-from moorage.wire.fields import Fields, Raw, object_fields
+from moorage.caching import CacheMode, CachePolicy
+from moorage.model import Column, Dataset, DatasetRef, DatasetStatus, Source, SourceStatus
+from moorage.reading.fields import Fields, Raw, object_fields
 from moorage.wire.governance import read_governance, write_governance
 from moorage.wire.local import read_local
 from moorage.wire.source import read_source, write_source

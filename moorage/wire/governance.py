@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from moorage.model import Classification, Component, Governance, Release
-from moorage.wire.fields import Fields
+from moorage.reading.fields import Fields
 from moorage.wire.numbers import write_number
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from moorage.model import API_VERSION, CachedDataset, DatasetRef, Node, NodeCache
-from moorage.wire.fields import Fields, Raw, object_fields
+from moorage.reading.fields import Fields, Raw, object_fields
 
 
 def read_node(raw: Raw) -> Node:

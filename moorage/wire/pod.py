@@ -19,7 +19,7 @@ from moorage.model import (
     Usage,
     UseAs,
 )
-from moorage.wire.fields import DNS_LABEL, Raw, object_fields
+from moorage.reading.fields import DNS_LABEL, Raw, object_fields
 
 _KEYS = ("id", "useas", "namespace", "release", "accepts")
 _PREFIX = "dataset."

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from moorage.model import Classification, Link, S3Source, Site
-from moorage.wire.fields import Fields, Raw, object_fields
+from moorage.model import Classification, Link, Site
+from moorage.reading.fields import Fields, Raw, object_fields
+from moorage.sources import WRITTEN_KINDS, Location, one_of
 from moorage.wire.numbers import write_number
-from moorage.wire.source import read_s3, write_s3
 
 
 def read_site(raw: Raw) -> Site:
@@ -68,14 +68,10 @@ def _read_links(fields: Fields, own_name: str) -> dict[str, Link]:
     return links
 
 
-def _read_store(fields: Fields | None) -> S3Source | None:
+def _read_store(fields: Fields | None) -> Location | None:
     if fields is None:
         return None
-    s3 = fields.sub("s3")
-    if s3 is None:
-        fields.fail("s3", "is required: the bucket that artifacts are kept in")
-    store = read_s3(s3)
-    s3.finish()
+    store = one_of(fields, WRITTEN_KINDS)
     fields.finish()
     return store
 
@@ -101,7 +97,7 @@ def write_site_spec(site: Site) -> dict[str, Any]:
     if site.node_selector:
         spec["nodeSelector"] = dict(site.node_selector)
     if site.artifact_store is not None:
-        spec["artifactStore"] = {"s3": write_s3(site.artifact_store)}
+        spec["artifactStore"] = {site.artifact_store.kind: site.artifact_store.write()}
     return spec
 
 

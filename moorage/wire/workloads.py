@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from moorage.wire.fields import Raw
+from moorage.reading.fields import Raw
 
 MOST_TEMPLATES = 64
 """Templates of one workload that are looked at; an Argo workflow may have thousands."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from moorage.model import Reader, Site
 from moorage.policy import Decision, Rule, refusals
+from moorage.reading.quantity import format_bytes
 from moorage.sites import Inventory
-from moorage.wire.quantity import format_bytes
 from pipeline_splitter.flow.carrying import Datasets, Flow, Rules
 from pipeline_splitter.graph import Graph, Pin, Role, Step, Task
 from pipeline_splitter.plan import Denial

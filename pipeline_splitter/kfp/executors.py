@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from moorage.wire.quantity import parse_quantity
+from moorage.reading.quantity import parse_quantity
 from pipeline_splitter.documents import container_digest
 from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.kfp.places import Place, shown

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moorage.model import GROUP
-from moorage.wire.quantity import parse_quantity
+from moorage.reading.quantity import parse_quantity
 from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.kfp.bindings import Said, read_parameter
 from pipeline_splitter.kfp.places import Place, shown

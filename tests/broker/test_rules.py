@@ -14,29 +14,28 @@ from broker.identity import NodeIdentity, UnknownCallerError, identity_of
 from broker.request import GrantRequest, read_request
 from broker.ruling import Permission, Question, choose_source, rule
 from broker.vouching import MIRROR_ANNOTATION, Refusal, vouch
+from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import InputError
 from moorage.model import (
     CSI_DRIVER,
     PURPOSE_LABEL,
     SITE_LABEL,
-    CacheMode,
-    CachePolicy,
-    Credentials,
     Dataset,
     DatasetRef,
-    HiveSource,
-    HostPathSource,
     Link,
-    NfsSource,
     Node,
     Pod,
-    S3Source,
     Site,
     Source,
     SourceStatus,
 )
 from moorage.serving.rate_limit import RateLimit
 from moorage.sites import Inventory
+from moorage.sources import Credentials
+from moorage.sources.hive import HiveSource
+from moorage.sources.host_path import HostPathSource
+from moorage.sources.nfs import NfsSource
+from moorage.sources.s3 import S3Source
 from tests.builders import make_dataset
 
 CLAIMS = DatasetRef("steward", "claims")

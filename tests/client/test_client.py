@@ -8,8 +8,9 @@ from kubernetes import client as official
 
 from moorage.client import Client
 from moorage.errors import ConflictError, KubeError, NotFoundError, SettingError, UnreachableError
-from moorage.model import Classification, Dataset, DatasetRef, Governance, S3Source, Source, UseAs
+from moorage.model import Classification, Dataset, DatasetRef, Governance, Source, UseAs
 from moorage.policy import Rule
+from moorage.sources.s3 import S3Source
 from tests.world import World
 
 

@@ -5,18 +5,11 @@ from dataclasses import replace
 from dataset_operator.findings import Findings, SourceFinding, unlisted
 from dataset_operator.objectstore import Listing
 from dataset_operator.tables import Format, TableLook
-from moorage.model import (
-    Column,
-    Dataset,
-    DatasetStatus,
-    HiveSource,
-    NfsSource,
-    S3Source,
-    Site,
-    Source,
-    SourceStatus,
-)
+from moorage.model import Column, Dataset, DatasetStatus, Site, Source, SourceStatus
 from moorage.sites import Inventory
+from moorage.sources.hive import HiveSource
+from moorage.sources.nfs import NfsSource
+from moorage.sources.s3 import S3Source
 
 EU, US = Site("eu-1", jurisdiction="DE"), Site("us-1", jurisdiction="US")
 BOTH = Inventory.of([EU, US])

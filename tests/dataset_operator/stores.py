@@ -18,7 +18,8 @@ import boto3
 from botocore.config import Config
 
 from dataset_operator.objectstore import Access
-from moorage.model import Credentials, S3Source
+from moorage.sources import Credentials
+from moorage.sources.s3 import S3Source
 
 BUCKET = "data"
 STEWARD = Credentials("STEWARDKEY", "steward-secret-that-nobody-may-see")

@@ -16,9 +16,9 @@ from dataset_operator.objectstore.sorting import sorted_by_key
 from dataset_operator.objectstore.tally import Entry, Tally
 from dataset_operator.tables import look_into
 from moorage.errors import SourceError
-from moorage.model import Credentials
 from moorage.serving.certificates import make_authority, make_leaf
-from moorage.sources import certificates_of, folder_prefix
+from moorage.sources import Credentials
+from moorage.sources.s3 import certificates_of, folder_prefix
 from tests.dataset_operator.stores import BUCKET, STEWARD, STRANGER, Store, run_tls_store, silent_endpoint
 
 

@@ -8,8 +8,9 @@ from dataset_operator.looking import Looker
 from dataset_operator.settings import OperatorSettings
 from dataset_operator.tables import Format, TableLook
 from moorage.kube import Client
-from moorage.model import Dataset, S3Source, Source
+from moorage.model import Dataset, Source
 from moorage.settings import read
+from moorage.sources.s3 import S3Source
 from tests.builders import make_dataset
 from tests.dataset_operator.looks import nfs
 from tests.dataset_operator.stores import STEWARD, Store, silent_endpoint

@@ -10,7 +10,8 @@ from dataset_operator.controller import pause_after
 from dataset_operator.findings import data_identity
 from dataset_operator.reconciling import Facts, reconcile
 from moorage.errors import InputError
-from moorage.model import Credentials, S3Source
+from moorage.sources import Credentials
+from moorage.sources.s3 import S3Source
 from moorage.wire import read_dataset_status
 from tests.builders import make_dataset
 from tests.dataset_operator.looks import BOTH, failed, look, s3, seen, with_sources

@@ -7,7 +7,8 @@ import pytest
 from moorage.errors import SourceError
 from moorage.kube import Client
 from moorage.kube.credentials import credentials_of, read_credentials
-from moorage.model import Credentials, S3Source
+from moorage.sources import Credentials
+from moorage.sources.s3 import S3Source
 from tests.planes import client, namespace
 
 __all__ = ["client", "namespace"]

@@ -8,12 +8,15 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from moorage.caching import CacheMode
 from moorage.errors import InputError
-from moorage.model import CacheMode, Classification
+from moorage.model import Classification
+from moorage.sources import SPEC_KINDS
 from moorage.wire import read_dataset, read_node_cache, read_site, write_dataset_spec, write_node_cache, write_site_spec
 from moorage.wire.governance import component_digest
 from moorage.wire.local import KNOWN_KEYS, LOCAL_TYPES
-from moorage.wire.source import SOURCE_KINDS
+
+SOURCE_KINDS = tuple(SPEC_KINDS)
 
 CRDS = Path(__file__).parents[2] / "crds"
 

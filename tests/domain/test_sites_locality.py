@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.locality import CacheIndex, best_way, bring_seconds, scores
-from moorage.model import CachedDataset, Link, Node, NodeCache, S3Source, Source
+from moorage.model import CachedDataset, Link, Node, NodeCache, Source
 from moorage.sites import Inventory
+from moorage.sources.s3 import S3Source
 
 EU_1 = make_site("eu-1", "DE", links={"us-1": Link(bytes_per_second=50e6, latency_seconds=0.09)})
 US_1 = make_site("us-1", "US", default_link=Link(price_per_gb=0.5))

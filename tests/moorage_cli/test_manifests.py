@@ -8,7 +8,9 @@ from moorage_cli.manifests import Options, manifest
 
 def make_options(**given: object) -> Options:
     """One S3 source at eu-1, and what is given."""
-    source = {"sites": ("eu-1",), "s3_endpoints": ("https://s3.test",), "buckets": ("b",)}
+    of_sources = {"--s3-endpoint": ("https://s3.test",), "--bucket": ("b",)}
+    of_sources |= {key: given.pop(key) for key in list(given) if key.startswith("--")}  # type: ignore[misc]
+    source = {"sites": ("eu-1",), "of_sources": of_sources}
     return Options(**{"name": "claims", "namespace": "steward", **source, **given})  # type: ignore[arg-type]
 
 
@@ -16,9 +18,6 @@ def test_every_option_has_its_field() -> None:
     """A full Dataset."""
     raw = manifest(
         make_options(
-            prefixes=("claims/",),
-            regions=("eu-central-1",),
-            secrets=("keys",),
             classification="internal",
             residency=("EU,CH",),
             allow_sites=("eu-1",),
@@ -28,6 +27,7 @@ def test_every_option_has_its_field() -> None:
             confidential_compute=True,
             cache="always",
             cache_size="10Gi",
+            **{"--prefix": ("claims/",), "--region": ("eu-central-1",), "--secret": ("keys",)},
         )
     )
     s3 = {
@@ -63,7 +63,7 @@ def test_what_is_not_given_is_not_written() -> None:
 
 def test_an_option_stands_for_all_sites_or_for_each() -> None:
     """One bucket name for both copies, an endpoint each."""
-    raw = manifest(make_options(sites=("eu-1", "us-1"), s3_endpoints=("https://s3.eu", "https://s3.us")))
+    raw = manifest(make_options(sites=("eu-1", "us-1"), **{"--s3-endpoint": ("https://s3.eu", "https://s3.us")}))
     assert [source["s3"] for source in raw["spec"]["sources"]] == [
         {"endpoint": "https://s3.eu", "bucket": "b"},
         {"endpoint": "https://s3.us", "bucket": "b"},
@@ -73,10 +73,10 @@ def test_an_option_stands_for_all_sites_or_for_each() -> None:
 @pytest.mark.parametrize(
     ("given", "field", "remedy"),
     [
-        ({"buckets": ("a", "b"), "sites": ("x", "y", "z")}, "--bucket", "give it once, or once each site"),
-        ({"nfs": ("nfs.test/data",)}, "--nfs", "must be server:/path"),
-        ({"host_paths": ("/data",)}, "spec.sources[0]", "exactly one of"),
-        ({"buckets": ()}, "spec.sources[0].s3.bucket", "is required"),
+        ({"--bucket": ("a", "b"), "sites": ("x", "y", "z")}, "--bucket", "give it once, or once each site"),
+        ({"--nfs": ("nfs.test/data",)}, "--nfs", "must be server:/path"),
+        ({"--host-path": ("/data",)}, "spec.sources[0]", "exactly one of"),
+        ({"--bucket": ()}, "spec.sources[0].s3.bucket", "is required"),
         ({"residency": ("UK",)}, "spec.governance.residency", "the code of the United Kingdom is GB"),
         ({"cache_size": "much"}, "spec.cache.sizeLimit", "is not a quantity"),
         ({"sites": ("EU 1",)}, "spec.sources[0].site", "lower-case letters"),

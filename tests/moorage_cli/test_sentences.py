@@ -2,19 +2,9 @@
 
 import pytest
 
-from moorage.model import (
-    CacheMode,
-    CachePolicy,
-    Classification,
-    Component,
-    Credentials,
-    DatasetRef,
-    Governance,
-    NfsSource,
-    Release,
-    S3Source,
-)
-from moorage_cli.sentences import cache_sentence, governance_sentences, location_words, seconds_words
+from moorage.caching import CacheMode, CachePolicy
+from moorage.model import Classification, Component, DatasetRef, Governance, Release
+from moorage_cli.sentences import cache_sentence, governance_sentences, seconds_words
 
 CLAIMS = DatasetRef("steward", "claims")
 
@@ -62,13 +52,6 @@ def test_a_rule_is_never_called_no_rule() -> None:
 def test_caches_in_words(policy: CachePolicy, expected: str) -> None:
     """Mode and limit."""
     assert cache_sentence(policy) == expected
-
-
-def test_a_location_shows_no_credentials() -> None:
-    """Inline keys of Datashim's vocabulary stay unseen."""
-    source = S3Source("https://s3.test", "b", "p/", inline_credentials=Credentials("AKIDTEST", "hidden"))
-    assert location_words(source) == "https://s3.test/b/p"
-    assert location_words(NfsSource("nfs.test", "/data")) == "nfs.test:/data"
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from moorage.model import (
     Governance,
     Reader,
     Release,
-    S3Source,
     Site,
     Source,
 )
 from moorage.sites import Inventory
+from moorage.sources.s3 import S3Source
 from pipeline_splitter.graph import Graph
 
 NAMES = ("claims", "images")

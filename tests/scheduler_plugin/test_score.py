@@ -23,12 +23,12 @@ from moorage.model import (
     Node,
     NodeCache,
     Pod,
-    S3Source,
     Site,
     Source,
     Usage,
     UseAs,
 )
+from moorage.sources.s3 import S3Source
 
 CLAIMS = DatasetRef("steward", "claims")
 GB = 10**9

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from moorage.model import Dataset, DatasetRef, Governance, S3Source, Source
+from moorage.model import Dataset, DatasetRef, Governance, Source
+from moorage.sources.s3 import S3Source
 from webhook.mutate import Facts, Served, Serving, mutate, read_request
 from webhook.review import Refusal
 

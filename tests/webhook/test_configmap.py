@@ -5,14 +5,10 @@ from typing import Any
 
 import pytest
 
-from moorage.model import (
-    Classification,
-    Credentials,
-    Dataset,
-    NfsSource,
-    S3Source,
-    Source,
-)
+from moorage.model import Classification, Dataset, Source
+from moorage.sources import Credentials
+from moorage.sources.nfs import NfsSource
+from moorage.sources.s3 import S3Source
 from tests.webhook.pods import (
     MOUNT,
     NAMESPACE,

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 
-from moorage.model import (
-    HttpSource,
-    Location,
-    NfsSource,
-    PvcSource,
-    S3Source,
-    Source,
-)
+from moorage.model import Source
+from moorage.sources import Location
+from moorage.sources.http import HttpSource
+from moorage.sources.nfs import NfsSource
+from moorage.sources.pvc import PvcSource
+from moorage.sources.s3 import S3Source
 from tests.webhook.pods import (
     MOUNT,
     NAMESPACE,

@@ -2,7 +2,12 @@
 
 import pytest
 
-from moorage.model import Dataset, DatasetRef, HostPathSource, HttpSource, Location, NfsSource, S3Source, Source
+from moorage.model import Dataset, DatasetRef, Source
+from moorage.sources import Location
+from moorage.sources.host_path import HostPathSource
+from moorage.sources.http import HttpSource
+from moorage.sources.nfs import NfsSource
+from moorage.sources.s3 import S3Source
 from pipeline_splitter.graph import DatumKind, Role
 from pipeline_splitter.hints import Hints, InputHint, TaskHint
 from pipeline_splitter.kfp.pipeline import EntryKind, TaskOutput

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from moorage.model import Dataset, DatasetRef, S3Source, Source
+from moorage.model import Dataset, DatasetRef, Source
+from moorage.sources.s3 import S3Source
 from pipeline_splitter.documents import digest, parse
 from pipeline_splitter.graph import Graph, Role
 from pipeline_splitter.hints import Hints, InputHint

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from moorage.model import Dataset, DatasetRef, S3Source, Source
+from moorage.model import Dataset, DatasetRef, Source
+from moorage.sources.s3 import S3Source
 from pipeline_splitter.documents import parse
 from pipeline_splitter.graph import Graph, ParameterEdge
 from pipeline_splitter.hints import Hints

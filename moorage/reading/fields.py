@@ -7,12 +7,12 @@ from enum import Enum
 from typing import Any, NoReturn, TypeVar
 
 from moorage.errors import InputError
-from moorage.wire.quantity import parse_quantity
 
 Choice = TypeVar("Choice", bound=Enum)
 Raw = Mapping[str, Any]
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass
@@ -36,13 +36,20 @@ class Fields:
         self._seen.add(key)
         return self.raw.get(key)
 
-    def text(self, key: str) -> str | None:
-        """A string that is not empty, or None where it is absent."""
+    def text(self, key: str, *, lines: bool = False) -> str | None:
+        """A string that is not empty, or None where it is absent; control characters only with `lines`.
+
+        No message repeats it: whoever takes one field for another may have put a key there.
+        """
         value = self.value(key)
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            self.fail(key, f"must be a string, not {value!r}")
+            self.fail(key, f"must be a string, not of type {type(value).__name__}")
+        if not lines and (found := _CONTROL.search(value)):
+            self.fail(
+                key, f"must not contain control characters (U+{ord(found[0]):04X} is character {found.start() + 1})"
+            )
         return value
 
     def required_text(self, key: str) -> str:
@@ -75,6 +82,8 @@ class Fields:
             return None
         if not isinstance(value, (int, float, str)):
             self.fail(key, f"must be a number, not {value!r}")
+        from moorage.reading.quantity import parse_quantity  # noqa: PLC0415 - see the package's text
+
         try:
             number = float(parse_quantity(value))
         except ValueError as error:
@@ -90,6 +99,8 @@ class Fields:
         number = self.number(key)
         if number is None:
             return None
+        from moorage.reading.quantity import parse_quantity  # noqa: PLC0415 - see the package's text
+
         exact = parse_quantity(self.raw[key])
         return -(-exact.numerator // exact.denominator)
 

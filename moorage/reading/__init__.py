@@ -1,0 +1,9 @@
+"""Strict reading of what others wrote: bounded, of exact types, and no message repeats what may be a secret.
+
+    documents  bytes to a JSON object: how long, how deep, what counts as JSON
+    fields     one mapping, field by field; an error names the object and the field
+    quantity   Kubernetes quantities
+
+Standard library only, and quantities are imported where one is read: the sidecar, which starts once for each pod,
+reads none.
+"""

@@ -1,0 +1,193 @@
+"""What each kind of source says of itself: its words, its forms on the wire, and what can be done with it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, Self
+
+from moorage.errors import BrokerError
+from moorage.reading.fields import Fields
+from moorage.sources.uris import Uri
+
+
+class Server(Enum):
+    """Who serves a mount."""
+
+    NODE = "node"
+    """The node's kernel."""
+    SIDECAR = "sidecar"
+    """The mount server beside the app."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What can be done with a kind of source today.
+
+    Attributes:
+        served_by: who serves a mount of it; None: it can't be mounted yet.
+        own_site_only: it is on the nodes of its site and nowhere else.
+        listed: the operator looks into it: size, version, format.
+        handed_out: `configmap` tells a pod where it is.
+        written: it can hold a site's artifacts.
+    """
+
+    served_by: Server | None = None
+    own_site_only: bool = False
+    listed: bool = False
+    handed_out: bool = False
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Keys of one source. Never printed."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Where a source's keys are.
+
+    Attributes:
+        named_in: the field that names the Secret, for messages, as `s3.secretRef.name`.
+        secret_name: of a Secret in the dataset's namespace; None: there is none.
+        inline: written into the Dataset itself.
+    """
+
+    named_in: str
+    secret_name: str | None
+    inline: Credentials | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HandOut:
+    """What `configmap` tells a pod.
+
+    Attributes:
+        values: by the variable's name, which follows `<dataset>_`.
+        secret_name: of the Secret whose keys it refers to; None: anybody may read.
+        secret_keys: of that Secret, which are the variables' names too.
+    """
+
+    values: Mapping[str, str]
+    secret_name: str | None = None
+    secret_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of `create` that writes a field of the kind's mapping.
+
+    Attributes:
+        flag: as it is typed.
+        help: one sentence.
+        write: what the option's value says in the mapping; ValueError, with the remedy, where it can't be read.
+        metavar: of the value in the help; "": click's own.
+    """
+
+    flag: str
+    help: str
+    write: Callable[[str], Mapping[str, Any]]
+    metavar: str = ""
+
+
+class Location(ABC):
+    """Where a full copy of the data is. Each kind is a frozen record in a file of its own.
+
+    Attributes:
+        kind: the field's name in `spec.sources[]`.
+        abilities: of the kind.
+        local_types: the words for it in `spec.local`.
+        local_keys: the fields that `spec.local` has for it.
+        options: of `create`.
+    """
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    abilities: ClassVar[Abilities] = Abilities()
+    local_types: ClassVar[tuple[str, ...]] = ()
+    local_keys: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[tuple[Option, ...]] = ()
+
+    # --- its forms ---
+
+    @classmethod
+    @abstractmethod
+    def read(cls, fields: Fields) -> Self:
+        """From its mapping in a spec, or in a grant; the caller calls `finish`."""
+
+    @abstractmethod
+    def write(self) -> dict[str, Any]:
+        """The mapping that reads back as this; it holds no key."""
+
+    @classmethod
+    def read_local(cls, fields: Fields, type_name: str) -> Self:
+        """From `spec.local`, for kinds with `local_types`."""
+        raise NotImplementedError(f"spec.local has no type {type_name} for {cls.kind} {fields.path}")
+
+    # --- its words ---
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """Where it is, in one line without anything secret."""
+
+    @property
+    def label(self) -> str:
+        """The kind in messages."""
+        return self.kind
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """Where it is as facts for the audit, without anything secret."""
+        return {key: value for key, value in self.write().items() if isinstance(value, str)}
+
+    # --- what can be done with it ---
+
+    @property
+    def served(self) -> bool:
+        """Whether it can be mounted."""
+        return self.abilities.served_by is not None
+
+    @property
+    def remedy(self) -> str:
+        """What to do about one that can't be mounted; "": take another kind."""
+        return ""
+
+    @property
+    def keys(self) -> Keys | None:
+        """Where its keys are; None for a kind that has none."""
+        return None
+
+    def without_keys(self) -> Self:
+        """The same for who only asks whether it is served, and keeps many: without keys and certificates."""
+        return self
+
+    def granted(self) -> Self:
+        """What a node plugin is told of it: all that a mount needs but the keys, which go beside it.
+
+        Raises:
+            BrokerError: it can't be mounted.
+            SourceError: what it says can't be used.
+        """
+        if not self.served:
+            raise BrokerError(f"a source of kind {self.label} can't be mounted")
+        return self.for_mount()
+
+    def for_mount(self) -> Self:
+        """Of a kind that can be mounted: without what a node plugin has no use for."""
+        return self
+
+    def hand_out(self) -> HandOut | str:
+        """What `configmap` tells a pod, or what keeps it from that: a noun, as `webIdentity instead of keys`."""
+        return f"a source of kind {self.kind}"
+
+    def holds(self, uri: Uri) -> int | None:
+        """How many characters of the URI's path it accounts for; None where the URI does not lie in it."""
+        del uri
+        return None

@@ -1,0 +1,213 @@
+"""Objects under a prefix of a bucket: `s3`."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
+
+from moorage.errors import SourceError
+from moorage.reading.fields import Fields
+from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
+from moorage.sources.uris import Uri, beneath, without_scheme
+
+SECRET_KEYS: Final = ("accessKeyID", "secretAccessKey")
+_MASKED: Final = Credentials("", "")
+_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
+_BUCKET_SCHEMES: Final = frozenset({"s3", "minio", "gs"})
+_GOOGLE: Final = "storage.googleapis.com"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Source(Location):
+    """Objects under a prefix of a bucket. `secret_name` lies in the dataset's namespace."""
+
+    endpoint: str
+    bucket: str
+    prefix: str = ""
+    region: str | None = None
+    secret_name: str | None = None
+    role_arn: str | None = None
+    ca_bundle: str | None = None
+    inline_credentials: Credentials | None = field(default=None, repr=False)
+
+    kind = "s3"
+    abilities = Abilities(served_by=Server.SIDECAR, listed=True, handed_out=True, written=True)
+    local_types = ("COS", "S3")
+    local_keys = ("endpoint", "bucket", "folder", "region", "accessKeyID", "secretAccessKey", "secret-name")
+    options = (
+        Option(
+            "--s3-endpoint",
+            "The URL of its S3 store, as https://s3.example.com.",
+            lambda value: {"endpoint": value},
+        ),
+        Option("--bucket", "The bucket.", lambda value: {"bucket": value}),
+        Option("--prefix", "The folder in the bucket.", lambda value: {"prefix": value}),
+        Option("--region", "The store's region.", lambda value: {"region": value}),
+        Option(
+            "--secret",
+            "The Secret with accessKeyID and secretAccessKey, same namespace.",
+            lambda value: {"secretRef": {"name": value}},
+        ),
+    )
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """From its mapping, of a source, of a site's artifact store, or of a grant."""
+        secret, identity = fields.sub("secretRef"), fields.sub("webIdentity")
+        if secret is not None and identity is not None:
+            fields.fail("webIdentity", "can't be given beside secretRef: keep one of them")
+        source = cls(
+            endpoint=_endpoint(fields),
+            bucket=_bucket(fields),
+            prefix=fields.text("prefix") or "",
+            region=fields.text("region"),
+            secret_name=None if secret is None else secret.required_text("name"),
+            role_arn=None if identity is None else identity.required_text("roleARN"),
+            ca_bundle=fields.text("caBundle", lines=True),
+        )
+        for sub in (secret, identity):
+            if sub is not None:
+                sub.finish()
+        return source
+
+    @classmethod
+    def read_local(cls, fields: Fields, type_name: str) -> Self:
+        """COS and S3: the host may stand without a scheme, the keys in the Dataset itself."""
+        del type_name
+        key_id, secret_key = fields.text("accessKeyID"), fields.text("secretAccessKey")
+        if (key_id is None) != (secret_key is None):
+            fields.fail("secretAccessKey" if key_id else "accessKeyID", "is required beside the other key")
+        endpoint = fields.required_text("endpoint")
+        return cls(
+            endpoint=(endpoint if "://" in endpoint else f"https://{endpoint}").rstrip("/"),
+            bucket=_bucket(fields),
+            prefix=fields.text("folder") or "",
+            region=fields.text("region"),
+            secret_name=fields.text("secret-name"),
+            inline_credentials=Credentials(key_id, secret_key) if key_id and secret_key else None,
+        )
+
+    def write(self) -> dict[str, Any]:
+        """The mapping, without keys that somebody wrote into the Dataset."""
+        raw: dict[str, Any] = {"endpoint": self.endpoint, "bucket": self.bucket}
+        if self.prefix:
+            raw["prefix"] = self.prefix
+        if self.region:
+            raw["region"] = self.region
+        if self.secret_name:
+            raw["secretRef"] = {"name": self.secret_name}
+        if self.role_arn:
+            raw["webIdentity"] = {"roleARN": self.role_arn}
+        if self.ca_bundle:
+            raw["caBundle"] = self.ca_bundle
+        return raw
+
+    @property
+    def words(self) -> str:
+        """As a URL."""
+        return "/".join(part for part in (self.endpoint, self.bucket, self.prefix.strip("/")) if part)
+
+    @property
+    def label(self) -> str:
+        """A web identity is not served yet, so it is a kind of its own in messages."""
+        return "s3 with webIdentity" if self.role_arn else self.kind
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """Endpoint, bucket and prefix."""
+        return {"endpoint": self.endpoint, "bucket": self.bucket, "prefix": self.prefix}
+
+    @property
+    def served(self) -> bool:
+        """By keys; a web identity is not served yet."""
+        return self.role_arn is None
+
+    @property
+    def remedy(self) -> str:
+        """Of a web identity."""
+        return "give keys in a Secret and name it in s3.secretRef" if self.role_arn else ""
+
+    @property
+    def keys(self) -> Keys:
+        """In a Secret, in the Dataset itself, or nowhere: anybody may read."""
+        return Keys("s3.secretRef.name", self.secret_name, self.inline_credentials)
+
+    def without_keys(self) -> Self:
+        """Whether there are keys in the Dataset can still be told."""
+        return replace(self, inline_credentials=self.inline_credentials and _MASKED, ca_bundle=None)
+
+    def for_mount(self) -> Self:
+        """Endpoint, folder, region and certificates.
+
+        Raises:
+            SourceError: its certificates can't be read.
+        """
+        return replace(
+            self,
+            prefix=self.prefix.strip("/"),
+            secret_name=None,
+            ca_bundle=None if self.ca_bundle is None else certificates_of(self.ca_bundle),
+            inline_credentials=None,
+        )
+
+    def hand_out(self) -> HandOut | str:
+        """Where it is, and a reference to the Secret: the keys themselves are never in a pod's spec."""
+        if self.inline_credentials is not None:
+            return "its keys in spec.local"
+        if self.role_arn is not None:
+            return "webIdentity instead of keys"
+        values = {"endpoint": self.endpoint, "bucket": self.bucket, "prefix": self.prefix, "region": self.region}
+        told = {key: value for key, value in values.items() if value}
+        return HandOut(told, self.secret_name, SECRET_KEYS) if self.secret_name else HandOut(told)
+
+    def holds(self, uri: Uri) -> int | None:
+        """`s3://` and `minio://` mean any endpoint, `gs://` Google's; https:// is compared with the endpoint."""
+        if uri.scheme in _BUCKET_SCHEMES:
+            is_other = uri.scheme == "gs" and without_scheme(self.endpoint) != _GOOGLE
+            return None if is_other or uri.netloc != self.bucket else beneath(uri.path, self.prefix)
+        if uri.scheme in {"http", "https"} and uri.netloc == without_scheme(self.endpoint).rstrip("/"):
+            return beneath(uri.path, f"{self.bucket}/{self.prefix}")
+        return None
+
+
+def folder_prefix(prefix: str) -> str:
+    """The prefix that listing takes: a folder, so that `claims` never means `claims2/...` too; "" is the whole bucket.
+
+    Slashes at both ends do not count: `/claims`, `claims` and `claims/` are one folder, as they are for mounts.
+    """
+    folder = prefix.strip("/")
+    return f"{folder}/" if folder else ""
+
+
+def certificates_of(bundle: str) -> str:
+    """PEM, also where it was given base64-encoded as Kubernetes' own caBundle fields are.
+
+    Raises:
+        SourceError: it holds no certificate.
+    """
+    if _BEGIN in bundle:
+        return bundle
+    try:
+        decoded = base64.b64decode("".join(bundle.split()), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        decoded = ""
+    if _BEGIN not in decoded:
+        raise SourceError(
+            "CertificateUntrusted", "s3.caBundle holds no certificate: give PEM text, -----BEGIN CERTIFICATE----- ..."
+        )
+    return decoded
+
+
+def _endpoint(fields: Fields) -> str:
+    endpoint = fields.required_text("endpoint")
+    if not endpoint.startswith(("http://", "https://")):
+        fields.fail("endpoint", f"{endpoint!r} must begin with http:// or https://")
+    return endpoint.rstrip("/")
+
+
+def _bucket(fields: Fields) -> str:
+    bucket = fields.required_text("bucket")
+    if "/" in bucket or bucket in {".", ".."}:
+        fields.fail("bucket", f"{bucket!r} is no bucket's name: write a folder in it as the prefix")
+    return bucket

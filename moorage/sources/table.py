@@ -1,0 +1,63 @@
+"""All kinds of sources. A further one is a file beside this one, and a line here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from moorage.reading.fields import Fields
+from moorage.sources.bucket_claim import BucketClaimSource
+from moorage.sources.hive import HiveSource
+from moorage.sources.host_path import HostPathSource
+from moorage.sources.http import HttpSource
+from moorage.sources.location import Location
+from moorage.sources.nfs import NfsSource
+from moorage.sources.pvc import PvcSource
+from moorage.sources.s3 import S3Source
+from moorage.sources.unsupported import UnsupportedSource
+
+_ALL: Final[tuple[type[Location], ...]] = (
+    S3Source,
+    NfsSource,
+    PvcSource,
+    HostPathSource,
+    HttpSource,
+    HiveSource,
+    BucketClaimSource,
+    UnsupportedSource,
+)
+
+KINDS: Final[Mapping[str, type[Location]]] = MappingProxyType({each.kind: each for each in _ALL})
+"""By the kind's name."""
+SPEC_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each is not UnsupportedSource})
+"""Those that `spec.sources[]` has."""
+LOCAL_KINDS: Final = MappingProxyType({word: each for each in _ALL for word in each.local_types})
+"""By the word for it in `spec.local`."""
+MOUNTED_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each.abilities.served_by})
+WRITTEN_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each.abilities.written})
+
+
+def one_of(fields: Fields, kinds: Mapping[str, type[Location]]) -> Location:
+    """The one location that a mapping has, of the kinds; the caller calls `finish`.
+
+    Raises:
+        InputError: it has none, or several.
+    """
+    present = [kind for kind in kinds if fields.value(kind) is not None]
+    if len(present) != 1:
+        found = f"found {' and '.join(present)}" if present else "found none"
+        fields.fail("", f"must have exactly one of {', '.join(kinds)}; {found}")
+    sub = fields.sub(present[0])
+    if sub is None:
+        fields.fail(present[0], "must be a mapping")
+    location = kinds[present[0]].read(sub)
+    sub.finish()
+    return location
+
+
+def unserved(location: Location) -> str | None:
+    """Why a source can't be used yet, with the remedy; None where it can."""
+    if location.served:
+        return None
+    *others, last = MOUNTED_KINDS
+    remedy = location.remedy or f"give the data as {', '.join(others)} or {last}"
+    return f"{location.label} is accepted but not served yet: {remedy}"

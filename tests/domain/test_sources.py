@@ -1,0 +1,164 @@
+"""Kinds of sources: every form and every word of each, in one table."""
+
+from dataclasses import replace
+
+import pytest
+
+from moorage.errors import BrokerError, InputError, SourceError
+from moorage.reading.fields import Fields
+from moorage.sources import KINDS, LOCAL_KINDS, MOUNTED_KINDS, SPEC_KINDS, Credentials, HandOut, Location, unserved
+from moorage.sources.bucket_claim import BucketClaimSource
+from moorage.sources.hive import HiveSource
+from moorage.sources.host_path import HostPathSource
+from moorage.sources.http import HttpSource
+from moorage.sources.nfs import NfsSource
+from moorage.sources.pvc import PvcSource
+from moorage.sources.s3 import S3Source
+from moorage.sources.unsupported import UnsupportedSource
+
+PEM = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+FULL = S3Source("https://s3.test", "b", "/p/", region="eu-1", secret_name="keys", ca_bundle=PEM)
+
+# One of each kind, and its words.
+SAMPLES: dict[str, tuple[Location, str]] = {
+    "s3": (FULL, "https://s3.test/b/p"),
+    "nfs": (NfsSource("nfs.test", "/data"), "nfs.test:/data"),
+    "pvc": (PvcSource("claims"), "claim claims"),
+    "hostPath": (HostPathSource("/srv/data"), "/srv/data"),
+    "http": (HttpSource("https://h.test/a.tar", extract=True), "https://h.test/a.tar"),
+    "hive": (HiveSource("thrift://m", "t"), "thrift://m t"),
+    "bucketClaim": (BucketClaimSource("bc"), "bucket claim bc"),
+    "unsupported": (UnsupportedSource("H3"), "H3"),
+}
+
+
+def fields(**raw: object) -> Fields:
+    """A mapping of Dataset a/b."""
+    return Fields("Dataset a/b", "spec", raw)
+
+
+def test_every_kind_has_a_sample_here() -> None:
+    """A kind that is added is tested by the tables of this file."""
+    assert SAMPLES.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words(kind: str) -> None:
+    """One line, with nothing secret in it."""
+    location, words = SAMPLES[kind]
+    assert (location.kind, location.words) == (kind, words)
+
+
+@pytest.mark.parametrize("kind", SPEC_KINDS)
+def test_a_kind_reads_what_it_wrote(kind: str) -> None:
+    """Nothing is lost, and nothing is left that nobody asked for."""
+    location, _ = SAMPLES[kind]
+    read = fields(**location.write())
+    assert SPEC_KINDS[kind].read(read) == location
+    read.finish()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_grant_tells_what_a_mount_needs_and_no_key(kind: str) -> None:
+    """What can't be mounted is granted to nobody; what can reads back on the node."""
+    location, _ = SAMPLES[kind]
+    if kind not in MOUNTED_KINDS:
+        assert unserved(location)
+        with pytest.raises(BrokerError):
+            location.granted()
+        return
+    assert unserved(location) is None
+    granted = location.granted()
+    assert granted.keys is None or (granted.keys.secret_name, granted.keys.inline) == (None, None)
+    assert type(location).read(fields(**granted.write())) == granted
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_admission_keeps_no_key(kind: str) -> None:
+    """What many copies are kept of holds no keys, and still tells that there are some."""
+    location, _ = SAMPLES[kind]
+    kept = location.without_keys()
+    assert (kept.served, kept.abilities, kept.label) == (location.served, location.abilities, location.label)
+    inline = replace(FULL, inline_credentials=Credentials("id", "5ecret")).without_keys()
+    assert "5ecret" not in repr(FULL)
+    assert inline.ca_bundle is None
+    assert inline.keys.inline == Credentials("", "")
+
+
+def test_a_web_identity_is_served_by_nobody_yet() -> None:
+    """The sentence has the remedy; no part of it is granted."""
+    location = S3Source("https://s3.test", "b", role_arn="arn:x")
+    assert unserved(location) == (
+        "s3 with webIdentity is accepted but not served yet: give keys in a Secret and name it in s3.secretRef"
+    )
+    with pytest.raises(BrokerError):
+        location.granted()
+
+
+def test_what_is_not_served_names_what_is() -> None:
+    """From the table, whatever is in it."""
+    assert (
+        unserved(UnsupportedSource("H3")) == "H3 is accepted but not served yet: give the data as s3, nfs or hostPath"
+    )
+
+
+def test_certificates_that_are_none_are_granted_to_nobody() -> None:
+    """Base64 of PEM is understood, as in Kubernetes' own fields."""
+    with pytest.raises(SourceError, match=r"s3\.caBundle holds no certificate"):
+        replace(FULL, ca_bundle="hello").granted()
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        (
+            FULL,
+            HandOut(
+                {"endpoint": "https://s3.test", "bucket": "b", "prefix": "/p/", "region": "eu-1"},
+                "keys",
+                ("accessKeyID", "secretAccessKey"),
+            ),
+        ),
+        (S3Source("https://s3.test", "b"), HandOut({"endpoint": "https://s3.test", "bucket": "b"})),
+        (replace(FULL, inline_credentials=Credentials("i", "s")), "its keys in spec.local"),
+        (S3Source("https://s3.test", "b", role_arn="arn:x"), "webIdentity instead of keys"),
+        (NfsSource("nfs.test", "/data"), "a source of kind nfs"),
+    ],
+)
+def test_what_configmap_tells(location: Location, told: HandOut | str) -> None:
+    """Where the store is and which Secret, or what is in the way."""
+    assert location.hand_out() == told
+
+
+def test_every_word_of_spec_local_has_one_kind() -> None:
+    """No two kinds claim the same word."""
+    words = [word for each in KINDS.values() for word in each.local_types]
+    assert sorted(words) == sorted(LOCAL_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "field"),
+    [
+        ("s3", {"endpoint": "s3.test", "bucket": "b"}, "spec.endpoint"),
+        ("s3", {"endpoint": "https://s3.test", "bucket": "a/b"}, "spec.bucket"),
+        ("s3", {"endpoint": "https://s3.test", "bucket": "b", "region": "x\n[other]"}, "spec.region"),
+        ("nfs", {"server": "s", "path": "export"}, "spec.path"),
+        ("hostPath", {"path": "/srv/../etc"}, "spec.path"),
+        ("unsupported", {}, "spec"),
+    ],
+)
+def test_what_no_mount_can_be_made_of_is_refused_where_it_is_read(
+    kind: str, raw: dict[str, object], field: str
+) -> None:
+    """Names the field."""
+    with pytest.raises(InputError) as caught:
+        KINDS[kind].read(fields(**raw))
+    assert caught.value.field == field
+
+
+def test_no_message_repeats_a_key() -> None:
+    """Whatever is wrong with the keys that somebody wrote into a Dataset."""
+    for keys in ({"accessKeyID": "id", "secretAccessKey": ["5ecret"]}, {"accessKeyID": "5ecret\n"}):
+        with pytest.raises(InputError) as caught:
+            S3Source.read_local(fields(endpoint="s3.test", bucket="b", **keys), "COS")
+        assert "5ecret" not in str(caught.value)
