@@ -47,7 +47,7 @@ _LONGEST = ("demo", "nodes")
 
 
 @pytest.hookimpl(wrapper=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Mark and group each test by its fixtures. Under xdist, groups come first: they take long, and mostly wait."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -58,7 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, o
             item.add_marker(pytest.mark.xdist_group(group.format(folder=item.path.parent.name)))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=_rank)
-    return (yield)
+    result = yield
+    grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+    if getattr(config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
+        raise pytest.UsageError("xdist does not know the groups: this pytest and this xdist don't fit together")
+    return result
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

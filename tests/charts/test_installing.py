@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,12 @@ def kubectl(plane: Cluster) -> Kubectl:
     def run(*arguments: str, given: object = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         text = None if given is None else json.dumps(given)
         done = subprocess.run(
-            ["kubectl", *arguments], env=plane.environment, input=text, capture_output=True, text=True, check=False
+            ["kubectl", *arguments],
+            env=os.environ | plane.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert not check or done.returncode == 0, done.stderr
         return done
@@ -42,7 +48,7 @@ def run_helm(plane: Cluster) -> Callable[..., str]:
     def run(*arguments: str | Path) -> str:
         done = subprocess.run(
             ["helm", *arguments, "--namespace", _NAMESPACE],
-            env=plane.environment,
+            env=os.environ | plane.environment,
             capture_output=True,
             text=True,
             check=False,
