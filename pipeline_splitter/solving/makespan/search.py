@@ -47,21 +47,22 @@ def anneal(  # noqa: PLR0913  # all of them named where it is called
         round_number: another one gives another random sequence, less hot than the one before.
         done: told the best value after each slice; whether to stop.
     """
-    from pipeline_splitter.solving.makespan import annealing  # noqa: PLC0415  # loads numba
+    from pipeline_splitter.solving.makespan.annealing import anneal  # noqa: PLC0415  # loads numba
     from pipeline_splitter.solving.makespan.spending import spending  # noqa: PLC0415  # loads numba
+    from pipeline_splitter.solving.makespan.state import State, blank  # noqa: PLC0415  # loads numba
 
     chosen = schedules.placement(network, begin)
     order = schedules.by_start(network, begin)
     counted = spending(network, chosen, costs)
     problem = network.problem.problem
-    state = annealing.State(
+    state = State(
         sites=begin.sites.copy(),
         order=order.copy(),
         position=np.argsort(order).astype(np.int64),
         starts=begin.starts.copy(),
         previous=np.full(len(order), -1, dtype=np.int64),
         left_hours=network.arrays.quota_hours - evaluate.used_cpu_hours(problem, chosen),
-        **annealing.blank(network.arrays),
+        **blank(network.arrays),
     )
     by_cost = math.isfinite(horizon)
     best = float(counted.spent[0]) if by_cost else begin.makespan
@@ -72,7 +73,7 @@ def anneal(  # noqa: PLR0913  # all of them named where it is called
     seed = _SEED + round_number
     for part in range(slices):
         hot, cold = (first * _COOLING ** (at / slices) for at in (part, part + 1))
-        best, seed = annealing.anneal(
+        best, seed = anneal(
             network.arrays,
             counted,
             network.allowed,

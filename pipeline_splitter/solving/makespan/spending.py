@@ -6,8 +6,8 @@ import numpy as np
 
 from pipeline_splitter.problem import Costs, Integers
 from pipeline_splitter.solving import evaluate
-from pipeline_splitter.solving.makespan.annealing import Spending
 from pipeline_splitter.solving.makespan.network import Network
+from pipeline_splitter.solving.makespan.state import Spending
 
 _ROUNDING = 1e-10
 """Relative: sums of changes may exceed a limit by this; the exact sum is checked at the end, with more tolerance."""
