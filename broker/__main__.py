@@ -8,6 +8,7 @@ from broker.settings import BrokerSettings
 from moorage.kube import Client
 from moorage.serving.health import Health
 from moorage.serving.keeper import Keeper, Place
+from moorage.serving.limits import Limits
 from moorage.serving.process import run_component
 from moorage.serving.publishers import ConfigMapPublisher
 from moorage.serving.rotation import Plan
@@ -42,8 +43,9 @@ async def run(settings: BrokerSettings) -> None:
             host=settings.listen_host,
             tls=keeper.context,
             linger_seconds=settings.linger_seconds,
+            limits=Limits(connections=settings.connections, connections_per_peer=settings.connections_per_peer),
         )
-        await run_until_signalled(app, health, listener)
+        await run_until_signalled(app, health, listener, settings.health_port)
 
 
 def main() -> int:

@@ -20,6 +20,18 @@ class BrokerSettings:
 
     listen_port: int = setting("The HTTPS port; 0 takes a free one.", default=8443, minimum=0, maximum=65535)
     listen_host: str | None = setting("The address to listen at; unset: all.", default=None)
+    health_port: int | None = setting(
+        "A plain HTTP port of its own for /healthz and /readyz; unset: they are served at the HTTPS port only.",
+        default=None,
+        minimum=0,
+        maximum=65535,
+    )
+    connections: int = setting("How many connections may be open at once.", default=200, minimum=2)
+    connections_per_peer: int = setting(
+        "How many of these from one address; behind address translation many nodes may share one.",
+        default=150,
+        minimum=1,
+    )
     linger_seconds: float = setting("How long SIGTERM still lets requests in.", default=3.0, minimum=0)
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR; the audit is always written.", default="INFO")
     kubeconfig: Path | None = setting("Which cluster; unset: the pod's own.", default=None, variable="KUBECONFIG")

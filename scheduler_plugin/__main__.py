@@ -4,10 +4,10 @@ import logging
 import sys
 
 from moorage.kube import Client
-from moorage.serving import health as healths
 from moorage.serving.health import Health
+from moorage.serving.limits import Limits
 from moorage.serving.process import run_component
-from moorage.serving.run import Listener, run_until_signalled, serve
+from moorage.serving.run import Listener, run_until_signalled
 from scheduler_plugin.app import make_app
 from scheduler_plugin.gather import Gatherer
 from scheduler_plugin.settings import ExtenderSettings
@@ -23,11 +23,13 @@ async def run(settings: ExtenderSettings) -> None:
     ):
         health = Health()
         listener = Listener(
-            port=settings.listen_port, host=settings.listen_host, linger_seconds=settings.linger_seconds
+            port=settings.listen_port,
+            host=settings.listen_host,
+            linger_seconds=settings.linger_seconds,
+            limits=Limits(connections=settings.connections, connections_per_peer=settings.connections),
         )
         # The kubelet probes the pod's address, and the extender listens on loopback only.
-        async with serve(healths.make_app(health), Listener(port=settings.health_port)):
-            await run_until_signalled(make_app(gatherer, health), health, listener)
+        await run_until_signalled(make_app(gatherer, health), health, listener, settings.health_port)
 
 
 def main() -> int:

@@ -24,6 +24,9 @@ class ExtenderSettings:
     health_port: int = setting(
         "The port of /healthz and /readyz on all addresses; 0 takes a free one.", default=8080, minimum=0, maximum=65535
     )
+    connections: int = setting(
+        "How many connections may be open at once; a kube-scheduler keeps a few.", default=64, minimum=2
+    )
     linger_seconds: float = setting("How long SIGTERM still lets requests in.", default=3.0, minimum=0)
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=_level)
     kubeconfig: Path | None = setting("Which cluster; unset: the pod's own.", default=None, variable="KUBECONFIG")

@@ -3,6 +3,8 @@
 import sys
 
 from moorage.kube import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Client
+from moorage.serving.callers import admit_only
+from moorage.serving.context import require_clients
 from moorage.serving.health import Health
 from moorage.serving.keeper import Keeper, Place
 from moorage.serving.mounted import MountedCertificate
@@ -27,13 +29,18 @@ async def run(settings: WebhookSettings) -> None:
         health = Health()
         health.add_ready("certificate", certificate.problem)
         app = make_app(gatherer, serving_of(settings), health)
+        if settings.client_ca_file is not None:
+            require_clients(certificate.context, settings.client_ca_file)
+        if settings.client_names:
+            app.middlewares.append(admit_only(settings.client_names))
         listener = Listener(
             port=settings.listen_port,
             host=settings.listen_host,
             tls=certificate.context,
             linger_seconds=settings.linger_seconds,
+            limits=settings.limits(),
         )
-        await run_until_signalled(app, health, listener)
+        await run_until_signalled(app, health, listener, settings.health_port)
 
 
 def serving_of(settings: WebhookSettings) -> Serving:

@@ -18,7 +18,7 @@ VALIDATE_PATH = "/validate-datasets"
 WORKLOADS_PATH = "/warn-workloads"
 REVIEWS_PATH = "/answer-reviews"
 # A review holds the object twice on UPDATE, and an object may have 3 MiB on its way in.
-MOST_REQUEST_BYTES = 16 << 20
+MOST_REQUEST_BYTES = 8 << 20
 
 _log = logging.getLogger(__name__)
 

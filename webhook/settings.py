@@ -11,6 +11,7 @@ import orjson
 import moorage
 from moorage import wire
 from moorage.model import SCHEDULER_NAME, SYSTEM_NAMESPACE
+from moorage.serving.limits import Limits
 from moorage.settings import setting
 
 
@@ -51,6 +52,25 @@ class WebhookSettings:
 
     listen_port: int = setting("The HTTPS port; 0 takes a free one.", default=8443, minimum=0, maximum=65535)
     listen_host: str | None = setting("The address to listen at; unset: all.", default=None)
+    health_port: int | None = setting(
+        "A plain HTTP port of its own for /healthz and /readyz; unset: they are served at the HTTPS port only.",
+        default=None,
+        minimum=0,
+        maximum=65535,
+    )
+    connections: int = setting("How many connections may be open at once.", default=256, minimum=2)
+    connections_per_peer: int = setting(
+        "How many of these from one address; an API server opens one for each review that it waits for.",
+        default=192,
+        minimum=1,
+    )
+    client_ca_file: Path | None = setting(
+        "PEM of who signs the API server's client certificate; unset: anybody may ask.", default=None
+    )
+    client_names: tuple[str, ...] = setting(
+        "The common or DNS names of client certificates that are served; unset: all that the authority signed.",
+        default=(),
+    )
     linger_seconds: float = setting("How long SIGTERM still lets requests in.", default=3.0, minimum=0)
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=_level)
     kubeconfig: Path | None = setting("Which cluster; unset: the pod's own.", default=None, variable="KUBECONFIG")
@@ -87,6 +107,15 @@ class WebhookSettings:
         "What the sidecar may keep on the node's disk, in bytes, as 10Gi.", default=10 << 30, parse=_bytes
     )
     lookup_seconds: float = setting("How long a GET may take on a miss of the cache.", default=1.0, minimum=0.05)
+
+    def limits(self) -> Limits:
+        """What clients may hold; an API server waits for an answer for three seconds."""
+        return Limits(
+            connections=self.connections,
+            connections_per_peer=self.connections_per_peer,
+            body_seconds=5.0,
+            answer_seconds=10.0,
+        )
 
     def sidecar_resources(self) -> dict[str, Any]:
         """The resources of the sidecar's container."""

@@ -10,6 +10,10 @@ carried out by `keeper`.
     publishers     where clients read the bundle: a ConfigMap, webhook configurations
     mounted        instead of all that: certificates that somebody else (cert-manager) mounts and renews
     context        a TLS context whose certificate can be exchanged while it serves
+    limits         connection limits, timeouts and bytes of bodies, of one listener
+    connections    the connection table: which one is closed to make room (pure)
+    listening      the listener that holds to them
+    callers        client certificate authorization by name
     health         /healthz and /readyz with named checks
     run            an aiohttp application as a process: SIGTERM drains it
     logs           JSON lines, without secrets

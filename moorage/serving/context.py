@@ -2,7 +2,10 @@
 
 import os
 import ssl
+from pathlib import Path
 from typing import IO
+
+from moorage.errors import SettingError
 
 
 def make_server_context() -> ssl.SSLContext:
@@ -22,6 +25,20 @@ def load_pair(context: ssl.SSLContext, certificate_pem: bytes, key_pem: bytes) -
     """
     with _anonymous(certificate_pem) as certificate, _anonymous(key_pem) as key:
         context.load_cert_chain(f"/proc/self/fd/{certificate.fileno()}", f"/proc/self/fd/{key.fileno()}")
+
+
+def require_clients(context: ssl.SSLContext, ca_file: Path) -> None:
+    """Let in only clients whose certificate chains to one of these authorities.
+
+    Raises:
+        SettingError: the file holds no certificate.
+    """
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:
+        problem = f"{ca_file} can't be used ({error}); it must hold the PEM of who signs the clients' certificates"
+        raise SettingError("environment", "MOORAGE_CLIENT_CA_FILE", problem) from error
+    context.verify_mode = ssl.CERT_REQUIRED
 
 
 def _anonymous(content: bytes) -> IO[bytes]:

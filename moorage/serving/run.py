@@ -10,12 +10,15 @@ import logging
 import signal
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from moorage.serving import health as healths
 from moorage.serving.health import Health
+from moorage.serving.limits import Limits
+from moorage.serving.listening import BoundedListener, listening_sockets
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ class Listener:
         tls: the context that a keeper reloads; None: plain HTTP.
         linger_seconds: served on after SIGTERM.
         drain_seconds: the most that running requests get after that.
+        limits: of connections, their timeouts and their bodies.
     """
 
     port: int
@@ -37,29 +41,53 @@ class Listener:
     tls: ssl.SSLContext | None = None
     linger_seconds: float = 3.0
     drain_seconds: float = 10.0
+    limits: Limits = field(default_factory=Limits)
 
 
 @asynccontextmanager
 async def serve(app: web.Application, listener: Listener) -> AsyncIterator[int]:
     """Serve while the block runs; gives the port. Leaving the block closes the port and drains running requests."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=listener.drain_seconds, handle_signals=False)
+    bounded = BoundedListener(app, listener.limits, listener.tls)
+    # A compressed body would grow after it was counted, and none of our clients sends one.
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=listener.drain_seconds, handle_signals=False, auto_decompress=False
+    )
     await runner.setup()
     try:
-        site = web.TCPSite(
-            runner, listener.host, listener.port, ssl_context=listener.tls, backlog=1024, reuse_address=True
-        )
-        await site.start()
-        port: int = runner.addresses[0][1]
+        sockets = listening_sockets(listener.host, listener.port)
+        port: int = sockets[0].getsockname()[1]
+        bounded.start(_protocols_of(runner), sockets)
         _log.info("listening", extra={"port": port, "tls": listener.tls is not None})
         yield port
     finally:
+        bounded.stop_listening()
         await runner.cleanup()
+        await bounded.close()
 
 
-async def run_until_signalled(app: web.Application, health: Health, listener: Listener) -> None:
-    """Serve until SIGTERM or SIGINT, then end in order."""
+def _protocols_of(runner: web.AppRunner) -> web.Server:
+    if runner.server is None:
+        message = "the application was not set up"
+        raise RuntimeError(message)
+    return runner.server
+
+
+async def run_until_signalled(
+    app: web.Application, health: Health, listener: Listener, health_port: int | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then end in order.
+
+    Args:
+        app: what is served.
+        health: is told when the end begins.
+        listener: where.
+        health_port: a plain HTTP port of its own for /healthz and /readyz at all addresses; None: no such port.
+    """
     stop = stop_on_signals()
-    async with serve(app, listener):
+    async with AsyncExitStack() as stack:
+        if health_port is not None:
+            await stack.enter_async_context(serve(healths.make_app(health), Listener(port=health_port)))
+        await stack.enter_async_context(serve(app, listener))
         await stop.wait()
         health.drain()
         _log.info("draining", extra={"linger_seconds": listener.linger_seconds})
