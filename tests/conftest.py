@@ -27,7 +27,7 @@ from devcluster.spec import ClusterSpec
 
 BUSYBOX = "docker.io/moorage/test-busybox:1"
 _REAL = ClusterSpec("test", {"eu-1": 2, "us-1": 1}, object_stores=("eu-1",))
-_PLANE, _PLANE_SITES = "test-plane", {"eu-1": 0, "us-1": 0}
+_PLANE_SITES = {"eu-1": 0, "us-1": 0}
 
 # By fixture: the mark that it gives. Chromium is installed by root where it is missing.
 _MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "helm": "plane"}
@@ -66,9 +66,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Take down what workers that were interrupted or crashed have left."""
+    """Take down what this run's workers have left, where they were interrupted or crashed."""
     for number in range(getattr(config.option, "numprocesses", None) or 0):
-        cluster.down(f"{_PLANE}-gw{number}")
+        cluster.down(_plane_name(os.getpid(), f"gw{number}"))
+
+
+def _plane_name(run: int, worker: str) -> str:
+    """Other runs on this machine have planes of other names."""
+    return f"test-{run}-{worker}"
 
 
 def _rank(item: pytest.Item) -> int:
@@ -94,7 +99,8 @@ def plane() -> Iterator[Cluster]:
         yield cluster.find(name)
     else:
         worker = os.environ.get("PYTEST_XDIST_WORKER")
-        yield from _brought_up(ClusterSpec(f"{_PLANE}-{worker}" if worker else _PLANE, _PLANE_SITES))
+        name = _plane_name(os.getppid(), worker) if worker else _plane_name(os.getpid(), "plane")
+        yield from _brought_up(ClusterSpec(name, _PLANE_SITES))
 
 
 @pytest.fixture(scope="session")
