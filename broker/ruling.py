@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from broker.vouching import Refusal
 from moorage.locality import best_way, dataset_bytes
+from moorage.locality.emptiness import nothing_to_read
 from moorage.model import Dataset, DatasetRef, Node, Pod, Reader, Source
 from moorage.policy import decide, effective_purpose
 from moorage.sites import Inventory
@@ -72,12 +73,19 @@ def rule(question: Question) -> Permission | Refusal:
             "s3 or nfs source, or a hostPath at that site"
         )
         return Refusal(409, message)
+    if (problem := nothing_to_read(dataset, source)) is not None:
+        message = f"dataset {ref} would be an empty folder here, so it is not mounted: {problem}"
+        return Refusal(409, message)
     return Permission(dataset, place.site_name, source, source.site == place.site_name, purpose)
 
 
 def choose_source(dataset: Dataset, site: str, inventory: Inventory) -> Source | None:
-    """The source in the own site, else the one that brings the data soonest; those out of reach come last."""
+    """The source in the own site, else the one that brings the data soonest.
+
+    Those out of reach come last, and after them those that are known to hold nothing.
+    """
     mountable = [source for source in inventory.sources(dataset) if _can_be_mounted(source, site)]
+    mountable = [source for source in mountable if nothing_to_read(dataset, source) is None] or mountable
     told = {status.site: status for status in dataset.status.sources}
     reachable = [
         source

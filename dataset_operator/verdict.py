@@ -89,7 +89,7 @@ def judge(
     sources = tuple(_source_status(found, findings, last, inventory) for found in findings.sources)
     status = _with_users(_data_status(findings, last, sources), users)
     accessible = _accessible(findings, sources)
-    ready = _ready(findings, status, sources, accessible)
+    ready = _ready(findings, status, sources, accessible, allow_empty=dataset.allow_empty)
     usable = [source.site for source in sources if source.reachable or source.reason == NOT_LISTED]
     sites = ",".join(site for site in usable if _is_used(site, sources, inventory))
     return Verdict((ready, accessible, governed), status, sites, len(users))
@@ -222,20 +222,24 @@ def _pairs(findings: Findings, sources: Sequence[SourceStatus]) -> Iterator[tupl
 
 
 def _ready(
-    findings: Findings, status: DatasetStatus, sources: Sequence[SourceStatus], accessible: Condition
+    findings: Findings,
+    status: DatasetStatus,
+    sources: Sequence[SourceStatus],
+    accessible: Condition,
+    *,
+    allow_empty: bool,
 ) -> Condition:
     placed = [source for source in sources if source.reason != SITE_UNKNOWN]
     if not placed:
         return Condition("Ready", State.FALSE, SITE_UNKNOWN, sources[0].message)
     if accessible.state is not State.TRUE:
         return Condition("Ready", accessible.state, accessible.reason, accessible.message)
-    if status.objects == 0:
+    if status.objects == 0 and not allow_empty:
         name = next(found.source.location for found in findings.sources if found.listing)
         prefix = getattr(name, "prefix", "")
         where = f"folder {prefix.strip('/')!r}" if prefix else "bucket"
-        return Condition(
-            "Ready", State.FALSE, "NoObjects", f"the {where} holds no object: upload the data, or correct s3.prefix"
-        )
+        remedy = "upload the data, correct s3.prefix, or set spec.allowEmpty: true"
+        return Condition("Ready", State.FALSE, "NoObjects", f"the {where} holds no object: {remedy}")
     if findings.table is not None and findings.table.problem:
         return Condition("Ready", State.FALSE, "FormatUnreadable", findings.table.problem)
     if findings.table_reason:

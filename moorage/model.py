@@ -140,7 +140,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """What the operator found. None where it has not looked or could not tell."""
+    """What the operator found. None where it has not looked or could not tell.
+
+    `problem` is reason and message of a Dataset that is not ready, as `NoObjects: the folder ...`; "" otherwise.
+    """
 
     ready: bool | None = None
     size_bytes: int | None = None
@@ -150,16 +153,18 @@ class DatasetStatus:
     columns: tuple[Column, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     in_use_by: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A governed data source, site by site."""
+    """A governed data source, site by site. `allow_empty`: a source without an object is no mistake."""
 
     ref: DatasetRef
     sources: tuple[Source, ...]
     governance: Governance = Governance()
     cache: CachePolicy = CachePolicy()
+    allow_empty: bool = False
     status: DatasetStatus = DatasetStatus()
     uid: str = ""
     generation: int = 0

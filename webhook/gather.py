@@ -39,7 +39,7 @@ def read_for_admission(raw: RawObject) -> Dataset:
     return replace(
         dataset,
         sources=tuple(replace(source, location=source.location.without_keys()) for source in dataset.sources),
-        status=DatasetStatus(sources=diverged),
+        status=DatasetStatus(problem=dataset.status.problem, sources=diverged),
         generation=0,
     )
 

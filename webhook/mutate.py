@@ -152,6 +152,7 @@ def _serve(request: PodRequest, facts: Facts, serving: Serving) -> Served:
     pod_limits.pod_is_too_large(spec, subject)
     if serving.managed_resource and scheduler == serving.scheduler_name:
         spec = _ask_for_resource(spec, serving.managed_resource)
+    warnings += _not_ready(usage, facts)
     if not facts.placement.allowed and facts.placement.rule is not None:
         reason = f"{facts.placement.rule.value}: {facts.placement.message}"
         warnings.append(f"no site permits this pod now, so it will wait: {reason}")
@@ -207,6 +208,16 @@ def _ask_for_resource(spec: Raw, resource: str) -> Raw:
     amounts = {part: {**(resources.get(part) or {}), resource: "1"} for part in ("requests", "limits")}
     containers[index] = {**containers[index], "resources": {**resources, **amounts}}
     return {**spec, kind: containers}
+
+
+def _not_ready(usage: Usage, facts: Facts) -> list[str]:
+    """What is in the way of the data now; the volume is mounted once it is not."""
+    told = []
+    for use in usage.reading:
+        dataset = facts.datasets.get(use.ref)
+        if dataset is not None and dataset.status.problem:
+            told.append(f"dataset {use.ref} is not ready ({dataset.status.problem})")
+    return told
 
 
 def _note(warnings: list[str], warning: str | None) -> None:

@@ -4,6 +4,7 @@ Pure. Assumes nothing of a cluster: everything is computed from one frozen snaps
 
     snapshot      1. who reads what, and all that the verdict depends on
     verdicts      2. may it be read at that place? which nodes pass? what holds at each Site?
+    emptiness     is a source known to hold nothing for a reader?
     bringing      3. the seconds that missing bytes take
     scoring       4. 0 to 10 for each node
     reasons       a refusal in the few words that a scheduling event has room for

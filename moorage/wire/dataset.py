@@ -24,12 +24,14 @@ def read_dataset(raw: Raw) -> Dataset:
     sources = _read_sources(spec, namespace)
     governance = read_governance(spec.sub("governance"))
     cache = _read_cache(spec.sub("cache"))
+    allow_empty = spec.flag("allowEmpty")
     spec.finish()
     return Dataset(
         ref=DatasetRef(namespace, name),
         sources=sources,
         governance=governance,
         cache=cache,
+        allow_empty=allow_empty,
         status=read_dataset_status(raw.get("status") or {}),
         uid=str(metadata.get("uid") or ""),
         generation=int(metadata.get("generation") or 0),
@@ -65,10 +67,11 @@ def _read_cache(fields: Fields | None) -> CachePolicy:
 
 def read_dataset_status(raw: Raw) -> DatasetStatus:
     """The `status` of a Dataset. Lenient: we wrote it, and a newer version of ours may have written more."""
-    conditions = {condition.get("type"): condition.get("status") for condition in raw.get("conditions") or ()}
-    ready = conditions.get("Ready")
+    conditions = {condition.get("type"): condition for condition in raw.get("conditions") or ()}
+    ready = conditions.get("Ready", {})
     return DatasetStatus(
-        ready=None if ready in (None, "Unknown") else ready == "True",
+        ready=None if ready.get("status") in (None, "Unknown") else ready["status"] == "True",
+        problem=f"{ready.get('reason')}: {ready.get('message')}" if ready.get("status") == "False" else "",
         size_bytes=raw.get("bytes"),
         objects=raw.get("objects"),
         version=raw.get("version"),
@@ -108,4 +111,6 @@ def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:
         spec["cache"] = {"mode": dataset.cache.mode.value}
         if dataset.cache.size_limit_bytes is not None:
             spec["cache"]["sizeLimit"] = str(dataset.cache.size_limit_bytes)
+    if dataset.allow_empty:
+        spec["allowEmpty"] = True
     return spec

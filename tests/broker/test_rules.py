@@ -228,6 +228,68 @@ def test_which_source(dataset: Dataset, site: str, chosen: str | None) -> None:
     assert (found.site if found else None) == chosen
 
 
+@pytest.mark.parametrize(
+    ("told", "allow_empty", "problem"),
+    [
+        ((), False, None),
+        ((SourceStatus("eu-1", reachable=True, reason="Listed", objects=3),), False, None),
+        ((SourceStatus("eu-1", reachable=True, reason="Listed", objects=0),), False, "NoObjects: it holds no object"),
+        ((SourceStatus("eu-1", reachable=True, reason="Listed", objects=0),), True, None),
+        (
+            (SourceStatus("eu-1", reachable=False, reason="AccessDenied", message="mend the Secret"),),
+            False,
+            "AccessDenied: mend the Secret",
+        ),
+        (
+            (SourceStatus("eu-1", reachable=False, reason="BucketNotFound", message="correct bucket"),),
+            True,
+            "BucketNotFound: correct bucket",
+        ),
+        (
+            (SourceStatus("eu-1", reachable=False, reason="SecretNotFound", message="create it"),),
+            False,
+            "SecretNotFound: create it",
+        ),
+        (
+            (SourceStatus("eu-1", reachable=False, reason="EndpointUnreachable", message="see it"),),
+            False,
+            None,
+        ),  # it may answer a node
+        ((SourceStatus("eu-1", reachable=False, reason="StoreBusy", message="see it"),), False, None),
+        (
+            (SourceStatus("eu-1", reachable=False, reason="NotListed", message=""),),
+            False,
+            None,
+        ),  # nobody has looked inside
+        ((SourceStatus("us-1", reachable=False, reason="AccessDenied", message="no copy of ours"),), False, None),
+    ],
+)
+def test_a_pod_never_succeeds_on_nothing(
+    told: tuple[SourceStatus, ...],
+    allow_empty: bool,  # noqa: FBT001 - a column of the table
+    problem: str | None,
+) -> None:
+    """What is known to be missing, refused or empty is not mounted; what may pass by itself is."""
+    copies = (s3("eu-1"), s3("us-1")) if told and told[0].site == "us-1" else (s3("eu-1"),)
+    dataset = replace(sourced(*copies, told=told), allow_empty=allow_empty, governance=GOVERNED.obj().governance)
+    ruling = rule(question(dataset=dataset))
+    if problem is None:
+        assert isinstance(ruling, Permission), ruling
+        assert ruling.source.site == "eu-1"
+    else:
+        assert isinstance(ruling, Refusal)
+        assert ruling.status == 409
+        assert f"would be an empty folder here, so it is not mounted: {problem}" in ruling.message
+
+
+def test_a_copy_with_data_is_read_instead_of_one_without() -> None:
+    """Even where the empty one is near."""
+    empty = SourceStatus("eu-1", reachable=False, reason="BucketNotFound", message="correct bucket")
+    found = choose_source(sourced(s3("eu-1"), s3("us-1"), told=(empty,)), "eu-1", INVENTORY)
+    assert found is not None
+    assert found.site == "us-1"
+
+
 def test_no_source_that_can_be_mounted_is_a_sentence() -> None:
     """409, with what would help."""
     refused = rule(question(dataset=replace(GOVERNED.obj(), sources=(Source("eu-1", HiveSource("m", "t")),))))

@@ -117,6 +117,47 @@ def test_a_kind_that_is_not_served_yet_is_accepted_and_says_so(stage: Stage) -> 
     stage.kubectl("delete", "dset", "claimed", "-n", STEWARD)
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("hollow", {"s3": {"prefix": "nothing/here"}}, "NoObjects"),
+        ("locked", {"s3": {"secretRef": {"name": "no-keys"}}}, "AccessDenied"),
+    ],
+)
+def test_a_pod_never_succeeds_on_nothing(stage: Stage, name: str, changes: dict[str, Any], reason: str) -> None:
+    """It waits for its volume, with the Dataset's reason in its Events, and reads once the Dataset is mended."""
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "no-keys", "namespace": STEWARD},
+        "stringData": {"accessKeyID": "nobody", "secretAccessKey": "nothing"},
+    }
+    changes = {**changes, "spec": {"governance": {"consumers": [CONSUMER]}}}
+    stage.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    stage.kubectl("apply", "-f", "-", stdin=json.dumps(dataset(stage, name, **changes)))
+
+    def is_known() -> bool | None:
+        conditions = stage.get("dset", name, "-n", STEWARD).get("status", {}).get("conditions", [])
+        return any(each["type"] == "Ready" and each["reason"] == reason for each in conditions) or None
+
+    stage.wait(f"{name} to be {reason}", is_known, 90)
+    pod = json.loads(
+        stage.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=stage.manifest("plain.yaml")).out
+    )
+    labels = {"dataset.0.id": name, "dataset.0.namespace": STEWARD, "dataset.0.useas": "mount"}
+    pod["metadata"] = {"name": name, "namespace": CONSUMER, "labels": labels}
+    done = stage.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    assert f"Warning: dataset {STEWARD}/{name} is not ready ({reason}: " in done.text
+    event = stage.wait_for_event(name, "FailedMount", "so it is not mounted", reason, seconds=90)
+    assert f"dataset {STEWARD}/{name} would be an empty folder here" in event
+    assert stage.get("pod", name, "-n", CONSUMER)["status"]["phase"] == "Pending"
+    mended = dataset(stage, name, spec=changes["spec"])
+    stage.kubectl("apply", "-f", "-", stdin=json.dumps(mended))
+    stage.wait_for_phase(name, {"Succeeded"}, seconds=180)
+    stage.delete_pod(name)
+    stage.kubectl("delete", "dset", name, "-n", STEWARD)
+
+
 READER = {
     "dataset.0.id": "flights",
     "dataset.0.namespace": STEWARD,

@@ -1,8 +1,9 @@
 """Who may read, who places the pod, and what is only a warning."""
 
+from dataclasses import replace
 from typing import Any
 
-from moorage.model import DatasetRef
+from moorage.model import DatasetRef, DatasetStatus
 from moorage.policy import Decision, Rule
 from tests.webhook.pods import NAMESPACE, SUBJECT, an_s3_dataset, ask, make_pod, reading, refused, serve, warned
 from webhook.mutate import Served, Serving
@@ -73,6 +74,14 @@ def test_a_foreign_scheduler() -> None:
     message = refused(pod, an_s3_dataset(residency=frozenset({"EU"}))).message
     assert "spec.schedulerName: must not be theirs" in message
     assert "remove it, or set it to moorage" in message
+
+
+def test_a_dataset_that_is_not_ready_is_a_warning() -> None:
+    """With its reason: the pod will wait for its volume."""
+    dataset = an_s3_dataset()
+    broken = replace(dataset, status=DatasetStatus(ready=False, problem="AccessDenied: mend the Secret"))
+    (warning,) = warned(make_pod(labels=reading("claims")), broken)
+    assert warning == f"dataset {dataset.ref} is not ready (AccessDenied: mend the Secret)"
 
 
 def test_a_site_that_refuses_is_a_warning() -> None:
