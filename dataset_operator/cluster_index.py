@@ -92,6 +92,8 @@ class ClusterIndex:
         self._requeuer.changed(cause)
         if cause.gone and cause.dataset is not None:
             self._orphans.deleted(cause.dataset)
+        elif cause.dataset is not None:
+            self._orphans.present(cause.dataset)
 
     # --- what happens ---
 
@@ -103,6 +105,8 @@ class ClusterIndex:
     def _pod_changed(self, change: Change[Pod]) -> None:
         for ref in self._pod_index.update(change.key, change.after):
             self._users_changed(ref)
+            if self._pod_index.holder(change.key, ref) is not None:
+                self._orphans.held(ref)
 
     def _users_changed(self, ref: DatasetRef) -> None:
         """Tell at once, and what comes soon after that together."""

@@ -4,24 +4,28 @@ Nothing is taken from them: a mount goes on with the keys that it has. But no mo
 whoever looks at the pod later shall find out why.
 """
 
+import logging
 from datetime import UTC, datetime
 from functools import partial
 
 from dataset_operator.paced_worker import PacedWorker
 from dataset_operator.pod_index import PodIndex
 from dataset_operator.requeueing import set_condition
-from moorage.kube import Client, Key, Recorder
+from moorage.errors import KubeError, NotFoundError
+from moorage.kube import DATASETS, Client, Key, Recorder
 from moorage.model import DatasetRef
 
 CONDITION = "moorage.dev/DatasetDeleted"
 REASON = "DatasetDeleted"
 
+_log = logging.getLogger(__name__)
+
 
 class OrphanNotifier:
-    """Told of each Dataset that is gone.
+    """Told of Datasets that are there or gone, and of those that pods hold.
 
     Args:
-        client: the API server; needs `patch` of `pods/status`.
+        client: the API server; needs `get` of Datasets and `patch` of `pods/status`.
         recorder: for Events.
         pods: an index of the present pods.
         worker: does the writing, each namespace's at a rate of its own.
@@ -32,11 +36,32 @@ class OrphanNotifier:
         self._recorder = recorder
         self._pods = pods
         self._worker = worker
+        self._present: set[DatasetRef] = set()
+
+    def present(self, ref: DatasetRef) -> None:
+        """Take it that the Dataset is there."""
+        self._present.add(ref)
 
     def deleted(self, ref: DatasetRef) -> None:
-        """Tell every pod that holds the Dataset."""
+        """Take it that the Dataset is gone: tell every pod that holds it."""
+        self._present.discard(ref)
         for key in self._pods.holders(ref):
             self._worker.put(key[0], (REASON, key, ref), partial(self._tell, key, ref))
+
+    def held(self, ref: DatasetRef) -> None:
+        """Take it that a pod holds the Dataset, as after a restart: it may have gone while nobody looked."""
+        if ref not in self._present:
+            self._worker.put(ref.namespace, ref, partial(self._look, ref))
+
+    async def _look(self, ref: DatasetRef) -> None:
+        if ref in self._present or not self._pods.holders(ref):
+            return
+        try:
+            await self._client.get(DATASETS, ref.name, ref.namespace)
+        except NotFoundError:
+            self.deleted(ref)
+        except KubeError as error:
+            _log.warning("whether Dataset %s is still there could not be seen: %s", ref, error)
 
     async def _tell(self, key: Key, ref: DatasetRef) -> None:
         pod = self._pods.holder(key, ref)

@@ -224,12 +224,8 @@ def test_those_that_hold_a_deleted_dataset_are_told(world: World, store: Store) 
     world.set_status("pod", "orphan", {"phase": "Running"}, world.reader)
     eventually(lambda: _users(world, "orphaning") == [f"{world.reader}/orphan"])
     world.kubectl("delete", "dataset", "orphaning", "-n", world.steward, "--timeout=20s")
-
-    def told() -> Raw | None:
-        conditions = world.get("pod", "orphan", world.reader)["status"].get("conditions", ())
-        return next((each for each in conditions if each["type"] == "moorage.dev/DatasetDeleted"), None)
-
-    assert f"Dataset {world.steward}/orphaning was deleted while this pod reads it" in eventually(told)["message"]
+    told = eventually(lambda: _deleted(world, "orphan"))
+    assert f"Dataset {world.steward}/orphaning was deleted while this pod reads it" in told["message"]
     events = world.kubectl("get", "events", "-n", world.reader, "-o", "json", "--field-selector=reason=DatasetDeleted")
     assert {each["involvedObject"]["name"] for each in json.loads(events)["items"]} == {"orphan"}
     world.kubectl("delete", "pod", "orphan", "bystander", "-n", world.reader, "--force", "--grace-period=0")
@@ -288,6 +284,24 @@ def test_a_restarted_operator_goes_on(world: World, store: Store, rights: dict[s
     assert world.get("dataset", "again", world.steward)["metadata"]["resourceVersion"] == before
 
 
+def test_a_restarted_operator_tells_of_what_went_meanwhile(
+    world: World, store: Store, rights: dict[str, Path], tmp_path: Path
+) -> None:
+    """A pod holds a Dataset that nobody has seen for as long as this operator runs."""
+    world.apply(_mounting(world, "late", "never-seen"))
+    world.set_status("pod", "late", {"phase": "Running"}, world.reader)
+    told = eventually(lambda: _deleted(world, "late"))
+    assert f"Dataset {world.steward}/never-seen was deleted" in told["message"]
+    # One that is there is told of to nobody, also where its spec can't be used.
+    store.put({"there/a.parquet": parquet(2)})
+    world.apply(dataset(world, "there", source(store, world.eu, "there")), _mounting(world, "content", "there"))
+    world.set_status("pod", "content", {"phase": "Running"}, world.reader)
+    with run_operator(world, rights["operator"], tmp_path):
+        eventually(lambda: _users(world, "there") == [f"{world.reader}/content"])
+        assert _deleted(world, "content") is None
+    world.kubectl("delete", "pod", "late", "content", "-n", world.reader, "--force", "--grace-period=0")
+
+
 def test_no_secret_is_in_log_status_or_event(world: World, operator: Running) -> None:
     """After all that was done above."""
     told = operator.text()
@@ -306,6 +320,12 @@ def _wait_for_objects(world: World, name: str, count: int) -> None:
         return found.get("objects") == count
 
     eventually(look)
+
+
+def _deleted(world: World, pod: str) -> Raw | None:
+    """The condition that says that what a pod holds was deleted."""
+    conditions: list[Raw] = world.get("pod", pod, world.reader)["status"].get("conditions", [])
+    return next((each for each in conditions if each["type"] == "moorage.dev/DatasetDeleted"), None)
 
 
 def _mounting(world: World, name: str, dataset: str, *, mounted: bool = True) -> Raw:

@@ -98,6 +98,15 @@ def test_a_full_cache_on_a_neighbour_is_a_near_source() -> None:
     assert bring_seconds("n2", INVENTORY.place("us-1"), [dataset], INVENTORY, caches) == pytest.approx(1.0)
 
 
+def test_the_cache_of_a_node_that_is_gone_counts_for_nobody() -> None:
+    """Its object may be left behind; nobody can read from it."""
+    dataset = make_dataset("d").at("eu-1").sized(int(1e9)).obj()
+    cache = NodeCache("gone", (CachedDataset(dataset.ref, "v1", int(1e9)),))
+    caches = CacheIndex.of([cache], {dataset.ref: dataset}, {"n2": "us-1"})
+    assert caches.full_at_sites == frozenset()
+    assert bring_seconds("n2", INVENTORY.place("us-1"), [dataset], INVENTORY, caches) == pytest.approx(0.09 + 20)
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
