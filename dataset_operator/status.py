@@ -1,13 +1,19 @@
-"""Writes a verdict as `status`, and tells whether it says anything new. Pure."""
+"""Writes a verdict as `status`, and tells whether it says anything new. Pure.
 
-from collections.abc import Mapping
+Names and numbers in it come from files and stores, which may say anything: what is written is bounded, as the CRD says.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dataset_operator import conditions
 from dataset_operator.verdict import Verdict
-from moorage.model import SourceStatus
+from moorage.model import Column, SourceStatus
+from moorage.reading.limits import MOST_NUMBER
 
 Raw = Mapping[str, Any]
+MOST_COLUMN_TEXT = 32_768
+"""In all names and types of columns together: what one status may take of everybody's caches."""
 
 
 def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> dict[str, Any]:
@@ -23,12 +29,13 @@ def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> 
     written: dict[str, Any] = {
         "observedGeneration": generation,
         "conditions": conditions.write(verdict.conditions, previous.get("conditions") or (), generation, now),
-        "bytes": status.size_bytes,
-        "objects": status.objects,
+        "bytes": _counted(status.size_bytes),
+        "objects": _counted(status.objects),
         "version": status.version,
         "format": status.format,
         "schema": [
-            {"name": column.name, "type": column.type, "nullable": column.nullable} for column in status.columns
+            {"name": column.name, "type": column.type, "nullable": column.nullable}
+            for column in _first_columns(status.columns)
         ],
         "sites": verdict.sites,
         "sources": [_write_source(source) for source in status.sources],
@@ -38,14 +45,28 @@ def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> 
     return {key: value for key, value in written.items() if value is not None and value != []}
 
 
+def _counted(number: int | None) -> int | None:
+    """The number, or the largest that the API server takes: else nothing would be written at all."""
+    return None if number is None else min(number, MOST_NUMBER)
+
+
+def _first_columns(columns: Iterable[Column]) -> Iterator[Column]:
+    left = MOST_COLUMN_TEXT
+    for column in columns:
+        left -= len(column.name) + len(column.type)
+        if left < 0:
+            return
+        yield column
+
+
 def _write_source(source: SourceStatus) -> dict[str, Any]:
     written: dict[str, Any] = {"site": source.site, "reachable": source.reachable, "reason": source.reason}
     if source.message:
         written["message"] = source.message[:1000]
     if source.size_bytes is not None:
-        written["bytes"] = source.size_bytes
+        written["bytes"] = _counted(source.size_bytes)
     if source.objects is not None:
-        written["objects"] = source.objects
+        written["objects"] = _counted(source.objects)
     return written
 
 

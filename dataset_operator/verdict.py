@@ -4,7 +4,7 @@ Whatever is lost from sight keeps its last known size, version and format; only 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dataset_operator.conditions import Condition, State
 from dataset_operator.findings import Findings, SourceFinding
@@ -41,8 +41,12 @@ class Verdict:
 
 
 def refuse_spec(problem: InputError, last: DatasetStatus, users: Sequence[str]) -> Verdict:
-    """The verdict on a Dataset whose spec can't be read: nobody may read the data until it is mended."""
+    """The verdict on a Dataset whose spec can't be read: nobody may read the data until it is mended.
+
+    What was said of its sources goes: it may repeat what the spec must not contain, as a password in an endpoint.
+    """
     message = f"{problem.field}: {problem.problem}"
+    last = replace(last, sources=tuple(replace(source, message="") for source in last.sources))
     conditions = (
         Condition("Ready", State.FALSE, INVALID, message),
         Condition("Accessible", State.UNKNOWN, INVALID, message),

@@ -17,7 +17,7 @@ from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.describing import read_sites
 from moorage_cli.manifests import Options, check, manifest
-from moorage_cli.output import document, output_option
+from moorage_cli.output import document, output_option, say
 from moorage_cli.running import REFUSED
 
 _POLL_SECONDS = 0.5
@@ -104,7 +104,7 @@ def create(
     made, warnings = target.ask(send)
     made.get("metadata", {}).pop("managedFields", None)
     for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}", err=True)
     _print(made, output, f"created ({dry_run} dry run)" if dry_run else "created")
     if wait_seconds is None or dry_run:
         return 0
@@ -136,11 +136,11 @@ async def _wait(client: Client, namespace: str, name: str, seconds: float) -> in
                         if condition.get("status") == "True":
                             found = wire.read_dataset(raw).status
                             size = wire.format_bytes(found.size_bytes or 0)
-                            click.echo(f"ready: {found.objects} objects, {size}, {found.format}", err=True)
+                            say(f"ready: {found.objects} objects, {size}, {found.format}", err=True)
                             return 0
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
-        click.echo(f"Error: not ready after {seconds:g} s: {said}", err=True)
+        say(f"Error: not ready after {seconds:g} s: {said}", err=True)
         return REFUSED
 
 
@@ -149,4 +149,4 @@ def _print(raw: RawObject, output: str, done: str) -> None:
         document(raw, output)
         return
     name = f"dataset.moorage.dev/{raw['metadata']['name']}"
-    click.echo(name if output == "name" else f"{name} {done}")
+    say(name if output == "name" else f"{name} {done}")

@@ -6,6 +6,7 @@ from moorage.errors import KubeError
 from moorage.kube import DATASETS, Client
 from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
+from moorage_cli.output import say
 from moorage_cli.running import REFUSED
 
 DELETE_IN_USE = "moorage.dev/delete-in-use"
@@ -37,9 +38,9 @@ def delete(context: click.Context, *, names: tuple[str, ...], in_use: bool) -> i
                 if len(names) == 1:
                     raise
                 failed += 1
-                click.echo(f"Error: {error}", err=True)
+                say(f"Error: {error}", err=True)
             else:
-                click.echo(f"dataset.moorage.dev/{name} deleted")
+                say(f"dataset.moorage.dev/{name} deleted")
         return failed
 
     return REFUSED if target_of(context).ask(remove) else 0

@@ -14,7 +14,7 @@ from moorage.sites import Inventory
 from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.events import event_time, events_table, read_events
-from moorage_cli.output import MISSING, age, document, output_option, pairs, sentence, table, title
+from moorage_cli.output import MISSING, age, document, output_option, pairs, say, sentence, table, title
 from moorage_cli.sentences import cache_sentence, governance_sentences
 
 _EVENTS_SHOWN = 10
@@ -48,7 +48,7 @@ def describe(context: click.Context, *, name: str, output: str) -> int:
     if output in {"json", "yaml"}:
         document(gathered.raw, output)
     elif output == "name":
-        click.echo(f"dataset.moorage.dev/{name}")
+        say(f"dataset.moorage.dev/{name}")
     else:
         _tell(gathered, datetime.now(tz=UTC))
     return 0 if ready else 1
@@ -75,7 +75,7 @@ def read_sites(items: list[RawObject]) -> tuple[Site, ...]:
         try:
             found.append(wire.read_site(item))
         except InputError as error:
-            click.echo(f"Warning: {error}", err=True)
+            say(f"Warning: {error}", err=True)
     return tuple(found)
 
 
@@ -160,9 +160,9 @@ def _tell_users(raw: RawObject, dataset: Dataset) -> None:
     count = int((raw.get("status") or {}).get("inUseCount") or len(users))
     title(f"\nUsed by {count or 'no'} pod{'' if count == 1 else 's'}")
     for user in users[:_USERS_SHOWN]:
-        click.echo(f"  {user}")
+        say(f"  {user}")
     if count > _USERS_SHOWN:
-        click.echo(f"  and {count - min(len(users), _USERS_SHOWN)} more")
+        say(f"  and {count - min(len(users), _USERS_SHOWN)} more")
 
 
 def _tell_events(events: list[RawObject], now: datetime) -> None:

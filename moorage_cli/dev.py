@@ -13,6 +13,7 @@ from devcluster import cluster, record
 from devcluster.progress import Terminal
 from devcluster.spec import ClusterSpec
 from moorage.errors import DevClusterError
+from moorage_cli.output import say
 
 _NAME = click.option("--name", default="dev", show_default=True, help="Which cluster; several live side by side.")
 
@@ -75,7 +76,7 @@ def status(name: str | None, output: str) -> None:
             {"name": each.name, "apiServer": each.api_server, "components": each.components, "nodes": each.nodes}
             for each in found
         ]
-        click.echo(json.dumps(listed, indent=2))
+        say(json.dumps(listed, indent=2))
         return
     table = Table("CLUSTER", "RUNNING", box=None)
     for heading in ("API SERVER", "NODES"):
@@ -94,8 +95,8 @@ def env(name: str) -> None:
     """Print what a shell needs: KUBECONFIG, and a PATH with this cluster's kubectl and our plugin for it."""
     found = cluster.find(name)
     plugins = Path(sys.executable).parent
-    click.echo(f"export KUBECONFIG={shlex.quote(str(found.kubeconfig_path))}")
-    click.echo(f'export PATH={shlex.quote(str(found.bin_dir))}:{shlex.quote(str(plugins))}:"$PATH"')
+    say(f"export KUBECONFIG={shlex.quote(str(found.kubeconfig_path))}")
+    say(f'export PATH={shlex.quote(str(found.bin_dir))}:{shlex.quote(str(plugins))}:"$PATH"')
 
 
 @dev.command()
@@ -121,7 +122,7 @@ def store(name: str, site: str | None) -> None:
         "RCLONE_S3_ENDPOINT": found.endpoint,
         "RCLONE_S3_REGION": found.region,
     }.items():
-        click.echo(f"export {variable}={shlex.quote(value)}")
+        say(f"export {variable}={shlex.quote(value)}")
 
 
 def read_sites(text: str, default: int) -> dict[str, int]:

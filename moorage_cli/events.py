@@ -8,7 +8,7 @@ from moorage.kube import DATASETS, EVENTS, Client, RawObject
 from moorage.kube.client import Selection
 from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
-from moorage_cli.output import age, document, listed, output_option, table
+from moorage_cli.output import age, document, listed, output_option, say, table
 
 
 @click.command(short_help="What happened to a Dataset.")
@@ -32,7 +32,7 @@ def events(context: click.Context, *, name: str, output: str) -> None:
     elif found:
         events_table(found, datetime.now(tz=UTC))
     else:
-        click.echo(f"No events of dataset {name}.", err=True)
+        say(f"No events of dataset {name}.", err=True)
 
 
 async def read_events(client: Client, raw: RawObject) -> list[RawObject]:

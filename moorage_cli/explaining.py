@@ -9,7 +9,7 @@ from moorage.model import DatasetRef
 from moorage_cli.completing import SubjectName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.gathering import Asked, Gathered, ask_for_pod, ask_for_workload, find, gather
-from moorage_cli.output import MISSING, document, output_option, sentence, table
+from moorage_cli.output import MISSING, document, output_option, say, sentence, table
 from moorage_cli.reviewing import Reviewed, review, tell
 from moorage_cli.running import REFUSED
 from moorage_cli.sentences import seconds_words, words
@@ -112,15 +112,15 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
     sentence(_opening(gathered))
     remarks = gathered.notes
     if request.refs:
-        click.echo()
+        say()
         _tell_sites(request, stories)
         remarks = [*assumptions(request, snapshot), *unsited_nodes(snapshot), *remarks]
     if remarks:
-        click.echo()
+        say()
     for line in remarks:
         sentence(line)
     if end is not None:
-        click.echo()
+        say()
         for line in [*end.sentences, *(f"Event {warning}" for warning in gathered.warnings)]:
             sentence(line)
     return 0 if allowed else REFUSED
@@ -172,7 +172,7 @@ def _tell_sites(request: Request, stories: tuple[SiteStory, ...]) -> None:
     table(header, rows)
     told = refusals(stories)
     if told:
-        click.echo()
+        say()
     for sites, message in told:
         sentence(f"{sites}: {message}.")
 

@@ -7,11 +7,11 @@ called with the words after `dataset`, the last one unfinished, and prints candi
 import sys
 from collections.abc import Sequence
 
-import click
 from click.shell_completion import ShellComplete
 
 from moorage_cli.lazy import LazyGroup
 from moorage_cli.main import DATASET_COMMANDS
+from moorage_cli.output import say
 from moorage_cli.running import EXIT_CODES, run
 
 _COMPLETE_FILES = 0
@@ -33,7 +33,7 @@ def main() -> None:
 def complete() -> None:
     """Entry of `kubectl_complete-dataset`."""
     for line in completions(sys.argv[1:]):
-        click.echo(line)
+        say(line)
 
 
 def completions(words: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from moorage.kube import DATASETS, Change, Client, RawObject, Reflector
 from moorage.kube.client import Selection
 from moorage.model import Dataset
 from moorage_cli.connecting import target_of, target_options
-from moorage_cli.output import MISSING, age, document, listed, output_option, table
+from moorage_cli.output import MISSING, age, document, listed, output_option, say, table
 from moorage_cli.sentences import words
 
 Cell = Callable[[RawObject, Dataset], str]
@@ -51,17 +51,17 @@ def list_datasets(context: click.Context, *, all_namespaces: bool, selector: str
         document(listed(items), output)
     elif output == "name":
         for item in items:
-            click.echo(f"dataset.moorage.dev/{item['metadata']['name']}")
+            say(f"dataset.moorage.dev/{item['metadata']['name']}")
     elif not items:
         where = f"in namespace {namespace}" if namespace else "in any namespace"
-        click.echo(f"No Datasets {where}.", err=True)
+        say(f"No Datasets {where}.", err=True)
     else:
         rows, problems = tell(items, datetime.now(tz=UTC), wide=output == "wide")
         header = ["NAMESPACE", *COLUMNS, *(WIDE_COLUMNS if output == "wide" else ())]
         start = 0 if all_namespaces else 1
         table(header[start:], [row[start:] for row in rows])
         for problem in problems:
-            click.echo(problem, err=True)
+            say(problem, err=True)
 
 
 async def _gather(client: Client, namespace: str, selector: str) -> tuple[list[RawObject], str]:
@@ -171,7 +171,7 @@ class Following:
 
     def _print(self, row: list[str]) -> None:
         cells = zip(row, self._widths, strict=True)
-        click.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
         sys.stdout.flush()
 
 

@@ -8,6 +8,7 @@ import click
 from moorage import __version__
 from moorage.errors import InputError
 from moorage_cli.lazy import LazyGroup
+from moorage_cli.output import say
 from moorage_cli.running import EXIT_CODES, run
 
 DATASET_COMMANDS = {
@@ -67,7 +68,7 @@ def moorage() -> None:
 @moorage.command()
 def version() -> None:
     """Print the version."""
-    click.echo(f"moorage {__version__}")
+    say(f"moorage {__version__}")
 
 
 if not _IN_A_CLONE:

@@ -1,5 +1,11 @@
-"""How results look: tables for people, plain columns for pipes, JSON, YAML and names for programs."""
+"""How results look: tables for people, plain columns for pipes, JSON, YAML and names for programs.
 
+What is printed was written by anybody: a column's name in a file, a message in a status, a label. A terminal obeys
+escapes in it, so all text goes out through here, and what would be obeyed is shown instead (ruff forbids `click.echo`
+elsewhere). Rich gets no markup: cells are `Text`.
+"""
+
+import re
 import shutil
 import sys
 import textwrap
@@ -36,9 +42,34 @@ def table(header: Row, rows: Sequence[Row]) -> None:
     if sys.stdout.isatty():
         _rich_table(header, rows)
         return
+    header, rows = printable_row(header), [printable_row(row) for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+# Control characters, what turns the direction of writing, other ends of lines, and halves of characters.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text on one line, with what a terminal would obey written as an escape."""
+    return _OBEYED.sub(_escape, text)
+
+
+def printable_row(row: Row) -> Row:
+    """All cells of a row."""
+    return [printable(cell) for cell in row]
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - two digits or four
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print a line, or several; on stderr with `err`."""
+    click.echo("\n".join(printable(each) for each in text.split("\n")), err=err)
 
 
 def _rich_table(header: Row, rows: Sequence[Row]) -> None:
@@ -52,7 +83,7 @@ def _rich_table(header: Row, rows: Sequence[Row]) -> None:
         folds = folds or name in _FOLDED
         shown.add_column(name, overflow="fold", no_wrap=name not in _FOLDED)
     for row in rows:
-        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+        shown.add_row(*(Text(printable(cell), style=_style(cell)) for cell in row))
     # Names and numbers are never folded nor cut: what does not fit is the terminal's to wrap, as with kubectl.
     Console(width=None if folds else _WIDEST).print(shown)
 
@@ -70,11 +101,14 @@ def _style(cell: str) -> str:
 
 def title(text: str) -> None:
     """Print a heading."""
-    click.echo(click.style(text, bold=True) if sys.stdout.isatty() else text)
+    begun, name = ("\n", text[1:]) if text.startswith("\n") else ("", text)
+    name = printable(name)
+    click.echo(begun + (click.style(name, bold=True) if sys.stdout.isatty() else name))
 
 
 def sentence(text: str) -> None:
     """Print a sentence: wrapped to the window on a terminal, one line elsewhere."""
+    text = printable(text)
     if sys.stdout.isatty():
         width = max(_NARROWEST, shutil.get_terminal_size().columns)
         text = textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
@@ -85,15 +119,20 @@ def pairs(entries: Sequence[tuple[str, str]], indent: str = "  ") -> None:
     """Print names and values, the values aligned."""
     width = max((len(name) for name, _ in entries), default=0)
     for name, value in entries:
-        click.echo(f"{indent}{name.ljust(width)}  {value}")
+        click.echo(f"{indent}{printable(name).ljust(width)}  {printable(value)}")
 
 
 def document(body: object, form: str) -> None:
     """Print as `json` or `yaml`."""
     if form == "json":
-        click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+        text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
+        # What JSON itself leaves unescaped stands in strings only, where this means the same.
+        click.echo("\n".join(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", each) for each in text.split("\n")))
     else:
-        click.echo(yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120), nl=False)
+        text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120)
+        if _OBEYED.search(text.replace("\n", "")):
+            text = yaml.safe_dump(body, sort_keys=False, allow_unicode=False, width=120)
+        click.echo(text, nl=False)
 
 
 def listed(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

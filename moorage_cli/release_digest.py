@@ -9,6 +9,7 @@ import click
 
 from moorage.errors import InputError
 from moorage_cli import output
+from moorage_cli.output import say
 from moorage_cli.plan.files import read_documents
 from pipeline_splitter.documents import container_digest, is_workflow
 from pipeline_splitter.graph import Graph
@@ -36,7 +37,7 @@ def digest(pipeline: Path, task: str, output: str) -> None:
     component, fits = find_component(graph, read, task, str(pipeline))
     _print(component, task, pipeline, output)
     if not fits:
-        click.echo(
+        say(
             f"Note: a release has one input artifact `data` and one output artifact `released`; {task} has others.",
             err=True,
         )
@@ -81,10 +82,10 @@ def _artifacts(component: Mapping[str, Any], side: str) -> set[str]:
 
 def _print(component: dict[str, Any], task: str, pipeline: Path, form: str) -> None:
     if form == "digest":
-        click.echo(component["digest"])
+        say(component["digest"])
         return
     if form == "text":
-        click.echo(component["digest"])
-        click.echo()
-        click.echo(f"# {task} of {pipeline.name}: for spec.governance.releases[] of a Dataset")
+        say(component["digest"])
+        say()
+        say(f"# {task} of {pipeline.name}: for spec.governance.releases[] of a Dataset")
     output.document({"component": component}, "json" if form == "json" else "yaml")

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
 from moorage.errors import ForbiddenError, KubeError, NotFoundError
 from moorage.kube import Client
 from moorage.kube.resources import DATASET_ACCESS_REVIEWS
 from moorage_cli.gathering import Asked
-from moorage_cli.output import document, sentence, table
+from moorage_cli.output import document, say, sentence, table
 from moorage_cli.running import REFUSED
 from moorage_cli.sentences import words
 
@@ -65,7 +63,7 @@ def tell(reviewed: Reviewed, output: str) -> int:
         document({"datasets": [str(ref) for ref in asked.refs], **status, "notes": [*asked.notes]}, output)
         return 0 if allowed else REFUSED
     sentence(_opening(asked))
-    click.echo()
+    say()
     table(["SITE", "DECISION"], [[entry["site"], _decision(entry)] for entry in sites])
     if status.get("more"):
         sentence(f"and {status['more']} more Sites.")
@@ -74,10 +72,10 @@ def tell(reviewed: Reviewed, output: str) -> int:
         if entry.get("message"):
             sites_of.setdefault(entry["message"], []).append(entry["site"])
     if sites_of:
-        click.echo()
+        say()
     for message, names in sites_of.items():
         sentence(f"{', '.join(names)}: {message}.")
-    click.echo()
+    say()
     for line in (*asked.notes, "You may not read the Sites or a Dataset yourself, so Moorage was asked."):
         sentence(line)
     return 0 if allowed else REFUSED

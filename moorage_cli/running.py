@@ -23,6 +23,7 @@ from moorage.errors import (
     PlanningError,
     UnreachableError,
 )
+from moorage_cli.output import say
 
 REFUSED = 1
 UNUSABLE = 2
@@ -53,7 +54,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MoorageError as error:
-        click.echo(f"Error: {_tell(error)}", err=True)
+        say(f"Error: {_tell(error)}", err=True)
         return _code(error)
     return result if isinstance(result, int) else 0
 

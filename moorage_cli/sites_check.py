@@ -12,6 +12,7 @@ from moorage.sites import Inventory
 from moorage.wire import format_bytes
 from moorage.wire.numbers import write_number
 from moorage_cli import output
+from moorage_cli.output import say
 from moorage_cli.plan.files import read_documents
 from moorage_cli.running import REFUSED
 from pipeline_splitter.inputs import read_datasets, read_sites
@@ -37,15 +38,15 @@ def check(file: Path, datasets_file: Path | None) -> int:
     sites = list(inventory.sites.values())
     output.table(_SITE_HEADER, [_site_row(site) for site in sites])
     if len(sites) > 1:
-        click.echo()
+        say()
         output.table(_LINK_HEADER, [_link_row(inventory, *pair) for pair in permutations(sites, 2)])
     if datasets:
-        click.echo()
+        say()
         output.table(["DATASET", "COPIES", "SIZE"], [_dataset_row(each, inventory) for each in datasets.values()])
     found = [*site_problems(inventory), *dataset_problems(datasets, inventory)]
     remarks = list(link_remarks(inventory))
     if found or remarks:
-        click.echo()
+        say()
     for problem in found:
         output.sentence(f"problem: {problem}")
     for remark in remarks:

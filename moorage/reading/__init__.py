@@ -1,6 +1,7 @@
 """Strict reading of what others wrote: bounded, of exact types, and no message repeats what may be a secret.
 
     documents  bytes to a JSON object: how long, how deep, what counts as JSON
+    limits     how long and how many, by the field's name
     fields     one mapping, field by field; an error names the object and the field
     quantity   Kubernetes quantities
 

@@ -1,18 +1,28 @@
 """Reads one mapping field by field, and says where it is when something is wrong."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NoReturn, TypeVar
 
 from moorage.errors import InputError
+from moorage.reading.limits import MOST_BY_FIELD, MOST_NUMBER, longest
 
 Choice = TypeVar("Choice", bound=Enum)
 Raw = Mapping[str, Any]
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+URL = re.compile(r"[a-z]+://[^/?#@]+(/[^?#]*)?")
+URL_WITH_QUERY = re.compile(r"[a-z]+://[^/?#@]+([/?].*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MOST_SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """A value in a message: as Python writes it, and never long."""
+    text = repr(value[:_MOST_SHOWN] if isinstance(value, str) else value)
+    return text if len(text) <= _MOST_SHOWN + 2 else f"{text[:_MOST_SHOWN]}..."
 
 
 @dataclass
@@ -46,11 +56,16 @@ class Fields:
             return None
         if not isinstance(value, str):
             self.fail(key, f"must be a string, not of type {type(value).__name__}")
+        self._check_text(key, key, value, lines=lines)
+        return value
+
+    def _check_text(self, key: str, at: str, value: str, *, lines: bool = False) -> None:
+        if len(value) > longest(key):
+            self.fail(at, f"must have at most {longest(key)} characters, not {len(value)}")
         if not lines and (found := _CONTROL.search(value)):
             self.fail(
-                key, f"must not contain control characters (U+{ord(found[0]):04X} is character {found.start() + 1})"
+                at, f"must not contain control characters (U+{ord(found[0]):04X} is character {found.start() + 1})"
             )
-        return value
 
     def required_text(self, key: str) -> str:
         """A string that is not empty."""
@@ -59,11 +74,24 @@ class Fields:
             self.fail(key, "is required and must not be empty")
         return value
 
+    def url(self, key: str, *schemes: str, query: bool = False) -> str:
+        """A URL of one of the schemes, with a host and at most a path (and a `query`); no message repeats it."""
+        value = self.required_text(key)
+        if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            self.fail(key, f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        if not (URL_WITH_QUERY if query else URL).fullmatch(value):
+            self.fail(
+                key,
+                "must be a host and at most a path, as https://s3.example.com: no user:password@ (everybody who may "
+                f"read the object would see it: put keys into a Secret){'' if query else ', no ? and no #'}",
+            )
+        return value
+
     def name(self, key: str) -> str:
         """A DNS label."""
         value = self.required_text(key)
         if not DNS_LABEL.fullmatch(value):
-            self.fail(key, f"{value!r} must be lower-case letters, digits and '-', at most 63 of them")
+            self.fail(key, f"{shown(value)} must be lower-case letters, digits and '-', at most 63 of them")
         return value
 
     def flag(self, key: str) -> bool:
@@ -73,7 +101,7 @@ class Fields:
             return value.lower() == "true"
         if value is None or isinstance(value, bool):
             return bool(value)
-        self.fail(key, f"must be true or false, not {value!r}")
+        self.fail(key, f"must be true or false, not {shown(value)}")
 
     def number(self, key: str, *, positive: bool = False) -> float | None:
         """A number >= 0 (> 0 where `positive`), as a number, a decimal string or a quantity; or None."""
@@ -81,17 +109,15 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, (int, float, str)):
-            self.fail(key, f"must be a number, not {value!r}")
+            self.fail(key, f"must be a number, not {shown(value)}")
         from moorage.reading.quantity import parse_quantity  # noqa: PLC0415 - see the package's text
 
         try:
             number = float(parse_quantity(value))
         except ValueError as error:
             self.fail(key, str(error))
-        except OverflowError:
-            self.fail(key, f"{value!r} is beyond what can be counted")
         if number < 0 or (positive and number == 0):
-            self.fail(key, f"must be {'greater than' if positive else 'at least'} 0, not {value!r}")
+            self.fail(key, f"must be {'greater than' if positive else 'at least'} 0, not {shown(value)}")
         return number
 
     def size_bytes(self, key: str) -> int | None:
@@ -110,7 +136,9 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.fail(key, f"must be a whole number of at least {least}, not {value!r}")
+            self.fail(key, f"must be a whole number of at least {least}")
+        if value > MOST_NUMBER:
+            self.fail(key, f"is beyond what can be counted: write at most {MOST_NUMBER}")
         return value
 
     def choice(self, key: str, options: Iterable[Choice]) -> Choice | None:
@@ -121,7 +149,7 @@ class Fields:
         options = list(options)
         words = {getattr(option, "word", option.value): option for option in options}
         if not isinstance(value, str) or value not in words:
-            self.fail(key, f"{value!r} is not one of {', '.join(words)}")
+            self.fail(key, f"{shown(value)} is not one of {', '.join(words)}")
         return words[value]
 
     def texts(self, key: str, *, blanks: bool = False) -> tuple[str, ...] | None:
@@ -133,13 +161,24 @@ class Fields:
             self.fail(key, "must be a list of strings")
         if not value:
             self.fail(key, "must have at least one element; leave it out to permit any")
+        self._check_count(key, value)
+        for index, item in enumerate(value):
+            self._check_text(key, f"{key}[{index}]", item, lines=blanks)
         return tuple(value)
+
+    def _check_count(self, key: str, value: Sized) -> None:
+        most = MOST_BY_FIELD.get(key)
+        if most is not None and len(value) > most:
+            self.fail(key, f"must have at most {most} entries, not {len(value)}")
 
     def text_map(self, key: str) -> dict[str, str]:
         """A mapping of strings to strings; absent is empty."""
         value = self.value(key) or {}
         if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
             self.fail(key, "must map strings to strings")
+        self._check_count(key, value)
+        for name, text in value.items():
+            self._check_text(key, f"{key}[{shown(name)}]", text)
         return dict(value)
 
     def sub(self, key: str) -> "Fields | None":
@@ -149,6 +188,7 @@ class Fields:
             return None
         if not isinstance(value, Mapping):
             self.fail(key, "must be a mapping")
+        self._check_count(key, value)
         return Fields(self.subject, self._at(key), value)
 
     def subs(self, key: str) -> "list[Fields]":
@@ -156,6 +196,7 @@ class Fields:
         value = self.value(key) or []
         if not isinstance(value, list):
             self.fail(key, "must be a list")
+        self._check_count(key, value)
         found = []
         for index, item in enumerate(value):
             if not isinstance(item, Mapping):
@@ -167,7 +208,7 @@ class Fields:
         """Refuse fields that nobody asked for."""
         unknown = sorted(set(self.raw) - self._seen)
         if unknown:
-            self.fail(unknown[0], f"is not a field here; known are {', '.join(sorted(self._seen))}")
+            self.fail(str(unknown[0])[:_MOST_SHOWN], f"is not a field here; known are {', '.join(sorted(self._seen))}")
 
 
 def object_fields(raw: Raw, kind: str) -> tuple[str, str, Raw]:

@@ -3,6 +3,8 @@
 import re
 from fractions import Fraction
 
+from moorage.reading.limits import LONGEST_NUMBER, MOST_NUMBER
+
 _SUFFIXES = {
     "": Fraction(1),
     "n": Fraction(1, 10**9),
@@ -23,20 +25,30 @@ _SUFFIXES = {
 }
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:([eE][+-]?[0-9]{1,3})|(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]))?")
 
+_TOO_MUCH = "is beyond what can be counted: write at most 9223372036854775807, which is just below 8Ei"
+
 
 def parse_quantity(text: str | float) -> Fraction:
     """The exact value of a quantity.
 
     Raises:
-        ValueError: `text` is not a quantity.
+        ValueError: `text` is not a quantity, or beyond what the API counts with.
     """
-    match = _QUANTITY.fullmatch(str(text).strip())
+    if isinstance(text, int) and abs(text) > MOST_NUMBER:  # not even written out: that takes long where it is long
+        raise ValueError(f"a number {_TOO_MUCH}")
+    written = str(text).strip()
+    match = _QUANTITY.fullmatch(written) if len(written) <= LONGEST_NUMBER else None
     if match is None:
-        raise ValueError(f"{text!r} is not a quantity: write a number with an optional suffix, as 500m, 125M or 12Gi")
+        shown = written if len(written) <= LONGEST_NUMBER else f"{written[:LONGEST_NUMBER]}..."
+        raise ValueError(
+            f"{shown!r} is not a quantity: write a number with an optional suffix, as 500m, 125M or 12Gi, of at most "
+            f"{LONGEST_NUMBER} characters"
+        )
     number, exponent, suffix = match.groups()
-    if exponent:
-        return Fraction(number + exponent)
-    return Fraction(number) * _SUFFIXES[suffix or ""]
+    value = Fraction(number + exponent) if exponent else Fraction(number) * _SUFFIXES[suffix or ""]
+    if abs(value) > MOST_NUMBER:
+        raise ValueError(f"{written!r} {_TOO_MUCH}")
+    return value
 
 
 def format_bytes(size_bytes: int) -> str:

@@ -19,7 +19,10 @@ class HiveSource(Location):
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """From its mapping."""
-        return cls(fields.required_text("metastore"), fields.required_text("table"))
+        metastore = fields.required_text("metastore")
+        if "@" in metastore:
+            fields.fail("metastore", "must not contain user:password@: everybody who may read the object would see it")
+        return cls(metastore, fields.required_text("table"))
 
     def write(self) -> dict[str, Any]:
         """The mapping."""

@@ -22,13 +22,13 @@ class HttpSource(Location):
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """From its mapping."""
-        return cls(fields.required_text("url"), fields.flag("extract"))
+        return cls(fields.url("url", "https", "http", query=True), fields.flag("extract"))
 
     @classmethod
     def read_local(cls, fields: Fields, type_name: str) -> Self:
         """ARCHIVE: always unpacked."""
         del type_name
-        return cls(fields.required_text("url"), extract=True)
+        return cls(fields.url("url", "https", "http", query=True), extract=True)
 
     def write(self) -> dict[str, Any]:
         """The mapping."""

@@ -58,7 +58,7 @@ class S3Source(Location):
         if secret is not None and identity is not None:
             fields.fail("webIdentity", "can't be given beside secretRef: keep one of them")
         source = cls(
-            endpoint=_endpoint(fields),
+            endpoint=fields.url("endpoint", "https", "http").rstrip("/"),
             bucket=_bucket(fields),
             prefix=fields.text("prefix") or "",
             region=fields.text("region"),
@@ -79,8 +79,11 @@ class S3Source(Location):
         if (key_id is None) != (secret_key is None):
             fields.fail("secretAccessKey" if key_id else "accessKeyID", "is required beside the other key")
         endpoint = fields.required_text("endpoint")
+        complete = Fields(
+            fields.subject, fields.path, {"endpoint": endpoint if "://" in endpoint else f"https://{endpoint}"}
+        )
         return cls(
-            endpoint=(endpoint if "://" in endpoint else f"https://{endpoint}").rstrip("/"),
+            endpoint=complete.url("endpoint", "https", "http").rstrip("/"),
             bucket=_bucket(fields),
             prefix=fields.text("folder") or "",
             region=fields.text("region"),
@@ -197,13 +200,6 @@ def certificates_of(bundle: str) -> str:
             "CertificateUntrusted", "s3.caBundle holds no certificate: give PEM text, -----BEGIN CERTIFICATE----- ..."
         )
     return decoded
-
-
-def _endpoint(fields: Fields) -> str:
-    endpoint = fields.required_text("endpoint")
-    if not endpoint.startswith(("http://", "https://")):
-        fields.fail("endpoint", f"{endpoint!r} must begin with http:// or https://")
-    return endpoint.rstrip("/")
 
 
 def _bucket(fields: Fields) -> str:

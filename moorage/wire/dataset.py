@@ -5,6 +5,7 @@ from typing import Any
 from moorage.caching import CacheMode, CachePolicy
 from moorage.model import Column, Dataset, DatasetRef, DatasetStatus, Source, SourceStatus
 from moorage.reading.fields import Fields, Raw, object_fields
+from moorage.reading.limits import MOST_CERTIFICATES, MOST_SOURCE_TEXT, letters
 from moorage.wire.governance import read_governance, write_governance
 from moorage.wire.local import read_local
 from moorage.wire.source import read_source, write_source
@@ -48,13 +49,27 @@ def _read_sources(spec: Fields, namespace: str) -> tuple[Source, ...]:
         return (read_local(local, namespace),)
     if not listed:
         spec.fail("sources", "is required: at least one site that holds a full copy (or local, for one site)")
-    sources: list[Source] = []
+    sources: dict[str, Source] = {}
     for index, fields in enumerate(listed):
         source = read_source(fields)
-        if any(source.site == other.site for other in sources):
+        if source.site in sources:
             spec.fail(f"sources[{index}].site", f"{source.site!r} has a source already: one full copy each site")
-        sources.append(source)
-    return tuple(sources)
+        sources[source.site] = source
+    _check_size(spec, [fields.raw for fields in listed])
+    return tuple(sources.values())
+
+
+def _check_size(spec: Fields, listed: list[Raw]) -> None:
+    text = letters([{key: value for key, value in raw.items() if key != "site"} for raw in listed], without="caBundle")
+    if text > MOST_SOURCE_TEXT:
+        spec.fail("sources", f"must have at most {MOST_SOURCE_TEXT} characters of text together, not {text}")
+    certificates = letters(listed) - letters(listed, without="caBundle")
+    if certificates > MOST_CERTIFICATES:
+        spec.fail(
+            "sources",
+            f"must have at most {MOST_CERTIFICATES} characters of caBundle together, not {certificates}: leave out "
+            "certificates that the endpoint's does not need",
+        )
 
 
 def _read_cache(fields: Fields | None) -> CachePolicy:

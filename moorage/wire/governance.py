@@ -6,6 +6,7 @@ from typing import Any
 
 from moorage.model import Classification, Component, Governance, Release
 from moorage.reading.fields import Fields
+from moorage.reading.limits import MOST_COMPONENT_TEXT, MOST_CONSUMER_TEXT, MOST_YIELDS_TEXT, letters
 from moorage.wire.numbers import write_number
 
 
@@ -33,14 +34,30 @@ def read_governance(fields: Fields | None, *, nested: bool = False) -> Governanc
     )
     fields.finish()
     _check_release_names(fields, governance)
+    _check_size(fields)
     return governance
 
 
 def _check_release_names(fields: Fields, governance: Governance) -> None:
-    names = [release.name for release in governance.releases]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            fields.fail(f"releases[{index}].name", f"{name!r} is declared twice")
+    names: set[str] = set()
+    for index, release in enumerate(governance.releases):
+        if release.name in names:
+            fields.fail(f"releases[{index}].name", f"{release.name!r} is declared twice")
+        names.add(release.name)
+
+
+def _check_size(fields: Fields) -> None:
+    releases = fields.raw.get("releases") or []
+    yields = [release.get("yields") or {} for release in releases]
+    lists = [[each.get("consumers"), each.get("purposes"), each.get("sites")] for each in yields]
+    components = [{**(release.get("component") or {}), "digest": None} for release in releases]
+    for key, raw, what, most in (
+        ("consumers", fields.raw.get("consumers"), "in all", MOST_CONSUMER_TEXT),
+        ("releases", components, "in their components together", MOST_COMPONENT_TEXT),
+        ("releases", lists, "in the consumers, purposes and sites of their yields together", MOST_YIELDS_TEXT),
+    ):
+        if letters(raw) > most:
+            fields.fail(key, f"must have at most {most} characters {what}, not {letters(raw)}")
 
 
 def _read_release(fields: Fields) -> Release:

@@ -1,7 +1,7 @@
 """`spec.local`: the vocabulary of the Dataset Lifecycle Framework and Datashim, as a shorthand for one source."""
 
 from moorage.model import Source
-from moorage.reading.fields import Fields
+from moorage.reading.fields import Fields, shown
 from moorage.sources import LOCAL_KINDS
 
 LOCAL_TYPES = tuple(LOCAL_KINDS)
@@ -22,7 +22,7 @@ def read_local(fields: Fields, namespace: str) -> Source:
         )
     site = fields.text("site") or ""
     if kind not in LOCAL_KINDS:
-        fields.fail("type", f"{kind!r} is not one of {', '.join(LOCAL_TYPES)}")
+        fields.fail("type", f"{shown(kind)} is not one of {', '.join(LOCAL_TYPES)}")
     location = LOCAL_KINDS[kind].read_local(fields, kind)
     fields.finish()
     return Source(site=site, location=location)

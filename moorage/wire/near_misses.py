@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moorage.model import MOST_DATASETS
 from moorage.wire.pod import looks_like_dataset_label
 
 MOST_TOLD = 8
@@ -52,8 +53,8 @@ def _all(labels: Mapping[str, Any], annotations: Mapping[str, Any]) -> Iterator[
 
 
 def _meant(key: str) -> str | None:
-    match = _NEAR.fullmatch(key.lower()) if len(key) <= _LONGEST_VALUE else None
-    if match is None:
+    match = _NEAR.fullmatch(key.lower()) if len(key) <= _LONGEST_VALUE and key[:1] in {"d", "D"} else None
+    if match is None or int(match["index"] or 0) >= MOST_DATASETS:
         return None
     field = _FIELDS[re.sub("[._-]", "", match["field"])]
     return f"dataset.{int(match['index'] or 0)}.{field}"

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import click
-
 from moorage.errors import InputError
+from moorage_cli.output import say
 from moorage_cli.plan.files import read_text
 from pipeline_splitter.checking import CheckInputs, Verdict, examine
 from pipeline_splitter.documents import is_workflow
@@ -46,12 +45,12 @@ def _read_graph(request: Request) -> tuple[Graph, KfpPipeline | None]:
 
 def _print(verdict: Verdict, what: str) -> None:
     if verdict.findings:
-        click.echo(f"{what} does not hold:")
+        say(f"{what} does not hold:")
         for finding in verdict.findings[:MOST_FINDINGS]:
-            click.echo(f"  - {finding.where}: {finding.problem}")
+            say(f"  - {finding.where}: {finding.problem}")
         if len(verdict.findings) > MOST_FINDINGS:
-            click.echo(f"  ... and {len(verdict.findings) - MOST_FINDINGS} more")
+            say(f"  ... and {len(verdict.findings) - MOST_FINDINGS} more")
     else:
-        click.echo(f"{what} holds: {'; '.join(verdict.checked) or 'nothing was to be checked'}.")
+        say(f"{what} holds: {'; '.join(verdict.checked) or 'nothing was to be checked'}.")
     for sentence in verdict.unchecked:
-        click.echo(f"Not checked: {sentence}.")
+        say(f"Not checked: {sentence}.")

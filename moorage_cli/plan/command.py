@@ -11,6 +11,7 @@ import click
 
 from moorage.errors import InputError
 from moorage.objectives import MONEY, OBJECTIVES
+from moorage_cli.output import say
 from moorage_cli.plan.files import check_directory, read_documents, write_directory
 from moorage_cli.plan.progress import Progress
 from moorage_cli.plan.words import CommandWithWords
@@ -164,5 +165,5 @@ def _plan(request: Request, deadline: float, directory: Path | None) -> int:
         return INFEASIBLE
     print_plan(outcome.answer, outcome.comparison)
     if directory is not None:
-        click.echo(f"\nWritten to {directory}: {', '.join(sorted({name.partition('/')[0] for name in files}))}")
+        say(f"\nWritten to {directory}: {', '.join(sorted({name.partition('/')[0] for name in files}))}")
     return 0

@@ -7,6 +7,7 @@ import click
 from moorage.errors import InputError
 from moorage.objectives import BYTES, TIME
 from moorage_cli import output
+from moorage_cli.output import say
 from moorage_cli.plan.files import read_text
 from moorage_cli.plan.table import amount
 from moorage_cli.sentences import governance_sentences
@@ -47,7 +48,7 @@ def _print(task: PlannedTask, plan: Plan) -> None:
     output.pairs(details)
     incoming = [transfer for transfer in plan.transfers if task.name in transfer.readers]
     if incoming:
-        click.echo()
+        say()
         output.title("Brought for it")
         rows = [
             [each.key, each.origin, amount(BYTES.name, each.size_bytes), amount(TIME.name, each.seconds)]
@@ -55,12 +56,12 @@ def _print(task: PlannedTask, plan: Plan) -> None:
         ]
         output.table(["WHAT", "FROM", "BYTES", "TIME"], rows)
     if task.alternatives:
-        click.echo()
+        say()
         output.title("Elsewhere")
         objective = plan.cost[0].objective
         output.table(["SITE", "WHERE"], [[each.site, _alternative(each, objective)] for each in task.alternatives])
     if task.governance:
-        click.echo()
+        say()
         output.title("It reads data of")
         for ref, governance in sorted(task.governance.items()):
             output.sentence(f"{ref}: {' '.join(governance_sentences(ref, governance))}")

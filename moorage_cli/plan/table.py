@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import click
-
 from moorage.objectives import BYTES, OBJECTIVES, TIME, priced
 from moorage_cli import output
+from moorage_cli.output import say
 from pipeline_splitter.plan import Infeasible, ObjectiveResult, Plan, Transfer
 from pipeline_splitter.report import Scenario, sentences
 
@@ -25,10 +24,10 @@ def print_plan(plan: Plan, comparison: Sequence[Scenario]) -> None:
     if assumed := assumptions(plan):
         output.sentence(assumed)
     if plan.tasks:
-        click.echo()
+        say()
         _print_tasks(plan)
     if plan.transfers:
-        click.echo()
+        say()
         output.title("What crosses")
         _print_transfers(plan.transfers)
     _print_comparison(plan, comparison)
@@ -75,7 +74,7 @@ def _print_transfers(transfers: Sequence[Transfer]) -> None:
 
 def _tell_cut(count: int, noun: str) -> None:
     if count > MOST_ROWS:
-        click.echo(f"... and {count - MOST_ROWS} more {noun}: report.html and plan.json (-o DIR) hold all of them")
+        say(f"... and {count - MOST_ROWS} more {noun}: report.html and plan.json (-o DIR) hold all of them")
 
 
 def _print_comparison(plan: Plan, comparison: Sequence[Scenario]) -> None:
@@ -85,7 +84,7 @@ def _print_comparison(plan: Plan, comparison: Sequence[Scenario]) -> None:
         if scenario.costs is not None:
             cells = [amount(objective, scenario.costs[objective]) for objective in OBJECTIVES]
         rows.append([scenario.name, *cells, scenario.reason])
-    click.echo()
+    say()
     output.title("Beside other ways to place it")
     output.table(["PLAN", *(objective.upper() for objective in OBJECTIVES), "MESSAGE"], rows)
 
@@ -120,18 +119,18 @@ def amount(objective: str, value: float) -> str:
 def print_infeasible(answer: Infeasible, warnings: Sequence[str] = ()) -> None:
     """What can't hold together, each single thing that would help, and what else looks wrong; on stderr."""
     needed = ", and each of them is needed for that" if "facts" not in answer.undecided else ""
-    click.echo(f"No plan is possible. These facts can't hold together{needed}:", err=True)
+    say(f"No plan is possible. These facts can't hold together{needed}:", err=True)
     for fact in answer.facts:
-        click.echo(f"  - {fact['message']}", err=True)
+        say(f"  - {fact['message']}", err=True)
     if answer.remedies:
-        click.echo("Any one of these would make a plan possible:", err=True)
+        say("Any one of these would make a plan possible:", err=True)
         for remedy in answer.remedies:
-            click.echo(f"  - {remedy['message']}", err=True)
+            say(f"  - {remedy['message']}", err=True)
     elif "remedies" not in answer.undecided:
-        click.echo("No single release, acceptance or clearance would do: change what a fact above names.", err=True)
+        say("No single release, acceptance or clearance would do: change what a fact above names.", err=True)
     if "facts" in answer.undecided:
-        click.echo("Time ran out: one of these facts may be superfluous. A longer --time-limit may tell.", err=True)
+        say("Time ran out: one of these facts may be superfluous. A longer --time-limit may tell.", err=True)
     if "remedies" in answer.undecided:
-        click.echo("Time ran out before everything that may help was tried: a longer --time-limit may tell.", err=True)
+        say("Time ran out before everything that may help was tried: a longer --time-limit may tell.", err=True)
     for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}", err=True)

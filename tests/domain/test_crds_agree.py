@@ -1,5 +1,7 @@
 """The CRDs and the records are one vocabulary: whatever the schema can say, wire reads, and writes back the same."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,16 @@ from hypothesis import strategies as st
 from moorage.caching import CacheMode
 from moorage.errors import InputError
 from moorage.model import Classification
+from moorage.reading.limits import (
+    LONGEST_NUMBER,
+    MOST_BY_FIELD,
+    MOST_CERTIFICATES,
+    MOST_COMPONENT_TEXT,
+    MOST_CONSUMER_TEXT,
+    MOST_SOURCE_TEXT,
+    MOST_YIELDS_TEXT,
+    longest,
+)
 from moorage.sources import SPEC_KINDS
 from moorage.wire import read_dataset, read_node_cache, read_site, write_dataset_spec, write_node_cache, write_site_spec
 from moorage.wire.governance import component_digest
@@ -36,6 +48,7 @@ TEXTS = {
     "to": st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True),
     "endpoint": st.sampled_from(["https://s3.example.com", "http://10.0.0.1:8333"]),
     "path": st.sampled_from(["/data", "/srv/a b"]),
+    "url": st.sampled_from(["https://files.example.com/claims.csv", "http://10.0.0.1:8080/a?b=c@d"]),
     "jurisdiction": st.sampled_from(["DE", "US-CA"]),
     "residency": st.sampled_from(["EU", "EEA", "DE", "US-CA"]),
     "name": st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True),
@@ -188,7 +201,212 @@ def test_every_field_is_explained(name: str) -> None:
     assert descriptions_missing("spec", schema_of(name)["spec"]) == []
 
 
+def limits_of(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, str, int | None]]:
+    """Every (field, what is limited, limit) under a schema: what has none is unlimited."""
+    if schema.get("x-kubernetes-int-or-string"):
+        yield name, "number", schema.get("maxLength")
+    elif schema.get("type") == "string" and "enum" not in schema and schema.get("format") != "date-time":
+        yield name, "letters", schema.get("maxLength")
+    elif schema.get("type") == "array":
+        yield name, "entries", schema.get("maxItems")
+        yield from limits_of(name, schema["items"])
+    elif "additionalProperties" in schema:
+        yield name, "entries", schema.get("maxProperties")
+        yield from limits_of(name, schema["additionalProperties"])
+    for key, sub in schema.get("properties", {}).items():
+        yield from limits_of(key, sub)
+
+
+SPECS = {name: schema_of(name)["spec"] for name in ("dataset", "site")}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+def test_every_field_has_the_limit_that_wire_enforces(spec: dict[str, Any]) -> None:
+    """By the field's name. A name that must be a DNS label has 63 in any case, and `local` is checked by its keys."""
+    for field, what, limit in limits_of("spec", spec):
+        if what == "number":
+            assert limit == LONGEST_NUMBER, field
+        elif what == "entries" and field != "local":
+            assert limit == MOST_BY_FIELD[field], field
+        elif what == "letters" and limit != 63:
+            assert limit == longest(field), field
+
+
+def test_the_status_is_bounded() -> None:
+    """Each list and each text of it."""
+    for name in ("dataset", "nodecache"):
+        for field, what, limit in limits_of("status", schema_of(name)["status"]):
+            assert limit is not None, (name, field, what)
+
+
+def test_every_text_of_a_source_is_counted() -> None:
+    """The rule on all sources together names each field of each kind."""
+    rule = DATASET["sources"]["x-kubernetes-validations"][0]["rule"]
+    for kind in SOURCE_KINDS:
+        for key, schema in DATASET["sources"]["items"]["properties"][kind]["properties"].items():
+            inner = "".join(f".?{name}" for name in schema.get("properties", {}))
+            if schema["type"] != "boolean" and key != "caBundle":
+                assert f"source.?{kind}.?{key}{inner}." in rule, f"{kind}.{key}"
+
+
+def test_the_totals_are_the_same() -> None:
+    """What counts all texts of a list together is said by CEL and by wire."""
+    governance = DATASET["governance"]["properties"]
+    said = [
+        (DATASET["sources"], [MOST_SOURCE_TEXT, MOST_CERTIFICATES]),
+        (governance["consumers"], [MOST_CONSUMER_TEXT]),
+        (governance["releases"], [MOST_COMPONENT_TEXT, MOST_YIELDS_TEXT]),
+    ]
+    for schema, totals in said:
+        rules = [rule["rule"].rpartition(" <= ")[2] for rule in schema["x-kubernetes-validations"]]
+        assert rules == [str(total) for total in totals]
+
+
 SOURCE = {"site": "eu-1", "s3": {"endpoint": "http://s3", "bucket": "b"}}
+
+
+def at(number: int, **s3: str) -> dict[str, Any]:
+    """A source at a site of its own."""
+    return {"site": f"s{number}", "s3": {"endpoint": "http://s3", "bucket": "b", **s3}}
+
+
+def released(number: int, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - raw JSON
+    """A release of its own name."""
+    return {"name": f"r{number}", "component": {"image": "a"}, "yields": {}, **fields}
+
+
+def governed(**governance: Any) -> dict[str, Any]:  # noqa: ANN401 - raw JSON
+    """A spec with these rules."""
+    return {"sources": [SOURCE], "governance": governance}
+
+
+SECRET = "hunter2"
+TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
+    "sources": ({"sources": [at(number) for number in range(65)]}, "spec.sources", "at most 64 entries"),
+    "text of sources": (
+        {"sources": [at(number, prefix="p" * 400) for number in range(40)]},
+        "spec.sources",
+        "at most 16384 characters of text together",
+    ),
+    "certificates": (
+        {"sources": [at(number, caBundle="c" * 16_000) for number in range(3)]},
+        "spec.sources",
+        "at most 32768 characters of caBundle together",
+    ),
+    "a certificate": ({"sources": [at(0, caBundle="c" * 16_385)]}, "s3.caBundle", "at most 16384 characters"),
+    "a prefix": ({"sources": [at(0, prefix="p" * 1025)]}, "s3.prefix", "at most 1024 characters"),
+    "consumers": (governed(consumers=[f"n{n}" for n in range(257)]), "consumers", "at most 256 entries"),
+    "text of consumers": (
+        governed(consumers=[f"team-{n}/{'a' * 90}" for n in range(90)]),
+        "consumers",
+        "at most 8192 characters in all",
+    ),
+    "releases": (governed(releases=[released(n) for n in range(17)]), "releases", "at most 16 entries"),
+    "components": (
+        governed(releases=[released(n, component={"image": "a", "args": ["x" * 16_000]}) for n in range(3)]),
+        "releases",
+        "at most 32768 characters in their components",
+    ),
+    "yields": (
+        governed(releases=[released(n, yields={"consumers": ["a" * 60] * 20}) for n in range(8)]),
+        "releases",
+        "at most 8192 characters in the consumers",
+    ),
+    "a size": ({"sources": [SOURCE], "cache": {"sizeLimit": "8Ei"}}, "cache.sizeLimit", "beyond what can be counted"),
+    "a size in powers of ten": (
+        {"sources": [SOURCE], "cache": {"sizeLimit": "1e19"}},
+        "cache.sizeLimit",
+        "beyond what can be counted",
+    ),
+    "a size of many digits": (
+        {"sources": [SOURCE], "cache": {"sizeLimit": "9" * 10_000}},
+        "cache.sizeLimit",
+        "of at most 32 characters",
+    ),
+    "a control character": ({"sources": [at(0, prefix="a\nb")]}, "s3.prefix", "U+000A is character 2"),
+    "a terminal's escape": ({"sources": [at(0, bucket="a\x9b31m")]}, "s3.bucket", "U+009B is character 2"),
+    "one of Datashim's": (
+        {"local": {"type": "COS", "endpoint": "s3", "bucket": "b", "folder": "\x1b[2J"}},
+        "local.folder",
+        "U+001B",
+    ),
+    "a password": (
+        {"sources": [at(0, endpoint=f"https://me:{SECRET}@s3.example.com")]},
+        "s3.endpoint",
+        "no user:password@",
+    ),
+    "a password and no scheme": (
+        {"sources": [at(0, endpoint=f"me:{SECRET}@s3.example.com")]},
+        "s3.endpoint",
+        "must begin with https://",
+    ),
+    "a query": ({"sources": [at(0, endpoint=f"https://s3?key={SECRET}")]}, "s3.endpoint", "no ? and no #"),
+    "a fragment": ({"sources": [at(0, endpoint=f"https://s3/#{SECRET}")]}, "s3.endpoint", "no ? and no #"),
+    "a password in Datashim's words": (
+        {"local": {"type": "COS", "endpoint": f"me:{SECRET}@s3", "bucket": "b"}},
+        "local.endpoint",
+        "no user:password@",
+    ),
+    "a password in Datashim's words, with a scheme": (
+        {"local": {"type": "COS", "endpoint": f"https://me:{SECRET}@s3", "bucket": "b"}},
+        "local.endpoint",
+        "no user:password@",
+    ),
+    "a password of a file": (
+        {"sources": [{"site": "eu-1", "http": {"url": f"https://me:{SECRET}@files/a"}}]},
+        "http.url",
+        "no user:password@",
+    ),
+    "a password of a metastore": (
+        {"sources": [{"site": "eu-1", "hive": {"metastore": f"thrift://me:{SECRET}@hive", "table": "a.b"}}]},
+        "hive.metastore",
+        "user:password@",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "field", "problem"), TOO_MUCH.values(), ids=TOO_MUCH.keys())
+def test_what_is_too_much_is_refused_without_being_shown(spec: dict[str, Any], field: str, problem: str) -> None:
+    """The message names the limit; it is short, and says nothing that should not have been there."""
+    with pytest.raises(InputError) as error:
+        read_dataset({"kind": "Dataset", "metadata": {"name": "claims", "namespace": "steward"}, "spec": spec})
+    assert field in error.value.field
+    assert problem in error.value.problem
+    assert SECRET not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+def largest_dataset() -> dict[str, Any]:
+    """As much of everything as is admitted, in plain letters."""
+    per_source = MOST_SOURCE_TEXT // 64 - len("http://s3") - 1
+    sources = [at(number, prefix="p" * per_source) for number in range(64)]
+    for source in sources[:2]:
+        source["s3"]["caBundle"] = "c" * (MOST_CERTIFICATES // 2)
+    places = [f"{first}A-{second}" for first in "ABCDEFGH" for second in "ABCDEFGH"]
+    lists = {
+        "residency": places,
+        "sites": {"allow": names(64, 63), "deny": names(64, 63)},
+        "purposes": names(64, 63),
+    }
+    few = {"consumers": names(64, 4), "purposes": names(64, 4), "residency": places}
+    releases = [released(number, yields=few) for number in range(16)]
+    for release in releases[:2]:
+        release["component"] = {"image": "a" * 16, "args": ["x" * 16_000]}
+    consumers = names(256, MOST_CONSUMER_TEXT // 256)
+    return {"sources": sources, "governance": {**lists, "consumers": consumers, "releases": releases}}
+
+
+def names(count: int, length: int) -> list[str]:
+    """So many different names of that length."""
+    return [f"{number:0{length}}" for number in range(count)]
+
+
+def test_the_largest_dataset_is_small() -> None:
+    """What a thousand of them take is no more than a process may have."""
+    spec = largest_dataset()
+    read_dataset({"kind": "Dataset", "metadata": {"name": "d", "namespace": "n"}, "spec": spec})
+    size = len(json.dumps(spec, separators=(",", ":")))
+    assert 120 << 10 < size < 160 << 10
 
 
 @pytest.mark.parametrize(

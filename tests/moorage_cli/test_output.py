@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import click
 import pytest
+import yaml
 
 from moorage.errors import ForbiddenError, InputError, KubeError, MoorageError, NotFoundError, UnreachableError
 from moorage_cli import output
@@ -22,6 +23,62 @@ def test_piped_tables_are_plain_columns_in_full_length(capsys: pytest.CaptureFix
     """No colour, no borders, nothing cut: for awk and grep."""
     output.table(["NAME", "WHERE"], [["a", "x" * 300], ["longer", "y"]])
     assert capsys.readouterr().out == f"NAME    WHERE\na       {'x' * 300}\nlonger  y\n"
+
+
+HOSTILE = {
+    "a colour": ("\x1b[31mred", r"\x1b[31mred"),
+    "a colour in one character": ("\x9b31mred", r"\x9b31mred"),
+    "a clipboard": ("\x1b]52;c;ZXZpbA==\x07", r"\x1b]52;c;ZXZpbA==\x07"),
+    "a line of its own": ("a\nb\rc\u2028d", r"a\x0ab\x0dc\u2028d"),
+    "another direction": ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
+    "half a character": ("a\ud800", r"a\ud800"),
+    "rich's markup": ("[bold red]a[/]", "[bold red]a[/]"),
+    "letters of all kinds": ("Größe 数据 👩\u200d🔬", "Größe 数据 👩\u200d🔬"),
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_obeys_nothing_that_is_printed(
+    text: str,
+    shown: str,
+    terminal: bool,  # noqa: FBT001 - a parameter of the test
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A column's name, a message, a heading: whichever way it is printed."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((10_000, 50)))
+    output.table(["COLUMN", "MESSAGE"], [[text, text]])
+    output.title(f"\n{text}")
+    output.sentence(text)
+    output.pairs([(text, text)])
+    told = capsys.readouterr().out
+    assert told.count(shown) == 6
+    assert not set(told) & {"\r", "\x07", "\x9b", "\u2028", "\u202e", "\u2066", "\ud800"}
+    assert "\x1b[31m" not in told
+    assert "\x1b]" not in told
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_documents_are_read_back_and_obeyed_by_nobody(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the form itself would print as it is stands escaped, and means the same."""
+    body = {"name": "a\x1b[31m\x7f\x9b\u202e\u2028b"}
+    output.document(body, form)
+    told = capsys.readouterr().out
+    assert not set(told) & set("\x1b\x7f\x9b\u202e\u2028")
+    assert yaml.safe_load(told) == body
+
+
+def test_errors_are_obeyed_by_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    """They repeat what the cluster says; their own lines stay lines."""
+
+    @click.command()
+    def failing() -> None:
+        raise UnreachableError("\x1b[2Jgone")
+
+    run(failing, "failing", [])
+    assert capsys.readouterr().err.startswith("Error: \\x1b[2Jgone\nIs the cluster up")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""How long and how many: what a field of ours may hold at most, by the field's name. The CRDs say the same.
+
+One name has one limit wherever it stands, so that a new kind of source needs no new rule: what is not named here has
+the default. Lengths are in characters, as the API server counts them.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+LONGEST = 1024
+"""Of a text whose field is not named below."""
+
+LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
+    {
+        "endpoint": 512,
+        "bucket": 255,
+        "region": 64,
+        "name": 253,
+        "roleARN": 512,
+        "caBundle": 16_384,
+        "server": 253,
+        "claimName": 253,
+        "metastore": 512,
+        "table": 255,
+        "image": 512,
+        "digest": 64,
+        "site": 63,
+        "jurisdiction": 6,
+        "residency": 6,
+        "allow": 63,
+        "deny": 63,
+        "purposes": 63,
+        "consumers": 317,
+        "command": 16_384,
+        "args": 16_384,
+        "nodeSelector": 63,
+    }
+)
+"""Of a text, of each text of a list and of each value of a mapping."""
+
+MOST_BY_FIELD: Mapping[str, int] = MappingProxyType(
+    {
+        "sources": 64,
+        "residency": 64,
+        "allow": 64,
+        "deny": 64,
+        "purposes": 64,
+        "consumers": 256,
+        "releases": 16,
+        "command": 64,
+        "args": 64,
+        "links": 64,
+        "resources": 32,
+        "nodeSelector": 8,
+        "datasets": 1024,
+    }
+)
+"""Entries of a list or a mapping."""
+
+MOST_SOURCE_TEXT = 16_384
+"""In all sources of a Dataset together, their certificates not counted."""
+MOST_CERTIFICATES = 32_768
+"""In all `caBundle` of a Dataset together."""
+MOST_CONSUMER_TEXT = 8192
+"""In all `consumers` of one governance together."""
+MOST_COMPONENT_TEXT = 32_768
+"""In all components of a Dataset's releases together."""
+MOST_YIELDS_TEXT = 8192
+"""In all consumers, purposes and sites of what a Dataset's releases yield together."""
+
+MOST_NUMBER = 2**63 - 1
+"""What the API counts with."""
+LONGEST_NUMBER = 32
+"""Of a number that is written as a text."""
+
+
+def longest(field: str) -> int:
+    """How long a text in the field may be."""
+    return LONGEST_BY_FIELD.get(field, LONGEST)
+
+
+def letters(raw: object, *, without: str = "") -> int:
+    """How long all texts under `raw` are together, those under the key `without` left out."""
+    match raw:
+        case str():
+            return len(raw)
+        case Mapping():
+            items: Mapping[Any, object] = raw
+            return sum(letters(value, without=without) for key, value in items.items() if key != without)
+        case list():
+            return sum(letters(value, without=without) for value in raw)
+        case _:
+            return 0
