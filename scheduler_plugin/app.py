@@ -13,6 +13,7 @@ from moorage.locality.snapshot import Snapshot, request_of
 from moorage.locality.verdict_json import write_verdicts
 from moorage.locality.verdicts import by_site, filter_nodes
 from moorage.model import Pod
+from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from scheduler_plugin import extender
 
@@ -66,6 +67,7 @@ async def _filter(request: web.Request) -> web.Response:
         return _json(extender.write_error(f"namespace {pod.namespace} is not in the cache yet"))
     filtered = filter_nodes(request_of(pod, snapshot), args.node_names, snapshot)
     if filtered.refused and not filtered.passed:
+        metrics.UNPLACEABLE.inc()
         _log.debug(
             "no node passes",
             extra={"pod": f"{pod.namespace}/{pod.name}", "reasons": sorted({*filtered.refused.values()})},

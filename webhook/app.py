@@ -6,6 +6,7 @@ from functools import partial
 from aiohttp import web
 
 from moorage.errors import InputError, KubeError
+from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
 from webhook import access_review, json_patch, mutate, review, validate, workloads
@@ -120,6 +121,7 @@ def _complete(request: web.Request) -> Gatherer:
 
 
 def _deny(asked: Review, refusal: Refusal) -> web.Response:
+    metrics.refused(refusal.reason)
     _log.info("refused", extra={"subject": asked.subject, "reason": refusal.reason, "problem": refusal.message})
     return _respond(review.denied(asked.uid, refusal))
 

@@ -15,6 +15,7 @@ carried out by `keeper`.
     listening      the listener that holds to them
     callers        client certificate authorization by name
     health         /healthz and /readyz with named checks
+    metrics      Prometheus metrics and /metrics
     run            an aiohttp application as a process: SIGTERM drains it
     logs           JSON lines, without secrets
 """

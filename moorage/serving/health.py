@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from moorage.serving import metrics
+
 _log = logging.getLogger(__name__)
 
 Check = Callable[[], str | None]
@@ -78,9 +80,10 @@ def add_routes(app: web.Application, health: Health) -> None:
 
 
 def make_app(health: Health) -> web.Application:
-    """Make an application that serves nothing else, for a process whose main job is no HTTP."""
+    """Make the application of a process's plain health port: /healthz, /readyz and /metrics."""
     app = web.Application()
     add_routes(app, health)
+    app.router.add_get("/metrics", metrics.expose)
     return app
 
 

@@ -17,6 +17,7 @@ from typing import Self
 
 from moorage.errors import ConflictError, InputError, KubeError, MoorageError, NotFoundError
 from moorage.kube import SECRETS, Client, RawObject
+from moorage.serving import metrics
 from moorage.serving.certificates import make_authority, make_leaf, read_certificates
 from moorage.serving.context import load_pair, make_server_context
 from moorage.serving.publishers import Publisher
@@ -146,6 +147,7 @@ class Keeper:
         state = await self._settle_secret(None if unseen else self._published)
         if state.leaf is not None and state.leaf != self._state.leaf:
             load_pair(self.context, state.leaf.certificate.pem, state.leaf.key_pem)
+            metrics.CERTIFICATE_EXPIRY.set(state.leaf.certificate.not_after.timestamp())
             until = state.leaf.certificate.not_after.isoformat()
             _log.info("certificate loaded", extra={"place": self._place.name, "not_after": until})
         self._state = state

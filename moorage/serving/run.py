@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from moorage.serving import health as healths
+from moorage.serving import metrics
 from moorage.serving.health import Health
 from moorage.serving.limits import Limits
 from moorage.serving.listening import BoundedListener, listening_sockets
@@ -84,6 +85,7 @@ async def run_until_signalled(
         health_port: a plain HTTP port of its own for /healthz and /readyz at all addresses; None: no such port.
     """
     stop = stop_on_signals()
+    app.middlewares.append(metrics.count_requests)
     async with AsyncExitStack() as stack:
         if health_port is not None:
             await stack.enter_async_context(serve(healths.make_app(health), Listener(port=health_port)))

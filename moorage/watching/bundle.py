@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from moorage.kube import Reflector
+from moorage.serving import metrics
 
 
 class Bundle:
@@ -26,11 +27,13 @@ class Bundle:
     async def __aenter__(self) -> Self:
         for reflector in self._reflectors.values():
             await self._running.enter_async_context(reflector)
+        metrics.follow_caches(self._reflectors)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        metrics.forget_caches(self._reflectors)
         await self._running.aclose()
 
     async def wait_synced(self, seconds: float) -> None:

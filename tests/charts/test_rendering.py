@@ -315,3 +315,23 @@ def test_nothing_is_named_after_the_release(render: Render, helm: Path) -> None:
     names = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(other) if each}
     assert names == {(each["kind"], each["metadata"]["name"]) for each in render()}
     assert not re.search(r"^\s*name: other", other, re.MULTILINE)
+
+
+def test_what_prometheus_and_grafana_read(render: Render) -> None:
+    """Nothing by default; where asked for, a monitor of the health port that every workload has, alerts, a dashboard."""
+    kinds = {each["kind"] for each in render()}
+    assert not kinds & {"PodMonitor", "PrometheusRule"}
+    switches = [f"metrics.{part}.enabled=true" for part in ("podMonitor", "rules", "dashboard")]
+    rendered = render(*switches, 'metrics.podMonitor.labels={"release": "prometheus"}')
+    monitor = next(each for each in rendered if each["kind"] == "PodMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    for workload in (each for each in rendered if each["kind"] in {"Deployment", "DaemonSet"}):
+        template = workload["spec"]["template"]
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+        ports = [port["name"] for container in template["spec"]["containers"] for port in container.get("ports", ())]
+        assert endpoint["port"] in ports, workload["metadata"]["name"]
+    rules = next(each for each in rendered if each["kind"] == "PrometheusRule")
+    assert rules["spec"]["groups"][0]["name"] == "moorage"
+    dashboard = _one(rendered, "ConfigMap", "moorage-dashboard")
+    assert json.loads(dashboard["data"]["moorage.json"])["uid"] == "moorage"
