@@ -318,7 +318,7 @@ def test_nothing_is_named_after_the_release(render: Render, helm: Path) -> None:
 
 
 def test_what_prometheus_and_grafana_read(render: Render) -> None:
-    """Nothing by default; where asked for, a monitor of the health port that every workload has, alerts, a dashboard."""
+    """Nothing by default; where asked for, a monitor of every health port, alerts, a dashboard."""
     kinds = {each["kind"] for each in render()}
     assert not kinds & {"PodMonitor", "PrometheusRule"}
     switches = [f"metrics.{part}.enabled=true" for part in ("podMonitor", "rules", "dashboard")]
