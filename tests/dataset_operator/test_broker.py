@@ -90,6 +90,7 @@ def broker(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempP
     port = free_port()
     settings = {"namespace": SYSTEM, "node_plugin_account": f"{SYSTEM}/{ACCOUNT}", "listen_port": str(port)}
     settings |= {"listen_host": "127.0.0.1", "linger_seconds": "0", "identity_seconds": "1"}
+    settings |= {"pod_grants_per_second": "0.5"}  # a hundred questions at once are more than one pod may ask
     folder = tmp_path_factory.mktemp("broker")
     with run_module(world, "broker", rights["broker"], folder, **settings) as running:
         made = Broker(running, port, world)
