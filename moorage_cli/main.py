@@ -19,6 +19,7 @@ DATASET_COMMANDS = {
     "wait": "moorage_cli.waiting:wait",
     "events": "moorage_cli.events:events",
     "delete": "moorage_cli.deleting:delete",
+    "convert": "moorage_cli.converting:convert",
 }
 
 dataset = LazyGroup(

@@ -6,7 +6,16 @@ from moorage.sources import LOCAL_KINDS
 
 LOCAL_TYPES = tuple(LOCAL_KINDS)
 # Words that Datashim reads and that change nothing here: the mount is always read-only and never provisions.
-_ACCEPTED_UNUSED = ("readonly", "hostPathType", "createPVC", "provision", "format", "secret-namespace", "storageClass")
+_ACCEPTED_UNUSED = (
+    "readonly",
+    "hostPathType",
+    "createPVC",
+    "createDirPVC",
+    "provision",
+    "format",
+    "secret-namespace",
+    "storageClass",
+)
 KNOWN_KEYS = ("type", "site", *(key for each in LOCAL_KINDS.values() for key in each.local_keys), *_ACCEPTED_UNUSED)
 
 

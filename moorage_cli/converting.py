@@ -1,0 +1,63 @@
+"""`convert`: manifests written for Datashim, as Moorage reads them."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from moorage import wire
+from moorage.errors import InputError
+from moorage_cli.datashim import convert as converted
+from moorage_cli.output import say
+
+
+@click.command("convert", short_help="Convert Datashim's manifests.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), default="-")
+@click.option("--site", help="The Site where the data is; without it, the only Site there is.")
+def convert(*, file: Path, site: str | None) -> int:
+    """Convert manifests that were written for Datashim (datashim.io, com.ie.ibm.hpsys) to Moorage's.
+
+    Objects go to stdout, what changed and what is to be done to stderr. Pods need no change: their labels are the same.
+
+    Exit code 2 where a Dataset could not be used as it is; it is printed all the same, to be corrected.
+
+    \b
+    kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
+    """  # noqa: D301 - \b is what click needs
+    with click.open_file(str(file), encoding="utf-8") as opened:
+        text = opened.read()
+    try:
+        documents = [document for document in yaml.safe_load_all(text) if document]
+    except yaml.YAMLError as error:
+        raise InputError(str(file), "document", f"is not YAML: {error}") from error
+    unusable = 0
+    objects: list[dict[str, Any]] = []
+    for raw in (item for document in documents for item in _items(document, str(file))):
+        outcome = converted(raw, site)
+        for note in outcome.notes:
+            say(note, err=True)
+        if outcome.raw is None:
+            continue
+        objects.append(outcome.raw)
+        if outcome.raw.get("kind") == "Dataset":
+            unusable += not _is_usable(outcome.raw)
+    say(yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True).rstrip("\n"))
+    return 2 if unusable else 0
+
+
+def _items(document: object, file: str) -> list[dict[str, Any]]:
+    if not isinstance(document, dict):
+        raise InputError(file, "document", "is no Kubernetes object")
+    if str(document.get("kind", "")).endswith("List"):
+        return [item for item in document.get("items") or () if isinstance(item, dict)]
+    return [document]
+
+
+def _is_usable(raw: dict[str, Any]) -> bool:
+    try:
+        wire.read_dataset(raw)
+    except InputError as error:
+        say(f"{error}", err=True)
+        return False
+    return True

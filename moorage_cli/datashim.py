@@ -1,0 +1,90 @@
+"""Converts Datashim's manifests to Moorage's, with a note on each thing that changes. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moorage.model import API_VERSION
+from moorage.wire.local import KNOWN_KEYS
+
+API_VERSIONS = frozenset({"datashim.io/v1alpha1", "com.ie.ibm.hpsys/v1alpha1"})
+Raw = Mapping[str, Any]
+
+# Words that Datashim obeys and Moorage accepts without doing anything.
+_WITHOUT_EFFECT = {
+    "provision": "no bucket is made: make it yourself",
+    "createPVC": "no claim is made: pods mount by their labels",
+    "createDirPVC": "no folder and no claim is made: pods mount by their labels",
+    "storageClass": "no claim is made",
+    "hostPathType": "the folder must be there on every node of the Site",
+    "format": "the archive's format is found out",
+    "readonly": "mounts are always read-only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """One object.
+
+    Attributes:
+        raw: as it is to be applied; None where there is nothing to apply.
+        notes: what changed, and what to do.
+    """
+
+    raw: dict[str, Any] | None
+    notes: tuple[str, ...] = ()
+
+
+def convert(raw: Raw, site: str | None) -> Converted:
+    """Convert one object; what is not Datashim's comes back as it is.
+
+    Args:
+        raw: the object.
+        site: where the data is; None leaves it to the only Site there is.
+    """
+    if raw.get("apiVersion") not in API_VERSIONS:
+        return Converted(dict(raw))
+    metadata = dict(raw.get("metadata") or {})
+    subject = f"{raw.get('kind')} {metadata.get('name')}"
+    if raw.get("kind") != "Dataset":
+        return Converted(None, (f"{subject}: is Datashim's own bookkeeping: left out",))
+    spec = dict(raw.get("spec") or {})
+    notes: list[str] = []
+    if "remote" in spec:
+        converted = _from_remote(dict(spec.pop("remote") or {}), site, notes)
+    else:
+        local = dict(spec.pop("local", None) or {})
+        if "type" in spec:  # older manifests have no `local`
+            local = {key: spec.pop(key) for key in list(spec) if key not in {"remote", "local"}} | local
+        converted = {"local": _local(local, site, notes)}
+    notes += [f"spec.{key}: Moorage has no such field: left out" for key in sorted(spec)]
+    body = {"apiVersion": API_VERSION, "kind": "Dataset", "metadata": metadata, "spec": converted}
+    return Converted(body, tuple(f"{subject}: {note}" for note in notes))
+
+
+def _local(local: dict[str, Any], site: str | None, notes: list[str]) -> dict[str, Any]:
+    known = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in local.items()}
+    for key in sorted(set(known) - set(KNOWN_KEYS)):
+        notes.append(f"spec.local.{key}: is not known here: left out")
+        del known[key]
+    notes += [f"spec.local.{key}: {_WITHOUT_EFFECT[key]}" for key in sorted(known) if key in _WITHOUT_EFFECT]
+    if "accessKeyID" in known:
+        notes.append("spec.local.accessKeyID: everybody who may read the Dataset sees it: use secret-name")
+    if "secret-namespace" in known:
+        notes.append("spec.local.secret-namespace: only a Secret in the Dataset's own namespace is read")
+    if str(known.get("type", "")).upper() == "H3":
+        notes.append("spec.local.type: H3 is accepted, and not served: give the data as COS or NFS")
+    if site is not None:
+        known["site"] = site
+    return known
+
+
+def _from_remote(remote: dict[str, Any], site: str | None, notes: list[str]) -> dict[str, Any]:
+    """A catalogue's table; Moorage declares it and does not serve it yet."""
+    hive = {"metastore": str(remote.pop("catalogURI", "")), "table": str(remote.pop("table", "")).replace("/", ".")}
+    remote.pop("type", None)
+    notes.append("spec.remote: becomes a hive source, which is accepted and not served yet")
+    notes += [f"spec.remote.{key}: is not known here: left out" for key in sorted(remote)]
+    if site is None:
+        notes.append("spec.sources[0].site: name the Site with --site")
+    return {"sources": [{"site": site or "", "hive": hive}]}

@@ -1,0 +1,164 @@
+"""What becomes of each thing that a user of Datashim wrote: asked of the code, and rendered as docs/compatibility.md.
+
+`python -m tests.compatibility > docs/compatibility.md` writes the page anew.
+"""
+
+import sys
+from typing import Any
+
+import yaml
+
+from moorage import wire
+from moorage.errors import InputError
+from moorage_cli.datashim import convert
+from tests.webhook.pods import an_s3_dataset, ask, make_pod
+from webhook.review import Refusal
+
+Raw = dict[str, Any]
+_S3 = {"type": "COS", "endpoint": "https://s3", "bucket": "b", "secret-name": "k"}
+
+# What it is, and the spec of a manifest that has it.
+SPECS: list[tuple[str, Raw]] = [
+    ("`type: COS`, with `secret-name`", {"local": _S3}),
+    (
+        "`type: COS`, with inline keys",
+        {"local": {"type": "COS", "endpoint": "s3:80", "bucket": "b", "accessKeyID": "a", "secretAccessKey": "s"}},
+    ),
+    ("`folder`, `region`", {"local": {**_S3, "folder": "x", "region": "r"}}),
+    ('`readonly: "true"` or `"false"`', {"local": {**_S3, "readonly": "false"}}),
+    ('`provision: "true"`', {"local": {**_S3, "provision": "true"}}),
+    ("`secret-namespace`", {"local": {**_S3, "secret-namespace": "default"}}),
+    ("`secret-namespace` of another namespace", {"local": {**_S3, "secret-namespace": "other"}}),
+    (
+        "`type: NFS`, `createDirPVC`",
+        {"local": {"type": "NFS", "server": "10.0.0.1", "share": "/", "createDirPVC": "true"}},
+    ),
+    ("`type: HOST`, `hostPathType`", {"local": {"type": "HOST", "path": "/data", "hostPathType": "CreateNew"}}),
+    ("`type: ARCHIVE`", {"local": {"type": "ARCHIVE", "url": "https://x/a.tar", "format": "application/x-tar"}}),
+    ("`type: ARCHIVE` without `local`", {"type": "ARCHIVE", "url": "https://x/a.tar", "format": "application/x-tar"}),
+    ("`type: H3`", {"local": {"type": "H3", "storageUri": "x", "bucket": "b"}}),
+    (
+        "`remote`, a catalogue entry",
+        {
+            "remote": {
+                "type": "CatalogEntry",
+                "catalogURI": "thrift://m:9083",
+                "table": "default/t",
+                "mountAllowed": "true",
+            }
+        },
+    ),
+    ("an unknown key", {"local": {**_S3, "colour": "red"}}),
+    ("an unknown type", {"local": {"type": "FTP", "server": "x"}}),
+]
+
+# What it is, and a pod's labels that have it.
+LABELS: list[tuple[str, dict[str, str]]] = [
+    ("`dataset.0.useas: mount`", {"dataset.0.id": "claims", "dataset.0.useas": "mount"}),
+    ("`dataset.0.useas: configmap`", {"dataset.0.id": "claims", "dataset.0.useas": "configmap"}),
+    ("`dataset.0.useas: mount.configmap`", {"dataset.0.id": "claims", "dataset.0.useas": "mount.configmap"}),
+    ("an unknown `useas`", {"dataset.0.id": "claims", "dataset.0.useas": "folder"}),
+    ("`useas` without `id`", {"dataset.0.useas": "mount"}),
+    ("`id` without `useas`", {"dataset.0.id": "claims"}),
+    ("an unknown Dataset", {"dataset.0.id": "absent", "dataset.0.useas": "mount"}),
+    (
+        "the same Dataset at two indices",
+        {"dataset.0.id": "claims", "dataset.0.useas": "mount", "dataset.1.id": "claims", "dataset.1.useas": "mount"},
+    ),
+    ("an index above 63", {"dataset.64.id": "claims", "dataset.64.useas": "mount"}),
+]
+
+
+def manifest(spec: Raw, kind: str = "Dataset") -> Raw:
+    """As it was written for Datashim."""
+    return {
+        "apiVersion": "datashim.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "x", "namespace": "default"},
+        "spec": spec,
+    }
+
+
+def of_spec(spec: Raw) -> str:
+    """What becomes of a manifest: its source, or why it can't be used, and each note."""
+    converted = convert(manifest(spec), "eu-1")
+    notes = [note.partition(": ")[2] for note in converted.notes]
+    if converted.raw is None:
+        return "; ".join(notes)
+    try:
+        (source,) = wire.read_dataset(converted.raw).sources
+    except InputError as error:
+        return "; ".join([f"**refused**: {error.field}: {error.problem}", *notes])
+    served = "works" if source.location.served else "accepted, not served yet"
+    return "; ".join([f"{served} ({source.kind})", *notes])
+
+
+def of_labels(labels: dict[str, str]) -> str:
+    """What becomes of a pod."""
+    pod = make_pod(labels=labels)
+    dataset = an_s3_dataset("claims")
+    try:
+        outcome = ask(pod, dataset)
+    except InputError as error:
+        return f"**refused**: {error.problem}"
+    if isinstance(outcome, Refusal):
+        return f"**refused**: {outcome.message.split(': ', 2)[-1]}"
+    spec = outcome.pod["spec"]
+    got = []
+    if any("csi" in volume for volume in spec.get("volumes", ())):
+        got.append("mounted read-only at `/mnt/datasets/<id>`")
+    if any(each["name"].startswith("claims_") for each in spec["containers"][0].get("env", ())):
+        got.append("variables `<id>_endpoint`, `<id>_bucket`, ..., as Datashim's")
+    return "works: " + "; ".join(got) if got else "created, with a warning: it counts as a reader, and gets nothing"
+
+
+def render() -> str:
+    """The page."""
+    rows = [f"| {what} | {of_spec(spec)} |" for what, spec in SPECS]
+    rows.append(
+        f"| `kind: DatasetInternal` | {convert(manifest({}, 'DatasetInternal'), None).notes[0].partition(': ')[2]} |"
+    )
+    labels = [f"| {what} | {of_labels(each)} |" for what, each in LABELS]
+    example = yaml.safe_dump(convert(manifest({"local": _S3}), "eu-1").raw, sort_keys=False)
+    return f"""# Coming from Datashim
+
+Pods need no change: their labels are the same. Datasets need a new `apiVersion`, and the Site where the data is:
+
+```console
+kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
+```
+
+`convert` takes `datashim.io/v1alpha1` and the older `com.ie.ibm.hpsys/v1alpha1`. It prints what Moorage reads, and tells
+on stderr what changes. For example:
+
+```yaml
+{example}```
+
+The tables below are made by running the code, and a test compares them with this page.
+
+## Datasets
+
+| in Datashim | in Moorage |
+|---|---|
+{chr(10).join(rows)}
+
+Where you apply a manifest without converting it, the API server refuses keys that are not known, and names them.
+
+## Pod labels
+
+| in Datashim | in Moorage |
+|---|---|
+{chr(10).join(labels)}
+
+## What differs
+
+- No PersistentVolumeClaim, ConfigMap or Secret is made. A mount is an inline volume of the pod, and its keys stay in
+  the steward's namespace.
+- Mounts are read-only. Writing is not here yet.
+- A Dataset can be read from other namespaces, where its `consumers` permit it: `dataset.N.namespace`.
+- Keys that rotate arrive with the next mount.
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

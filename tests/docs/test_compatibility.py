@@ -1,0 +1,47 @@
+"""The page on Datashim says what the code does."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from moorage_cli.converting import convert
+from tests.compatibility import manifest, render
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
+
+
+def test_the_page_says_what_the_code_does() -> None:
+    """Written anew by `python -m tests.compatibility > docs/compatibility.md`."""
+    assert PAGE.read_text() == render()
+
+
+def test_a_list_with_other_objects_is_converted(tmp_path: Path) -> None:
+    """Datasets become ours, bookkeeping is left out, a Secret stays as it is."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "k"}}
+    good = manifest({"local": {"type": "COS", "endpoint": "https://s3", "bucket": "b"}})
+    written = {"apiVersion": "v1", "kind": "List", "items": [secret, good, manifest({}, "DatasetInternal")]}
+    path = tmp_path / "datashim.yaml"
+    path.write_text(yaml.safe_dump(written))
+    done = CliRunner().invoke(convert, [str(path), "--site", "eu-1"], standalone_mode=False)
+    assert done.return_value == 0, done.output
+    objects = list(yaml.safe_load_all(done.stdout))
+    assert objects[0] == secret
+    assert (objects[1]["apiVersion"], objects[1]["spec"]["local"]["site"]) == ("moorage.dev/v1alpha1", "eu-1")
+    assert len(objects) == 2
+    assert "DatasetInternal x: is Datashim's own bookkeeping: left out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        (yaml.safe_dump(manifest({"local": {"type": "FTP"}})), 2, "spec.local.type"),
+        (yaml.safe_dump(manifest({"local": {"type": "HOST", "path": "/x", "colour": "red"}})), 0, "spec.local.colour"),
+    ],
+)
+def test_what_can_not_be_used_is_told(text: str, code: int, told: str) -> None:
+    """By its field; it is printed all the same, to be corrected."""
+    done = CliRunner().invoke(convert, ["-"], input=text, standalone_mode=False)
+    assert (done.return_value, told in done.stderr) == (code, True), done.stderr
+    assert yaml.safe_load(done.stdout)["kind"] == "Dataset"
