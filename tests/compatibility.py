@@ -128,8 +128,8 @@ Pods need no change: their labels are the same. Datasets need a new `apiVersion`
 kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
 ```
 
-`convert` takes `datashim.io/v1alpha1` and the older `com.ie.ibm.hpsys/v1alpha1`. It prints what Moorage reads, and tells
-on stderr what changes. For example:
+`convert` takes `datashim.io/v1alpha1` and the older `com.ie.ibm.hpsys/v1alpha1`. It prints what Moorage reads, and
+tells on stderr what changes. For example:
 
 ```yaml
 {example}```
