@@ -11,13 +11,18 @@ SPREAD := --dist loadgroup --no-loadscope-reorder -n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup images demo down test unit check format bench requirements clean
+.PHONY: help setup images demo rooted down test unit check format bench requirements clean
 
 help: ## Tell what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
-demo: setup ## Bring up a real Kubernetes with Moorage on this machine and watch a labelled pod get its data
+demo: rooted setup ## Bring up a real Kubernetes with Moorage on this machine and watch a labelled pod get its data
 	@$(BIN)/python -m demo
+
+# Looked at before anything is installed, which takes a minute.
+rooted:
+	@test "$$(uname -s)" = Linux || { echo "make: the demo runs real Kubernetes nodes, which need Linux" >&2; exit 2; }
+	@test "$$(id -u)" = 0 || { echo "make: the demo runs real Kubernetes nodes, which need root: run it as root, or make a cluster without nodes: make setup && .venv/bin/moorage dev up --sites eu-1=0,us-1=0 --fake-nodes 6" >&2; exit 2; }
 
 down: setup ## Remove the demo's cluster, and all that belongs to it
 	@$(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}

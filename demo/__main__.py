@@ -8,6 +8,7 @@ from rich.console import Console
 
 from demo.platform import bring_up
 from demo.scenes import SCENES
+from devcluster import record
 from moorage.errors import MoorageError
 
 
@@ -32,7 +33,8 @@ def main(name: str, only: tuple[int, ...]) -> None:
             scene(stage)
     except MoorageError as error:
         console.print(f"\nThe demo stopped: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"The cluster stays for a look (`moorage dev status --name {name}`); `make down` removes it.")
+        if name in record.names():
+            console.print(f"The cluster stays for a look (`moorage dev status --name {name}`); `make down` removes it.")
         sys.exit(1)
     console.print(f"\nDone in {time.monotonic() - began:.0f} s. Everything runs on. To go on:", style="bold")
     console.print(f'  eval "$(.venv/bin/moorage dev env --name {name})"', highlight=False)
