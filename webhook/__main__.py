@@ -2,6 +2,7 @@
 
 import sys
 
+from moorage.errors import SettingError
 from moorage.kube import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Client
 from moorage.serving.callers import admit_only
 from moorage.serving.context import require_clients
@@ -20,7 +21,15 @@ from webhook.sidecar import SidecarShape
 
 
 async def run(settings: WebhookSettings) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM.
+
+    Raises:
+        SettingError: names of clients are given, and nobody who would vouch for them.
+    """
+    if settings.client_names and settings.client_ca_file is None:
+        raise SettingError(
+            "environment", "MOORAGE_CLIENT_NAMES", "needs MOORAGE_CLIENT_CA_FILE: set it, or drop the names"
+        )
     async with (
         Client.from_environment(settings.kubeconfig, field_manager="moorage-webhook") as client,
         Gatherer(client, lookup_seconds=settings.lookup_seconds) as gatherer,

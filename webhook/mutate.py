@@ -123,7 +123,10 @@ def _ask_policy(request: PodRequest, facts: Facts) -> Refusal | None:
     for use in sorted(request.usage.reading, key=lambda use: use.ref):
         where = f"{request.subject}: metadata.labels[dataset.{use.index}.id]"
         if use.ref in facts.unreadable:
-            problem = f"dataset {use.ref} can't be used until its steward mends it: {facts.unreadable[use.ref]}"
+            # Of a spec that can't be read, nobody knows whose consumers there are.
+            own = request.namespace == use.ref.namespace
+            why = facts.unreadable[use.ref] if own else "its conditions say why"
+            problem = f"dataset {use.ref} can't be used until its steward mends it: {why}"
             return Refusal(403, FORBIDDEN, f"{where}: {problem}")
         decision = policy.decide_reader(use.ref, facts.datasets.get(use.ref), reader)
         if not decision.allowed and decision.rule is not None:

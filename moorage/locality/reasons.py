@@ -2,13 +2,13 @@
 
 A scheduling event adds equal reasons up ("2 dataset steward/claims: site us-1 ...") and is cut at 1,024 bytes, so the
 policy's full sentence, with its remedy, has no room there; `kubectl dataset why pod/NAME` prints it. The stable code at
-the end is the policy's.
+the end is the policy's. As there, what a steward wrote is listed to consumers only.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from moorage.model import Dataset, DatasetRef, Governance, Reader
-from moorage.policy import Decision, Rule, join
+from moorage.policy import Decision, Rule, is_consumer, join
 from moorage.sites import Place
 
 _SHOWN = 3
@@ -38,13 +38,28 @@ def short_reason(
         return "refused"
     about = f"dataset {decision.dataset}" if decision.dataset else _together(pairs)
     if rule is Rule.DATASET_UNKNOWN:
-        why = (unreadable or {}).get(decision.dataset) if decision.dataset else None
-        detail = f"can't be understood: {_cut(why)}" if why else "is not known"
+        detail = _unknown(decision.dataset, reader, unreadable or {})
         return f"{about} {detail} ({rule})"
     if rule is Rule.SITE_UNKNOWN:
         problem = "it has no usable source at a known site" if place.site else place.problem.partition(":")[0]
         return f"{about}: {problem} ({rule})"
-    return f"{about}: {_DETAILS[rule](_governance(decision, pairs), reader, place)} ({rule})"
+    governance = _governance(decision, pairs)
+    explained = all(
+        is_consumer(ref, dataset.governance, reader)
+        for ref, dataset in pairs
+        if dataset and decision.dataset in (None, ref)
+    )
+    details = _DETAILS if explained else _DETAILS | _UNEXPLAINED
+    return f"{about}: {details[rule](governance, reader, place)} ({rule})"
+
+
+def _unknown(ref: DatasetRef | None, reader: Reader, unreadable: Mapping[DatasetRef, str]) -> str:
+    """Of a spec that can't be read, nobody knows whose consumers there are: only its own namespace is told why."""
+    if ref is None or ref not in unreadable:
+        return "is not known"
+    if reader.namespace != ref.namespace:
+        return "can't be understood: its steward sees why in its conditions"
+    return f"can't be understood: {_cut(unreadable[ref])}"
 
 
 def _governance(decision: Decision, pairs: Pairs) -> Governance:
@@ -82,10 +97,8 @@ def _wrong_purpose(governance: Governance, reader: Reader, _place: Place) -> str
     return f"its purposes are {_words(governance.purposes)}, not {reader.purpose}"
 
 
-def _consumer(governance: Governance, reader: Reader, _place: Place) -> str:
-    consumers = governance.consumers
-    missed = "in its namespace" if consumers is None else f"one of its consumers {_words(consumers)}"
-    return f"{reader.namespace}/{reader.service_account} is not {missed}"
+def _consumer(_governance: Governance, reader: Reader, _place: Place) -> str:
+    return f"{reader.namespace}/{reader.service_account} is not one of its consumers"
 
 
 def _confidential(_governance: Governance, _reader: Reader, place: Place) -> str:
@@ -103,6 +116,13 @@ _DETAILS: dict[Rule, Callable[[Governance, Reader, Place], str]] = {
     Rule.PURPOSE_NOT_ALLOWED: _wrong_purpose,
     Rule.CONSUMER_NOT_ALLOWED: _consumer,
     Rule.CONFIDENTIAL_COMPUTE_REQUIRED: _confidential,
+}
+
+_UNEXPLAINED: dict[Rule, Callable[[Governance, Reader, Place], str]] = {
+    Rule.RESIDENCY_VIOLATED: lambda _governance, _reader, place: f"site {place.site_name} is outside its residency",
+    Rule.SITE_NOT_ALLOWED: lambda _governance, _reader, place: f"site {place.site_name} is not one of its sites",
+    Rule.PURPOSE_MISSING: lambda _governance, _reader, _place: "it needs a purpose and none counts for the pod",
+    Rule.PURPOSE_NOT_ALLOWED: lambda _governance, reader, _place: f"{reader.purpose} is not one of its purposes",
 }
 
 

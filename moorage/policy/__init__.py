@@ -16,6 +16,7 @@ from moorage.policy.chain import (
 from moorage.policy.decision import ALLOWED, Decision, Rule
 from moorage.policy.join import join, join_maps, meet
 from moorage.policy.places import COUNTRIES, EEA, EU, lies_in, unknown_places
+from moorage.policy.rules import is_consumer
 
 __all__ = [
     "ALLOWED",
@@ -30,6 +31,7 @@ __all__ = [
     "decide_reader",
     "decide_transfer",
     "effective_purpose",
+    "is_consumer",
     "join",
     "join_maps",
     "lies_in",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from moorage.model import Dataset, DatasetRef, Governance, Reader
 from moorage.policy.decision import ALLOWED, Decision, Rule
 from moorage.policy.join import join
-from moorage.policy.rules import ALL_CHECKS, READER_CHECKS, SITE_CHECKS, Check, Question
+from moorage.policy.rules import ALL_CHECKS, READER_CHECKS, SITE_CHECKS, Check, Question, is_consumer
 from moorage.sites import Inventory, Place
 
 Pair = tuple[DatasetRef, Dataset | None]
@@ -88,7 +88,8 @@ def _refusals(
         yield Decision.denied(Rule.SITE_UNKNOWN, f"dataset {pairs[0][0]} can't be read here: {problem}", pairs[0][0])
     for ref, dataset in pairs:
         if inventory is not None and dataset is not None and not inventory.sources(dataset):
-            yield Decision.denied(Rule.SITE_UNKNOWN, _without_source(dataset, inventory), ref)
+            explained = reader is None or is_consumer(ref, dataset.governance, reader)
+            yield Decision.denied(Rule.SITE_UNKNOWN, _without_source(dataset, inventory, explained=explained), ref)
     yield from _joined_refusals(known, reader, place, checks)
 
 
@@ -109,8 +110,8 @@ def _joined_refusals(
     checks: tuple[tuple[Rule, Check], ...],
 ) -> Iterator[Decision]:
     """By each rule, the datasets that refuse alone; where none does, the join."""
-    joined = Question(None, join(governances.values()), reader, place)
     alone = [Question(ref, governances[ref], reader, place) for ref in sorted(governances)]
+    joined = Question(None, join(governances.values()), reader, place, tuple(alone))
     for rule, check in checks:
         refused = False
         for question in alone:
@@ -130,7 +131,9 @@ def _unknown(ref: DatasetRef) -> str:
     )
 
 
-def _without_source(dataset: Dataset, inventory: Inventory) -> str:
+def _without_source(dataset: Dataset, inventory: Inventory, *, explained: bool) -> str:
+    if not explained:
+        return f"dataset {dataset.ref} has no usable source at a known site: ask its steward to mend spec.sources"
     named = ", ".join(sorted(source.site or "spec.local" for source in dataset.sources))
     listed = ", ".join(sorted(inventory.sites)) or "none"
     return (

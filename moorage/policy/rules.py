@@ -1,4 +1,8 @@
-"""The rules, one small function each: a question in, a sentence out where the rule refuses."""
+"""The rules, one small function each: a question in, a sentence out where the rule refuses.
+
+A sentence lists what a dataset's steward wrote (places, sites, purposes) to its consumers only. Everybody else learns
+which rule refused and whom to ask. Who the consumers are, a refusal tells nobody.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +15,17 @@ from moorage.sites import Place
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One dataset (or what was joined from several), one reader, one place. Absent parts are not asked about."""
+    """One dataset (or what was joined from several), one reader, one place. Absent parts are not asked about.
+
+    Attributes:
+        parts: of what was joined, the question about each dataset.
+    """
 
     ref: DatasetRef | None
     governance: Governance
     reader: Reader | None = None
     place: Place | None = None
+    parts: tuple["Question", ...] = ()
 
     @property
     def data(self) -> str:
@@ -27,6 +36,23 @@ class Question:
     def steward(self) -> str:
         """Whom to ask."""
         return f"the steward of dataset {self.ref}" if self.ref else "the data's stewards"
+
+    @property
+    def may_be_explained(self) -> bool:
+        """Whether the reader may know what the stewards wrote; without a reader, it is a transfer that asks."""
+        if self.reader is None:
+            return True
+        if self.ref is None:
+            return all(part.may_be_explained for part in self.parts)
+        return is_consumer(self.ref, self.governance, self.reader)
+
+
+def is_consumer(ref: DatasetRef, governance: Governance, reader: Reader) -> bool:
+    """Whether the reader's account is among the consumers; absent: whether it is in the dataset's namespace."""
+    consumers = governance.consumers
+    if consumers is None:
+        return reader.namespace == ref.namespace
+    return reader.namespace in consumers or f"{reader.namespace}/{reader.service_account}" in consumers
 
 
 Check = Callable[[Question], str | None]
@@ -51,8 +77,9 @@ def residency_is_violated(question: Question) -> str | None:
     if site is None or residency is None or lies_in(site.jurisdiction, residency):
         return None
     where = f"lies in {site.jurisdiction}" if site.jurisdiction else "has no jurisdiction"
+    places = _listed(question, residency, "other places")
     return (
-        f"{question.data} must stay in {_words(residency)} and site {site.name} {where}: run at a site that lies "
+        f"{question.data} must stay in {places} and site {site.name} {where}: run at a site that lies "
         f"there, or ask {question.steward} to widen spec.governance.residency"
     )
 
@@ -63,8 +90,9 @@ def site_is_not_allowed(question: Question) -> str | None:
     allowed = question.governance.sites_allow
     if site is None or allowed is None or site.name in allowed:
         return None
+    sites = _listed(question, allowed, "certain sites")
     return (
-        f"{question.data} may be read at {_words(allowed)} only, not at site {site.name}: run there, or ask "
+        f"{question.data} may be read at {sites} only, not at site {site.name}: run there, or ask "
         f"{question.steward} to add it to spec.governance.sites.allow"
     )
 
@@ -85,10 +113,11 @@ def purpose_is_missing(question: Question) -> str | None:
     purposes = question.governance.purposes
     if purposes is None or question.reader is None or question.reader.purpose is not None:
         return None
+    word = min(purposes, default="<purpose>") if question.may_be_explained else "<purpose>"
+    named = _listed(question, purposes, "certain purposes")
     return (
-        f"{question.data} may be read for {_words(purposes)} only, and no purpose counts for this reader: label it "
-        f"moorage.dev/purpose: {min(purposes, default='<purpose>')} (a namespace annotated moorage.dev/purposes "
-        "must list it)"
+        f"{question.data} may be read for {named} only, and no purpose counts for this reader: label it "
+        f"moorage.dev/purpose: {word} (a namespace annotated moorage.dev/purposes must list it)"
     )
 
 
@@ -98,8 +127,9 @@ def purpose_is_not_allowed(question: Question) -> str | None:
     reader = question.reader
     if purposes is None or reader is None or reader.purpose is None or reader.purpose in purposes:
         return None
+    named = _listed(question, purposes, "certain purposes")
     return (
-        f"{question.data} may be read for {_words(purposes)} only, not for {reader.purpose}: state the purpose that is "
+        f"{question.data} may be read for {named} only, not for {reader.purpose}: state the purpose that is "
         f"true, or ask {question.steward} to add it to spec.governance.purposes"
     )
 
@@ -109,19 +139,11 @@ def consumer_is_not_allowed(question: Question) -> str | None:
     reader, ref = question.reader, question.ref
     if reader is None or ref is None:
         return None
-    consumers = question.governance.consumers
-    account = f"{reader.namespace}/{reader.service_account}"
-    if consumers is None:
-        if reader.namespace == ref.namespace:
-            return None
-        allowed = f"namespace {ref.namespace}"
-    else:
-        if account in consumers or reader.namespace in consumers:
-            return None
-        allowed = _words(consumers)
+    if is_consumer(ref, question.governance, reader):
+        return None
     return (
-        f"{question.data} may be read by {allowed} only, not by service account {account}: ask {question.steward} to "
-        "add it to spec.governance.consumers"
+        f"{question.data} may be read by its consumers only, and service account {reader.namespace}/"
+        f"{reader.service_account} is none of them: ask {question.steward} to add it to spec.governance.consumers"
     )
 
 
@@ -138,6 +160,10 @@ def confidential_compute_is_missing(question: Question) -> str | None:
             "run at a node that does"
         )
     return None
+
+
+def _listed(question: Question, values: frozenset[str], otherwise: str) -> str:
+    return _words(values) if question.may_be_explained else otherwise
 
 
 def _words(values: frozenset[str]) -> str:

@@ -335,3 +335,96 @@ def test_what_prometheus_and_grafana_read(render: Render) -> None:
     assert rules["spec"]["groups"][0]["name"] == "moorage"
     dashboard = _one(rendered, "ConfigMap", "moorage-dashboard")
     assert json.loads(dashboard["data"]["moorage.json"])["uid"] == "moorage"
+
+
+_POLICY_VALUES = [
+    'networkPolicy.apiServers=["10.0.0.1/32"]',
+    'networkPolicy.kubelets=["10.1.0.0/16"]',
+    'networkPolicy.nodes=["10.2.0.0/16"]',
+]
+
+
+def _allowed(policy: Manifest) -> dict[str, list[Any] | None]:
+    """Who may reach each port; None: anybody."""
+    return {
+        port["port"]: [peer.get("ipBlock", peer) for peer in rule["from"]] if "from" in rule else None
+        for rule in policy["spec"]["ingress"]
+        for port in rule["ports"]
+    }
+
+
+def test_each_component_has_a_network_policy_that_selects_its_pods(render: Render) -> None:
+    """And only ports that are served are let in."""
+    manifests = render()
+    policies = {each["metadata"]["name"]: each for each in manifests if each["kind"] == "NetworkPolicy"}
+    pods = _pods(manifests)
+    assert policies.keys() == pods.keys()
+    for name, policy in policies.items():
+        labels = pods[name]["metadata"]["labels"]
+        assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+        assert "Ingress" in policy["spec"]["policyTypes"]
+        ports = {port["name"] for each in pods[name]["spec"]["containers"] for port in each["ports"]}
+        assert set(_allowed(policy)) <= ports
+    assert not [each for each in render("networkPolicy.enabled=false") if each["kind"] == "NetworkPolicy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "port", "peers"),
+    [
+        ("webhook", [], "https", None),
+        ("webhook", _POLICY_VALUES, "https", [{"cidr": "10.0.0.1/32"}]),
+        ("webhook", _POLICY_VALUES, "health", [{"cidr": "10.1.0.0/16"}]),
+        ("broker", [*_POLICY_VALUES, "nodePlugin.hostNetwork=true"], "https", [{"cidr": "10.2.0.0/16"}]),
+        ("broker", ["nodePlugin.hostNetwork=true"], "https", None),
+        ("scheduler", [*_POLICY_VALUES, _CLUSTER_MODE], "extender", [{"cidr": "10.0.0.1/32"}]),
+        ("scheduler", _POLICY_VALUES, "metrics", [{"cidr": "10.1.0.0/16"}]),
+        ("operator", _POLICY_VALUES, "health", [{"cidr": "10.1.0.0/16"}]),
+        ("node-plugin", _POLICY_VALUES, "health", [{"cidr": "10.1.0.0/16"}]),
+    ],
+)
+def test_who_may_reach_a_port(render: Render, name: str, values: list[str], port: str, peers: list[Any] | None) -> None:
+    """Addresses that a chart can't know are the platform's to give; without them the port is open to any."""
+    assert _allowed(_one(render(*values), "NetworkPolicy", f"moorage-{name}"))[port] == peers
+
+
+def test_only_node_plugins_may_reach_the_broker(render: Render) -> None:
+    """By the labels of their pods."""
+    manifests = render()
+    (peer,) = _allowed(_one(manifests, "NetworkPolicy", "moorage-broker"))["https"] or []
+    wanted = peer["podSelector"]["matchLabels"].items()
+    assert [name for name, pod in _pods(manifests).items() if wanted <= pod["metadata"]["labels"].items()] == [
+        "moorage-node-plugin"
+    ]
+
+
+def test_the_extender_beside_its_scheduler_is_reached_by_nobody(render: Render) -> None:
+    """It listens on loopback, and its port is in no policy."""
+    assert set(_allowed(_one(render(), "NetworkPolicy", "moorage-scheduler"))) == {"health", "metrics"}
+
+
+def test_what_is_sure_of_egress_is_limited(render: Render) -> None:
+    """API servers and DNS for those who need no more; stores and the broker may be anywhere."""
+    for policy in (each for each in render(*_POLICY_VALUES) if each["kind"] == "NetworkPolicy"):
+        if policy["metadata"]["name"] in {"moorage-operator", "moorage-node-plugin"}:
+            assert policy["spec"]["policyTypes"] == ["Ingress"]
+            continue
+        to_api_servers, to_dns = policy["spec"]["egress"]
+        assert to_api_servers["to"] == [{"ipBlock": {"cidr": "10.0.0.1/32"}}]
+        assert {443, 6443} <= {each["port"] for each in to_api_servers["ports"]}
+        assert {each["port"] for each in to_dns["ports"]} == {53, 5353}
+
+
+def test_the_webhook_asks_for_client_certificates_where_told(render: Render) -> None:
+    """The authority is mounted where the webhook looks for it."""
+    variables = {each["name"] for each in _containers(render())["webhook"]["env"]}
+    assert not variables & {"MOORAGE_CLIENT_CA_FILE", "MOORAGE_CLIENT_NAMES"}
+    manifests = render('webhook.clientAuth={"configMap":"clients","names":["kube-apiserver","other"]}')
+    container = _containers(manifests)["webhook"]
+    known = settings.read(WebhookSettings, {each["name"]: each["value"] for each in container["env"]})
+    assert known.client_names == ("kube-apiserver", "other")
+    assert known.client_ca_file is not None
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == str(known.client_ca_file.parent)]
+    (volume,) = [
+        each for each in _pods(manifests)["moorage-webhook"]["spec"]["volumes"] if each["name"] == mount["name"]
+    ]
+    assert volume["configMap"]["name"] == "clients"

@@ -268,7 +268,7 @@ def test_strangers_get_nothing(world: World, broker: Broker, kind: str) -> None:
     }
     code, answer = broker.ask(tokens[kind](), mounting(world, f"stranger-{kind}"))
     assert code == 401
-    assert answer["message"]
+    assert answer == {"message": "present the node plugin's token: Authorization: Bearer ..."}
 
 
 def test_a_token_dies_with_its_pod(world: World, broker: Broker) -> None:

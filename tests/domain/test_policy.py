@@ -135,6 +135,45 @@ def test_a_missing_purpose_names_the_label() -> None:
     assert "moorage.dev/purpose: research" in decision.message
 
 
+_WRITTEN = ("FR-ZZ", "secret-site", "secret-purpose", "secret-team/secret-account", "secret-source")
+
+
+@pytest.mark.parametrize("purpose", [None, "research"])
+@pytest.mark.parametrize("site", ["eu-1", "us-1", "bare"])
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        claims().staying_in("FR-ZZ"),
+        claims().allowed_at("secret-site"),
+        claims().for_purposes("secret-purpose"),
+        claims(),
+        make_dataset("claims").at("secret-source"),
+    ],
+)
+def test_who_is_no_consumer_learns_nothing_that_the_steward_wrote(
+    dataset: DatasetBuilder, site: str, purpose: str | None
+) -> None:
+    """In any refusal, alone or joined with data that the reader may read; the consumers are told nobody."""
+    foreign = dataset.for_consumers("secret-team/secret-account").obj()
+    own = replace(claims().obj(), ref=replace(foreign.ref, name="own"))
+    pairs = [(each.ref, each) for each in (foreign, own)]
+    for asked in (pairs[:1], pairs):
+        decision = decide_all(asked, Reader("fraud", "trainer", purpose), INVENTORY.place(site), INVENTORY)
+        assert not decision.allowed
+        assert not [word for word in _WRITTEN if word in decision.message]
+
+
+def test_a_joined_refusal_lists_nothing_unless_the_reader_is_a_consumer_of_all() -> None:
+    """The join of two is as much the one's as the other's."""
+    one = claims().staying_in("FR").obj()
+    other = make_dataset("other").at("eu-1").staying_in("DE")
+    for consumers, listed in (("fraud", True), ("secret-team", False)):
+        both = [(each.ref, each) for each in (one, other.for_consumers(consumers).obj())]
+        decision = decide_all(both, READER, INVENTORY.place("vault"), INVENTORY)
+        assert decision.rule == Rule.RESIDENCY_VIOLATED
+        assert ("DE" in decision.message) == listed, decision.message
+
+
 @pytest.mark.parametrize(
     ("stated", "listed", "counts"),
     [

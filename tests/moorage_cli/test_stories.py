@@ -62,7 +62,7 @@ def test_a_sentence_that_holds_at_several_sites_is_told_once() -> None:
     snapshot = make_snapshot()
     stories = site_stories(Request(Reader("lab"), (CLAIMS,)), snapshot, nodes_seen=False)
     told = dict(refusals(stories))
-    assert "may be read by fraud only" in told["eu-1"]
+    assert "may be read by its consumers only, and service account lab/default is none of them" in told["eu-1"]
     request = Request(Reader("lab"), (DatasetRef("steward", "absent"),))
     assert [sites for sites, _ in refusals(site_stories(request, snapshot, nodes_seen=False))] == ["eu-1, us-1"]
 

@@ -1,6 +1,7 @@
 """The pure phases: who reads what, which nodes pass, and how they score."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -141,12 +142,12 @@ def test_nodes_are_refused_where_the_policy_refuses(rules: dict[str, Any], refus
         (
             {"consumers": frozenset({"a", "b", "c", "d"})},
             "a",
-            "dataset steward/claims: fraud/trainer is not one of its consumers a, b, c and 1 more (ConsumerNotAllowed)",
+            "dataset steward/claims: fraud/trainer is not one of its consumers (ConsumerNotAllowed)",
         ),
         (
             {"consumers": None},
             "a",
-            "dataset steward/claims: fraud/trainer is not in its namespace (ConsumerNotAllowed)",
+            "dataset steward/claims: fraud/trainer is not one of its consumers (ConsumerNotAllowed)",
         ),
         (
             {"confidential_compute": True},
@@ -218,14 +219,31 @@ def test_a_release_that_only_names_data_brings_nothing() -> None:
     assert request_of(Pod("fraud", "p", "u", "default", usage), snapshot).refs == ()
 
 
-def test_a_dataset_that_cannot_be_understood_says_why() -> None:
-    """Not merely that it is unknown."""
+def test_a_dataset_that_cannot_be_understood_says_why_in_its_own_namespace() -> None:
+    """Not merely that it is unknown; elsewhere no word of a spec whose consumers nobody can know."""
     snapshot = make_snapshot(unreadable={CLAIMS: "Dataset steward/claims: spec.colour: is not a field here"})
     refused = filter_nodes(request_of(make_pod(CLAIMS), snapshot), ["a"], snapshot).refused
-    assert refused == {
-        "a": "dataset steward/claims can't be understood: Dataset steward/claims: spec.colour: is not a field here "
-        "(DatasetUnknown)"
-    }
+    why = "its steward sees why in its conditions"
+    assert refused == {"a": f"dataset steward/claims can't be understood: {why} (DatasetUnknown)"}
+    own = filter_nodes(request_of(replace(make_pod(CLAIMS), namespace="steward"), snapshot), ["a"], snapshot).refused
+    why = "Dataset steward/claims: spec.colour: is not a field here"
+    assert own == {"a": f"dataset steward/claims can't be understood: {why} (DatasetUnknown)"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "node", "told"),
+    [
+        ({"residency": frozenset({"DE"})}, "d", "site us-1 is outside its residency (ResidencyViolated)"),
+        ({"sites_allow": frozenset({"eu-2"})}, "a", "site eu-1 is not one of its sites (SiteNotAllowed)"),
+        ({"purposes": frozenset({"billing"})}, "a", "research is not one of its purposes (PurposeNotAllowed)"),
+        ({"consumers": frozenset({"secret"})}, "a", "fraud/trainer is not one of its consumers (ConsumerNotAllowed)"),
+    ],
+)
+def test_a_reason_lists_nothing_to_those_who_are_no_consumers(rules: dict[str, Any], node: str, told: str) -> None:
+    """Which rule it was, and nothing that the steward wrote."""
+    snapshot = make_snapshot(make_dataset(**{"consumers": frozenset({"secret"}), **rules}))
+    refused = filter_nodes(request_of(make_pod(CLAIMS), snapshot), [node], snapshot).refused
+    assert refused == {node: f"dataset steward/claims: {told}"}
 
 
 def test_two_datasets_that_allow_no_common_place() -> None:

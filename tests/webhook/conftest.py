@@ -40,6 +40,7 @@ class RunningWebhook:
     log: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start it, and wait until it is ready: caches complete, certificate made and published."""
@@ -49,6 +50,7 @@ class RunningWebhook:
             "MOORAGE_LISTEN_PORT": str(self.port),
             "MOORAGE_CERTIFICATE_NAMES": "127.0.0.1",
             "MOORAGE_LINGER_SECONDS": "0",
+            **self.settings,
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "webhook"], cwd=ROOT, env=environment, stderr=log)

@@ -96,3 +96,13 @@ matchExpressions:
     values: {{- concat (list "kube-system" .Release.Namespace) .Values.webhook.excludedNamespaces | uniq | toYaml | nindent 6 }}
   - {key: moorage.dev/admission, operator: NotIn, values: [disabled]}
 {{- end -}}
+
+{{/* The `from` of a policy's rule for a list of CIDRs; nothing where the list is empty, which lets in any address. */}}
+{{- define "moorage.peers" -}}
+{{- if . -}}
+from:
+{{- range . }}
+  - ipBlock: {cidr: {{ . | quote }}}
+{{- end }}
+{{- end -}}
+{{- end -}}
