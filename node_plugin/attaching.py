@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from moorage.errors import BrokerError
-from node_plugin import mounts
+from node_plugin import mounts, read_ahead
 from node_plugin.broker import Refusal
 from node_plugin.grants import Grant, S3Source
 from node_plugin.journal import Volume
@@ -37,6 +37,8 @@ class Attacher:
     def __init__(self, state: NodeState) -> None:
         self._state = state
         self._last: dict[str, float] = {}
+        # The event loop itself holds its tasks weakly.
+        self._widening: set[asyncio.Task[None]] = set()
 
     async def attach(self, pod_uid: str, request: AttachRequest) -> tuple[AttachAnswer, int | None]:
         """Give a descriptor for a volume of this pod, or say why not; the caller closes the descriptor."""
@@ -87,6 +89,9 @@ class Attacher:
         if stacked >= _MOST_STACKED:
             mounts.unmount_all(target, leave=_FOOT_AND_FIRST_SERVER)
         descriptor = mounts.mount_fuse(target)
+        widening = asyncio.create_task(read_ahead.widen(target), name=f"read-ahead of {target}")
+        self._widening.add(widening)
+        widening.add_done_callback(self._widening.discard)
         what = "the first server got its mount" if stacked <= 1 else "a new server got a mount"
         _log.info(what, extra={"pod_uid": volume.pod.uid, "volume": volume.name, "stacked": stacked + 1})
         return descriptor

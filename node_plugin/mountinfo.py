@@ -17,6 +17,7 @@ class Mount:
     Attributes:
         mount_id: unique while the mount exists.
         parent_id: the mount on which this one lies.
+        device: of the file system, as `0:57`.
         root: what of the file system is mounted.
         mount_point: where, as this process sees it.
         options: of the mount (`ro`, `nosuid` ...), not of the file system.
@@ -26,6 +27,7 @@ class Mount:
 
     mount_id: int
     parent_id: int
+    device: str
     root: str
     mount_point: str
     options: frozenset[str]
@@ -70,6 +72,7 @@ def _parse_line(line: bytes) -> Mount | None:
     return Mount(
         mount_id=int(fields[0]),
         parent_id=int(fields[1]),
+        device=fields[2].decode(),
         root=_unescape(fields[3]),
         mount_point=_unescape(fields[4]),
         options=frozenset(fields[5].decode().split(",")),

@@ -3,7 +3,7 @@
 catalogue   what there is, and where it may come from
 download    published files, verified
 build       from Go modules; golang finds the toolchain
-debian      what a distribution has: runc, nft, ip, CNI plugins
+debian      what a distribution has: runc, nft, ip, CNI plugins, fusermount3
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from moorage.errors import DevClusterError
 
 _FOLDER = "bin"
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "helm")
-_NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", *debian.PACKAGES)
+_NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "nft", "ip", "cni")
 
 
 def needed(spec: ClusterSpec) -> list[str]:

@@ -1,4 +1,4 @@
-"""What comes from Debian: runc, nft, ip and the CNI plugins. Found on the machine, else fetched into the cache.
+"""What comes from Debian: runc, nft, ip, the CNI plugins, fusermount3. On the machine, else fetched into the cache.
 
 Nothing is installed: packages are unpacked into a folder, without the ones that the machine has anyway.
 """
@@ -14,7 +14,14 @@ from devcluster.layout import cache_dir, cache_lock
 from devcluster.progress import Progress
 from moorage.errors import DevClusterError
 
-PACKAGES = {"runc": "runc", "nft": "nftables", "ip": "iproute2", "cni": "containernetworking-plugins"}
+PACKAGES = {
+    "runc": "runc",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "cni": "containernetworking-plugins",
+    # No cluster needs it: a mount that is measured beside ours does.
+    "fusermount3": "fuse3",
+}
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 # What every node's network is made with.

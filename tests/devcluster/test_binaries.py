@@ -192,6 +192,7 @@ def test_only_what_a_cluster_runs_is_made() -> None:
     assert {"etcd", "kube-apiserver", "kubectl", "helm"} <= plane
     assert "kwok" in binaries.needed(ClusterSpec(fake_nodes=1))
     assert {"kubelet", "runc", "nft", "cni"} <= set(binaries.needed(ClusterSpec()))
+    assert "fusermount3" not in binaries.needed(ClusterSpec(fake_nodes=1))
 
 
 def test_every_program_has_one_source() -> None:

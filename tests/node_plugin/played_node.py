@@ -157,6 +157,12 @@ class Node:
         lines = Path(f"/proc/{self.holder}/mountinfo").read_text().splitlines()
         return [line.split(" - ")[1].split()[0] for line in lines if line.split()[4] == str(pod.target(volume))]
 
+    def read_ahead_kib(self, pod: FakePod, volume: str) -> int:
+        """How far the kernel reads ahead on what is mounted topmost at a volume."""
+        lines = Path(f"/proc/{self.holder}/mountinfo").read_text().splitlines()
+        device = [line.split()[2] for line in lines if line.split()[4] == str(pod.target(volume))][-1]
+        return int(Path(f"/sys/class/bdi/{device}/read_ahead_kb").read_text())
+
     def start_sidecar(self, pod: FakePod, volumes: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start the sidecar as the container runtime would: nobody, without capabilities, its own /run/moorage."""
         cache = pod.kubelet_dir / "pods" / pod.uid / "volumes" / "kubernetes.io~empty-dir" / "moorage-cache"

@@ -48,6 +48,7 @@ def test_mountinfo_is_read_with_its_escapes() -> None:
     """Blanks and backslashes in paths, optional fields or none."""
     mounts = mountinfo.parse(MOUNTINFO)
     assert [mount.mount_point for mount in mounts] == ["/", "/with space\\n", "/t", "/t", "/t", "/t/deeper"]
+    assert [mount.device for mount in mounts[:3]] == ["254:0", "0:5", "0:60"]
     assert (mounts[1].source, mounts[1].shared) == ("tmp fs", False)
     assert (mounts[2].fs_type, mounts[2].shared, mounts[2].options) == (
         "fuse.moorage", True, frozenset({"ro", "nosuid"}),

@@ -10,9 +10,10 @@ import httpx2 as httpx
 import pytest
 
 from node_plugin.csi_schema import REGISTRATION
+from node_plugin.read_ahead import READ_AHEAD_KIB
 from tests.node_plugin.object_stores import ObjectStore
 from tests.node_plugin.played_broker import PlayedBroker
-from tests.node_plugin.played_node import MakePod, Node, rclones_of
+from tests.node_plugin.played_node import MakePod, Node, rclones_of, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -161,6 +162,26 @@ def test_two_datasets_of_a_pod_are_served_side_by_side(
     assert [node.output("cat", f"{pod.target(name)}/is") for name in ("one", "two")] == ["one", "two"]
     node.unpublish(pod, "one")
     assert node.output("cat", f"{pod.target('two')}/is") == "two"
+
+
+def test_the_kernel_reads_a_mebibyte_ahead_from_every_server(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
+) -> None:
+    """The driver asks for it and the server does not lower it, the first one nor the one after its death."""
+    object_store.client.put_object(Bucket="steward-data", Key="ahead/file", Body=b"a")
+    broker.grant("fraud/claims", object_store.source("ahead"))
+    pod = make_pod()
+    node.publish(pod, "claims", dataset="claims")
+    sidecar = node.start_sidecar(pod, "claims")
+    node.wait_ready(pod, "claims")
+    wait_for("the read-ahead", lambda: node.read_ahead_kib(pod, "claims") == READ_AHEAD_KIB)
+    (server,) = rclones_of(sidecar)
+    os.kill(server, signal.SIGKILL)
+    wait_for("a new server", lambda: rclones_of(sidecar) not in ([], [server]))
+    node.wait_ready(pod, "claims")
+    # Who could read has a server that answered the kernel's first request.
+    assert node.output("cat", f"{pod.target('claims')}/file") == "a"
+    wait_for("the read-ahead", lambda: node.read_ahead_kib(pod, "claims") == READ_AHEAD_KIB)
 
 
 def test_far_data_is_kept_on_the_node(
