@@ -31,7 +31,11 @@ _log = logging.getLogger(__name__)
 VOLUME: Final = "moorage-mount"
 """The emptyDir that admission gives a pod together with the sidecar."""
 
+# The answer takes as long as the broker does; the question is one line that is sent at once.
 _CONVERSATION_SECONDS: Final = 30.0
+_QUESTION_SECONDS: Final = 5.0
+# Whoever asks nothing sensible keeps its place so long: a pod that connects in a loop costs the driver next to nothing.
+_AFTER_NO_QUESTION_SECONDS: Final = 0.25
 _MOST_CONVERSATIONS: Final = 4
 _AFTER_ACCEPT_ERROR_SECONDS: Final = 1.0
 _ANYONE: Final = -1
@@ -122,11 +126,18 @@ class PodSockets:
             with connection:
                 connection.setblocking(False)  # noqa: FBT003 - the socket's own signature
                 async with asyncio.timeout(_CONVERSATION_SECONDS):
-                    answer, descriptor = await self._hear(pod_uid, connection)
+                    asked = await self._hear(connection)
+                    if isinstance(asked, AttachRequest):
+                        answer, descriptor = await self._answer(pod_uid, asked)
+                    else:
+                        answer = asked
                     await _send(connection, write_answer(answer), descriptor)
+            if not isinstance(asked, AttachRequest):
+                await asyncio.sleep(_AFTER_NO_QUESTION_SECONDS)
         except (OSError, TimeoutError) as error:
             # The sidecar ended, or never was one; if it holds no descriptor now, it asks again.
             _log.info("a sidecar's request was not finished", extra={"pod_uid": pod_uid, "cause": str(error)})
+            await asyncio.sleep(_AFTER_NO_QUESTION_SECONDS)
         except Exception:  # noqa: BLE001 - it is logged whole
             # One pod's conversation must not end the listening, and the sidecar asks again.
             _log.exception("a sidecar's request failed", extra={"pod_uid": pod_uid})
@@ -134,16 +145,17 @@ class PodSockets:
             if descriptor is not None:
                 os.close(descriptor)
 
-    async def _hear(self, pod_uid: str, connection: socket.socket) -> tuple[AttachAnswer, int | None]:
+    async def _hear(self, connection: socket.socket) -> AttachRequest | AttachAnswer:
+        """What is asked, or a refusal of whatever came instead."""
         uid = _peer_uid(connection)
         if self._sidecar_uid not in {_ANYONE, uid}:
             problem = f"user {uid} may not ask for a mount; only the mount server, user {self._sidecar_uid}, may"
-            return AttachAnswer("refused", message=problem), None
+            return AttachAnswer("refused", message=problem)
         try:
-            request = read_request(await _read_line(connection))
+            async with asyncio.timeout(_QUESTION_SECONDS):
+                return read_request(await _read_line(connection))
         except InputError as error:
-            return AttachAnswer("refused", message=str(error)), None
-        return await self._answer(pod_uid, request)
+            return AttachAnswer("refused", message=str(error))
 
 
 async def _next_connection(listener: socket.socket) -> socket.socket:
