@@ -40,6 +40,12 @@ def main(name: str, only: tuple[int, ...]) -> None:
     console.print(f'  eval "$(.venv/bin/moorage dev env --name {name})"', highlight=False)
     console.print(f"  export KUBECONFIG={stage.cluster.kubeconfig_path}", highlight=False, soft_wrap=True)
     console.print("  kubectl dataset list -A", highlight=False)
+    console.print(
+        "To make a bucket of your own in its S3 server (docs/first-dataset.md goes on from there):", style="bold"
+    )
+    console.print(f'  eval "$(.venv/bin/moorage dev store --name {name} --site eu-1)"', highlight=False)
+    console.print("  .venv/bin/rclone copy README.md :s3:my-bucket/", highlight=False)
+    console.print("To remove all of it:", style="bold")
     console.print("  make down", highlight=False)
 
 

@@ -51,6 +51,16 @@ def test_every_command_of_the_readme_works(demo: str, run: Run, command: str) ->
 
 
 @pytest.mark.real
+def test_what_the_demo_prints_makes_a_bucket(demo: str, run: Run) -> None:
+    """Its last lines, pasted: the file is in the S3 server afterwards."""
+    if demo:
+        assert "moorage dev store" in demo
+    store = f'eval "$(.venv/bin/moorage dev store --name {NAME} --site eu-1)"'
+    done = run(f"{store} && .venv/bin/rclone copy README.md :s3:my-bucket/ && .venv/bin/rclone lsf :s3:my-bucket/")
+    assert done.stdout == "README.md\n", done.stderr
+
+
+@pytest.mark.real
 def test_a_second_demo_finds_everything_and_plays_again(demo: str, run: Run) -> None:
     """With the cluster up, the scenes play again; nothing is in the way of itself."""
     del demo
