@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.rows import Measurement, Row, table
 from moorage.errors import MoorageError
 
-NAMES = ("admission", "extender", "operator_listing", "pod_start", "mount_reads")
+NAMES = ("admission", "extender", "operator_listing", "pod_start", "mount_reads", "memory_at_scale")
 
 
 @click.command()

@@ -37,12 +37,14 @@ _START_SECONDS = 120
 
 _LIST = """
 import json, resource, sys, time
-from dataset_operator.objectstore import Access, list_folder
+from dataset_operator.listing import list_folder
+from dataset_operator.listing.s3 import Access
 from dataset_operator.tables import look_into  # what the operator has loaded besides
 from moorage.sources.s3 import S3Source
 endpoint, prefix, unsorted = sys.argv[1:]
 began = time.perf_counter()
-listing = list_folder(Access(S3Source(endpoint, "bench", prefix), None), known_unsorted=unsorted == "sort")
+access = Access(S3Source(endpoint, "bench", prefix), None)
+listing = list_folder(access, access.budget, access.stop, known_unsorted=unsorted == "sort")
 seconds = time.perf_counter() - began
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({"objects": listing.objects, "version": listing.version, "seconds": seconds, "peak_mib": peak}))

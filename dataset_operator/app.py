@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack
 
 from dataset_operator.cluster_index import ClusterIndex
 from dataset_operator.controller import DatasetController, Surroundings
+from dataset_operator.dataset_watch import DatasetWatch
 from dataset_operator.looking import Looker
 from dataset_operator.settings import OperatorSettings
-from dataset_operator.shell import follow_datasets
+from dataset_operator.shell import run_kopf
 from moorage.kube import Client, Recorder
 from moorage.serving.health import Health, make_app
 from moorage.serving.run import Listener, serve, stop_on_signals
@@ -45,11 +46,14 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
                 recorder,
                 looker,
                 Surroundings(near.inventory, near.users, near.changed),
-                settings.reread_seconds,
+                settings,
             )
         )
         near.tell(controller.surroundings_changed)
-        following = asyncio.create_task(follow_datasets(controller, stop, ready), name="kopf")
+        health.add_ready("listing", controller.problem)
+        datasets = await stack.enter_async_context(DatasetWatch(client, controller))
+        health.add_ready("datasets", datasets.problem)
+        following = asyncio.create_task(run_kopf(near.sites, stop, ready), name="kopf")
         health.add_live("kopf", lambda: "has ended" if following.done() and not stop.is_set() else None)
         stopped = asyncio.create_task(stop.wait())
         stack.callback(stopped.cancel)

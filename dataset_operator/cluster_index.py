@@ -1,7 +1,7 @@
 """Indexes of what Datasets depend on: Sites, the pods that read each Dataset, the purposes of Namespaces."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -9,12 +9,12 @@ from dataset_operator.orphans import OrphanNotifier
 from dataset_operator.paced_worker import PacedWorker
 from dataset_operator.pod_index import PodIndex
 from dataset_operator.requeueing import Cause, Requeuer
+from dataset_operator.site_index import SiteIndex
 from dataset_operator.users import read_concerned_pod
-from moorage.kube import NAMESPACES, PODS, SITES, Change, Client, Key, Recorder, Reflector
-from moorage.model import DatasetRef, Pod, Site
+from moorage.kube import NAMESPACES, PODS, Change, Client, Recorder, Reflector
+from moorage.model import DatasetRef, Pod
 from moorage.sites import Inventory
 from moorage.watching import Bundle, NamespacePurposes
-from moorage.wire import read_site
 
 _BLIND_AFTER_SECONDS = 60.0
 # However many pods of a Dataset come and go, its status is written anew so often at most.
@@ -22,20 +22,23 @@ _USERS_TOLD_EVERY_SECONDS = 1.0
 
 
 class ClusterIndex:
-    """Informers over Sites, pods and Namespaces; a change requeues what it concerns.
+    """Informers over pods and Namespaces, and the index of Sites; a change requeues what it concerns.
 
     Args:
         client: the API server.
         recorder: for Events.
+
+    Attributes:
+        sites: is told of Sites by kopf.
     """
 
     def __init__(self, client: Client, recorder: Recorder) -> None:
-        self._sites = Reflector(client, SITES, project=read_site, on_change=self._site_changed)
+        self.sites = SiteIndex(client)
         self._pods = Reflector(client, PODS, project=read_concerned_pod, on_change=self._pod_changed)
         self._namespaces = Reflector(
             client, NAMESPACES, project=NamespacePurposes.read, on_change=self._namespace_changed
         )
-        self._bundle = Bundle({"sites": self._sites, "pods": self._pods, "namespaces": self._namespaces})
+        self._bundle = Bundle({"pods": self._pods, "namespaces": self._namespaces})
         self._pod_index = PodIndex()
         self._worker = PacedWorker()
         self._requeuer = Requeuer(client, self._pod_index, self._worker)
@@ -43,16 +46,17 @@ class ClusterIndex:
         self._tell: Callable[[DatasetRef | None], None] = lambda _: None
         self._told: dict[DatasetRef, asyncio.TimerHandle] = {}
         self._untold: set[DatasetRef] = set()
-        self._inventory: tuple[Mapping[Key, Site], Inventory] | None = None
 
     async def __aenter__(self) -> Self:
         await self._worker.__aenter__()
         await self._bundle.__aenter__()
+        self._resyncing = asyncio.create_task(self.sites.run(), name="resync sites")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._resyncing.cancel()
         await self._worker.__aexit__(None, None, None)
         await self._bundle.__aexit__(kind, error, trace)
         for timer in self._told.values():
@@ -64,6 +68,8 @@ class ClusterIndex:
         Raises:
             KubeError: one did not come.
         """
+        await self.sites.resync()
+        self.sites.tell(self._site_changed)
         await self._bundle.wait_synced(seconds)
 
     def tell(self, tell: Callable[[DatasetRef | None], None]) -> None:
@@ -72,16 +78,13 @@ class ClusterIndex:
 
     def problem(self) -> str | None:
         """Why what is known here may be old; None where it is not."""
-        return self._bundle.problem(_BLIND_AFTER_SECONDS)
+        return self._bundle.problem(_BLIND_AFTER_SECONDS) or self.sites.problem()
 
     # --- what is asked ---
 
     def inventory(self) -> Inventory:
         """The sites as they are."""
-        view = self._sites.snapshot()
-        if self._inventory is None or self._inventory[0] is not view:
-            self._inventory = view, Inventory.of(view.values())
-        return self._inventory[1]
+        return self.sites.inventory()
 
     def users(self, ref: DatasetRef) -> Sequence[str]:
         """The pods that hold a Dataset now, `namespace/name`, sorted."""
@@ -97,10 +100,9 @@ class ClusterIndex:
 
     # --- what happens ---
 
-    def _site_changed(self, change: Change[Site]) -> None:
+    def _site_changed(self, name: str) -> None:
         self._tell(None)
-        if self._sites.synced.is_set():
-            self._requeuer.changed(Cause(f"Site {change.key[1]}"))
+        self._requeuer.changed(Cause(f"Site {name}"))
 
     def _pod_changed(self, change: Change[Pod]) -> None:
         for ref in self._pod_index.update(change.key, change.after):

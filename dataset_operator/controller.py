@@ -1,63 +1,42 @@
-"""Keeps one entry for each Dataset, and makes its status tell the truth: gather -> decide -> apply.
+"""The controller of Datasets: a cache entry for each, work queues, and a reconcile that writes its status.
 
 Two kinds of work, so that a slow source holds nothing up: a *look* lists the sources (slow, on a timer and when they
-change), a *reconcile* decides on what is known and writes the status (quick, whenever anything changes).
+change), a *reconcile* decides on what is known and writes the status (quick, whenever anything changes). Each has
+queues of its own, in which namespaces take turns.
 """
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+import orjson
+
 from dataset_operator import status
 from dataset_operator.conditions import Condition, State
-from dataset_operator.findings import Findings, data_identity
+from dataset_operator.entries import Entry, Written, new_entry
+from dataset_operator.findings import data_identity, endpoints
+from dataset_operator.lanes import Lanes
+from dataset_operator.listing import Cancellation
 from dataset_operator.looking import Looker
 from dataset_operator.reconciling import Facts, reconcile
 from dataset_operator.requeueing import Cause
+from dataset_operator.settings import OperatorSettings
+from dataset_operator.shares import Share
 from dataset_operator.verdict import LOOKING
 from dataset_operator.work_queue import WorkQueue
-from moorage.errors import InputError, NotFoundError
+from moorage.errors import NotFoundError
 from moorage.kube import DATASETS, Client, Recorder
 from moorage.model import API_VERSION, Dataset, DatasetRef
 from moorage.sites import DIVERGED, Inventory
-from moorage.wire import read_dataset
 
 _RECONCILED_AT_ONCE = 16
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Entry:
-    """What is known of one Dataset.
-
-    Attributes:
-        uid: its identity: a Dataset made anew under the same name starts anew.
-        generation: of its spec.
-        raw_status: as the API server has it.
-        dataset: None where the spec can't be read.
-        problem: why not.
-        findings: the last look at the present sources.
-        stop: ends the look under way.
-        failures: looks in a row that could not list everything.
-        about: which data the status so far tells of, see `findings.data_identity`; None: not known.
-    """
-
-    uid: str
-    generation: int
-    raw_status: Mapping[str, Any]
-    dataset: Dataset | None
-    problem: InputError | None
-    findings: Findings | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
-    failures: int = 0
-    about: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +62,31 @@ class DatasetController:
         recorder: for Events.
         looker: lists sources.
         surroundings: sites, users, requeues.
-        reread_seconds: how often sources are listed again.
+        settings: how often sources are listed again, and how many at once.
     """
 
     def __init__(
-        self, client: Client, recorder: Recorder, looker: Looker, surroundings: Surroundings, reread_seconds: float
+        self,
+        client: Client,
+        recorder: Recorder,
+        looker: Looker,
+        surroundings: Surroundings,
+        settings: OperatorSettings,
     ) -> None:
         self._client = client
         self._recorder = recorder
         self._looker = looker
         self._around = surroundings
-        self._reread_seconds = reread_seconds
+        self._settings = settings
         self._entries: dict[DatasetRef, Entry] = {}
-        self._looks: WorkQueue[DatasetRef] = WorkQueue("look", self._look)
-        self._reconciles: WorkQueue[DatasetRef] = WorkQueue("reconcile", self._reconcile, at_once=_RECONCILED_AT_ONCE)
+        self._looks: Lanes[DatasetRef] = Lanes(self._look, self._shares, settings)
+        self._reconciles: WorkQueue[DatasetRef] = WorkQueue(
+            "reconcile",
+            self._reconcile,
+            shares=lambda ref: (Share("namespace", ref.namespace),),
+            at_once=_RECONCILED_AT_ONCE,
+            each={"namespace": _RECONCILED_AT_ONCE // 2},
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,42 +95,48 @@ class DatasetController:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for entry in self._entries.values():
-            entry.stop.set()
+            entry.stop.cancel()
         await self._looks.__aexit__(None, None, None)
         await self._reconciles.__aexit__(None, None, None)
 
+    def problem(self) -> str | None:
+        """Why Datasets wait too long to be listed; None where they do not."""
+        return self._looks.problem()
+
     # --- what happened ---
 
-    def saw(self, raw: Mapping[str, Any]) -> None:
+    def saw(self, written: Written) -> None:
         """Take a Dataset as it now is."""
-        metadata = raw["metadata"]
-        ref = DatasetRef(metadata["namespace"], metadata["name"])
-        entry = _read_entry(raw)
+        ref = written.ref
         known = self._entries.get(ref)
-        if known is not None and known.uid == entry.uid:
-            if known.generation == entry.generation:
-                known.raw_status = entry.raw_status
-                self._reconciles.add(ref)
-                return
-            known.stop.set()
-            entry.about = known.about
-            if known.dataset is not None and entry.dataset is not None:
-                entry.findings = known.findings if known.dataset.sources == entry.dataset.sources else None
+        if known is not None and _same_spec(known.written, written):
+            known.written, known.status = written, written.status
+            self._reconciles.add(ref)
+            return
+        entry = new_entry(written)
+        before, after = None if known is None else known.dataset(), entry.dataset()
+        if known is not None:
+            known.stop.cancel()
+            if known.written.uid == written.uid:
+                entry.about = known.about
+                if before is not None and after is not None and before.sources == after.sources:
+                    entry.findings = known.findings
+        if entry.findings is None:
+            self._looks.turned_out(ref, quick=True)
         self._entries[ref] = entry
-        if _matters(known) != _matters(entry):
+        if _matters(before) != _matters(after):
             self._around.changed(Cause(f"Dataset {ref}", dataset=ref))
         self._reconciles.add(ref)
-        if entry.dataset is not None:
+        if after is not None:
             self._looks.add(ref)
 
-    def lost(self, namespace: str, name: str) -> None:
+    def lost(self, ref: DatasetRef) -> None:
         """Take it that a Dataset is gone."""
-        ref = DatasetRef(namespace, name)
         entry = self._entries.pop(ref, None)
         self._looks.forget(ref)
         self._reconciles.forget(ref)
         if entry is not None:
-            entry.stop.set()
+            entry.stop.cancel()
             self._around.changed(Cause(f"Dataset {ref}", dataset=ref, gone=True))
 
     def surroundings_changed(self, ref: DatasetRef | None = None) -> None:
@@ -151,18 +147,32 @@ class DatasetController:
 
     # --- looking ---
 
-    async def _look(self, ref: DatasetRef) -> None:
+    def _shares(self, ref: DatasetRef) -> tuple[Share, ...]:
         entry = self._entries.get(ref)
-        if entry is None or entry.dataset is None:
+        dataset = None if entry is None else entry.dataset()
+        asked = () if dataset is None else endpoints(dataset.sources)
+        return Share("namespace", ref.namespace), *(Share("endpoint", name) for name in asked)
+
+    async def _look(self, ref: DatasetRef, quick: bool) -> None:  # noqa: FBT001 - which queue it came from
+        entry = self._entries.get(ref)
+        dataset = None if entry is None else entry.dataset()
+        if entry is None or dataset is None:
             return
-        entry.stop = threading.Event()
+        stop = entry.stop = Cancellation()
         began = time.monotonic()
-        findings = await self._looker.look(entry.dataset, entry.stop, entry.findings)
-        if self._entries.get(ref) is not entry or entry.stop.is_set():
+        findings = await self._looker.look(dataset, self._looker.budget(quick=quick), stop, entry.findings)
+        if self._entries.get(ref) is not entry or stop.cancelled:
             return  # it changed meanwhile, and is looked at anew
+        if quick and findings.too_slow:
+            self._looks.turned_out(ref, quick=False)
+            self._looks.add(ref)
+            return
+        took_seconds = time.monotonic() - began
+        if took_seconds < self._settings.quick_seconds / 2:
+            self._looks.turned_out(ref, quick=True)
         entry.findings = findings
         entry.failures = entry.failures + 1 if findings.failed else 0
-        pause = pause_after(self._reread_seconds, time.monotonic() - began, entry.failures)
+        pause = pause_after(self._settings.reread_seconds, took_seconds, entry.failures)
         self._looks.add_after(ref, random.uniform(0.9, 1.1) * pause)  # noqa: S311 - spreads load
         self._reconciles.add(ref)
 
@@ -172,14 +182,15 @@ class DatasetController:
         entry = self._entries.get(ref)
         if entry is None:
             return
-        before = entry.raw_status
-        wanted = reconcile(self._gather(ref, entry), datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-        if entry.dataset is not None:
-            entry.about = data_identity(entry.dataset.sources)
+        facts = self._gather(ref, entry)
+        before = facts.raw_status
+        wanted = reconcile(facts, datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        if facts.dataset is not None:
+            entry.about = data_identity(facts.dataset.sources)
         patch = status.patch_for(before, wanted)
         if patch is None:
             return
-        about = {"namespace": ref.namespace, "name": ref.name, "uid": entry.uid}
+        about = {"namespace": ref.namespace, "name": ref.name, "uid": entry.written.uid}
         try:
             answer = await self._client.merge_patch(
                 DATASETS, {"metadata": about, "status": patch}, subresource="status"
@@ -188,18 +199,19 @@ class DatasetController:
             return
         if self._entries.get(ref) is not entry:
             return
-        entry.raw_status = answer.get("status") or {}
+        entry.status = orjson.dumps(answer.get("status") or {})
         if _diverged(before) != _diverged(wanted):
             self._around.changed(Cause(f"Dataset {ref}", dataset=ref))
         await self._tell(about, status.transition(before, wanted))
 
     def _gather(self, ref: DatasetRef, entry: Entry) -> Facts:
-        same = entry.dataset is not None and entry.about == data_identity(entry.dataset.sources)
+        dataset = entry.dataset()
+        same = dataset is not None and entry.about == data_identity(dataset.sources)
         return Facts(
-            dataset=entry.dataset,
-            problem=entry.problem,
-            generation=entry.generation,
-            raw_status=entry.raw_status,
+            dataset=dataset,
+            problem=entry.written.problem,
+            generation=entry.written.generation,
+            raw_status=entry.raw_status(),
             status_is_about_it=same,
             findings=entry.findings,
             users=self._around.users(ref),
@@ -221,33 +233,22 @@ def pause_after(reread_seconds: float, look_seconds: float, failures: int) -> fl
     """How long to wait before the next look, in seconds.
 
     After a failure soon, then ever later up to the usual time: what a person mends should be seen soon. A source that
-    takes long is read less often, so that listing takes a tenth of the time at most, and of the store's bill.
+    takes long is read less often, so that listing takes a tenth of the time at most, and of the store's bill; one that
+    fails after long, half of the time.
     """
     usual = max(reread_seconds, 10 * look_seconds)
-    return min(usual, 2.0 ** min(failures, 32)) if failures else usual
+    return min(usual, max(2.0 ** min(failures, 32), look_seconds)) if failures else usual
 
 
-def _read_entry(raw: Mapping[str, Any]) -> Entry:
-    metadata = raw["metadata"]
-    told = raw.get("status") or {}
-    generation = int(metadata.get("generation") or 0)
-    dataset: Dataset | None = None
-    problem: InputError | None = None
-    try:
-        dataset = read_dataset(raw)
-    except InputError as error:
-        problem = error
-    entry = Entry(str(metadata.get("uid") or ""), generation, told, dataset, problem)
-    if dataset is not None and told.get("observedGeneration") == generation:
-        entry.about = data_identity(dataset.sources)
-    return entry
+def _same_spec(one: Written, other: Written) -> bool:
+    return (one.uid, one.generation) == (other.uid, other.generation)
 
 
-def _matters(entry: Entry | None) -> object:
+def _matters(dataset: Dataset | None) -> object:
     """What placement asks of a Dataset: when it changes, pods that were refused may be permitted."""
-    if entry is None or entry.dataset is None:
+    if dataset is None:
         return None
-    return entry.dataset.governance, tuple(source.site for source in entry.dataset.sources)
+    return dataset.governance, tuple(source.site for source in dataset.sources)
 
 
 def _diverged(told: Mapping[str, Any]) -> set[str]:

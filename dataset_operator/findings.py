@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from dataset_operator.objectstore.tally import Listing
+from dataset_operator.listing.folding import LIST_TOO_SLOW
+from dataset_operator.listing.table import lister_of
+from dataset_operator.listing.tally import Listing
 from dataset_operator.tables.look import TableLook
 from moorage.model import Source
-from moorage.sources import LISTED, NOT_LISTED, NOT_SUPPORTED, Location, unserved
-from moorage.sources.s3 import S3Source, folder_prefix
+from moorage.sources import LISTED, NOT_LISTED, NOT_SUPPORTED, unserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Findings:
     @property
     def primary(self) -> SourceFinding | None:
         """The source that version, bytes and format are taken from: the first that can be listed at all."""
-        return next((found for found in self.sources if can_be_listed(found.source.location)), None)
+        return next((found for found in self.sources if lister_of(found.source.location) is not None), None)
 
     @property
     def version(self) -> str | None:
@@ -54,26 +55,30 @@ class Findings:
         return None if primary is None or primary.listing is None else primary.listing.version
 
     @property
+    def too_slow(self) -> bool:
+        """Whether something was given up because it took too long."""
+        return self.table_reason == LIST_TOO_SLOW or any(found.reason == LIST_TOO_SLOW for found in self.sources)
+
+    @property
     def failed(self) -> bool:
         """Whether something that should have been read could not be, and is worth another look soon."""
         fine = {LISTED, NOT_LISTED, NOT_SUPPORTED}
         return bool(self.table_reason) or any(found.reason not in fine for found in self.sources)
 
 
-def can_be_listed(location: Location) -> bool:
-    """Whether the operator can list such a source."""
-    return location.abilities.listed and location.served
-
-
 def data_identity(sources: tuple[Source, ...]) -> tuple[str, ...] | None:
-    """Which data version, bytes and format are about: where the first source that can be listed is; None: nowhere.
-
-    Other keys, certificates or regions are other ways to the same data.
-    """
+    """Which data version, bytes and format are about: where the first source that can be listed is; None: nowhere."""
     for source in sources:
-        if isinstance(source.location, S3Source) and can_be_listed(source.location):
-            return source.location.endpoint, source.location.bucket, folder_prefix(source.location.prefix)
+        lister = lister_of(source.location)
+        if lister is not None:
+            return lister.identity(source.location)
     return None
+
+
+def endpoints(sources: tuple[Source, ...]) -> tuple[str, ...]:
+    """Whom a look at these sources asks, each once."""
+    found = {lister.endpoint(source.location) for source in sources if (lister := lister_of(source.location))}
+    return tuple(sorted(found))
 
 
 def unlisted(source: Source) -> SourceFinding:

@@ -1,27 +1,29 @@
 """Gathers what a Dataset's sources hold: one look. It decides nothing."""
 
 import asyncio
-import threading
-import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
-from dataset_operator.findings import Findings, SourceFinding, can_be_listed, unlisted
-from dataset_operator.objectstore import Access, Listing, list_folder
+from dataset_operator.findings import Findings, SourceFinding, unlisted
+from dataset_operator.listing import Budget, Cancellation, Folder, list_folder, lister_of
 from dataset_operator.settings import OperatorSettings
 from dataset_operator.tables import TableLook, look_into
 from moorage.errors import SourceError
 from moorage.kube import Client
-from moorage.kube.credentials import read_credentials
 from moorage.model import Dataset, Source
-from moorage.sources.s3 import S3Source
 
 T = TypeVar("T")
 
+SOURCES_AT_ONCE = 2
+"""Of one Dataset: a dead store delays the next source only, and a look takes no more threads than that."""
+_MOST_STORES_KNOWN = 1000
+
 
 class Looker:
-    """Looks at sources in worker threads, a bounded number at once and at each endpoint.
+    """Looks at sources in worker threads. How many looks there are at once is up to the work queues.
 
     Args:
         client: the API server, for Secrets.
@@ -32,70 +34,84 @@ class Looker:
         self._client = client
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.look_threads, thread_name_prefix="look")
-        self._endpoints: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
         # Stores that list in an order of their own do so every time.
-        self._unsorted: set[str] = set()
+        self._unsorted: OrderedDict[str, None] = OrderedDict()
 
     def close(self) -> None:
         """Take no more looks; those under way end by their time-outs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def look(self, dataset: Dataset, stop: threading.Event, before: Findings | None = None) -> Findings:
-        """Look at all sources of a Dataset at once, then into the first one's objects where they changed.
+    def budget(self, *, quick: bool) -> Budget:
+        """What a look at one source may take."""
+        settings = self._settings
+        whole = Budget(
+            connect_seconds=settings.connect_seconds,
+            silence_seconds=settings.read_seconds,
+            request_seconds=settings.request_seconds,
+            seconds=settings.list_seconds,
+            objects=settings.list_objects,
+        )
+        return replace(whole, seconds=min(settings.quick_seconds, whole.seconds)) if quick else whole
+
+    async def look(
+        self, dataset: Dataset, budget: Budget, stop: Cancellation, before: Findings | None = None
+    ) -> Findings:
+        """Look at all sources of a Dataset, then into the first one's objects where they changed.
 
         Args:
             dataset: whose.
-            stop: set by whoever wants it given up.
+            budget: the most that each source may take.
+            stop: cancelled by whoever wants it given up.
             before: the last look at these sources.
 
         Raises:
             KubeError: the API server did not answer when a Secret was needed.
         """
-        accesses: dict[Source, Access] = {}
+        folders: dict[Source, Folder] = {}
+        few = asyncio.Semaphore(SOURCES_AT_ONCE)
+
+        async def look_at(source: Source) -> SourceFinding:
+            async with few:
+                return await self._look_at(dataset, source, folders, budget, stop)
+
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._look_at(dataset, source, accesses, stop)) for source in dataset.sources]
+            tasks = [group.create_task(look_at(source)) for source in dataset.sources]
         findings = Findings(tuple(task.result() for task in tasks))
         primary = findings.primary
         if primary is None or primary.listing is None or primary.listing.objects == 0:
             return findings
         if before is not None and before.table is not None and before.version == primary.listing.version:
             return Findings(findings.sources, before.table)
-        access, listing = accesses[primary.source], primary.listing
+        folder, listing = folders[primary.source], primary.listing
         try:
-            table: TableLook = await self._in_thread(access, lambda: look_into(access, listing))
+            table: TableLook = await self._in_thread(lambda: look_into(folder, listing))
         except SourceError as error:
             return Findings(findings.sources, table_reason=error.reason, table_message=str(error))
         return Findings(findings.sources, table)
 
     async def _look_at(
-        self, dataset: Dataset, source: Source, accesses: dict[Source, Access], stop: threading.Event
+        self, dataset: Dataset, source: Source, folders: dict[Source, Folder], budget: Budget, stop: Cancellation
     ) -> SourceFinding:
-        location = source.location
-        if not can_be_listed(location) or not isinstance(location, S3Source):
+        lister = lister_of(source.location)
+        if lister is None:
             return unlisted(source)
+        store = lister.endpoint(source.location)
         try:
-            access = accesses[source] = await self._access(dataset.ref.namespace, location)
-            listing = await self._in_thread(access, lambda: self._list(access, stop))
+            keys = await lister.credentials(self._client, dataset.ref.namespace, source.location)
+            folder = folders[source] = lister.folder(source.location, keys, budget, stop)
+            sort = store in self._unsorted
+            listing = await self._in_thread(lambda: list_folder(folder, budget, stop, known_unsorted=sort))
         except SourceError as error:
             return SourceFinding(source, None, error.reason, str(error))
+        if not listing.in_order:
+            self._remember_unsorted(store)
         return SourceFinding(source, listing)
 
-    async def _access(self, namespace: str, location: S3Source) -> Access:
-        credentials = await read_credentials(self._client, namespace, location)
-        return Access(location, credentials, self._settings.connect_seconds, self._settings.read_seconds)
+    def _remember_unsorted(self, store: str) -> None:
+        self._unsorted[store] = None
+        self._unsorted.move_to_end(store)
+        if len(self._unsorted) > _MOST_STORES_KNOWN:
+            self._unsorted.popitem(last=False)
 
-    def _list(self, access: Access, stop: threading.Event) -> Listing:
-        listing = list_folder(
-            access, stop, seconds=self._settings.list_seconds, known_unsorted=access.name in self._unsorted
-        )
-        if not listing.in_order:
-            self._unsorted.add(access.name)
-        return listing
-
-    async def _in_thread(self, access: Access, work: Callable[[], T]) -> T:
-        endpoint = access.location.endpoint
-        limit = self._endpoints.get(endpoint)
-        if limit is None:
-            limit = self._endpoints[endpoint] = asyncio.Semaphore(self._settings.looks_per_endpoint)
-        async with limit:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,7 +1,8 @@
-"""The kopf shell: Datasets as kopf sees them go to the controller. kopf is used here only.
+"""The kopf shell: the framework's operator with its handlers. kopf is used here only.
 
-Only raw events are asked for. So kopf writes nothing to anybody's objects: no finalizer that would make a deletion
-hang while the operator is away, no annotation for its bookkeeping.
+kopf follows Sites, which administrators write. Datasets, which anybody may write, in any number and size, come by an
+informer of ours: kopf keeps the raw objects of a whole list at once. Only raw events are asked for. So kopf writes
+nothing to anybody's objects: no finalizer that would make a deletion hang while the operator is away, no annotation.
 """
 
 import asyncio
@@ -12,11 +13,11 @@ from typing import Any
 
 import kopf
 
-from dataset_operator.controller import DatasetController
+from dataset_operator.site_index import SiteIndex
 from moorage.model import GROUP, VERSION
 
 
-def make_registry(controller: DatasetController) -> kopf.OperatorRegistry:
+def make_registry(sites: SiteIndex) -> kopf.OperatorRegistry:
     """The handlers."""
     registry = kopf.OperatorRegistry()
 
@@ -37,13 +38,13 @@ def make_registry(controller: DatasetController) -> kopf.OperatorRegistry:
         # kopf asks for the API server by its name, and there may be no cluster DNS.
         return dataclasses.replace(found, server=_server_address()) if found else None
 
-    @kopf.on.event(GROUP, VERSION, "datasets", registry=registry)
+    @kopf.on.event(GROUP, VERSION, "sites", registry=registry)
     async def saw(event: Any, **_: object) -> None:  # noqa: ANN401 - kopf has names for it, but no promise
         raw = event["object"]
         if event["type"] == "DELETED":
-            controller.lost(raw["metadata"]["namespace"], raw["metadata"]["name"])
+            sites.lost(raw["metadata"]["name"])
         else:
-            controller.saw(raw)
+            sites.saw(raw)
 
     return registry
 
@@ -62,12 +63,12 @@ def _bare(record: logging.LogRecord) -> bool:
     return True
 
 
-async def follow_datasets(controller: DatasetController, stop: asyncio.Event, ready: asyncio.Event) -> None:
-    """Feed the controller until `stop` is set; `ready` is set once the API server has been asked."""
+async def run_kopf(sites: SiteIndex, stop: asyncio.Event, ready: asyncio.Event) -> None:
+    """Feed the index until `stop` is set; `ready` is set once the API server has been asked."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(_bare)
     await kopf.operator(
-        registry=make_registry(controller),
+        registry=make_registry(sites),
         clusterwide=True,
         standalone=True,
         stop_flag=stop,

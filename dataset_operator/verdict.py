@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dataset_operator.conditions import Condition, State
 from dataset_operator.findings import Findings, SourceFinding
+from dataset_operator.listing.table import lister_of
 from moorage.errors import InputError
 from moorage.model import Column, Dataset, DatasetStatus, SourceStatus
 from moorage.policy import Decision, decide_transfer, unknown_places
@@ -239,16 +240,22 @@ def _ready(
     if accessible.state is not State.TRUE:
         return Condition("Ready", accessible.state, accessible.reason, accessible.message)
     if status.objects == 0 and not allow_empty:
-        name = next(found.source.location for found in findings.sources if found.listing)
-        prefix = getattr(name, "prefix", "")
-        where = f"folder {prefix.strip('/')!r}" if prefix else "bucket"
-        remedy = "upload the data, correct s3.prefix, or set spec.allowEmpty: true"
-        return Condition("Ready", State.FALSE, "NoObjects", f"the {where} holds no object: {remedy}")
+        return Condition("Ready", State.FALSE, "NoObjects", _nothing_there(findings))
     if findings.table is not None and findings.table.problem:
         return Condition("Ready", State.FALSE, "FormatUnreadable", findings.table.problem)
     if findings.table_reason:
         return Condition("Ready", State.FALSE, findings.table_reason, findings.table_message)
     return Condition("Ready", State.TRUE, "Ready", _summary(findings, status))
+
+
+def _nothing_there(findings: Findings) -> str:
+    location = next(found.source.location for found in findings.sources if found.listing)
+    lister = lister_of(location)
+    return (
+        "the source holds no object: upload the data, or set spec.allowEmpty: true"
+        if lister is None
+        else lister.empty(location)
+    )
 
 
 def _summary(findings: Findings, status: DatasetStatus) -> str:

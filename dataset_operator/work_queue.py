@@ -1,17 +1,20 @@
-"""A queue of keys to work on: each by one task at a time, and again later where its work failed.
+"""A work queue: each key is worked on by one task at a time, and again later where its work failed.
 
 Level-triggered: a key says only that something may have changed; the work looks at what is there then. So a key that
-is added while it waits is worked on once, and one that is added while it is worked on, once more.
+is added while it waits is worked on once, and one that is added while it is worked on, once more. Who goes first is
+decided by `shares`: tenants take turns.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-K = TypeVar("K")
+from dataset_operator.shares import FairShares, Share
+
+K = TypeVar("K", bound=Hashable)
 
 _log = logging.getLogger(__name__)
 
@@ -25,26 +28,43 @@ class WorkQueue(Generic[K]):
     Args:
         name: for logs.
         work: must be repeatable; what it raises is logged, and the key tried again with a growing pause.
-        at_once: how many keys are worked on at the same time; None: all, where `work` keeps limits of its own.
+        shares: what a key uses, its tenant first; asked when it is added.
+        at_once: how many keys are worked on at the same time.
+        each: how many of one share, by the share's kind.
     """
 
-    def __init__(self, name: str, work: Callable[[K], Awaitable[None]], *, at_once: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[K], Awaitable[None]],
+        *,
+        shares: Callable[[K], tuple[Share, ...]],
+        at_once: int,
+        each: Mapping[str, int] | None = None,
+    ) -> None:
         self._name = name
         self._work = work
-        self._limit = contextlib.nullcontext() if at_once is None else asyncio.Semaphore(at_once)
+        self._shares_of = shares
+        self._shares: FairShares[K] = FairShares(at_once, each)
         self._tasks: dict[K, asyncio.Task[None]] = {}
-        self._started: set[K] = set()
+        self._begun: set[K] = set()
         self._again: set[K] = set()
         self._later: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
+        self._closed = False
 
     def add(self, key: K) -> None:
-        """Have the key worked on now; after the present work where that is under way."""
+        """Have the key worked on in its turn; once more after the present work where that is under way."""
         self._cancel_timer(key)
-        if key not in self._tasks:
-            self._tasks[key] = asyncio.get_running_loop().create_task(self._run(key), name=f"{self._name} {key}")
-        elif key in self._started:
-            self._again.add(key)
+        if self._closed or self._shares.waits(key):
+            return
+        if key in self._tasks:
+            if key in self._begun:
+                self._again.add(key)
+            return
+        self._shares.put(key, self._shares_of(key), _now())
+        if self._shares.take_this(key):
+            self._start(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Have the key worked on in so many seconds, or earlier where `add` is called meanwhile."""
@@ -54,8 +74,13 @@ class WorkQueue(Generic[K]):
     def forget(self, key: K) -> None:
         """Have nothing more done for the key once its present work is over."""
         self._cancel_timer(key)
+        self._shares.discard(key)
         self._again.discard(key)
         self._failures.pop(key, None)
+
+    def starved(self) -> tuple[str, float]:
+        """The tenant that has waited longest with nothing worked on, and for how many seconds; ("", 0.0) for none."""
+        return self._shares.starved(_now())
 
     def _cancel_timer(self, key: K) -> None:
         timer = self._later.pop(key, None)
@@ -68,6 +93,7 @@ class WorkQueue(Generic[K]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
         for timer in self._later.values():
             timer.cancel()
         tasks = list(self._tasks.values())
@@ -77,11 +103,13 @@ class WorkQueue(Generic[K]):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    def _start(self, key: K) -> None:
+        self._tasks[key] = asyncio.get_running_loop().create_task(self._run(key), name=f"{self._name} {key}")
+
     async def _run(self, key: K) -> None:
+        self._begun.add(key)
         try:
-            async with self._limit:
-                self._started.add(key)
-                await self._work(key)
+            await self._work(key)
             self._failures.pop(key, None)
         except Exception as error:  # noqa: BLE001 - one key's trouble is not the others'
             failures = self._failures[key] = self._failures.get(key, 0) + 1
@@ -90,8 +118,15 @@ class WorkQueue(Generic[K]):
             if key not in self._again:
                 self.add_after(key, pause)
         finally:
-            self._started.discard(key)
             del self._tasks[key]
+            self._begun.discard(key)
+            self._shares.done(key, _now())
             if key in self._again:
                 self._again.discard(key)
-                self.add(key)
+                self._shares.put(key, self._shares_of(key), _now())  # behind those that wait
+            while not self._closed and (following := self._shares.take()) is not None:
+                self._start(following)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -18,7 +18,7 @@ from moorage.kube import DATASETS, Client, RawObject
 from moorage.model import Dataset, DatasetRef, DatasetStatus, Reader
 from moorage.policy import ALLOWED, Decision
 from moorage.sites import DIVERGED, Inventory
-from moorage.watching import Catalogue
+from moorage.watching import Catalogue, without_commands
 from webhook.mutate import Facts, PodRequest, make_reader
 
 ABSENT_SECONDS = 2.0
@@ -39,6 +39,7 @@ def read_for_admission(raw: RawObject) -> Dataset:
     return replace(
         dataset,
         sources=tuple(replace(source, location=source.location.without_keys()) for source in dataset.sources),
+        governance=without_commands(dataset.governance),
         status=DatasetStatus(problem=dataset.status.problem, sources=diverged),
         generation=0,
     )

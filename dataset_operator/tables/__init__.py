@@ -4,7 +4,7 @@ Reads footers and first bytes only, by pyarrow over s3fs. An opaque file is no e
 says is one.
 """
 
+from dataset_operator.listing.names import Format, kind_of_name
 from dataset_operator.tables.look import TableLook, look_into
-from dataset_operator.tables.names import Format, kind_of_name
 
 __all__ = ["Format", "TableLook", "kind_of_name", "look_into"]

@@ -1,19 +1,20 @@
 """Looks into a few objects of a listing, and tells format and columns."""
 
+import sys
 from dataclasses import dataclass
+from itertools import islice
 
 import pyarrow as pa
-import s3fs
 
-from dataset_operator.objectstore.access import Access
-from dataset_operator.objectstore.failures import explained
-from dataset_operator.objectstore.tally import Listing, Sample
-from dataset_operator.tables.names import JSON, Format, format_of_kinds
+from dataset_operator.listing.names import JSON, Format, format_of_kinds
+from dataset_operator.listing.protocol import Folder, Reader
+from dataset_operator.listing.tally import Listing, Sample
 from dataset_operator.tables.readers import Blob, UnreadableError, read_schema, sniff
 from moorage.model import Column
 
 MOST_COLUMNS = 1000
-"""More would make a status that the API server refuses."""
+MOST_SCHEMA_BYTES = 32 * 1024
+"""Of names and types together. Every status is kept by the API server and sent to whoever watches Datasets."""
 _LONGEST_TYPE = 200
 _LONGEST_NAME = 253
 
@@ -35,7 +36,7 @@ class TableLook:
     note: str = ""
 
 
-def look_into(access: Access, listing: Listing) -> TableLook:
+def look_into(folder: Folder, listing: Listing) -> TableLook:
     """Tell the format and the columns of what was listed.
 
     Raises:
@@ -45,17 +46,17 @@ def look_into(access: Access, listing: Listing) -> TableLook:
     if kind is None:
         return TableLook(form)
     samples = listing.samples[kind]
-    with access.filesystem() as store, explained(access.name):
+    with folder.reader() as reader:
         if form is Format.UNKNOWN:
-            return _look_at_unnamed(store, access, samples[0], kind)
-        return _look_at_tables(store, access, samples, form)
+            return _look_at_unnamed(reader, samples[0], kind)
+        return _look_at_tables(reader, samples, form)
 
 
-def _look_at_tables(store: s3fs.S3FileSystem, access: Access, samples: tuple[Sample, ...], form: Format) -> TableLook:
+def _look_at_tables(reader: Reader, samples: tuple[Sample, ...], form: Format) -> TableLook:
     first: pa.Schema | None = None
     for sample in samples:
         try:
-            schema = read_schema(_blob(store, access, sample), form)
+            schema = read_schema(_blob(reader, sample), form)
         except UnreadableError as error:
             problem = f"{sample.key} {error}: replace it, or give it a name without .{form.value}"
             return TableLook(form, () if first is None else _columns(first), problem=problem)
@@ -67,9 +68,9 @@ def _look_at_tables(store: s3fs.S3FileSystem, access: Access, samples: tuple[Sam
     return TableLook(form, () if first is None else _columns(first))
 
 
-def _look_at_unnamed(store: s3fs.S3FileSystem, access: Access, sample: Sample, kind: str) -> TableLook:
+def _look_at_unnamed(reader: Reader, sample: Sample, kind: str) -> TableLook:
     """An object whose name tells no format may still be a table; if it is none, that is no error."""
-    blob = _blob(store, access, sample)
+    blob = _blob(reader, sample)
     form = Format.JSONL if kind == JSON else (sniff(blob) if sample.size_bytes else None)
     if form is None:
         return TableLook(Format.UNKNOWN)
@@ -79,16 +80,22 @@ def _look_at_unnamed(store: s3fs.S3FileSystem, access: Access, sample: Sample, k
         return TableLook(Format.UNKNOWN)
 
 
-def _blob(store: s3fs.S3FileSystem, access: Access, sample: Sample) -> Blob:
-    path = f"{access.location.bucket}/{access.prefix}{sample.key}"
-    return Blob(sample.key, sample.size_bytes, lambda: store.open(path, "rb", cache_type="none"))
+def _blob(reader: Reader, sample: Sample) -> Blob:
+    return Blob(sample.key, sample.size_bytes, lambda: reader.open(sample.key, sample.size_bytes))
 
 
 def _columns(schema: pa.Schema) -> tuple[Column, ...]:
-    return tuple(
-        Column(_shorten(field.name, _LONGEST_NAME), _shorten(str(field.type), _LONGEST_TYPE), field.nullable)
-        for field in list(schema)[:MOST_COLUMNS]
-    )
+    columns: list[Column] = []
+    left_bytes = MOST_SCHEMA_BYTES
+    for field in islice(schema, MOST_COLUMNS):
+        # Types repeat: one string for all that are equal.
+        type_name = sys.intern(_shorten(str(field.type), _LONGEST_TYPE))
+        column = Column(_shorten(field.name, _LONGEST_NAME), type_name, field.nullable)
+        left_bytes -= len(column.name.encode(errors="replace")) + len(type_name.encode(errors="replace"))
+        if left_bytes < 0:
+            break
+        columns.append(column)
+    return tuple(columns)
 
 
 def _shorten(text: str, length: int) -> str:

@@ -14,7 +14,7 @@ import pyarrow.ipc as pa_ipc
 import pyarrow.json as pa_json
 import pyarrow.parquet as pa_parquet
 
-from dataset_operator.tables.names import Format
+from dataset_operator.listing.names import Format
 
 HEAD_BYTES = 256 * 1024
 LARGEST_FOOTER_BYTES = 32 * 1024 * 1024

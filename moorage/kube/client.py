@@ -22,6 +22,9 @@ from moorage.kube.streams import open_stream, read_events
 RawObject = dict[str, Any]
 
 PAGE_SIZE = 500
+# A page of raw objects takes five times its bytes while it is parsed. An object has 3 MiB at most, as etcd takes no
+# more.
+PAGE_BYTES = 8 * 1024 * 1024
 # API servers send a bookmark every minute, but after opening a watch the first one may come after two (seen with 1.36).
 # Meanwhile the kernel's probes watch over the connection itself.
 SILENCE_SECONDS = 150.0
@@ -128,23 +131,35 @@ class Client:
     ) -> AsyncIterator[Page]:
         """Read a selection page by page, so that only one page of raw objects is in memory at once.
 
-        Items of a list carry no apiVersion and kind of their own; they are filled in.
+        Pages are bounded in objects and in bytes: where objects are large, fewer are asked for. Items of a list carry
+        no apiVersion and kind of their own; they are filled in.
 
         Args:
             resource: what to list.
             selection: which of them.
-            size: the most objects in a page; 0: all in one.
+            size: the most objects in a page; 0: all in one, whatever their bytes.
 
         Raises:
             GoneError: the list took longer than etcd keeps old revisions; start anew, perhaps with `size=0`.
         """
         parameters = selection.parameters()
-        if size:
-            parameters["limit"] = str(size)
         action = f"list {resource.describe(selection.namespace)}"
         path = resource.path(selection.namespace)
+        limit = size
         while True:
-            answer = await self.request("GET", path, action=action, parameters=parameters)
+            if limit:
+                parameters["limit"] = str(limit)
+            body = await self._read(path, parameters, action, PAGE_BYTES if limit > 1 else None)
+            if body is None:
+                limit = max(limit // 4, 1)
+                continue
+            if len(body) < PAGE_BYTES // 4:
+                limit = min(limit * 2, size)
+            try:
+                answer: RawObject = orjson.loads(body)
+            except orjson.JSONDecodeError:
+                raise error_from_answer(action, httpx.codes.OK, body) from None
+            del body  # a caller may be slow
             metadata = answer.get("metadata") or {}
             items = answer.get("items") or []
             for item in items:
@@ -350,6 +365,25 @@ class Client:
         except orjson.JSONDecodeError:
             return {"text": answer.text}
         return decoded
+
+    async def _read(
+        self, path: str, parameters: Mapping[str, str], action: str, most_bytes: int | None
+    ) -> bytes | None:
+        """What a GET answers, as it comes; None, and no more of it read, where it has more bytes than that."""
+        body = bytearray()
+        try:
+            async with self._http.stream("GET", path, params=parameters) as answer:
+                if not answer.is_success:
+                    raise error_from_answer(action, answer.status_code, await answer.aread())
+                async for piece in answer.aiter_bytes():
+                    body += piece
+                    if most_bytes is not None and len(body) > most_bytes:
+                        return None
+        except httpx.RequestError as error:
+            raise error_from_silence(action, self.address, error) from error
+        except NO_CREDENTIALS as error:
+            raise error_from_credentials(action, error) from error
+        return bytes(body)
 
     def _write_parameters(self, *, dry_run: bool = False) -> dict[str, str]:
         parameters = {"fieldManager": self.field_manager}

@@ -9,8 +9,9 @@ from moorage.kube import DATASETS, NAMESPACES, NODES, SITES, Client, Key, RawObj
 from moorage.model import Dataset, DatasetRef, Node, Site
 from moorage.sites import Inventory
 from moorage.watching.bundle import Bundle
+from moorage.watching.projections import read_for_deciding
 from moorage.watching.purposes import NamespacePurposes
-from moorage.wire import read_dataset, read_node, read_site
+from moorage.wire import read_node, read_site
 
 
 class Catalogue:
@@ -28,7 +29,7 @@ class Catalogue:
         self,
         client: Client,
         *,
-        project: Callable[[RawObject], Dataset] = read_dataset,
+        project: Callable[[RawObject], Dataset] = read_for_deciding,
         with_nodes: bool = False,
         more: Mapping[str, Reflector[Any]] | None = None,
         optional: Mapping[str, Callable[[], bool]] | None = None,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dataset_operator.findings import Findings, SourceFinding, unlisted
-from dataset_operator.objectstore import Listing
+from dataset_operator.listing import Listing
 from dataset_operator.tables import Format, TableLook
 from moorage.model import Column, Dataset, DatasetStatus, Site, Source, SourceStatus
 from moorage.sites import Inventory

@@ -17,7 +17,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from dataset_operator.objectstore import Access
+from dataset_operator.listing import Budget, Listing, list_folder
+from dataset_operator.listing.s3 import Access
 from moorage.sources import Credentials
 from moorage.sources.s3 import S3Source
 
@@ -57,7 +58,12 @@ class Store:
     ) -> Access:
         """How the operator reaches a folder of it."""
         location = S3Source(changes.pop("endpoint", self.endpoint), bucket, prefix, ca_bundle=changes.pop("ca", None))
-        return Access(location, credentials, **changes)
+        return Access(location, credentials, Budget(**changes))
+
+
+def listed(access: Access, *, known_unsorted: bool = False) -> Listing:
+    """List a folder within its own budget."""
+    return list_folder(access, access.budget, access.stop, known_unsorted=known_unsorted)
 
 
 @contextmanager

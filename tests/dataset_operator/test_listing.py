@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import random
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_operator.objectstore import list_folder
-from dataset_operator.objectstore.sorting import sorted_by_key
-from dataset_operator.objectstore.tally import Entry, Tally
+from dataset_operator.listing.sorting import sorted_by_key
+from dataset_operator.listing.tally import Entry, Tally
 from dataset_operator.tables import look_into
 from moorage.errors import SourceError
 from moorage.serving.certificates import make_authority, make_leaf
 from moorage.sources import Credentials
 from moorage.sources.s3 import certificates_of, folder_prefix
-from tests.dataset_operator.stores import BUCKET, STEWARD, STRANGER, Store, run_tls_store, silent_endpoint
+from tests.dataset_operator.stores import BUCKET, STEWARD, STRANGER, Store, listed, run_tls_store, silent_endpoint
 
 
 def version_of(objects: dict[str, bytes]) -> str:
@@ -46,7 +44,7 @@ ODD = {
 def test_version_is_the_semantics_one_though_the_store_lists_otherwise(store: Store) -> None:
     """SeaweedFS lists `a/b` before `a-1`; the version does not depend on it."""
     store.put({f"odd/{key}": body for key, body in ODD.items()})
-    listing = list_folder(store.access("odd"))
+    listing = listed(store.access("odd"))
     assert not listing.in_order
     assert listing.version == version_of(ODD)
     assert (listing.objects, listing.size_bytes) == (len(ODD), sum(map(len, ODD.values())))
@@ -56,10 +54,10 @@ def test_sorted_listing_needs_no_sort(store: Store) -> None:
     """A store that lists bytewise is read once; telling it to sort gives the same version."""
     objects = {f"part-{number:05}": b"x" * number for number in range(12)}
     store.put({f"plain/{key}": body for key, body in objects.items()})
-    once = list_folder(store.access("plain/"))
+    once = listed(store.access("plain/"))
     assert once.in_order
     assert once.version == version_of(objects)
-    assert list_folder(store.access("plain"), known_unsorted=True).version == once.version
+    assert listed(store.access("plain"), known_unsorted=True).version == once.version
 
 
 def test_a_prefix_is_a_folder(store: Store) -> None:
@@ -72,12 +70,12 @@ def test_a_prefix_is_a_folder(store: Store) -> None:
         "claims/",
         "a/b/",
     ]
-    assert {list_folder(store.access(word)).objects for word in ("claims", "claims/", "/claims")} == {1}
+    assert {listed(store.access(word)).objects for word in ("claims", "claims/", "/claims")} == {1}
 
 
 def test_a_folder_without_objects_is_no_failure(store: Store) -> None:
     """Nothing there is something to tell, not an error."""
-    listing = list_folder(store.access("nothing/here"))
+    listing = listed(store.access("nothing/here"))
     assert (listing.objects, listing.size_bytes) == (0, 0)
 
 
@@ -85,13 +83,13 @@ def test_pages_do_not_show(store: Store) -> None:
     """A listing of more than one page (1,000) is whole."""
     for number in range(1005):
         store.client.put_object(Bucket=BUCKET, Key=f"many/{number:04}", Body=b"")
-    assert list_folder(store.access("many")).objects == 1005
+    assert listed(store.access("many")).objects == 1005
 
 
 def test_true_copies_have_the_same_shape(store: Store) -> None:
     """Shape compares keys and sizes and forgives other etags; the version does not."""
     store.put({"one/a": b"1", "two/a": b"2", "three/a": b"33"})
-    one, two, three = (list_folder(store.access(name)) for name in ("one", "two", "three"))
+    one, two, three = (listed(store.access(name)) for name in ("one", "two", "three"))
     assert one.shape == two.shape
     assert one.version != two.version
     assert one.shape != three.shape
@@ -100,10 +98,10 @@ def test_true_copies_have_the_same_shape(store: Store) -> None:
 def test_listing_can_be_given_up(store: Store) -> None:
     """A look that nobody wants any more ends."""
     store.put({"given-up/a": b""})
-    stop = threading.Event()
-    stop.set()
+    access = store.access("given-up")
+    access.stop.cancel()
     with pytest.raises(SourceError) as caught:
-        list_folder(store.access("given-up"), stop)
+        listed(access)
     assert caught.value.reason == "Interrupted"
 
 
@@ -111,7 +109,7 @@ def test_listing_has_a_time_limit(store: Store) -> None:
     """A store that answers each page late does not hold a thread for hours."""
     store.put({"slow/a": b""})
     with pytest.raises(SourceError) as caught:
-        list_folder(store.access("slow"), seconds=0)
+        listed(store.access("slow", seconds=0))
     assert caught.value.reason == "ListTooSlow"
 
 
@@ -134,7 +132,7 @@ def test_failures_have_reasons_and_remedies(
 ) -> None:
     """Each way to fail has a stable reason and says what to do; keys are in none of them."""
     with pytest.raises(SourceError) as caught:
-        list_folder(store.access("x", keys, **changes))
+        listed(store.access("x", keys, **changes))
     assert caught.value.reason == reason
     assert told in str(caught.value)
     assert "secret-that-nobody" not in str(caught.value)
@@ -143,13 +141,13 @@ def test_failures_have_reasons_and_remedies(
 def test_plain_http_is_told_from_a_certificate(store: Store) -> None:
     """A wrong scheme is named as what it is."""
     with pytest.raises(SourceError, match=r"write s3\.endpoint with http:"):
-        list_folder(store.access("x", endpoint=store.endpoint.replace("http:", "https:")))
+        listed(store.access("x", endpoint=store.endpoint.replace("http:", "https:")))
 
 
 def test_a_silent_endpoint_is_given_up(store: Store) -> None:
     """A store that takes connections and says nothing costs the read time-out, not forever."""
     with silent_endpoint() as endpoint, pytest.raises(SourceError) as caught:
-        list_folder(store.access("x", endpoint=endpoint, read_seconds=0.3))
+        listed(store.access("x", endpoint=endpoint, silence_seconds=0.3))
     assert caught.value.reason == "EndpointUnreachable"
 
 
@@ -163,9 +161,9 @@ def test_ca_bundle_is_what_an_endpoint_is_verified_against(store: Store, tmp_pat
     bundle = authority.certificate.pem.decode()
     with run_tls_store(tmp_path / "root", tmp_path / "s3.crt", tmp_path / "s3.key") as endpoint:
         with pytest.raises(SourceError) as caught:
-            list_folder(store.access("", endpoint=endpoint))
+            listed(store.access("", endpoint=endpoint))
         assert caught.value.reason == "CertificateUntrusted"
-        assert list_folder(store.access("", endpoint=endpoint, ca=bundle)).objects == 1
+        assert listed(store.access("", endpoint=endpoint, ca=bundle)).objects == 1
 
 
 KEYS = st.binary(min_size=1, max_size=6).filter(lambda key: b"\0" not in key)
@@ -212,10 +210,10 @@ def test_keys_that_lie_about_are_never_used(store: Store, monkeypatch: pytest.Mo
     """The process's own variables hold good keys; a source without a Secret is asked without any."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", STEWARD.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", STEWARD.secret_access_key)
-    store.put({"private/a.parquet": b"x"})
-    listing = list_folder(store.access("private"))
+    store.put({"private/a.parquet": b"x" * 16})
+    listing = listed(store.access("private"))
     nobody = store.access("private", None)
-    for read in (lambda: list_folder(nobody), lambda: look_into(nobody, listing)):
+    for read in (lambda: listed(nobody), lambda: look_into(nobody, listing)):
         with pytest.raises(SourceError) as caught:
             read()
         assert caught.value.reason == "AccessDenied"

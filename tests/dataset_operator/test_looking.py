@@ -1,9 +1,9 @@
 """One look at a real store: what is read again, and what is not."""
 
-import threading
 from dataclasses import replace
 
 from dataset_operator.findings import Findings
+from dataset_operator.listing import Budget, Cancellation
 from dataset_operator.looking import Looker
 from dataset_operator.settings import OperatorSettings
 from dataset_operator.tables import Format, TableLook
@@ -18,7 +18,8 @@ from tests.planes import client
 
 __all__ = ["client"]
 
-SETTINGS = read(OperatorSettings, {"MOORAGE_READ_SECONDS": "1"})
+SETTINGS = read(OperatorSettings, {})
+BUDGET = Budget(silence_seconds=1)
 
 
 def dataset(store: Store, prefix: str) -> Dataset:
@@ -30,14 +31,14 @@ def dataset(store: Store, prefix: str) -> Dataset:
 async def test_objects_are_looked_into_only_when_they_changed(client: Client, store: Store) -> None:
     """The same version: the last look into them counts. Another one: they are read anew."""
     store.put({"looked/a.csv": b"a,b\n1,2\n"})
-    looker, stop = Looker(client, SETTINGS), threading.Event()
-    first = await looker.look(dataset(store, "looked"), stop)
+    looker, stop = Looker(client, SETTINGS), Cancellation()
+    first = await looker.look(dataset(store, "looked"), BUDGET, stop)
     assert first.table is not None
     assert [column.name for column in first.table.columns] == ["a", "b"]
     marked = replace(first, table=TableLook(Format.CSV, note="from the last look"))
-    assert (await looker.look(dataset(store, "looked"), stop, marked)).table == marked.table
+    assert (await looker.look(dataset(store, "looked"), BUDGET, stop, marked)).table == marked.table
     store.put({"looked/a.csv": b"c\n1\n"})
-    changed = await looker.look(dataset(store, "looked"), stop, marked)
+    changed = await looker.look(dataset(store, "looked"), BUDGET, stop, marked)
     assert changed.table is not None
     assert [column.name for column in changed.table.columns] == ["c"]
     looker.close()
@@ -51,7 +52,8 @@ async def test_one_source_that_fails_hides_no_other(client: Client, store: Store
     with silent_endpoint() as endpoint:
         silent = Source("us-2", S3Source(endpoint, "data", inline_credentials=STEWARD))
         missing = Source("us-3", S3Source(store.endpoint, "data", secret_name="nowhere"))
-        found: Findings = await looker.look(replace(good, sources=(*good.sources, silent, missing)), threading.Event())
+        several = replace(good, sources=(*good.sources, silent, missing))
+        found: Findings = await looker.look(several, BUDGET, Cancellation())
     assert [source.reason for source in found.sources] == [
         "Listed",
         "NotListed",

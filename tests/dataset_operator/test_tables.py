@@ -10,13 +10,12 @@ import pyarrow.ipc as pa_ipc
 import pyarrow.parquet as pa_parquet
 import pytest
 
-from dataset_operator.objectstore import list_folder
+from dataset_operator.listing.names import format_of_kinds
 from dataset_operator.tables import Format, TableLook, kind_of_name, look_into
-from dataset_operator.tables.names import format_of_kinds
 from dataset_operator.tables.readers import Blob, UnreadableError, read_schema
 from moorage.errors import SourceError
 from moorage.model import Column
-from tests.dataset_operator.stores import STRANGER, Store
+from tests.dataset_operator.stores import STRANGER, Store, listed
 
 TABLE = pa.table({"id": [1, 2], "name": ["x", "y"], "share": pa.array([1.5, None])})
 COLUMNS = (Column("id", "int64"), Column("name", "string"), Column("share", "double"))
@@ -103,7 +102,7 @@ def test_columns_of_real_files(store: Store, key: str, body: bytes, form: str) -
     folder = f"tables/{form}-{key}"
     store.put({f"{folder}/{key}": body})
     access = store.access(folder)
-    assert look_into(access, list_folder(access)) == TableLook(Format(form), COLUMNS)
+    assert look_into(access, listed(access)) == TableLook(Format(form), COLUMNS)
 
 
 @pytest.mark.parametrize("body", [b"\x00\x01\x02 nothing known", b"", b'{\n  "pretty": [1]\n}\n', b"[1, 2]"])
@@ -112,7 +111,7 @@ def test_opaque_files_are_no_error(store: Store, body: bytes) -> None:
     key = f"opaque/{len(body)}/thing.json" if body.startswith((b"{", b"[")) else f"opaque/{len(body)}/thing"
     store.put({key: body})
     access = store.access(key.rpartition("/")[0])
-    assert look_into(access, list_folder(access)) == TableLook(Format.UNKNOWN)
+    assert look_into(access, listed(access)) == TableLook(Format.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,7 @@ def test_a_broken_file_is_named_with_a_remedy(store: Store) -> None:
     """The status names the key and what to do."""
     store.put({"broken/a.parquet": PARQUET, "broken/b.parquet": b"oh no, not a table"})
     access = store.access("broken")
-    look = look_into(access, list_folder(access))
+    look = look_into(access, listed(access))
     assert look.problem == "b.parquet is not a Parquet file: replace it, or give it a name without .parquet"
 
 
@@ -152,7 +151,7 @@ def test_other_columns_are_noted(store: Store) -> None:
     other = written(lambda file: pa_parquet.write_table(pa.table({"z": [1]}), file))
     store.put({"evolved/a.parquet": PARQUET, "evolved/b.parquet": other})
     access = store.access("evolved")
-    look = look_into(access, list_folder(access))
+    look = look_into(access, listed(access))
     assert (look.columns, look.problem) == (COLUMNS, "")
     assert "b.parquet has other columns than a.parquet" in look.note
 
@@ -176,7 +175,7 @@ def test_only_a_few_bytes_are_read() -> None:
 def test_who_may_not_read_is_told_so(store: Store) -> None:
     """A store that lists but does not give objects out: AccessDenied, from s3fs as from boto3."""
     store.put({"closed/a.parquet": PARQUET})
-    listing = list_folder(store.access("closed"))
+    listing = listed(store.access("closed"))
     with pytest.raises(SourceError) as caught:
         look_into(store.access("closed", STRANGER), listing)
     assert caught.value.reason == "AccessDenied"

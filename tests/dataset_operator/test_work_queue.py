@@ -1,12 +1,22 @@
 """The queue: one key at a time, once however often it is asked for, and again where it failed."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TypeVar
 
 import pytest
 
 from dataset_operator import work_queue
+from dataset_operator.shares import Share
 from dataset_operator.work_queue import WorkQueue
 from tests.polling import until
+
+K = TypeVar("K", bound=Hashable)
+
+
+def make_queue(work: Callable[[K], Awaitable[None]], at_once: int = 100) -> WorkQueue[K]:
+    """A queue of one tenant."""
+    return WorkQueue("test", work, shares=lambda _: (Share("namespace", "one"),), at_once=at_once)
 
 
 async def test_a_key_is_worked_on_by_one_at_a_time_and_once_more_after_that() -> None:
@@ -22,7 +32,7 @@ async def test_a_key_is_worked_on_by_one_at_a_time_and_once_more_after_that() ->
         running -= 1
         done += 1
 
-    async with WorkQueue("test", work) as queue:
+    async with make_queue(work) as queue:
         queue.add("a")
         await until(lambda: running == 1)
         for _ in range(10):
@@ -43,7 +53,7 @@ async def test_a_slow_key_blocks_no_other() -> None:
             await asyncio.Event().wait()
         done.append(key)
 
-    async with WorkQueue("test", work) as queue:
+    async with make_queue(work) as queue:
         for key in ("slow", "a", "b"):
             queue.add(key)
         await until(lambda: sorted(done) == ["a", "b"])
@@ -61,7 +71,7 @@ async def test_a_bounded_queue_keeps_its_bound() -> None:
         running -= 1
         done += 1
 
-    async with WorkQueue("test", work, at_once=3) as queue:
+    async with make_queue(work, at_once=3) as queue:
         for key in range(30):
             queue.add(key)
             queue.add(key)
@@ -80,7 +90,7 @@ async def test_what_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
         if tries < 3:
             raise RuntimeError("not yet")
 
-    async with WorkQueue("test", work) as queue:
+    async with make_queue(work) as queue:
         queue.add("a")
         await until(lambda: tries == 3)
 
@@ -92,7 +102,7 @@ async def test_a_timer_fires_once_and_can_be_forgotten() -> None:
     async def work(key: str) -> None:
         done.append(key)
 
-    async with WorkQueue("test", work) as queue:
+    async with make_queue(work) as queue:
         queue.add_after("a", 0.02)
         queue.add("a")
         queue.add_after("b", 0.02)

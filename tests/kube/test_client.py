@@ -113,6 +113,21 @@ async def test_lists_come_in_pages_of_one_version(client: Client, namespace: str
     assert only["metadata"]["name"] == "m3"
 
 
+async def test_pages_are_bounded_by_bytes(client: Client, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large objects come few at a time, and all of them come, also one that is larger than a page."""
+    sizes = [100, 100, 40_000, 40_000, 40_000, 40_000, 150_000, 100, 100]
+    for number, size in enumerate(sizes):
+        await client.create(CONFIG_MAPS, config_map(namespace, f"m{number}", payload="x" * size))
+    monkeypatch.setattr("moorage.kube.client.PAGE_BYTES", 100_000)
+    mine = Selection(namespace, labels="name")
+    pages = [page async for page in client.pages(CONFIG_MAPS, mine, size=8)]
+    names = [item["metadata"]["name"] for page in pages for item in page.items]
+    assert names == [f"m{number}" for number in range(len(sizes))]
+    held = [sum(len(item["data"]["payload"]) for item in page.items) for page in pages]
+    assert max(held) <= 150_000
+    assert all(total <= 100_000 for total, page in zip(held, pages, strict=True) if len(page.items) > 1)
+
+
 async def test_an_invalid_object_is_refused_in_the_servers_words(client: Client, namespace: str) -> None:
     """With the status, the reason and the object."""
     with pytest.raises(KubeError, match=f"create ConfigMap {namespace}/NO: .*lowercase") as caught:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import IO
 
-from dataset_operator.objectstore.tally import Entry
+from dataset_operator.listing.tally import Entry
 
-# A run of fifty thousand entries takes some 15 MB while it is sorted; a million objects make twenty open files.
+# A run of fifty thousand entries takes some 15 MB while it is sorted; a million objects make twenty open files. Keys
+# may be long, so that a run is bounded in bytes, too.
 ENTRIES_IN_A_RUN = 50_000
+_BYTES_IN_A_RUN = 8 * 1024 * 1024
 _HEAD = struct.Struct(">IQI")  # lengths, because a key may contain any byte, the line feed too
 
 
@@ -24,11 +26,13 @@ def sorted_by_key(entries: Iterable[Entry], *, entries_in_a_run: int = ENTRIES_I
     with ExitStack() as stack:
         runs: list[Iterator[Entry]] = []
         run: list[Entry] = []
+        run_bytes = 0
         for entry in entries:
             run.append(entry)
-            if len(run) == entries_in_a_run:
+            run_bytes += len(entry[0]) + len(entry[2])
+            if len(run) == entries_in_a_run or run_bytes > _BYTES_IN_A_RUN:
                 runs.append(_read_back(_spill(run, stack)))
-                run = []
+                run, run_bytes = [], 0
         run.sort()
         last: bytes | None = None
         for entry in heapq.merge(*runs, run):

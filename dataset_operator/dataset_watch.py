@@ -1,0 +1,44 @@
+"""The informer over Datasets: what it sees goes to the controller, packed, and no raw object is kept."""
+
+from types import TracebackType
+from typing import Self
+
+from dataset_operator.controller import DatasetController
+from dataset_operator.entries import Written, read_written
+from moorage.kube import DATASETS, Change, Client, Reflector
+from moorage.model import DatasetRef
+from moorage.watching import Bundle
+
+_BLIND_AFTER_SECONDS = 60.0
+
+
+class DatasetWatch:
+    """Follows Datasets while its `async with` block runs.
+
+    Args:
+        client: the API server.
+        controller: is told.
+    """
+
+    def __init__(self, client: Client, controller: DatasetController) -> None:
+        self._controller = controller
+        self._bundle = Bundle({"datasets": Reflector(client, DATASETS, project=read_written, on_change=self._changed)})
+
+    async def __aenter__(self) -> Self:
+        await self._bundle.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._bundle.__aexit__(kind, error, trace)
+
+    def problem(self) -> str | None:
+        """Why what is known of Datasets may be old; None where it is not."""
+        return self._bundle.problem(_BLIND_AFTER_SECONDS)
+
+    def _changed(self, change: Change[Written]) -> None:
+        if change.after is None:
+            self._controller.lost(DatasetRef(*change.key))
+        else:
+            self._controller.saw(change.after)

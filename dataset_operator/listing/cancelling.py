@@ -1,0 +1,58 @@
+"""Cancellation across threads: whoever blocks on a socket wakes up when the work is not wanted any more."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+from moorage.errors import SourceError
+
+INTERRUPTED = "Interrupted"
+
+
+class Cancellation:
+    """Handed to work in another thread; `cancel` may be called from any thread, more than once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._ends: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the work is not wanted any more."""
+        return self._cancelled
+
+    def cancel(self) -> None:
+        """End the work: whatever it blocks on is closed under it."""
+        with self._lock:
+            self._cancelled = True
+            ends = tuple(self._ends)
+        for end in ends:
+            end()
+
+    @contextlib.contextmanager
+    def ending(self, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` when the work is cancelled while the block runs; at once where it was cancelled before.
+
+        Args:
+            end: quick, and harmless when called twice or late; it runs in the thread of whoever cancels.
+        """
+        with self._lock:
+            self._ends.append(end)
+            late = self._cancelled
+        if late:
+            end()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._ends.remove(end)
+
+    def check(self, name: str) -> None:
+        """Go on only where the work is still wanted.
+
+        Raises:
+            SourceError: `Interrupted`.
+        """
+        if self._cancelled:
+            raise SourceError(INTERRUPTED, f"{name}: the listing was given up")

@@ -1,0 +1,78 @@
+"""What a kind of source has to offer so that the controller can list it and look into its objects."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+from dataset_operator.listing.budget import Budget
+from dataset_operator.listing.cancelling import Cancellation
+from dataset_operator.listing.tally import Entry
+from moorage.kube import Client
+from moorage.sources import Credentials, Location
+
+
+class Reader(Protocol):
+    """Reads parts of objects."""
+
+    def open(self, key: str, size_bytes: int) -> BinaryIO:
+        """An object for ranged reads.
+
+        Args:
+            key: relative to the folder.
+            size_bytes: its size, as it was listed.
+        """
+        ...
+
+
+class Folder(Protocol):
+    """One source with the keys to read it. Its methods block; they stay within the budget and end when cancelled."""
+
+    @property
+    def name(self) -> str:
+        """The folder in messages."""
+        ...
+
+    def pages(self) -> AbstractContextManager[Iterator[Sequence[Entry]]]:
+        """All objects, page by page, in any order. It may be called again for a second pass.
+
+        Raises:
+            SourceError: with a stable reason.
+        """
+        ...
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """A reader of objects; what the block raises about the source becomes a `SourceError`.
+
+        Raises:
+            SourceError: with a stable reason.
+        """
+        ...
+
+
+class Lister(Protocol):
+    """One kind of source."""
+
+    def identity(self, location: Location) -> tuple[str, ...] | None:
+        """Which data is there, whatever keys or certificates lead to it; None where such a location can't be listed."""
+        ...
+
+    def endpoint(self, location: Location) -> str:
+        """Whom a listing asks: listings at one endpoint share a number of slots."""
+        ...
+
+    def empty(self, location: Location) -> str:
+        """What to say where no object is there, with a remedy."""
+        ...
+
+    async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
+        """The keys, read anew; None where none are needed.
+
+        Raises:
+            SourceError: a Secret is missing, or lacks something.
+            KubeError: the API server did not answer.
+        """
+        ...
+
+    def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Folder:
+        """The source, ready to be listed."""
+        ...

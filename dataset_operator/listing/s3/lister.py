@@ -1,0 +1,44 @@
+"""The lister of S3 sources."""
+
+from dataset_operator.listing.budget import Budget
+from dataset_operator.listing.cancelling import Cancellation
+from dataset_operator.listing.s3.access import Access
+from moorage.kube import Client
+from moorage.kube.credentials import read_credentials
+from moorage.sources import Credentials, Location
+from moorage.sources.s3 import S3Source, folder_prefix
+
+
+class S3Lister:
+    """Buckets and folders in them, by keys; web identities are not served yet."""
+
+    def identity(self, location: Location) -> tuple[str, ...] | None:
+        """Endpoint, bucket and folder: other keys, certificates or regions are other ways to the same data."""
+        place = _s3(location)
+        if not place.served:
+            return None
+        return place.endpoint, place.bucket, folder_prefix(place.prefix)
+
+    def endpoint(self, location: Location) -> str:
+        """The store's URL."""
+        return _s3(location).endpoint
+
+    def empty(self, location: Location) -> str:
+        """Names the folder, or the bucket."""
+        folder = _s3(location).prefix.strip("/")
+        where = f"folder {folder!r}" if folder else "bucket"
+        return f"the {where} holds no object: upload the data, correct s3.prefix, or set spec.allowEmpty: true"
+
+    async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
+        """The keys in the Secret, or those written into the Dataset."""
+        return await read_credentials(client, namespace, _s3(location))
+
+    def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Access:
+        """The folder."""
+        return Access(_s3(location), keys, budget, stop)
+
+
+def _s3(location: Location) -> S3Source:
+    if not isinstance(location, S3Source):
+        raise TypeError(f"{type(location).__name__} is no S3 source")
+    return location

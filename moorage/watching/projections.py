@@ -1,0 +1,34 @@
+"""What of a Dataset is kept by those who decide: a projection for informers."""
+
+from dataclasses import replace
+
+from moorage.kube import RawObject
+from moorage.model import Dataset, Governance
+from moorage.wire import read_dataset
+
+# Columns, and the pods that use it, are for people: together they may be larger than all the rest.
+_ASKED_FOR = ("conditions", "bytes", "objects", "version", "sources")
+
+
+def read_for_deciding(raw: RawObject) -> Dataset:
+    """A Dataset without what no decision asks for: columns, users and messages of its status, commands of releases.
+
+    Raises:
+        InputError: naming the object, the field and the remedy.
+    """
+    told = raw.get("status") or {}
+    dataset = read_dataset({**raw, "status": {key: told[key] for key in _ASKED_FOR if key in told}})
+    sources = tuple(replace(source, message="") for source in dataset.status.sources)
+    return replace(
+        dataset,
+        governance=without_commands(dataset.governance),
+        status=replace(dataset.status, sources=sources),
+    )
+
+
+def without_commands(governance: Governance) -> Governance:
+    """The same rules; what a release runs is for planners, and may be large."""
+    releases = tuple(
+        replace(release, component=replace(release.component, command=(), args=())) for release in governance.releases
+    )
+    return replace(governance, releases=releases)
