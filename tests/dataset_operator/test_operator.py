@@ -81,7 +81,7 @@ def test_a_dataset_becomes_ready_and_carries_no_trace_of_us(world: World, store:
     assert "finalizers" not in raw["metadata"]
     assert all("kopf" not in key for key in raw["metadata"].get("annotations", {}))
     line = world.kubectl("get", "dset", "ready", "-n", world.steward).splitlines()[1].split()
-    assert line[:5] == ["ready", "True", world.eu, "2", str(status["bytes"])]
+    assert line[:6] == ["ready", "True", "Ready", world.eu, "2", str(status["bytes"])]
 
 
 def test_nothing_new_is_not_written(world: World, store: Store) -> None:
