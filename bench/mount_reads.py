@@ -26,9 +26,12 @@ from demo.stage import CONSUMER, IMAGE, STEWARD, Stage
 from devcluster import binaries
 from devcluster.object_store import ObjectStore
 from devcluster.progress import Terminal
+from moorage.caching import CachePolicy
 from moorage.errors import DevClusterError
-from node_plugin.grants import CacheRule, Credentials, S3Source
+from moorage.sources import Credentials
+from moorage.sources.s3 import S3Source
 from node_plugin.sidecar import rclone
+from node_plugin.sidecar.remotes import s3 as s3_remotes
 
 GIB = 2**30
 READS = 10_000
@@ -188,17 +191,17 @@ def host_mount(store: ObjectStore, scratch: Path) -> Iterator[Path]:
     program = Path(sys.executable).parent / "rclone"
     helper = binaries.program("fusermount3", Terminal(Console(stderr=True)))
     path = os.pathsep.join((str(helper.parent), os.environ.get("PATH", "/usr/bin:/bin")))
-    source = S3Source(endpoint=store.endpoint, bucket=BUCKET, prefix="large", region=store.region,
-                      ca_bundle=None, local=True)  # fmt: skip
-    keys = Credentials(access_key_id=store.access_key, secret_access_key=store.secret_key, session_token=None)
+    remote = s3_remotes.remote(
+        S3Source(store.endpoint, BUCKET, "large", store.region), Credentials(store.access_key, store.secret_key)
+    )
     place = rclone.CachePlace(directory=scratch / "host-cache", limit_bytes=GIB)
     descriptors = rclone.Descriptors(fuse=0, config=0, ca_bundle=None)
-    sidecars = rclone.command(str(program), source, CacheRule(mode="auto", size_limit_bytes=None), place, descriptors)
+    sidecars = rclone.command(str(program), remote, rclone.CacheRule(CachePolicy(), local=True), place, descriptors)
     with tempfile.TemporaryDirectory() as folder:
         config, target = Path(folder) / "rclone.conf", Path(folder) / "mnt"
         target.mkdir()
         config.touch(mode=0o600)
-        config.write_text(rclone.write_config(source, keys))
+        config.write_text(rclone.write_config(remote))
         options = [
             each for each in sidecars[4:] if not each.startswith(("--config", "/proc/self/fd", "--allow-non-empty"))
         ]

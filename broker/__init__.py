@@ -4,11 +4,11 @@ It trusts what the API server vouches for and nothing else: whose token it is, w
 there, under which account, in which namespace. It gives keys for a volume that the pod's spec asks for, never for a
 pod that the node made up. Nothing is placed, mounted or written to the cluster here but the broker's own certificate.
 
-    request     what is asked (pure)
     identity    whose token: TokenReview, kept for seconds
     vouching    whether the pod is what it is said to be (pure)
     ruling      the policy, and which source (pure)
-    answers     a grant as JSON (pure)
     audit       one line for every answer: where a byte went can be proved
     app         the HTTP face
+
+Question and answer themselves are `moorage.grants`, which the node plugin speaks too.
 """

@@ -9,21 +9,21 @@ import orjson
 from aiohttp import hdrs, web
 
 from broker import audit
-from broker.answers import write_grant
 from broker.identity import Identities, NodeIdentity, TooManyReviewsError, UnknownCallerError
-from broker.request import GrantRequest, read_request
-from broker.ruling import Permission, Question, rule
-from broker.vouching import Refusal, vouch
+from broker.ruling import Permission, Question, granted, rule
+from broker.vouching import vouch
 from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, SourceError
+from moorage.grants.answer import write_answer
+from moorage.grants.question import BOUNDS, PATH, GrantQuestion, read_question
 from moorage.kube import PODS, Client
 from moorage.kube.credentials import read_credentials
 from moorage.model import Pod
+from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
 from moorage.serving.health import Health, add_routes
 from moorage.serving.rate_limit import RateLimit
 from moorage.sources import Credentials
 from moorage.watching import Catalogue
 
-LARGEST_BODY_BYTES = 16 * 1024
 # The node plugin gives up after ten; an answer that nobody waits for should not go on.
 _ANSWER_SECONDS = 9.0
 
@@ -57,11 +57,11 @@ PARTS = web.AppKey("PARTS", Parts)
 
 def make_app(parts: Parts, health: Health) -> web.Application:
     """The application; `health` gets the catalogue's check."""
-    app = web.Application(client_max_size=LARGEST_BODY_BYTES)
+    app = web.Application(client_max_size=BOUNDS.most_bytes)
     app[PARTS] = parts
     health.add_ready("catalogue", parts.problem)
     add_routes(app, health)
-    app.router.add_post("/v1/grants", _grants)
+    app.router.add_post(PATH, _grants)
     return app
 
 
@@ -89,7 +89,7 @@ async def _grants(request: web.Request) -> web.Response:
     except InputError as error:
         return _say(400, str(error))
     except web.HTTPRequestEntityTooLarge:
-        return _say(413, f"a request has at most {LARGEST_BODY_BYTES} bytes")
+        return _say(413, f"a request has at most {BOUNDS.most_bytes} bytes")
     except (BrokerError, KubeError, TimeoutError) as error:
         problem = str(error) or f"no decision within {_ANSWER_SECONDS:g} s"
         _log.warning("no decision: %s", problem)
@@ -99,10 +99,10 @@ async def _grants(request: web.Request) -> web.Response:
 async def _serve(request: web.Request, address: str) -> web.Response:
     parts = request.app[PARTS]
     caller = await parts.identities.of(_bearer(request), address)
-    asked = read_request(await request.read())
+    asked = read_question(await request.read())
     # The pod's first: one whose author asks in a loop must not use up what its node may ask for all.
-    if not parts.pod_limit.admits((caller.node, asked.uid)):
-        return _say(429, f"pod {asked.namespace}/{asked.name} asks too often; ask again later")
+    if not parts.pod_limit.admits((caller.node, asked.pod.uid)):
+        return _say(429, f"pod {asked.pod} asks too often; ask again later")
     if not parts.limit.admits(caller.node):
         return _say(429, f"node {caller.node} asks too often; ask again later")
     return await _answer(parts, caller, asked)
@@ -113,7 +113,7 @@ def _bearer(request: web.Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantRequest) -> web.Response:
+async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> web.Response:
     pod: Pod | None = None
     verdict: Pod | Permission | Refusal = await _vouched(parts, caller, asked)
     if isinstance(verdict, Pod):
@@ -121,33 +121,33 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantRequest) -> we
         verdict = rule(_question(parts.catalogue, caller, asked, pod))
     if isinstance(verdict, Permission) and pod is not None:
         try:
-            body = write_grant(verdict, await _keys(parts.client, verdict))
+            grant = granted(verdict, await _keys(parts.client, verdict))
         except SourceError as error:
             _log.warning("dataset %s: %s", asked.dataset, error)
             # What is wrong with a steward's Secret is not the reader's business.
             message = f"the keys of dataset {asked.dataset} can't be read ({error.reason}): its steward must mend that"
-            verdict = Refusal(409, message)
+            verdict = Refusal(NOT_POSSIBLE, "", message)
         else:
             audit.grant(asked, caller.node, pod, verdict)
-            return _json(200, body)
+            return _json(*write_answer(grant))
     if isinstance(verdict, Refusal):
         audit.refusal(asked, caller.node, pod, verdict)
-        return _say(verdict.status, verdict.message, verdict.rule)
+        return _json(*write_answer(verdict))
     raise BrokerError("no decision")
 
 
-async def _vouched(parts: Parts, caller: NodeIdentity, asked: GrantRequest) -> Pod | Refusal:
+async def _vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> Pod | Refusal:
     if (problem := parts.problem()) is not None:
         raise BrokerError(f"nothing can be decided now: {problem}")
     try:
         # Never from a cache: a pod that was just deleted or made anew gets what the new one may have.
-        raw = await parts.client.get(PODS, asked.name, asked.namespace)
+        raw = await parts.client.get(PODS, asked.pod.name, asked.pod.namespace)
     except NotFoundError:
-        return Refusal(404, f"pod {asked.namespace}/{asked.name} is not there")
+        return Refusal(NOT_FOUND, "", f"pod {asked.pod} is not there")
     return vouch(raw, asked, caller.node)
 
 
-def _question(catalogue: Catalogue, caller: NodeIdentity, asked: GrantRequest, pod: Pod) -> Question:
+def _question(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion, pod: Pod) -> Question:
     node, purposes = catalogue.node(caller.node), catalogue.purposes(pod.namespace)
     if node is None or purposes is None:
         missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
@@ -167,11 +167,8 @@ async def _keys(client: Client, permission: Permission) -> Credentials | None:
     return await read_credentials(client, permission.dataset.ref.namespace, permission.source.location)
 
 
-def _say(status: int, message: str, rule_code: str = "") -> web.Response:
-    body = {"message": message}
-    if status == 403:  # noqa: PLR2004 - an HTTP status
-        body["rule"] = rule_code
-    return _json(status, body)
+def _say(status: int, message: str) -> web.Response:
+    return _json(status, {"message": message})
 
 
 def _json(status: int, body: object) -> web.Response:

@@ -4,10 +4,10 @@ import logging
 import time
 from typing import Any
 
-from broker.request import GrantRequest
 from broker.ruling import Permission
-from broker.vouching import Refusal
+from moorage.grants.question import GrantQuestion
 from moorage.model import Pod
+from moorage.refusal import Refusal
 from moorage.serving.rate_limit import RateLimit
 
 _log = logging.getLogger("moorage.audit")
@@ -15,7 +15,7 @@ _strangers = RateLimit(1.0, 20.0, time.monotonic)
 _log.setLevel(logging.INFO)  # whatever the rest of the process is told to keep quiet about
 
 
-def grant(asked: GrantRequest, node: str, pod: Pod, permission: Permission) -> None:
+def grant(asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> None:
     """Keys were given out."""
     location = permission.source.location
     source = {"site": permission.source.site, "kind": location.kind, **location.where}
@@ -27,20 +27,20 @@ def grant(asked: GrantRequest, node: str, pod: Pod, permission: Permission) -> N
         "source": source,
         "version": permission.dataset.status.version,
     }
-    _log.info("granted dataset %s to pod %s/%s", asked.dataset, asked.namespace, asked.name, extra={"audit": facts})
+    _log.info("granted dataset %s to pod %s", asked.dataset, asked.pod, extra={"audit": facts})
 
 
-def refusal(asked: GrantRequest, node: str, pod: Pod | None, refused: Refusal) -> None:
+def refusal(asked: GrantQuestion, node: str, pod: Pod | None, refused: Refusal) -> None:
     """Nothing was given out."""
     facts = _asked(asked, node) | {
         "decision": "refused",
         "account": None if pod is None else f"{pod.namespace}/{pod.service_account}",
         "purpose": None if pod is None else pod.usage.stated_purpose,
-        "status": refused.status,
-        "rule": refused.rule or None,
+        "status": refused.code,
+        "rule": refused.reason or None,
         "reason": refused.message,
     }
-    _log.info("refused dataset %s to pod %s/%s", asked.dataset, asked.namespace, asked.name, extra={"audit": facts})
+    _log.info("refused dataset %s to pod %s", asked.dataset, asked.pod, extra={"audit": facts})
 
 
 def stranger(address: str, message: str) -> None:
@@ -50,10 +50,10 @@ def stranger(address: str, message: str) -> None:
     _log.warning("refused a stranger", extra={"audit": {"decision": "refused", "address": address, "reason": message}})
 
 
-def _asked(asked: GrantRequest, node: str) -> dict[str, Any]:
+def _asked(asked: GrantQuestion, node: str) -> dict[str, Any]:
     return {
         "dataset": str(asked.dataset),
-        "pod": f"{asked.namespace}/{asked.name}",
-        "uid": asked.uid,
+        "pod": str(asked.pod),
+        "uid": asked.pod.uid,
         "node": node,
     }

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from broker.vouching import Refusal
+from moorage.grants.grant import Grant
 from moorage.locality import best_way, dataset_bytes
 from moorage.locality.emptiness import nothing_to_read
 from moorage.model import Dataset, DatasetRef, Node, Pod, Reader, Source
 from moorage.policy import decide, effective_purpose
+from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.sites import Inventory
-from moorage.sources import NOT_LISTED
+from moorage.sources import MOUNTED_KINDS, NOT_LISTED, Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +59,43 @@ def rule(question: Question) -> Permission | Refusal:
     ref, dataset, pod = question.ref, question.dataset, question.pod
     if question.unreadable:
         message = f"dataset {ref} can't be used, because its spec can't be read: its steward sees why in its conditions"
-        return Refusal(403, message, "DatasetUnknown")
+        return Refusal(DENIED, "DatasetUnknown", message)
     purpose = effective_purpose(pod.usage.stated_purpose, question.purposes)
     place = question.inventory.place_of_node(question.node)
     reader = Reader(pod.namespace, pod.service_account, purpose)
     decision = decide(ref, dataset, reader, place, question.inventory)
     if not decision.allowed or dataset is None or place.site_name is None:
-        return Refusal(403, decision.message, "" if decision.rule is None else decision.rule.value)
+        return Refusal(DENIED, "" if decision.rule is None else decision.rule.value, decision.message)
     source = choose_source(dataset, place.site_name, question.inventory)
     if source is None:
         kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
         message = (
-            f"dataset {ref} has no source that a node of site {place.site_name} can mount (it has {kinds}): give it an "
-            "s3 or nfs source, or a hostPath at that site"
+            f"dataset {ref} has no source that a node of site {place.site_name} can mount (it has {kinds}): give it "
+            f"one of {', '.join(MOUNTED_KINDS)} at that site"
         )
-        return Refusal(409, message)
+        return Refusal(NOT_POSSIBLE, "", message)
     if (problem := nothing_to_read(dataset, source)) is not None:
         message = f"dataset {ref} would be an empty folder here, so it is not mounted: {problem}"
-        return Refusal(409, message)
+        return Refusal(NOT_POSSIBLE, "", message)
     return Permission(dataset, place.site_name, source, source.site == place.site_name, purpose)
+
+
+def granted(permission: Permission, credentials: Credentials | None) -> Grant:
+    """What the node plugin is told.
+
+    Raises:
+        SourceError: the source says what can't be used.
+    """
+    dataset = permission.dataset
+    return Grant(
+        location=permission.source.location.granted(),
+        local=permission.local,
+        credentials=credentials,
+        cache=dataset.cache,
+        site=permission.site,
+        source_site=permission.source.site,
+        version=dataset.status.version,
+    )
 
 
 def choose_source(dataset: Dataset, site: str, inventory: Inventory) -> Source | None:

@@ -3,7 +3,6 @@
 It holds no right to read Secrets or to list anything; what may be mounted is the broker's word. It never looks into a
 mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learns from mountinfo alone.
 
-    grants        what the broker permits, as frozen records (pure, standard library only)
     csi_schema    the CSI and plugin registration messages that we speak, as a table
     csi           those messages as frozen records, at the edge
     node_service  the gRPC services, over
@@ -11,8 +10,9 @@ mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learn
     attaching     what a sidecar's request for a descriptor is answered with
     pod_sockets   the sockets in the pods' volumes, and what may be believed of what comes from there
     broker        the credential broker's client
+    mounting      what the kernel serves, one file a kind of source
     mounts        mount(2) and umount2(2); mountinfo parses what the kernel says of them
     pod_paths     paths inside the kubelet's directory, opened without following links
     journal       what was published, on disk, without secrets: a restarted driver goes on from there
-    sidecar       the mount server's supervisor; imports the standard library, `grants` and `moorage.errors` only
+    sidecar       the mount server's supervisor; imports the standard library and what of `moorage` needs no more
 """

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from moorage.errors import BrokerError
+from moorage.grants.grant import Grant
+from moorage.grants.question import GrantQuestion
+from moorage.refusal import Refusal
 from node_plugin import mounts, read_ahead
-from node_plugin.broker import Refusal
-from node_plugin.grants import Grant, S3Source
 from node_plugin.journal import Volume
+from node_plugin.mounting import needs_sidecar
 from node_plugin.publishing import NodeState
 from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest
 
@@ -72,7 +74,7 @@ class Attacher:
 
     async def _decide(self, volume: Volume, request: AttachRequest) -> AttachAnswer:
         try:
-            decision = await self._state.broker.ask(volume.pod, volume.dataset)
+            decision = await self._state.broker.ask(GrantQuestion(volume.pod, volume.dataset))
         except BrokerError as error:
             # A dead broker must not keep a pod's mount dead that was granted and whose keys the sidecar still holds.
             if request.holds_grant:
@@ -98,7 +100,7 @@ class Attacher:
 
 
 def _served(volume: Volume, grant: Grant) -> AttachAnswer:
-    if isinstance(grant.source, S3Source):
+    if needs_sidecar(grant.location):
         return AttachAnswer("attached", grant)
     message = (
         f"dataset {volume.dataset} moved to a source of another kind ({grant.kind}) while the pod ran; delete the pod, "

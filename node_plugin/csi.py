@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from moorage.errors import InputError
+from moorage.grants.question import PodIdentity
+from moorage.model import DatasetRef
+from moorage.reading.fields import DNS_LABEL
 from node_plugin.csi_schema import CSI, REGISTRATION
 
 _PREFIX = "csi.storage.k8s.io/"
@@ -41,26 +44,6 @@ class RegistrationStatus:
 
     registered: bool
     error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """A pod, as the kubelet vouches for it."""
-
-    namespace: str
-    name: str
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetName:
-    """Which dataset a volume asks for."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
 
 
 def read_publish(data: bytes) -> PublishRequest:
@@ -112,16 +95,16 @@ EMPTY = b""
 """Every response without fields."""
 
 
-def pod_of(request: PublishRequest) -> Pod:
+def pod_of(request: PublishRequest) -> PodIdentity:
     """Whose volume it is.
 
     Raises:
         InputError: the kubelet did not say.
     """
-    return Pod(*(_pod_info(request, name) for name in ("namespace", "name", "uid")))
+    return PodIdentity(*(_pod_info(request, name) for name in ("namespace", "name", "uid")))
 
 
-def dataset_of(request: PublishRequest, pod: Pod) -> DatasetName:
+def dataset_of(request: PublishRequest, pod: PodIdentity) -> DatasetRef:
     """Which dataset is asked for; without a namespace, one of the pod's own.
 
     Raises:
@@ -146,7 +129,7 @@ def dataset_of(request: PublishRequest, pod: Pod) -> DatasetName:
     dataset = request.context.get("dataset", "")
     if not dataset:
         raise InputError(subject, "csi.volumeAttributes.dataset", "is missing; write the Dataset's name")
-    return DatasetName(
+    return DatasetRef(
         _label(subject, "namespace", request.context.get("namespace") or pod.namespace),
         _label(subject, "dataset", dataset),
     )
@@ -165,8 +148,7 @@ def _pod_info(request: PublishRequest, name: str) -> str:
 
 def _label(subject: str, field: str, value: str) -> str:
     """A DNS label, as the names of Datasets and namespaces are."""
-    usable = len(value) <= 63 and value.isascii() and value.replace("-", "a").isalnum() and value == value.lower()  # noqa: PLR2004 - RFC 1123
-    if not usable or value.startswith("-") or value.endswith("-"):
+    if not DNS_LABEL.fullmatch(value):
         raise InputError(
             subject,
             f"csi.volumeAttributes.{field}",

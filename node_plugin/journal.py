@@ -12,9 +12,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from node_plugin.csi import DatasetName, Pod
+from moorage.errors import InputError
+from moorage.grants.question import PodIdentity
+from moorage.model import DatasetRef
+from moorage.reading.documents import Bounds, read_object
+from moorage.reading.fields import Fields
+from moorage.sources import MOUNTED_KINDS, Server
 
 _log = logging.getLogger(__name__)
+
+_BOUNDS = Bounds(most_bytes=16 * 1024, most_depth=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +33,19 @@ class Volume:
         name: its name in the pod's spec.
         pod: whose it is.
         dataset: what it shows.
-        kind: of the source: `s3` is served by the pod's sidecar, `nfs` and `hostPath` by the kernel.
+        kind: of the source; the table of kinds says who serves it.
     """
 
     target: str
     name: str
-    pod: Pod
-    dataset: DatasetName
+    pod: PodIdentity
+    dataset: DatasetRef
     kind: str
 
     @property
     def needs_server(self) -> bool:
         """Whether the pod's sidecar serves it."""
-        return self.kind == "s3"
+        return MOUNTED_KINDS[self.kind].abilities.served_by is Server.SIDECAR
 
 
 class Journal:
@@ -82,19 +89,25 @@ class Journal:
 def _load(directory: Path) -> Iterator[Volume]:
     for path in sorted(directory.glob("*.json")):
         try:
-            yield _parse(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            yield _read(read_object(_bytes(path), f"record {path.name}", _BOUNDS))
+        except (OSError, InputError) as error:
             # A node that lost power may leave half a file. Unpublish needs no record, so nothing is stuck.
             _log.warning("a record of the journal can't be read and is dropped", extra={"path": path, "cause": error})
             with contextlib.suppress(OSError):
                 path.unlink()
 
 
-def _parse(document: dict[str, dict[str, str]]) -> Volume:
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_BOUNDS.most_bytes + 1)
+
+
+def _read(fields: Fields) -> Volume:
+    pod, dataset = fields.required_sub("pod"), fields.required_sub("dataset")
     return Volume(
-        target=str(document["target"]),
-        name=str(document["name"]),
-        pod=Pod(**document["pod"]),
-        dataset=DatasetName(**document["dataset"]),
-        kind=str(document["kind"]),
+        target=fields.required_text("target"),
+        name=fields.required_text("name"),
+        pod=PodIdentity(*(pod.required_text(key) for key in ("namespace", "name", "uid"))),
+        dataset=DatasetRef(dataset.required_text("namespace"), dataset.required_text("name")),
+        kind=fields.word("kind", *MOUNTED_KINDS),
     )

@@ -11,8 +11,8 @@ import grpc
 
 import moorage
 from moorage.errors import BrokerError, InputError, MountError
+from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE
 from node_plugin import csi
-from node_plugin.broker import RefusalKind
 from node_plugin.publishing import Publisher
 from node_plugin.settings import DRIVER_NAME
 
@@ -23,9 +23,9 @@ Handler: TypeAlias = Callable[[Request, grpc.aio.ServicerContext], Awaitable[byt
 
 _STOP_SECONDS: Final = 3.0
 _STATUS_OF_REFUSAL: Final = {
-    RefusalKind.DENIED: grpc.StatusCode.PERMISSION_DENIED,
-    RefusalKind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    RefusalKind.NOT_POSSIBLE: grpc.StatusCode.FAILED_PRECONDITION,
+    DENIED: grpc.StatusCode.PERMISSION_DENIED,
+    NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    NOT_POSSIBLE: grpc.StatusCode.FAILED_PRECONDITION,
 }
 _STATUS_OF_ERROR: Final = (
     (InputError, grpc.StatusCode.INVALID_ARGUMENT),
@@ -77,7 +77,7 @@ class Node:
         """NodePublishVolume."""
         refusal = await self._publisher.publish(request)
         if refusal is not None:
-            await context.abort(_STATUS_OF_REFUSAL[refusal.kind], refusal.message)
+            await context.abort(_STATUS_OF_REFUSAL[refusal.code], refusal.message)
         return csi.EMPTY
 
     async def unpublish(self, request: csi.UnpublishRequest, _context: grpc.aio.ServicerContext) -> bytes:

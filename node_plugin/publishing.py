@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from moorage.errors import InputError, MountError
+from moorage.grants.grant import Grant
+from moorage.grants.question import GrantQuestion, PodIdentity
+from moorage.model import DatasetRef
+from moorage.refusal import NOT_POSSIBLE, Refusal
 from node_plugin import mounts, pod_paths
-from node_plugin.broker import Broker, Refusal, RefusalKind
-from node_plugin.csi import DatasetName, Pod, PublishRequest, UnpublishRequest, dataset_of, pod_of
-from node_plugin.grants import Grant, HostPathSource, NfsSource, S3Source
+from node_plugin.broker import Broker
+from node_plugin.csi import PublishRequest, UnpublishRequest, dataset_of, pod_of
 from node_plugin.journal import Journal, Volume
+from node_plugin.mounting import mount_by_kernel, needs_sidecar
 from node_plugin.pod_sockets import VOLUME, PodSockets
 from node_plugin.target_locks import TargetLocks
 
@@ -75,16 +79,16 @@ class Publisher:
         async with self._state.locks.hold(request.target_path):
             if self._is_published(request.target_path, dataset):
                 return None
-            answer = await self._state.broker.ask(pod, dataset)
+            answer = await self._state.broker.ask(GrantQuestion(pod, dataset))
             if isinstance(answer, Refusal):
-                _log.info("refused", extra={"pod": _name(pod), "dataset": str(dataset), "rule": answer.rule})
+                _log.info("refused", extra={"pod": str(pod), "dataset": str(dataset), "rule": answer.reason})
                 return answer
             # A sidecar waits to hear of every volume, also of those that the kernel serves.
-            if not await self._can_listen(pod) and isinstance(answer.source, S3Source):
+            if not await self._can_listen(pod) and needs_sidecar(answer.location):
                 return _nobody_serves(pod, dataset)
             volume = Volume(target=request.target_path, name=target.volume, pod=pod, dataset=dataset, kind=answer.kind)
             await self._mount(volume, answer)
-        _log.info("published", extra={"pod": _name(pod), "dataset": str(dataset), "kind": answer.kind})
+        _log.info("published", extra={"pod": str(pod), "dataset": str(dataset), "kind": answer.kind})
         return None
 
     async def unpublish(self, request: UnpublishRequest) -> None:
@@ -103,7 +107,7 @@ class Publisher:
                 await self._sockets.stop(target.pod_uid)
         _log.info("unpublished", extra={"pod_uid": target.pod_uid, "volume": target.volume})
 
-    def _is_published(self, target: str, dataset: DatasetName) -> bool:
+    def _is_published(self, target: str, dataset: DatasetRef) -> bool:
         """Whether it is mounted already; whether it is alive is its sidecar's business, which asks if it is not."""
         volume = self._state.journal.get(target)
         if volume is None or volume.dataset != dataset or not mounts.stack_at(Path(target)):
@@ -112,7 +116,7 @@ class Publisher:
             self._sockets.listen(volume.pod.uid)
         return True
 
-    async def _can_listen(self, pod: Pod) -> bool:
+    async def _can_listen(self, pod: PodIdentity) -> bool:
         for _ in range(round(_EMPTY_DIR_SECONDS / _EMPTY_DIR_STEP_SECONDS)):
             if self._sockets.exists(pod.uid):
                 break
@@ -129,14 +133,11 @@ class Publisher:
         self._make_target(target)
         self._state.journal.add(volume)
         try:
-            match grant.source:
-                case S3Source():
-                    # Its keys are not kept: the sidecar's request asks anew, and so sees what was revoked meanwhile.
-                    mounts.mount_dead_fuse(target)
-                case NfsSource():
-                    await asyncio.to_thread(mounts.mount_nfs, grant.source, target)
-                case HostPathSource():
-                    mounts.bind_host_path(grant.source, self._state.host_root, target)
+            if needs_sidecar(grant.location):
+                # Its keys are not kept: the sidecar's request asks anew, and so sees what was revoked meanwhile.
+                mounts.mount_dead_fuse(target)
+            else:
+                await mount_by_kernel(grant.location, target, self._state.host_root)
         except BaseException:
             self._state.journal.forget(volume.target)
             self._remove_target(target)
@@ -163,15 +164,11 @@ class Publisher:
             raise MountError(message) from error
 
 
-def _nobody_serves(pod: Pod, dataset: DatasetName) -> Refusal:
+def _nobody_serves(pod: PodIdentity, dataset: DatasetRef) -> Refusal:
     return Refusal(
-        RefusalKind.NOT_POSSIBLE,
+        NOT_POSSIBLE,
         "",
-        f"Pod {_name(pod)} may read dataset {dataset}, but has no mount server for it (no emptyDir volume {VOLUME}): "
+        f"Pod {pod} may read dataset {dataset}, but has no mount server for it (no emptyDir volume {VOLUME}): "
         f"remove the volume from the pod and write the labels `dataset.0.id: {dataset.name}` and "
         "`dataset.0.useas: mount` instead",
     )
-
-
-def _name(pod: Pod) -> str:
-    return f"{pod.namespace}/{pod.name}"

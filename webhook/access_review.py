@@ -12,9 +12,10 @@ from moorage.errors import InputError
 from moorage.model import DatasetRef, DatasetUse, Usage
 from moorage.policy import Decision, decide_all
 from moorage.reading.fields import Fields
+from moorage.refusal import Refusal
 from moorage.sites import Inventory
 from webhook.mutate import Facts, PodRequest, make_reader
-from webhook.review import Refusal, Review
+from webhook.review import Review
 
 MOST_SITES = 1000
 MOST_DATASETS = 64

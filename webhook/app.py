@@ -6,13 +6,14 @@ from functools import partial
 from aiohttp import web
 
 from moorage.errors import InputError, KubeError
+from moorage.refusal import Refusal
 from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
 from webhook import access_review, json_patch, mutate, review, validate, workloads
 from webhook.gather import Gatherer
 from webhook.mutate import PodRequest, Served, Serving
-from webhook.review import Refusal, Review
+from webhook.review import Review
 
 MUTATE_PATH = "/mutate-pods"
 VALIDATE_PATH = "/validate-datasets"

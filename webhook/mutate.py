@@ -12,8 +12,9 @@ from moorage import policy, wire
 from moorage.errors import InputError, LabelError
 from moorage.model import Dataset, DatasetRef, DatasetUse, Reader, Usage, UseAs
 from moorage.policy import ALLOWED, Decision
+from moorage.refusal import Refusal
 from webhook import environment, mounting, pod_checks, pod_limits, sidecar
-from webhook.review import BAD_REQUEST, FORBIDDEN, Refusal
+from webhook.review import BAD_REQUEST, FORBIDDEN
 from webhook.sidecar import SidecarShape
 
 Raw = dict[str, Any]

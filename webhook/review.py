@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from moorage.errors import InputError
+from moorage.refusal import Refusal
 from webhook.json_patch import Operation
 
 API_VERSION = "admission.k8s.io/v1"
@@ -48,21 +49,6 @@ class Review:
         if metadata.get("generateName"):
             return f"{self.kind} {place}{metadata['generateName']}*"
         return f"{self.kind} {place}(without a name)"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request is refused.
-
-    Attributes:
-        code: the HTTP status that the client sees.
-        reason: machine-readable: the policy's rule, else Forbidden, BadRequest or Invalid.
-        message: one sentence naming object, field and remedy.
-    """
-
-    code: int
-    reason: str
-    message: str
 
 
 def read_review(body: bytes) -> Review:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from moorage import policy, wire
 from moorage.errors import InputError
 from moorage.model import Dataset, Governance, Site
+from moorage.refusal import Refusal
 from moorage.sites import Inventory
 from webhook.pod_checks import SERVED_KINDS
-from webhook.review import INVALID, Refusal, Review
+from webhook.review import INVALID, Review
 
 RESTRICTED_PREFIX = "node-restriction.kubernetes.io/"
 

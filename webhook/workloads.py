@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from moorage.errors import LabelError
+from moorage.refusal import Refusal
 from moorage.wire.near_misses import named_in_vain, near_misses
 from moorage.wire.workloads import PodTemplate, pod_templates
 from webhook.mutate import PodRequest, Served, read_request
-from webhook.review import Refusal, Review
+from webhook.review import Review
 
 MOST_WARNINGS = 16
 _LONGEST = 1024

@@ -15,7 +15,8 @@ Raw = Mapping[str, Any]
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 URL = re.compile(r"[a-z]+://[^/?#@]+(/[^?#]*)?")
 URL_WITH_QUERY = re.compile(r"[a-z]+://[^/?#@]+([/?].*)?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Half of a surrogate pair counts too: JSON can write one, and no file, log or request can hold it.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MOST_SHOWN = 80
 
 
@@ -102,6 +103,20 @@ class Fields:
         if value is None or isinstance(value, bool):
             return bool(value)
         self.fail(key, f"must be true or false, not {shown(value)}")
+
+    def exact_flag(self, key: str) -> bool:
+        """A boolean and nothing that looks like one; absent is False."""
+        value = self.value(key)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.fail(key, "must be true or false")
+
+    def word(self, key: str, *words: str) -> str:
+        """One of the words."""
+        value = self.required_text(key)
+        if value not in words:
+            self.fail(key, f"must be one of {', '.join(words)}")
+        return value
 
     def number(self, key: str, *, positive: bool = False) -> float | None:
         """A number >= 0 (> 0 where `positive`), as a number, a decimal string or a quantity; or None."""
@@ -190,6 +205,13 @@ class Fields:
             self.fail(key, "must be a mapping")
         self._check_count(key, value)
         return Fields(self.subject, self._at(key), value)
+
+    def required_sub(self, key: str) -> "Fields":
+        """The mapping under `key`."""
+        fields = self.sub(key)
+        if fields is None:
+            self.fail(key, "is required")
+        return fields
 
     def subs(self, key: str) -> "list[Fields]":
         """The mappings of the list under `key`; absent is empty."""

@@ -1,11 +1,12 @@
 """The mount server beside the app: it holds no right and no secret of its own, and serves what the driver hands it.
 
 One rclone for each dataset of the pod, each on a FUSE descriptor that the driver opened. It runs as nobody in
-particular, without capabilities, on a read-only root. It imports the standard library, `node_plugin.grants` and
-`moorage.errors` only: it is started beside every pod that mounts something, so it has to be small and quick.
+particular, without capabilities, on a read-only root. It imports the standard library and what
+of `moorage` needs no more: it is started beside every pod that mounts something, so it has to be small and quick.
 
     exchange     what driver and sidecar say to each other over the pod's socket
     driver_link  the sidecar's end of that
+    remotes      kinds of sources, as rclone takes them (pure)
     rclone       the command line and configuration of one mount server (pure)
     mount_server one rclone, started again with a new descriptor whenever it ends
     progress     what each dataset is waiting for, for the startup probe and for people

@@ -11,12 +11,12 @@ Both ends read lines of a bounded length and believe nothing of them before it i
 """
 
 import json
-import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
-from moorage.errors import InputError
-from node_plugin.grants import Grant, parse_grant, write_grant
+from moorage.grants.grant import Grant, read_grant, write_grant
+from moorage.reading.documents import Bounds, read_object
+from moorage.reading.fields import DNS_LABEL
 
 SOCKET_NAME: Final = "driver.sock"
 MOST_REQUEST_BYTES: Final = 4096
@@ -25,8 +25,8 @@ MOST_ANSWER_BYTES: Final = 1 << 20
 
 Status: TypeAlias = Literal["attached", "mounted", "refused", "unavailable"]
 _STATUSES: Final = ("attached", "mounted", "refused", "unavailable")
-_VOLUME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_REQUEST_KEYS: Final = {"op", "volume", "holdsGrant"}
+_REQUEST_BOUNDS: Final = Bounds(MOST_REQUEST_BYTES, most_depth=2)
+_ANSWER_BOUNDS: Final = Bounds(MOST_ANSWER_BYTES, most_depth=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,14 @@ def read_request(line: bytes) -> AttachRequest:
     Raises:
         InputError: it is no request.
     """
-    document = _object(line)
-    unknown = sorted(set(document) - _REQUEST_KEYS)
-    if unknown or document.get("op") != "attach":
-        raise InputError("request", unknown[0] if unknown else "op", 'is not understood; send {"op": "attach", ...}')
-    volume, holds_grant = document.get("volume"), document.get("holdsGrant", False)
-    if not isinstance(volume, str) or not _VOLUME.fullmatch(volume):
-        raise InputError("request", "volume", "is no name of a volume")
-    if not isinstance(holds_grant, bool):
-        raise InputError("request", "holdsGrant", "is neither true nor false")
-    return AttachRequest(volume, holds_grant)
+    fields = read_object(line, "request", _REQUEST_BOUNDS)
+    fields.word("op", "attach")
+    volume = fields.required_text("volume")
+    if not DNS_LABEL.fullmatch(volume):
+        fields.fail("volume", "is no name of a volume")
+    request = AttachRequest(volume, fields.exact_flag("holdsGrant"))
+    fields.finish()
+    return request
 
 
 def write_answer(answer: AttachAnswer) -> bytes:
@@ -91,36 +89,11 @@ def read_answer(line: bytes) -> AttachAnswer:
     Raises:
         InputError: it is no answer.
     """
-    document = _object(line)
-    status, message, grant = document.get("status"), document.get("message", ""), document.get("grant")
-    if status not in _STATUSES:
-        raise InputError("answer", "status", "is not understood; driver and sidecar must be of one release")
-    if not isinstance(message, str):
-        raise InputError("answer", "message", "is no text")
-    return AttachAnswer(status, None if grant is None else parse_grant(grant), message)
+    fields = read_object(line, "answer", _ANSWER_BOUNDS)
+    status = cast("Status", fields.word("status", *_STATUSES))
+    grant = fields.value("grant")
+    return AttachAnswer(status, None if grant is None else read_grant(grant), fields.text("message", lines=True) or "")
 
 
 def _line(document: dict[str, object]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise InputError("line", "document", "is no JSON object")
-    return document
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        message = "a key appears twice"
-        raise ValueError(message)
-    return document

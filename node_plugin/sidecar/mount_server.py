@@ -16,11 +16,12 @@ from time import monotonic
 from typing import Final
 
 from moorage.errors import MoorageError, MountError
-from node_plugin.grants import Grant, S3Source
+from moorage.grants.grant import Grant
 from node_plugin.sidecar import rclone
 from node_plugin.sidecar.driver_link import attach
 from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest
 from node_plugin.sidecar.progress import Progress, Stage
+from node_plugin.sidecar.remotes import remote_of
 
 _log = logging.getLogger("moorage.sidecar")
 
@@ -130,19 +131,20 @@ class MountServer:
 
     def _start(self, answer: AttachAnswer, fuse: int, ready: socket.socket) -> "subprocess.Popen[bytes]":
         self._grant = grant = answer.grant or self._grant
-        if grant is None or not isinstance(grant.source, S3Source):
+        remote = None if grant is None else remote_of(grant.location, grant.credentials)
+        if grant is None or remote is None:
             message = "the node plugin's answer names no source that this sidecar can serve"
             raise MountError(message)
-        source = grant.source
         self._tell("starting")
         place = rclone.CachePlace(
             directory=self._surroundings.cache_dir / self.volume, limit_bytes=self._surroundings.cache_share_bytes
         )
         with contextlib.ExitStack() as files:
-            config = files.enter_context(_in_memory("rclone.conf", rclone.write_config(source, grant.credentials)))
-            ca_bundle = files.enter_context(_in_memory("ca.crt", source.ca_bundle)) if source.ca_bundle else None
+            config = files.enter_context(_in_memory("rclone.conf", rclone.write_config(remote)))
+            ca_bundle = files.enter_context(_in_memory("ca.crt", remote.ca_bundle)) if remote.ca_bundle else None
+            rule = rclone.CacheRule(grant.cache, grant.local)
             descriptors = rclone.Descriptors(fuse=fuse, config=config, ca_bundle=ca_bundle)
-            command = rclone.command(self._surroundings.program, source, grant.cache, place, descriptors)
+            command = rclone.command(self._surroundings.program, remote, rule, place, descriptors)
             with self._child_lock:
                 if self._stopping.is_set():
                     message = "stopping"

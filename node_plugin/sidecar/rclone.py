@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import InputError
-from node_plugin.grants import CacheRule, Credentials, S3Source
+from node_plugin.sidecar.remotes import Remote
 
 _REMOTE: Final = "source"
 _REFERENCE: Final = re.compile(r"%\([^)]+\)s")
@@ -44,39 +44,44 @@ class CachePlace:
     limit_bytes: int
 
 
-def write_config(source: S3Source, credentials: Credentials | None) -> str:
-    """The configuration. It holds the keys; without any, requests are not signed.
+@dataclass(frozen=True, slots=True)
+class CacheRule:
+    """Whether bytes are kept on the node, and how many.
+
+    Attributes:
+        policy: the Dataset's.
+        local: the source lies in the node's own site.
+    """
+
+    policy: CachePolicy
+    local: bool
+
+    @property
+    def is_cached(self) -> bool:
+        """`auto` keeps what comes from another site; near, a cache is slower."""
+        return self.policy.mode is CacheMode.ALWAYS or (self.policy.mode is CacheMode.AUTO and not self.local)
+
+
+def write_config(remote: Remote) -> str:
+    """The configuration. It holds the keys.
 
     Raises:
         InputError: a value is one that rclone's parser takes for a reference to another one.
     """
-    values = {
-        "type": "s3",
-        "provider": "AWS" if _is_amazon(source.endpoint) else "Other",
-        "env_auth": "false",
-        "access_key_id": credentials.access_key_id if credentials else None,
-        "secret_access_key": credentials.secret_access_key if credentials else None,
-        "session_token": credentials.session_token if credentials else None,
-        "endpoint": source.endpoint,
-        "region": source.region or "us-east-1",
-        # Read only: never ask for, nor make, a bucket.
-        "no_check_bucket": "true",
-    }
-    for name, value in values.items():
+    for name, value in remote.options.items():
         if value is not None and _REFERENCE.search(value):
             raise InputError("grant", name, "holds %(...)s, which rclone's configuration can't carry; make another key")
-    lines = [f"{name} = {_quote(value)}" for name, value in values.items() if value is not None]
+    lines = [f"{name} = {_quote(value)}" for name, value in remote.options.items() if value is not None]
     return "\n".join([f"[{_REMOTE}]", *lines, ""])
 
 
-def command(program: str, source: S3Source, cache: CacheRule, place: CachePlace, descriptors: Descriptors) -> list[str]:
+def command(program: str, remote: Remote, rule: CacheRule, place: CachePlace, descriptors: Descriptors) -> list[str]:
     """The command line; nothing in it is secret."""
-    path = f"{source.bucket}/{source.prefix}" if source.prefix else source.bucket
     authorities = [] if descriptors.ca_bundle is None else ["--ca-cert", f"/proc/self/fd/{descriptors.ca_bundle}"]
     return [
         program,
         "mount2",
-        f"{_REMOTE}:{path}",
+        f"{_REMOTE}:{remote.path}",
         f"/dev/fd/{descriptors.fuse}",
         "--config",
         f"/proc/self/fd/{descriptors.config}",
@@ -99,13 +104,8 @@ def command(program: str, source: S3Source, cache: CacheRule, place: CachePlace,
         "--timeout=15s",
         "--low-level-retries=2",
         "--log-level=NOTICE",
-        *(_cached(cache, place) if is_cached(source, cache) else _direct(place)),
+        *(_cached(rule.policy, place) if rule.is_cached else _direct(place)),
     ]
-
-
-def is_cached(source: S3Source, cache: CacheRule) -> bool:
-    """Whether bytes are kept on the node: `auto` keeps what comes from another site; near, a cache is slower."""
-    return cache.mode == "always" or (cache.mode == "auto" and not source.local)
 
 
 def _direct(place: CachePlace) -> list[str]:
@@ -120,7 +120,7 @@ def _direct(place: CachePlace) -> list[str]:
     ]
 
 
-def _cached(cache: CacheRule, place: CachePlace) -> list[str]:
+def _cached(cache: CachePolicy, place: CachePlace) -> list[str]:
     most = place.limit_bytes
     if cache.size_limit_bytes is not None:
         most = min(most, cache.size_limit_bytes)
@@ -136,11 +136,6 @@ def _cached(cache: CacheRule, place: CachePlace) -> list[str]:
         "--buffer-size=4M",
         f"--cache-dir={place.directory}",
     ]
-
-
-def _is_amazon(endpoint: str | None) -> bool:
-    host = urlsplit(endpoint).hostname if endpoint else "amazonaws.com"
-    return host is not None and (host == "amazonaws.com" or host.endswith((".amazonaws.com", ".amazonaws.com.cn")))
 
 
 def _quote(value: str) -> str:

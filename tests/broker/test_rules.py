@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.answers import write_grant
 from broker.app import pod_limit
 from broker.identity import NodeIdentity, UnknownCallerError, identity_of
-from broker.request import GrantRequest, read_request
-from broker.ruling import Permission, Question, choose_source, rule
-from broker.vouching import MIRROR_ANNOTATION, Refusal, vouch
+from broker.ruling import Permission, Question, choose_source, granted, rule
+from broker.vouching import MIRROR_ANNOTATION, vouch
 from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import InputError
+from moorage.grants.grant import write_grant
+from moorage.grants.question import GrantQuestion, PodIdentity, read_question
 from moorage.model import (
     CSI_DRIVER,
     PURPOSE_LABEL,
@@ -29,6 +29,7 @@ from moorage.model import (
     Source,
     SourceStatus,
 )
+from moorage.refusal import Refusal
 from moorage.serving.rate_limit import RateLimit
 from moorage.sites import Inventory
 from moorage.sources import Credentials
@@ -39,7 +40,7 @@ from moorage.sources.s3 import S3Source
 from tests.builders import make_dataset
 
 CLAIMS = DatasetRef("steward", "claims")
-ASKED = GrantRequest("lab", "reader", "uid-1", CLAIMS)
+ASKED = GrantQuestion(PodIdentity("lab", "reader", "uid-1"), CLAIMS)
 EU = Site("eu-1", jurisdiction="DE", node_selector={SITE_LABEL: "eu-1"}, links={"asia-1": Link(1e6)})
 US = Site("us-1", jurisdiction="US", node_selector={SITE_LABEL: "us-1"}, links={"asia-1": Link(1e9)})
 ASIA = Site("asia-1", jurisdiction="JP", node_selector={SITE_LABEL: "asia-1"})
@@ -125,7 +126,7 @@ def test_pods_that_are_not_what_was_said(changes: dict[str, Any], code: int, rul
     """Another pod of that name, another node, a finished or a made-up pod, one that does not ask: nothing."""
     refused = vouch(raw_pod(**changes), ASKED, "n1")
     assert isinstance(refused, Refusal)
-    assert (refused.status, refused.rule) == (code, rule_code)
+    assert (refused.code, refused.reason) == (code, rule_code)
     assert refused.message
 
 
@@ -170,7 +171,7 @@ def test_a_hand_written_volume_gets_no_more_than_a_label_would(asked: Question, 
     """The pod names the dataset by a volume only; every rule is asked all the same."""
     refused = rule(asked)
     assert isinstance(refused, Refusal)
-    assert (refused.status, refused.rule) == (403, rule_code)
+    assert (refused.code, refused.reason) == (403, rule_code)
     assert "steward/claims" in refused.message
 
 
@@ -278,7 +279,7 @@ def test_a_pod_never_succeeds_on_nothing(
         assert ruling.source.site == "eu-1"
     else:
         assert isinstance(ruling, Refusal)
-        assert ruling.status == 409
+        assert ruling.code == 409
         assert f"would be an empty folder here, so it is not mounted: {problem}" in ruling.message
 
 
@@ -294,18 +295,18 @@ def test_no_source_that_can_be_mounted_is_a_sentence() -> None:
     """409, with what would help."""
     refused = rule(question(dataset=replace(GOVERNED.obj(), sources=(Source("eu-1", HiveSource("m", "t")),))))
     assert isinstance(refused, Refusal)
-    assert refused.status == 409
+    assert refused.code == 409
     assert "it has hive" in refused.message
 
 
 def test_the_grant_as_json() -> None:
-    """Exactly what node plugins read; absent things are null."""
+    """Exactly what node plugins read; what the source does not say is left out."""
     dataset = replace(
         sourced(s3("eu-1")), cache=CachePolicy(CacheMode.ALWAYS, 2**30), governance=GOVERNED.obj().governance
     )
     permission = rule(question(dataset=dataset))
     assert isinstance(permission, Permission)
-    assert write_grant(permission, Credentials("id", "key")) == {
+    assert write_grant(granted(permission, Credentials("id", "key"))) == {
         "site": "eu-1",
         "version": "v1",
         "source": {
@@ -315,13 +316,11 @@ def test_the_grant_as_json() -> None:
             "endpoint": "http://s3.eu-1",
             "bucket": "b",
             "prefix": "claims",
-            "region": None,
-            "caBundle": None,
         },
         "credentials": {"accessKeyId": "id", "secretAccessKey": "key", "sessionToken": None},
         "cache": {"mode": "always", "sizeLimitBytes": 2**30},
     }
-    assert write_grant(permission, None)["credentials"] is None
+    assert write_grant(granted(permission, None))["credentials"] is None
 
 
 @pytest.mark.parametrize(
@@ -341,7 +340,7 @@ def test_the_grant_as_json() -> None:
 def test_requests_that_are_none(body: bytes) -> None:
     """Refused with the field."""
     with pytest.raises(InputError):
-        read_request(body)
+        read_question(body)
 
 
 @pytest.mark.parametrize(
@@ -351,18 +350,18 @@ def test_requests_that_are_none(body: bytes) -> None:
 def test_a_name_leads_nowhere_else(field: str, name: str) -> None:
     """A taken node can't have the broker read another path of the API than that of a pod."""
     asked = {"pod": {"namespace": "lab", "name": "reader-0.a", "uid": "u"}, "dataset": {"namespace": "s", "name": "d"}}
-    assert read_request(orjson.dumps(asked)).name == "reader-0.a"
+    assert read_question(orjson.dumps(asked)).pod.name == "reader-0.a"
     part, _, key = field.partition(".")
     asked[part][key] = name
     with pytest.raises(InputError, match=field):
-        read_request(orjson.dumps(asked))
+        read_question(orjson.dumps(asked))
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_reader(body: bytes) -> None:
     """Anything at all is read or refused."""
     try:
-        read_request(body)
+        read_question(body)
     except InputError:
         return
 

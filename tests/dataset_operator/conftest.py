@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from devcluster.cluster import Cluster
-from tests.dataset_operator.processes import Running, run_operator
+from tests.dataset_operator.brokers import Broker, run_broker
+from tests.dataset_operator.processes import SYSTEM, Running, run_operator
 from tests.dataset_operator.rights import granted
 from tests.dataset_operator.stores import STEWARD, Store, run_store
 from tests.world import World, make_world
-
-SYSTEM = "moorage-oper"
-"""Where this room is installed, as it were."""
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +41,13 @@ def rights(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
 def operator(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A running operator, stopped before other rooms write statuses of their own into the same API server."""
     with run_operator(world, rights["operator"], tmp_path_factory.mktemp("operator")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def broker(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A running broker, with a node plugin to ask it."""
+    with run_broker(world, rights["broker"], tmp_path_factory.mktemp("broker")) as running:
         yield running
 
 

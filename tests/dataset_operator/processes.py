@@ -13,6 +13,9 @@ from pathlib import Path
 from tests.dataset_operator.stores import free_port
 from tests.world import World, eventually
 
+SYSTEM = "moorage-oper"
+"""Where this room is installed, as it were."""
+
 
 @dataclass(frozen=True)
 class Running:

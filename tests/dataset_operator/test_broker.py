@@ -1,153 +1,18 @@
 """The broker as a process: TLS, real node-bound tokens, real pods, real Secrets."""
 
 import base64
-import json
 import socket
 import ssl
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.dataset_operator.conftest import SYSTEM, secret
-from tests.dataset_operator.processes import Running, run_module
-from tests.dataset_operator.stores import STEWARD, free_port
+from tests.dataset_operator.brokers import Broker, Raw, dataset, mounting, plugin_pod, token
+from tests.dataset_operator.conftest import secret
+from tests.dataset_operator.processes import SYSTEM
+from tests.dataset_operator.stores import STEWARD
 from tests.world import World, eventually
-
-Raw = dict[str, Any]
-ACCOUNT = "moorage-node-plugin"
-
-
-@dataclass(frozen=True)
-class Broker:
-    """A running broker, and how a node plugin asks it."""
-
-    running: Running
-    port: int
-    world: World
-
-    def authorities(self) -> str:
-        """What node plugins find in the ConfigMap."""
-        found = self.world.kubectl("get", "configmap", "moorage-broker-ca", "-n", SYSTEM, "-o", "json", check=False)
-        bundle: str = (json.loads(found or "{}").get("data") or {}).get("ca.crt", "")
-        return bundle
-
-    def ask(self, token: str, body: object, path: str = "/v1/grants") -> tuple[int, Raw]:
-        """POST as a node plugin does, the certificate verified against the published authorities."""
-        context = ssl.create_default_context(cadata=self.authorities())
-        context.check_hostname = False  # the test has no name for it; its names are asserted on their own
-        request = urllib.request.Request(
-            f"https://127.0.0.1:{self.port}{path}",
-            data=json.dumps(body).encode() if not isinstance(body, bytes) else body,
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, context=context, timeout=30) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read() or b"{}")
-
-    def eventually_says(self, code: int, token: str, body: object) -> Raw:
-        """The first answer with that status."""
-
-        def look() -> Raw | None:
-            told, answer = self.ask(token, body)
-            return answer if told == code else None
-
-        return eventually(look)
-
-    def ready(self) -> bool:
-        """Whether /readyz says so."""
-        with suppress(OSError, ValueError):
-            context = ssl.create_default_context(cadata=self.authorities())
-            context.check_hostname = False
-            url = f"https://127.0.0.1:{self.port}/readyz"
-            with urllib.request.urlopen(url, context=context, timeout=5) as answer:
-                return bool(answer.status == 200)
-        return False
-
-    def audits(self) -> list[Raw]:
-        """What the audit says so far."""
-        lines = [json.loads(line) for line in self.running.text().splitlines() if line.startswith("{")]
-        return [line["audit"] for line in lines if "audit" in line]
-
-
-@pytest.fixture(scope="module")
-def broker(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker, a node plugin's account, and pods of it on two nodes."""
-    world.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": SYSTEM}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other", "namespace": SYSTEM}},
-        *[_plugin_pod(world, node) for node in ("eu-a", "us-a")],
-        dataset(world),
-    )
-    port = free_port()
-    settings = {"namespace": SYSTEM, "node_plugin_account": f"{SYSTEM}/{ACCOUNT}", "listen_port": str(port)}
-    settings |= {"listen_host": "127.0.0.1", "linger_seconds": "0", "identity_seconds": "1"}
-    settings |= {"pod_grants_per_second": "0.5"}  # a hundred questions at once are more than one pod may ask
-    folder = tmp_path_factory.mktemp("broker")
-    with run_module(world, "broker", rights["broker"], folder, **settings) as running:
-        made = Broker(running, port, world)
-        eventually(lambda: made.ready() or not running.alive())
-        assert running.alive(), running.text()
-        yield made
-    assert "forbidden" not in running.text()
-
-
-def dataset(world: World, name: str = "claims", keys: str = "keys") -> Raw:
-    """A governed Dataset at the eu site."""
-    raw = world.dataset(name, world.eu, residency=["EU"], purposes=["research"], consumers=[f"{world.reader}/trainer"])
-    raw["spec"]["sources"][0]["s3"] |= {"prefix": "/claims/", "secretRef": {"name": keys}}
-    raw["spec"]["cache"] = {"mode": "always", "sizeLimit": "1Gi"}
-    return raw
-
-
-def _plugin_pod(world: World, node: str) -> Raw:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": f"plugin-{node}", "namespace": SYSTEM},
-        "spec": {
-            "nodeName": world.node(node),
-            "serviceAccountName": ACCOUNT,
-            "containers": [{"name": "main", "image": "none"}],
-        },
-    }
-
-
-def token(
-    world: World, *, node: str = "eu-a", account: str = ACCOUNT, audience: str = "moorage-broker", bound: bool = True
-) -> str:
-    """A token as the kubelet projects it into the node plugin's pod."""
-    pod = f"plugin-{node}"
-    spec: Raw = {"audiences": [audience], "expirationSeconds": 3600}
-    if bound:
-        uid = world.get("pod", pod, SYSTEM)["metadata"]["uid"]
-        spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid}
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-    path = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{account}/token"
-    answer = world.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
-    made: str = json.loads(answer)["status"]["token"]
-    return made
-
-
-def mounting(world: World, name: str, node: str = "eu-a", asked: str = "claims", **changes: Any) -> Raw:  # noqa: ANN401
-    """Make a pod whose hand-written volume asks for the dataset, and return what a node plugin asks for it."""
-    raw = world.pod(name, nodeName=world.node(node), **changes)
-    raw["metadata"]["labels"] = {"moorage.dev/purpose": "research"}
-    attributes = {"dataset": asked, "namespace": world.steward}
-    csi = {"driver": "data.moorage.dev", "readOnly": True, "volumeAttributes": attributes}
-    raw["spec"]["volumes"] = [{"name": "x", "csi": csi}]
-    world.apply(raw)
-    uid = world.get("pod", name, world.reader)["metadata"]["uid"]
-    pod = {"namespace": world.reader, "name": name, "uid": uid}
-    return {"pod": pod, "dataset": {"namespace": world.steward, "name": asked}}
 
 
 def test_a_permitted_pod_gets_the_keys(world: World, broker: Broker) -> None:
@@ -273,7 +138,7 @@ def test_strangers_get_nothing(world: World, broker: Broker, kind: str) -> None:
 
 def test_a_token_dies_with_its_pod(world: World, broker: Broker) -> None:
     """A node plugin's pod that is gone vouches no more, seconds later."""
-    world.apply(_plugin_pod(world, "eu-b"))
+    world.apply(plugin_pod(world, "eu-b"))
     question = mounting(world, "widow", node="eu-b")
     known = token(world, node="eu-b")
     assert broker.ask(known, question)[0] == 200

@@ -1,4 +1,4 @@
-"""The broker's contract, spoken by a small HTTPS server: the real one needs a cluster."""
+"""The broker's contract (`moorage.grants`), spoken by a small HTTPS server: the real one needs a cluster."""
 
 import json
 import ssl
@@ -15,6 +15,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from moorage.caching import CacheMode, CachePolicy
+from moorage.grants.answer import write_answer
+from moorage.grants.grant import Grant
+from moorage.grants.question import read_question
+from moorage.reading.fields import Fields
+from moorage.refusal import DENIED, Refusal
+from moorage.sources import MOUNTED_KINDS, Credentials
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG=bPxRfiCYEXAMPLEKEY+"
 
@@ -38,15 +46,18 @@ class PlayedBroker:
 
     def grant(self, dataset: str, source: dict[str, Any], mode: str = "auto") -> None:
         """Permit a dataset from now on."""
-        keys = {"accessKeyId": "steward", "secretAccessKey": SECRET_KEY, "sessionToken": None}
-        body = {
-            "site": "eu-1",
-            "version": "v1",
-            "source": source,
-            "credentials": keys if source["kind"] == "s3" else None,
-            "cache": {"mode": mode, "sizeLimitBytes": None},
-        }
-        self.answers[dataset] = (200, body)
+        location = MOUNTED_KINDS[source["kind"]].read(Fields("grant", "source", source))
+        self.answers[dataset] = write_answer(
+            Grant(
+                location=location,
+                local=source.get("local") is True,
+                credentials=None if location.keys is None else Credentials("steward", SECRET_KEY),
+                cache=CachePolicy(CacheMode(mode)),
+                site="eu-1",
+                source_site="eu-1",
+                version="v1",
+            )
+        )
 
 
 @contextmanager
@@ -60,15 +71,15 @@ def play_broker(folder: Path) -> Iterator[PlayedBroker]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            played.questions.append(question | {"token": self.headers["Authorization"], "path": self.path})
-            dataset = f"{question['dataset']['namespace']}/{question['dataset']['name']}"
-            refusal = (
-                403,
-                {"rule": "ConsumerNotAllowed", "message": f"{dataset} is not for this pod; ask its steward"},
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            dataset = str(read_question(body).dataset)
+            told = {"token": self.headers["Authorization"], "path": self.path}
+            played.questions.append(json.loads(body) | told)
+            refusal = write_answer(
+                Refusal(DENIED, "ConsumerNotAllowed", f"{dataset} is not for this pod; ask its steward")
             )
-            status, body = (503, {"message": "down"}) if played.down else played.answers.get(dataset, refusal)
-            payload = json.dumps(body).encode()
+            status, answer = (503, {"message": "down"}) if played.down else played.answers.get(dataset, refusal)
+            payload = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()

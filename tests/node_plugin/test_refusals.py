@@ -8,7 +8,8 @@ import grpc
 import pytest
 
 from moorage.errors import InputError
-from node_plugin.csi import Pod, PublishRequest, dataset_of
+from moorage.grants.question import PodIdentity
+from node_plugin.csi import PublishRequest, dataset_of
 from node_plugin.pod_paths import empty_dir_path
 from tests.node_plugin.object_stores import ObjectStore
 from tests.node_plugin.played_broker import PlayedBroker
@@ -111,7 +112,7 @@ def test_a_persistent_volume_is_refused(told: dict[str, str]) -> None:
     context = {"dataset": "claims", "namespace": "stewards"} | told
     request = PublishRequest(volume_id="v", target_path="/t", is_block=False, context=context)
     with pytest.raises(InputError, match="persistent volumes"):
-        dataset_of(request, Pod("fraud", "trainer", "uid"))
+        dataset_of(request, PodIdentity("fraud", "trainer", "uid"))
 
 
 def test_a_hand_written_volume_without_a_server_is_refused_after_the_permission(

@@ -3,9 +3,9 @@
 from typing import Any
 
 from moorage.model import Dataset, DatasetRef, Governance, Source
+from moorage.refusal import Refusal
 from moorage.sources.s3 import S3Source
 from webhook.mutate import Facts, Served, Serving, mutate, read_request
-from webhook.review import Refusal
 
 Raw = dict[str, Any]
 NAMESPACE = "fraud"

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.model import Dataset
+from moorage.refusal import Refusal
 from tests.webhook.pods import NAMESPACE, SUBJECT, an_s3_dataset, make_container
 from webhook.json_patch import diff
 from webhook.mutate import Facts, Served, Serving, mutate, read_request
-from webhook.review import Refusal
 from webhook.sidecar import NAME
 
 Raw = dict[str, Any]

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from moorage.model import SITE_LABEL
+from moorage.refusal import Refusal
 from moorage.sites import Inventory
 from tests.builders import make_site
-from webhook.review import Refusal, Review
+from webhook.review import Review
 from webhook.validate import Accepted, validate
 
 Raw = dict[str, Any]

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from moorage.model import Dataset, DatasetRef
+from moorage.refusal import Refusal
 from tests.webhook.pods import NAMESPACE, an_s3_dataset, make_container, reading
 from webhook.mutate import Facts, PodRequest, Served, Serving, mutate
-from webhook.review import Refusal, Review
+from webhook.review import Review
 from webhook.workloads import MOST_WARNINGS, warnings_of
 
 Raw = dict[str, Any]

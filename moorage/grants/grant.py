@@ -1,0 +1,101 @@
+"""A permission to read one dataset: from where, with which keys; from the broker to the node, and on to the sidecar."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from moorage.caching import CacheMode, CachePolicy
+from moorage.reading.documents import fields_of
+from moorage.reading.fields import Fields
+from moorage.sources import MOUNTED_KINDS, Credentials, Location
+
+_SUBJECT: Final = "grant"
+_MOST_DEPTH: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The permission.
+
+    Attributes:
+        location: where to read, as `Location.granted` tells it.
+        local: it lies in the node's own site.
+        credentials: None for what anybody may read.
+        cache: what the Dataset says about keeping read bytes near.
+        site: the node's; "" where nobody said.
+        source_site: where the location is; "" where nobody said.
+        version: of the data, as the operator found it; None: it has not looked.
+    """
+
+    location: Location
+    local: bool
+    credentials: Credentials | None
+    cache: CachePolicy = CachePolicy()
+    site: str = ""
+    source_site: str = ""
+    version: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The location's."""
+        return self.location.kind
+
+
+def write_grant(grant: Grant) -> dict[str, Any]:
+    """What `read_grant` reads. It holds the keys."""
+    return {
+        "site": grant.site,
+        "version": grant.version,
+        "source": {
+            "site": grant.source_site,
+            "kind": grant.location.kind,
+            "local": grant.local,
+            **grant.location.write(),
+        },
+        "credentials": None if grant.credentials is None else _write_credentials(grant.credentials),
+        "cache": {"mode": grant.cache.mode.value, "sizeLimitBytes": grant.cache.size_limit_bytes},
+    }
+
+
+def read_grant(document: object) -> Grant:
+    """Read a grant; fields that are not known are ignored, as it may grow.
+
+    Raises:
+        InputError: a field is missing, has another type, or holds what no mount can be made of; names the field.
+    """
+    fields = fields_of(document, _SUBJECT, _MOST_DEPTH)
+    source, keys, cache = fields.required_sub("source"), fields.sub("credentials"), fields.sub("cache")
+    return Grant(
+        location=_read_location(source),
+        local=source.exact_flag("local"),
+        credentials=None if keys is None else _read_credentials(keys),
+        cache=CachePolicy() if cache is None else _read_cache(cache),
+        site=fields.text("site") or "",
+        source_site=source.text("site") or "",
+        version=fields.text("version"),
+    )
+
+
+def _read_location(source: Fields) -> Location:
+    kind = source.required_text("kind")
+    if kind not in MOUNTED_KINDS:
+        source.fail("kind", f"{kind!r} is no kind that this node plugin can mount; are broker and node of one release?")
+    return MOUNTED_KINDS[kind].read(source)
+
+
+def _read_cache(cache: Fields) -> CachePolicy:
+    return CachePolicy(cache.choice("mode", CacheMode) or CacheMode.AUTO, cache.count("sizeLimitBytes"))
+
+
+def _read_credentials(keys: Fields) -> Credentials:
+    return Credentials(
+        keys.required_text("accessKeyId"), keys.required_text("secretAccessKey"), keys.text("sessionToken")
+    )
+
+
+def _write_credentials(keys: Credentials) -> Mapping[str, str | None]:
+    return {
+        "accessKeyId": keys.access_key_id,
+        "secretAccessKey": keys.secret_access_key,
+        "sessionToken": keys.session_token,
+    }

@@ -1,0 +1,74 @@
+"""What a node plugin asks the broker: may this pod read this dataset?"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from moorage.model import DatasetRef
+from moorage.reading.documents import Bounds, read_object
+from moorage.reading.fields import Fields
+
+PATH: Final = "/v1/grants"
+BOUNDS: Final = Bounds(most_bytes=16 * 1024, most_depth=4)
+_LONGEST_NAME: Final = 253
+# As the API server names pods, namespaces and Datasets. The names become part of a path there: none may lead elsewhere.
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class PodIdentity:
+    """One pod and no other of that name; prints as `namespace/name`."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantQuestion:
+    """One pod, one dataset."""
+
+    pod: PodIdentity
+    dataset: DatasetRef
+
+
+def write_question(question: GrantQuestion) -> bytes:
+    """The body of a request."""
+    pod, dataset = question.pod, question.dataset
+    document = {
+        "pod": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
+        "dataset": {"namespace": dataset.namespace, "name": dataset.name},
+    }
+    return json.dumps(document).encode()
+
+
+def read_question(body: bytes) -> GrantQuestion:
+    """Read the body of a request.
+
+    Raises:
+        InputError: it is no question; names the field.
+    """
+    fields = read_object(body, "request", BOUNDS)
+    pod, dataset = fields.required_sub("pod"), fields.required_sub("dataset")
+    return GrantQuestion(
+        PodIdentity(_name(pod, "namespace"), _name(pod, "name"), _text(pod, "uid")),
+        DatasetRef(_name(dataset, "namespace"), _name(dataset, "name")),
+    )
+
+
+def _name(fields: Fields, key: str) -> str:
+    value = _text(fields, key)
+    if not _NAME.fullmatch(value):
+        fields.fail(key, "is no name: lower-case letters, digits, '-' and '.'")
+    return value
+
+
+def _text(fields: Fields, key: str) -> str:
+    value = fields.required_text(key)
+    if len(value) > _LONGEST_NAME or not value.isprintable():
+        fields.fail(key, f"must be a text of at most {_LONGEST_NAME} characters")
+    return value

@@ -1,0 +1,23 @@
+"""A no, as a value: what a webhook, a broker and a node plugin say and pass on."""
+
+from dataclasses import dataclass
+from typing import Final
+
+DENIED: Final = 403
+NOT_FOUND: Final = 404
+NOT_POSSIBLE: Final = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is refused. Asking again changes nothing until somebody changes something.
+
+    Attributes:
+        code: the HTTP status: DENIED by a rule, NOT_FOUND, NOT_POSSIBLE now, or 400 and 422 for bad input.
+        reason: machine-readable: the policy's rule, as `ResidencyViolated`; "" where none was asked.
+        message: one sentence naming object, field and remedy.
+    """
+
+    code: int
+    reason: str
+    message: str

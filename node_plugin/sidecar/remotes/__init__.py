@@ -1,0 +1,20 @@
+"""Kinds of sources that the sidecar serves: one file each, and one table (pure)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from moorage.sources import Credentials, Location
+from node_plugin.sidecar.remotes import s3
+from node_plugin.sidecar.remotes.remote import Remote
+
+__all__ = ["REMOTES", "Remote", "remote_of"]
+
+Writer: TypeAlias = Callable[[Any, Credentials | None], Remote]
+
+REMOTES: Final[Mapping[str, Writer]] = {s3.KIND: s3.remote}
+
+
+def remote_of(location: Location, credentials: Credentials | None) -> Remote | None:
+    """How rclone reads a location; None for a kind that this sidecar does not serve."""
+    writer = REMOTES.get(location.kind)
+    return None if writer is None else writer(location, credentials)

@@ -1,0 +1,143 @@
+"""The real broker answers the real node plugin's client, over TLS, with a real API server behind: one contract."""
+
+from pathlib import Path
+
+import pytest
+
+from moorage.caching import CacheMode, CachePolicy
+from moorage.errors import BrokerError
+from moorage.grants.grant import Grant
+from moorage.grants.question import GrantQuestion, PodIdentity
+from moorage.model import SITE_LABEL, DatasetRef
+from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE, Refusal
+from moorage.sources import Credentials, Location
+from moorage.sources.host_path import HostPathSource
+from moorage.sources.nfs import NfsSource
+from moorage.sources.s3 import S3Source
+from node_plugin.broker import HttpsBroker
+from tests.dataset_operator.brokers import Broker, Raw, dataset, mounting, plugin_pod, token
+from tests.dataset_operator.processes import SYSTEM
+from tests.dataset_operator.stores import STEWARD
+from tests.world import World
+
+
+def client(served: Broker, folder: Path, proof: str, server_name: str = f"moorage-broker.{SYSTEM}.svc") -> HttpsBroker:
+    """The node plugin's client, with its files as the kubelet and the ConfigMap would bring them."""
+    (folder / "ca.crt").write_text(served.authorities())
+    (folder / "token").write_text(f"{proof}\n")
+    url = f"https://127.0.0.1:{served.port}"
+    return HttpsBroker(url=url, server_name=server_name, ca_file=folder / "ca.crt", token_file=folder / "token")
+
+
+def question_of(asked: Raw) -> GrantQuestion:
+    """The same question as a record."""
+    pod, named = asked["pod"], asked["dataset"]
+    return GrantQuestion(
+        PodIdentity(pod["namespace"], pod["name"], pod["uid"]), DatasetRef(named["namespace"], named["name"])
+    )
+
+
+async def test_a_grant(world: World, broker: Broker, tmp_path: Path) -> None:
+    """Every field arrives as the record that the broker had."""
+    asked = question_of(mounting(world, "meets-grant"))
+    grant = await client(broker, tmp_path, token(world)).ask(asked)
+    assert isinstance(grant, Grant), grant
+    stored = world.get("dataset", "claims", world.steward)["spec"]["sources"][0]["s3"]
+    assert grant == Grant(
+        location=S3Source(stored["endpoint"], stored["bucket"], "claims", region=stored.get("region")),
+        local=True,
+        credentials=Credentials(STEWARD.access_key_id, STEWARD.secret_access_key),
+        cache=CachePolicy(CacheMode.ALWAYS, 2**30),
+        site=world.eu,
+        source_site=world.eu,
+        version=grant.version,
+    )
+
+
+@pytest.mark.parametrize("location", [NfsSource("nfs.test", "/export"), HostPathSource("/srv/data")])
+async def test_kinds_that_the_node_serves(
+    world: World,
+    broker: Broker,
+    tmp_path: Path,
+    location: Location,
+) -> None:
+    """No keys are asked for, and none come."""
+    name = f"meets-{location.kind.lower()}"
+    raw = dataset(world, name)
+    raw["spec"]["sources"] = [{"site": world.eu, location.kind: location.write()}]
+    world.apply(raw)
+    asked = question_of(mounting(world, name, asked=name))
+    plugin = client(broker, tmp_path, token(world))
+    grant = await plugin.ask(asked)
+    for _ in range(50):
+        if isinstance(grant, Grant):
+            break
+        grant = await plugin.ask(asked)  # the broker's watch has not brought it yet
+    assert isinstance(grant, Grant), grant
+    assert (grant.location, grant.local, grant.credentials) == (location, True, None)
+
+
+async def test_each_refusal(world: World, broker: Broker, tmp_path: Path) -> None:
+    """By a rule, for a pod that is not there, and for one that is another one now."""
+    plugin = client(broker, tmp_path, token(world))
+    asked = question_of(mounting(world, "meets-refusals"))
+    world.kubectl("label", "pod", "meets-refusals", "-n", world.reader, "moorage.dev/purpose-")
+    denied = await plugin.ask(asked)
+    assert isinstance(denied, Refusal)
+    assert (denied.code, denied.reason) == (DENIED, "PurposeMissing")
+    assert f"{world.steward}/claims" in denied.message
+    gone = PodIdentity(world.reader, "meets-nobody", "uid")
+    assert await plugin.ask(GrantQuestion(gone, asked.dataset)) == Refusal(NOT_FOUND, "", f"pod {gone} is not there")
+    other = PodIdentity(world.reader, "meets-refusals", "another-uid")
+    answer = await plugin.ask(GrantQuestion(other, asked.dataset))
+    assert isinstance(answer, Refusal)
+    assert (answer.code, answer.reason) == (NOT_POSSIBLE, "")
+    assert "is another one now" in answer.message
+
+
+async def test_a_token_that_nobody_vouches_for_is_no_decision(
+    world: World,
+    broker: Broker,
+    tmp_path: Path,
+) -> None:
+    """401: the kubelet tries again, as tokens are renewed; nothing is refused."""
+    asked = question_of(mounting(world, "meets-401"))
+    with pytest.raises(BrokerError, match="does not accept this node plugin's token"):
+        await client(broker, tmp_path, "x.y.z").ask(asked)
+
+
+async def test_a_broker_that_can_not_decide_is_no_decision(
+    world: World,
+    broker: Broker,
+    tmp_path: Path,
+) -> None:
+    """503: a node that the broker's watch does not know; the kubelet tries again."""
+    raw: Raw = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": world.node("eu-gone")}}
+    raw["metadata"]["labels"] = {SITE_LABEL: world.eu}
+    world.apply(raw)
+    world.apply(plugin_pod(world, "eu-gone"))
+    asked, proof = question_of(mounting(world, "meets-503", node="eu-gone")), token(world, node="eu-gone")
+    world.kubectl("delete", "node", world.node("eu-gone"))
+    plugin = client(broker, tmp_path, proof)
+    told: list[str] = []
+    for _ in range(100):
+        try:
+            await plugin.ask(asked)
+        except BrokerError as error:
+            told.append(str(error))
+            break
+    assert told
+    assert "can't decide now (HTTP 503)" in told[0]
+    assert "is not in the cache yet" in told[0]
+    assert "the kubelet tries again by itself" in told[0]
+
+
+async def test_a_broker_under_another_name_is_not_believed(
+    world: World,
+    broker: Broker,
+    tmp_path: Path,
+) -> None:
+    """The certificate must be the broker's own."""
+    asked = question_of(mounting(world, "meets-name"))
+    with pytest.raises(BrokerError, match="does not answer"):
+        await client(broker, tmp_path, token(world), "moorage-broker.elsewhere.svc").ask(asked)
