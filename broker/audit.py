@@ -8,6 +8,7 @@ from broker.ruling import Permission
 from moorage.grants.question import GrantQuestion
 from moorage.model import Pod
 from moorage.refusal import Refusal
+from moorage.serving import metrics
 from moorage.serving.rate_limit import RateLimit
 
 _log = logging.getLogger("moorage.audit")
@@ -17,6 +18,7 @@ _log.setLevel(logging.INFO)  # whatever the rest of the process is told to keep 
 
 def grant(asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> None:
     """Keys were given out."""
+    metrics.GRANTS.inc()
     location = permission.source.location
     source = {"site": permission.source.site, "kind": location.kind, **location.where}
     facts = _asked(asked, node) | {
@@ -32,6 +34,7 @@ def grant(asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> 
 
 def refusal(asked: GrantQuestion, node: str, pod: Pod | None, refused: Refusal) -> None:
     """Nothing was given out."""
+    metrics.refused(refused.reason)
     facts = _asked(asked, node) | {
         "decision": "refused",
         "account": None if pod is None else f"{pod.namespace}/{pod.service_account}",

@@ -14,6 +14,8 @@ from dataset_operator.tables import TableLook, look_into
 from moorage.errors import SourceError
 from moorage.kube import Client
 from moorage.model import Dataset, Source
+from moorage.serving import metrics
+from moorage.sources import LISTED
 
 T = TypeVar("T")
 
@@ -74,8 +76,9 @@ class Looker:
             async with few:
                 return await self._look_at(dataset, source, folders, budget, stop)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(look_at(source)) for source in dataset.sources]
+        with metrics.LISTING_SECONDS.time():
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(look_at(source)) for source in dataset.sources]
         findings = Findings(tuple(task.result() for task in tasks))
         primary = findings.primary
         if primary is None or primary.listing is None or primary.listing.objects == 0:
@@ -102,7 +105,9 @@ class Looker:
             sort = store in self._unsorted
             listing = await self._in_thread(lambda: list_folder(folder, budget, stop, known_unsorted=sort))
         except SourceError as error:
+            metrics.LISTINGS.labels(error.reason).inc()
             return SourceFinding(source, None, error.reason, str(error))
+        metrics.LISTINGS.labels(LISTED).inc()
         if not listing.in_order:
             self._remember_unsorted(store)
         return SourceFinding(source, listing)

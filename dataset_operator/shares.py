@@ -46,6 +46,10 @@ class FairShares(Generic[K]):
         self._taken: Counter[Share] = Counter()
         self._idle_since: dict[Share, float] = {}
 
+    def __len__(self) -> int:
+        """How many keys wait."""
+        return len(self._tenants)
+
     def put(self, key: K, shares: tuple[Share, ...], now: float) -> None:
         """Have a key wait at the end of its tenant's line; its shares are what they are now."""
         tenant = shares[0]

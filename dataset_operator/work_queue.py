@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from dataset_operator.shares import FairShares, Share
+from moorage.serving import metrics
 
 K = TypeVar("K", bound=Hashable)
 
@@ -52,6 +53,7 @@ class WorkQueue(Generic[K]):
         self._later: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._closed = False
+        metrics.QUEUE_DEPTH.labels(name).set_function(lambda: len(self._shares))
 
     def add(self, key: K) -> None:
         """Have the key worked on in its turn; once more after the present work where that is under way."""

@@ -18,6 +18,7 @@ from moorage.errors import BrokerError
 from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion
 from moorage.refusal import Refusal
+from moorage.serving import metrics
 from node_plugin import mounts, read_ahead
 from node_plugin.journal import Volume
 from node_plugin.mounting import needs_sidecar
@@ -94,6 +95,8 @@ class Attacher:
         widening = asyncio.create_task(read_ahead.widen(target), name=f"read-ahead of {target}")
         self._widening.add(widening)
         widening.add_done_callback(self._widening.discard)
+        if stacked > 1:
+            metrics.HEALS.inc()
         what = "the first server got its mount" if stacked <= 1 else "a new server got a mount"
         _log.info(what, extra={"pod_uid": volume.pod.uid, "volume": volume.name, "stacked": stacked + 1})
         return descriptor

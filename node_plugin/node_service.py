@@ -10,8 +10,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 import grpc
 
 import moorage
-from moorage.errors import BrokerError, InputError, MountError
+from moorage.errors import BrokerError, InputError, MoorageError, MountError
 from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE
+from moorage.serving import metrics
 from node_plugin import csi
 from node_plugin.publishing import Publisher
 from node_plugin.settings import DRIVER_NAME
@@ -75,7 +76,12 @@ class Node:
 
     async def publish(self, request: csi.PublishRequest, context: grpc.aio.ServicerContext) -> bytes:
         """NodePublishVolume."""
-        refusal = await self._publisher.publish(request)
+        try:
+            refusal = await self._publisher.publish(request)
+        except MoorageError as error:
+            metrics.PUBLISHES.labels("unavailable" if isinstance(error, BrokerError) else "failed").inc()
+            raise
+        metrics.PUBLISHES.labels("published" if refusal is None else "refused").inc()
         if refusal is not None:
             await context.abort(_STATUS_OF_REFUSAL[refusal.code], refusal.message)
         return csi.EMPTY

@@ -99,3 +99,16 @@ def test_every_alert_has_a_paragraph() -> None:
         assert f"### {rule['alert']}\n" in page
         assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
     assert json.loads((FILES / "dashboard.json").read_text())["title"] == "Moorage"
+
+
+def test_what_components_count() -> None:
+    """A ruling of the broker, and the depth of a work queue as it is when it is asked for."""
+    before = value("moorage_refusals_total", rule="PurposeMissing"), value("moorage_refusals_total", rule="other")
+    metrics.refused("PurposeMissing")
+    metrics.refused("")
+    assert value("moorage_refusals_total", rule="PurposeMissing") == before[0] + 1
+    assert value("moorage_refusals_total", rule="other") == before[1] + 1
+    waiting: list[int] = []
+    metrics.QUEUE_DEPTH.labels("test").set_function(lambda: len(waiting))
+    waiting += [1, 2, 3]
+    assert value("moorage_work_queue_depth", queue="test") == 3
