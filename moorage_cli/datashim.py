@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moorage.model import API_VERSION
+from moorage.sources import REMOTE_KIND
 from moorage.wire.local import KNOWN_KEYS
 
 API_VERSIONS = frozenset({"datashim.io/v1alpha1", "com.ie.ibm.hpsys/v1alpha1"})
@@ -81,10 +82,10 @@ def _local(local: dict[str, Any], site: str | None, notes: list[str]) -> dict[st
 
 def _from_remote(remote: dict[str, Any], site: str | None, notes: list[str]) -> dict[str, Any]:
     """A catalogue's table; Moorage declares it and does not serve it yet."""
-    hive = {"metastore": str(remote.pop("catalogURI", "")), "table": str(remote.pop("table", "")).replace("/", ".")}
+    location = REMOTE_KIND.read_remote(remote)
     remote.pop("type", None)
-    notes.append("spec.remote: becomes a hive source, which is accepted and not served yet")
+    notes.append(f"spec.remote: becomes a {location.kind} source, which is accepted and not served yet")
     notes += [f"spec.remote.{key}: is not known here: left out" for key in sorted(remote)]
     if site is None:
         notes.append("spec.sources[0].site: name the Site with --site")
-    return {"sources": [{"site": site or "", "hive": hive}]}
+    return {"sources": [{"site": site or "", location.kind: location.write()}]}

@@ -19,9 +19,6 @@ from scheduler_plugin import extender
 
 _log = logging.getLogger(__name__)
 
-# 15,000 node names of 63 letters, and a pod as large as etcd takes it, with room to spare.
-MAX_BODY_BYTES = 16 * 2**20
-
 
 class Source(Protocol):
     """Where snapshots come from."""
@@ -38,7 +35,7 @@ SOURCE: web.AppKey[Source] = web.AppKey("SOURCE", Source)
 
 def make_app(source: Source, health: Health) -> web.Application:
     """Serve /filter, /prioritize, /sites/score, /healthz and /readyz."""
-    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app = web.Application(client_max_size=extender.BOUNDS.most_bytes)
     app[SOURCE] = source
     health.add_ready("caches", source.missing)
     add_routes(app, health)

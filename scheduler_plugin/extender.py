@@ -14,8 +14,13 @@ from moorage import wire
 from moorage.errors import InputError
 from moorage.locality.verdicts import Filtered
 from moorage.model import Pod
+from moorage.reading.documents import Bounds, read_object
 
 Raw = dict[str, Any]
+
+# 15,000 node names of 63 letters, and a pod as large as etcd takes it, with room to spare.
+BOUNDS = Bounds(most_bytes=16 << 20, most_depth=64)
+_TEXT = frozenset({str})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +37,12 @@ def read_args(body: bytes) -> Args:
     Raises:
         InputError: it is no such object, or it holds whole nodes: the scheduler's `nodeCacheCapable` must be true.
     """
-    raw = _read_object(body, "ExtenderArgs")
-    pod, names = raw.get("Pod"), raw.get("NodeNames")
-    if not isinstance(pod, dict):
-        raise InputError("ExtenderArgs", "Pod", "is required")
-    if not isinstance(names, list):
-        raise InputError(
-            "ExtenderArgs", "NodeNames", "is required: set nodeCacheCapable: true in the KubeSchedulerConfiguration"
-        )
+    fields = read_object(body, "ExtenderArgs", BOUNDS, orjson.loads)
+    pod, names = fields.mapping("Pod"), fields.value("NodeNames")
+    if not pod:
+        fields.fail("Pod", "is required")
+    if not isinstance(names, list) or not _TEXT.issuperset(map(type, names)):
+        fields.fail("NodeNames", "must list names: set nodeCacheCapable: true in the KubeSchedulerConfiguration")
     return Args(pod, names)
 
 
@@ -49,7 +52,7 @@ def read_question(body: bytes) -> Pod:
     Raises:
         InputError: it is neither, or its labels can't be read.
     """
-    raw = _read_object(body, "question")
+    raw: Raw = dict(read_object(body, "question", BOUNDS, orjson.loads).raw)
     if "metadata" not in raw:
         labels, namespace = raw.get("labels"), raw.get("namespace")
         if not isinstance(labels, dict) or not isinstance(namespace, str):
@@ -61,16 +64,6 @@ def read_question(body: bytes) -> Pod:
     elif isinstance(raw["metadata"], dict) and not raw["metadata"].get("name"):  # a template has none
         raw = {**raw, "metadata": {**raw["metadata"], "name": raw["metadata"].get("generateName") or "question"}}
     return wire.read_pod(raw)
-
-
-def _read_object(body: bytes, subject: str) -> Raw:
-    try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InputError(subject, "body", f"is not JSON: {error}") from None
-    if not isinstance(raw, dict):
-        raise InputError(subject, "body", "must be an object")
-    return raw
 
 
 def write_filtered(filtered: Filtered) -> Raw:

@@ -19,8 +19,6 @@ MUTATE_PATH = "/mutate-pods"
 VALIDATE_PATH = "/validate-datasets"
 WORKLOADS_PATH = "/warn-workloads"
 REVIEWS_PATH = "/answer-reviews"
-# A review holds the object twice on UPDATE, and an object may have 3 MiB on its way in.
-MOST_REQUEST_BYTES = 8 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +28,7 @@ SERVING = web.AppKey("SERVING", Serving)
 
 def make_app(gatherer: Gatherer, serving: Serving, health: Health) -> web.Application:
     """The application; it is ready once the caches are complete, and whatever else `health` is given."""
-    app = web.Application(client_max_size=MOST_REQUEST_BYTES)
+    app = web.Application(client_max_size=review.BOUNDS.most_bytes)
     app[GATHERER], app[SERVING] = gatherer, serving
     health.add_ready("caches", gatherer.missing)
     add_routes(app, health)

@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 
-from moorage.errors import InputError
+from moorage.reading.documents import Bounds, read_object
 from moorage.refusal import Refusal
 from webhook.json_patch import Operation
 
 API_VERSION = "admission.k8s.io/v1"
+# A review holds the object twice on UPDATE, and an object may have 3 MiB on its way in.
+BOUNDS = Bounds(most_bytes=8 << 20, most_depth=64)
 FORBIDDEN, BAD_REQUEST, INVALID = "Forbidden", "BadRequest", "Invalid"
 
 Raw = dict[str, Any]
@@ -55,23 +57,21 @@ def read_review(body: bytes) -> Review:
     """The question in an HTTP body.
 
     Raises:
-        InputError: it is not an AdmissionReview of version v1.
+        InputError: it is not an AdmissionReview of version v1, or beyond `BOUNDS`.
     """
-    try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InputError("AdmissionReview", "body", f"is not JSON: {error}") from error
-    request = raw.get("request") if isinstance(raw, dict) else None
-    if not isinstance(request, dict) or raw.get("apiVersion") != API_VERSION or not request.get("uid"):
-        raise InputError("AdmissionReview", "request", f"must be that of an AdmissionReview of {API_VERSION}")
+    fields = read_object(body, "AdmissionReview", BOUNDS, orjson.loads)
+    request = fields.sub("request")
+    if request is None or fields.value("apiVersion") != API_VERSION or not request.value("uid"):
+        fields.fail("request", f"must be that of an AdmissionReview of {API_VERSION}")
+    kind = request.sub("kind")
     return Review(
-        uid=str(request["uid"]),
-        operation=str(request.get("operation") or ""),
-        kind=str((request.get("kind") or {}).get("kind") or "object"),
-        namespace=str(request.get("namespace") or ""),
-        object=request.get("object") or {},
-        old_object=request.get("oldObject") or {},
-        dry_run=request.get("dryRun") is True,
+        uid=request.required_text("uid"),
+        operation=request.text("operation") or "",
+        kind=(kind.text("kind") if kind is not None else None) or "object",
+        namespace=request.text("namespace") or "",
+        object=request.mapping("object"),
+        old_object=request.mapping("oldObject"),
+        dry_run=request.exact_flag("dryRun"),
     )
 
 

@@ -213,6 +213,13 @@ class Fields:
             self.fail(key, "is required")
         return fields
 
+    def mapping(self, key: str) -> dict[str, Any]:
+        """The mapping under `key` as it is, for whoever reads on in it; absent is empty."""
+        value = self.value(key) or {}
+        if not isinstance(value, dict):
+            self.fail(key, "must be a mapping")
+        return value
+
     def subs(self, key: str) -> "list[Fields]":
         """The mappings of the list under `key`; absent is empty."""
         value = self.value(key) or []

@@ -9,7 +9,16 @@ it. Nothing else in the tree names a kind but whoever lists it or mounts it; doc
 """
 
 from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
-from moorage.sources.table import KINDS, LOCAL_KINDS, MOUNTED_KINDS, SPEC_KINDS, WRITTEN_KINDS, one_of, unserved
+from moorage.sources.table import (
+    KINDS,
+    LOCAL_KINDS,
+    MOUNTED_KINDS,
+    REMOTE_KIND,
+    SPEC_KINDS,
+    WRITTEN_KINDS,
+    one_of,
+    unserved,
+)
 
 LISTED = "Listed"
 NOT_LISTED = "NotListed"
@@ -22,6 +31,7 @@ __all__ = [
     "MOUNTED_KINDS",
     "NOT_LISTED",
     "NOT_SUPPORTED",
+    "REMOTE_KIND",
     "SPEC_KINDS",
     "WRITTEN_KINDS",
     "Abilities",

@@ -1,5 +1,6 @@
 """A table that a Hive metastore knows: `hive`."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ class HiveSource(Location):
     table: str
 
     kind = "hive"
+    is_remote = True
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
@@ -23,6 +25,11 @@ class HiveSource(Location):
         if "@" in metastore:
             fields.fail("metastore", "must not contain user:password@: everybody who may read the object would see it")
         return cls(metastore, fields.required_text("table"))
+
+    @classmethod
+    def read_remote(cls, remote: MutableMapping[str, Any]) -> Self:
+        """A catalogue's table."""
+        return cls(str(remote.pop("catalogURI", "")), str(remote.pop("table", "")).replace("/", "."))
 
     def write(self) -> dict[str, Any]:
         """The mapping."""

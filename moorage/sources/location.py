@@ -1,7 +1,7 @@
 """What each kind of source says of itself: its words, its forms on the wire, and what can be done with it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Self
@@ -103,6 +103,7 @@ class Location(ABC):
         abilities: of the kind.
         local_types: the words for it in `spec.local`.
         local_keys: the fields that `spec.local` has for it.
+        is_remote: what `spec.remote` of Datashim means.
         options: of `create`.
     """
 
@@ -112,6 +113,7 @@ class Location(ABC):
     abilities: ClassVar[Abilities] = Abilities()
     local_types: ClassVar[tuple[str, ...]] = ()
     local_keys: ClassVar[tuple[str, ...]] = ()
+    is_remote: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = ()
 
     # --- its forms ---
@@ -129,6 +131,11 @@ class Location(ABC):
     def read_local(cls, fields: Fields, type_name: str) -> Self:
         """From `spec.local`, for kinds with `local_types`."""
         raise NotImplementedError(f"spec.local has no type {type_name} for {cls.kind} {fields.path}")
+
+    @classmethod
+    def read_remote(cls, remote: MutableMapping[str, Any]) -> Self:
+        """From Datashim's `spec.remote`, a table of a catalogue, whose known fields it takes out."""
+        raise NotImplementedError(f"spec.remote with {sorted(remote)} is no {cls.kind}")
 
     # --- its words ---
 

@@ -33,6 +33,8 @@ SPEC_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items()
 LOCAL_KINDS: Final = MappingProxyType({word: each for each in _ALL for word in each.local_types})
 """By the word for it in `spec.local`."""
 MOUNTED_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each.abilities.served_by})
+REMOTE_KIND: Final = next(each for each in _ALL if each.is_remote)
+"""What `spec.remote` of Datashim means."""
 WRITTEN_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each.abilities.written})
 
 
