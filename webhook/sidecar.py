@@ -13,6 +13,7 @@ SOCKET_FOLDER = "/run/moorage"
 CACHE_FOLDER = "/var/cache/moorage"
 VOLUMES_VARIABLE = "MOORAGE_VOLUMES"
 COMMAND = ("python3", "-m", "node_plugin.sidecar")
+HOOK = ("python3", "-m", "node_plugin.sidecar.post_start")
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 USER_ID = 65532
 CACHE_SHARE = 0.8
@@ -53,13 +54,9 @@ def make_sidecar(shape: SidecarShape, volumes: Sequence[str]) -> Raw:
             {"name": "MOORAGE_CACHE_SIZE_LIMIT_BYTES", "value": str(int(shape.cache_size_limit_bytes * CACHE_SHARE))},
         ],
         "restartPolicy": "Always",
-        # The pod's other containers start once every dataset is there: no app sees an empty folder.
-        "startupProbe": {
-            "exec": {"command": [*COMMAND, "--ready"]},
-            "periodSeconds": 1,
-            "timeoutSeconds": 5,
-            "failureThreshold": 300,
-        },
+        # The pod's other containers start once every dataset is there. A hook and no startup probe, for which the
+        # kubelet takes one to two seconds more.
+        "lifecycle": {"postStart": {"exec": {"command": list(HOOK)}}},
         "resources": {key: dict(value) for key, value in shape.resources.items()},
         "securityContext": {
             "allowPrivilegeEscalation": False,

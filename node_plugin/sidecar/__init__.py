@@ -9,6 +9,7 @@ of `moorage` needs no more: it is started beside every pod that mounts something
     remotes      kinds of sources, as rclone takes them (pure)
     rclone       the command line and configuration of one mount server (pure)
     mount_server one rclone, started again with a new descriptor whenever it ends
-    progress     what each dataset is waiting for, for the startup probe and for people
+    progress     what each dataset is waiting for, for the hook and for people
+    post_start   the postStart hook: the pod's other containers start once it has ended
     settings     what the pod's spec says
 """

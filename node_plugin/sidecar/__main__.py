@@ -1,4 +1,4 @@
-"""`python3 -m node_plugin.sidecar`: serve the pod's datasets; with `--ready`, exit 0 once all are served."""
+"""`python3 -m node_plugin.sidecar`: serve the pod's datasets; with `--ready`, say whether all are served now."""
 
 import contextlib
 import logging
@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Final
 
 from moorage.errors import MoorageError
@@ -16,7 +16,6 @@ from node_plugin.sidecar.mount_server import MountServer, Surroundings
 from node_plugin.sidecar.settings import SidecarSettings
 
 _STOP_SECONDS: Final = 2.0
-_LOOK_AGAIN_SECONDS: Final = 0.05
 _RCLONE_MEMORY_SHARE: Final = 0.7
 # cgroup v2, then v1, as a container sees its own.
 _MEMORY_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -73,22 +72,9 @@ def _serve(settings: SidecarSettings) -> int:
 
 
 def _ready(settings: SidecarSettings) -> int:
-    """Answer as soon as all is served; a probe that said no at once would be asked again a second later only."""
-    deadline = monotonic() + settings.ready_wait_seconds
-    while True:
-        is_ready, message = _look(settings)
-        if is_ready or monotonic() > deadline:
-            break
-        sleep(_LOOK_AGAIN_SECONDS)
-    sys.stdout.write(f"{message or 'ready'}\n")
-    return 0 if is_ready else 1
-
-
-def _look(settings: SidecarSettings) -> tuple[bool, str]:
-    try:
-        return progress.report(settings.volumes, progress.ask(settings.run_dir))
-    except (OSError, ValueError, TypeError) as error:
-        return False, f"the mount server's supervisor does not answer: {error}"
+    outlook = progress.look(settings.run_dir, settings.volumes)
+    sys.stdout.write(f"{outlook.message or 'ready'}\n")
+    return 0 if outlook.served else 1
 
 
 def _memory_limit_bytes() -> int | None:

@@ -124,6 +124,8 @@ class MountServer:
     def _do_without(self, answer: AttachAnswer) -> None:
         if answer.status == "refused":
             self._most_delay_seconds = _MOST_DELAY_AFTER_REFUSAL_SECONDS
+            self._tell(answer.message, refused=True, level=logging.WARNING)
+            return
         if answer.status != "mounted":
             raise MountError(answer.message)
         self._tell("mounted by the node", served=True)
@@ -189,8 +191,8 @@ class MountServer:
     def _patience_milliseconds(self) -> float | None:
         return None if self._has_served else self._surroundings.start_seconds * 1000
 
-    def _tell(self, message: str, *, served: bool = False, level: int = logging.INFO) -> None:
-        if self._progress.tell(self.volume, Stage(served=served, message=message)):
+    def _tell(self, message: str, *, served: bool = False, refused: bool = False, level: int = logging.INFO) -> None:
+        if self._progress.tell(self.volume, Stage(served=served, message=message, refused=refused)):
             _log.log(level, "%s: %s", self.volume, message)
 
 

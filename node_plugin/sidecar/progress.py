@@ -1,4 +1,4 @@
-"""What each dataset is waiting for: told by the running supervisor over a socket, asked by the startup probe.
+"""What each dataset is waiting for: told by the running supervisor over a socket, asked by the postStart hook.
 
 A socket and no file: when the supervisor is gone nobody answers, and nothing stale can be believed.
 """
@@ -23,9 +23,26 @@ class Stage:
     Attributes:
         served: it can be read.
         message: one sentence for people.
+        refused: it won't be, until somebody changes something.
     """
 
     served: bool
+    message: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How far all datasets of a pod are.
+
+    Attributes:
+        served: all can be read.
+        refused: at least one won't be, until somebody changes something.
+        message: one line for each that is not served.
+    """
+
+    served: bool
+    refused: bool
     message: str
 
 
@@ -65,7 +82,9 @@ def serve(listener: socket.socket, progress: Progress) -> None:
         connection, _ = listener.accept()
         with connection, contextlib.suppress(OSError):
             connection.settimeout(_PROBE_SECONDS)
-            stages = {volume: [stage.served, stage.message] for volume, stage in progress.stages().items()}
+            stages = {
+                volume: [stage.served, stage.message, stage.refused] for volume, stage in progress.stages().items()
+            }
             connection.sendall(json.dumps(stages).encode())
 
 
@@ -82,12 +101,26 @@ def ask(run_dir: Path) -> dict[str, Stage]:
         data = b""
         while (chunk := link.recv(_MOST_BYTES)) and len(data) <= _MOST_BYTES:
             data += chunk
-    return {volume: Stage(served=served is True, message=str(message)) for volume, (served, message) in
-            json.loads(data).items()}  # fmt: skip
+    return {
+        volume: Stage(served=served is True, message=str(message), refused=refused is True)
+        for volume, (served, message, refused) in json.loads(data).items()
+    }
 
 
-def report(volumes: tuple[str, ...], stages: dict[str, Stage]) -> tuple[bool, str]:
-    """Whether every volume is served, and one line for each that is not."""
+def look(run_dir: Path, volumes: tuple[str, ...]) -> Outlook:
+    """How far the pod's datasets are now."""
+    try:
+        return report(volumes, ask(run_dir))
+    except (OSError, ValueError, TypeError) as error:
+        return Outlook(served=False, refused=False, message=f"the mount server's supervisor does not answer: {error}")
+
+
+def report(volumes: tuple[str, ...], stages: dict[str, Stage]) -> Outlook:
+    """Sum up, with one line for each volume that is not served."""
     unknown = Stage(served=False, message="the sidecar does not know of it")
     waiting = {volume: stage for volume in volumes if not (stage := stages.get(volume, unknown)).served}
-    return not waiting, "\n".join(f"{volume}: {stage.message}" for volume, stage in waiting.items())
+    return Outlook(
+        served=not waiting,
+        refused=any(stage.refused for stage in waiting.values()),
+        message="\n".join(f"{volume}: {stage.message}" for volume, stage in waiting.items()),
+    )

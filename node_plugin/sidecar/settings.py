@@ -22,8 +22,10 @@ class SidecarSettings:
         minimum=1,
     )
     rclone: str = setting("The mount server's program.", default="rclone")
-    ready_wait_seconds: float = setting(
-        "How long --ready waits for what is not served yet; less than the probe's timeout.", default=3.0, minimum=0
+    hook_seconds: float = setting(
+        "How long the postStart hook waits for what is not served yet; the sidecar goes on trying afterwards.",
+        default=30.0,
+        minimum=0,
     )
     start_seconds: float = setting(
         "How long a mount server may take to serve; until then whoever looks into its mount waits.",

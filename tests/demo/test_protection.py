@@ -72,15 +72,16 @@ def test_a_namespace_goes_while_a_pod_elsewhere_reads_its_data(stage: Stage) -> 
     stage.delete_pod("bereft")
 
 
-def test_a_right_that_ended_is_told_by_the_pods_event(stage: Stage) -> None:
-    """The sidecar starts anew and asks anew: no key, and the startup probe's Event has the sentence."""
+def test_a_right_that_ended_is_told_by_the_pods_status(stage: Stage) -> None:
+    """The sidecar starts anew and asks anew: no key; its hook fails, and it leaves the sentence as it ends."""
     start_reader(stage, "revoked")
     patch = {"spec": {"governance": {"consumers": ["somebody-else"]}}}
     stage.kubectl("patch", "dset", "flights", "-n", LEAVING, "--type=merge", "-p", json.dumps(patch))
     end = ["python3", "-c", "import os, signal; os.kill(1, signal.SIGTERM)"]
     stage.kubectl("exec", "-n", CONSUMER, "revoked", "-c", "moorage-mount", "--", *end, check=False)
-    told = stage.wait_for_event("revoked", "Unhealthy", f"{LEAVING}/flights", seconds=90)
-    assert "Startup probe failed" in told
+    told = stage.wait("the sentence", lambda: _sidecar_left(stage, "revoked"), 90)
+    assert f"{LEAVING}/flights" in told
+    stage.wait_for_event("revoked", "FailedPostStartHook")
     stage.delete_pod("revoked")
     stage.kubectl("delete", "namespace", LEAVING, "--timeout=60s")
 
@@ -106,6 +107,15 @@ def test_a_volume_that_no_container_mounts_holds_nothing(stage: Stage) -> None:
     stage.kubectl("delete", "dset", "idle", "-n", STEWARD, "--timeout=20s")
     assert stage.get("pod", "idling", "-n", CONSUMER)["status"]["phase"] == "Running"
     stage.delete_pod("idling")
+
+
+def _sidecar_left(stage: Stage, pod: str) -> str | None:
+    """What the pod's status says of a sidecar that ended."""
+    for status in stage.get("pod", pod, "-n", CONSUMER)["status"]["initContainerStatuses"]:
+        for state in (status["state"], status.get("lastState", {})):
+            if message := state.get("terminated", {}).get("message"):
+                return str(message)
+    return None
 
 
 def _sidecar_says(stage: Stage, pod: str, *words: str) -> str | None:

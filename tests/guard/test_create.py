@@ -153,7 +153,7 @@ UNDONE: dict[str, Callable[[Raw], Raw]] = {
     "one container's mount": with_second_container(volumeMounts=[]),
     "one container's keys": with_second_container(env=[]),
     "the sidecar": lambda spec: {**spec, "initContainers": []},
-    "a sidecar that ends": with_sidecar(restartPolicy=None, startupProbe=None),
+    "a sidecar that ends": with_sidecar(restartPolicy=None, lifecycle=None),
     "a sidecar without its socket": with_sidecar(volumeMounts=[]),
     "no scheduler": lambda spec: {**spec, "schedulerName": ""},
     "the default scheduler": lambda spec: {**spec, "schedulerName": "default-scheduler"},

@@ -188,19 +188,34 @@ class Node:
         return (pod.kubelet_dir / "pods" / pod.uid / "sidecar.log").read_text()
 
     def readiness(self, pod: FakePod, volumes: str) -> tuple[int, str]:
-        """The startup probe."""
+        """Whether all is served now, and what is missing."""
         child = self.run(
             _in_container(pod, self.run_dir, [self.python, "-m", "node_plugin.sidecar", "--ready"]),
             env={
                 **self.program_environment,
                 "MOORAGE_VOLUMES": volumes,
                 "MOORAGE_RUN_DIR": str(self.run_dir),
-                "MOORAGE_READY_WAIT_SECONDS": "0",
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
         text, _ = child.communicate(timeout=30)
+        return child.returncode, text.decode()
+
+    def hook(self, pod: FakePod, volumes: str, seconds: float) -> tuple[int, str]:
+        """The postStart hook, with this much patience."""
+        child = self.run(
+            _in_container(pod, self.run_dir, [self.python, "-m", "node_plugin.sidecar.post_start"]),
+            env={
+                **self.program_environment,
+                "MOORAGE_VOLUMES": volumes,
+                "MOORAGE_RUN_DIR": str(self.run_dir),
+                "MOORAGE_HOOK_SECONDS": str(seconds),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        text, _ = child.communicate(timeout=seconds + 30)
         return child.returncode, text.decode()
 
     def wait_ready(self, pod: FakePod, volumes: str) -> None:

@@ -201,8 +201,17 @@ def test_only_far_data_is_cached_unless_somebody_says_so(mode: str, local: bool,
 def test_readiness_names_what_is_missing() -> None:
     """One line for each volume that is not served, in the pod's order."""
     stages = {"a": progress.Stage(served=True, message="served"), "b": progress.Stage(served=False, message="starting")}
-    assert progress.report(("a",), stages) == (True, "")
-    assert progress.report(("a", "b", "c"), stages) == (False, "b: starting\nc: the sidecar does not know of it")
+    assert progress.report(("a",), stages) == progress.Outlook(served=True, refused=False, message="")
+    told = "b: starting\nc: the sidecar does not know of it"
+    assert progress.report(("a", "b", "c"), stages) == progress.Outlook(served=False, refused=False, message=told)
+
+
+def test_one_refusal_is_enough_to_stop_waiting() -> None:
+    """Waiting changes nothing; what counts is only what is asked about."""
+    no = progress.Stage(served=False, message="not for you", refused=True)
+    stages = {"a": no, "b": progress.Stage(served=True, message="served")}
+    assert progress.report(("a", "b"), stages) == progress.Outlook(served=False, refused=True, message="a: not for you")
+    assert not progress.report(("b",), stages).refused
 
 
 def test_the_sidecar_needs_nothing_but_the_standard_library() -> None:

@@ -164,6 +164,22 @@ def test_two_datasets_of_a_pod_are_served_side_by_side(
     assert node.output("cat", f"{pod.target('two')}/is") == "two"
 
 
+def test_the_hook_ends_once_all_is_served(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
+) -> None:
+    """It may be there before the supervisor is; what does not come in time is not waited for."""
+    object_store.client.put_object(Bucket="steward-data", Key="hook/file", Body=b"here")
+    broker.grant("fraud/claims", object_store.source("hook"))
+    pod = make_pod()
+    node.publish(pod, "claims", dataset="claims")
+    assert node.hook(pod, "claims", 0.1) == (0, "")
+    assert node.readiness(pod, "claims")[0] == 1
+    node.start_sidecar(pod, "claims")
+    assert node.hook(pod, "claims", 60) == (0, "")
+    assert node.readiness(pod, "claims") == (0, "ready\n")
+    assert node.output("cat", f"{pod.target('claims')}/file") == "here"
+
+
 def test_the_kernel_reads_a_mebibyte_ahead_from_every_server(
     node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
 ) -> None:

@@ -269,7 +269,7 @@ def test_no_secret_is_where_it_must_not_be(
 def test_a_permission_revoked_after_publishing_gives_no_key(
     node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
 ) -> None:
-    """However soon the sidecar comes: it gets the refusal, the startup probe tells it, and nothing is served."""
+    """However soon the sidecar comes: it gets the refusal, the hook tells it, and nothing is served."""
     broker.grant("stewards/claims", object_store.source("claims"))
     pod = make_pod()
     node.publish(pod, "claims", dataset="claims", namespace="stewards")
@@ -278,6 +278,7 @@ def test_a_permission_revoked_after_publishing_gives_no_key(
     sentence = "stewards/claims is not for this pod; ask its steward"
     assert answer == {"status": "refused", "grant": None, "message": sentence}
     sidecar = node.start_sidecar(pod, "claims")
-    wait_for("the probe to say why", lambda: sentence in node.readiness(pod, "claims")[1])
+    wait_for("the hook to say why", lambda: sentence in node.readiness(pod, "claims")[1])
+    assert node.hook(pod, "claims", 600) == (1, f"claims: {sentence}\n")
     assert rclones_of(sidecar) == []
     assert node.stack(pod, "claims") == ["fuse.moorage"]

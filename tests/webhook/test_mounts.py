@@ -65,7 +65,8 @@ def test_the_sidecar_is_restricted_and_bounded() -> None:
     }
     assert set(sidecar["resources"]["requests"]) == set(sidecar["resources"]["limits"]) == {"cpu", "memory"}
     assert {"name": "MOORAGE_VOLUMES", "value": "claims,scans"} in sidecar["env"]
-    assert sidecar["startupProbe"]["exec"]["command"][-1] == "--ready"
+    assert sidecar["lifecycle"]["postStart"]["exec"]["command"][-1] == "node_plugin.sidecar.post_start"
+    assert "startupProbe" not in sidecar
 
 
 def test_a_mount_of_the_datasets_name_says_where() -> None:
