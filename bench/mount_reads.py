@@ -34,7 +34,7 @@ from node_plugin.sidecar import rclone
 from node_plugin.sidecar.remotes import s3 as s3_remotes
 
 GIB = 2**30
-READS = 10_000
+READS = 2_000
 ROUNDS = 9
 AIMS_OF_BOTO3 = {"sequential": 1.05, "random": 0.7}
 AIM_OF_HOST = 1.02
