@@ -128,8 +128,9 @@ class Task:
 
     Attributes:
         steps: its steps, in topological order; one for a plain task.
-        seconds: how long it takes at speed 1, all iterations and branches counted.
-        cpu_seconds: core-seconds at speed 1 (for a plain task seconds times cores).
+        seconds: wall time at speed 1; of a unit, the longest path through it.
+        cpu_seconds: core-seconds at speed 1: for a plain task seconds times cores; for a unit those of all its tasks,
+            all iterations and branches counted.
         requests: what its largest container asks of a node: `cpu` in cores, `memory` in bytes, others by resource name.
         reads: keys of the data that it reads and that are made elsewhere; sorted, without repetition.
         pins: None: anywhere.

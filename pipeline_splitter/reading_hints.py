@@ -7,6 +7,7 @@ from typing import Any
 
 from moorage.errors import InputError
 from moorage.model import DatasetRef
+from moorage.reading.duration import parse_seconds
 from moorage.reading.fields import DNS_LABEL, Fields
 from moorage.wire import parse_quantity
 from pipeline_splitter.documents.limits import MOST
@@ -151,6 +152,22 @@ def _number(fields: Fields, key: str) -> float:
     return number
 
 
+def _seconds(fields: Fields, key: str) -> float:
+    value = fields.raw[key]
+    problem = f"{shown(value)} must be a number of seconds from 0 to {MOST:g}, or one with s, min or h, as 120 or 5min"
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        fields.fail(key, problem)
+    try:
+        seconds = float(parse_seconds(value))
+    except ValueError as error:
+        fields.fail(key, str(error))
+    except OverflowError:
+        fields.fail(key, problem)
+    if not 0 <= seconds <= MOST:
+        fields.fail(key, problem)
+    return seconds
+
+
 def _count(fields: Fields, key: str) -> int:
     value = _number(fields, key)
     if value != int(value):
@@ -203,7 +220,7 @@ _READER: dict[str, tuple[str, Reader]] = {
     "serviceAccount": ("service_account", _ACCOUNT),
 }
 _TASK: dict[str, tuple[str, Reader]] = {
-    "seconds": ("seconds", _number),
+    "seconds": ("seconds", _seconds),
     "cpu": ("cpu", _number),
     "iterations": ("iterations", _count),
     **_READER,
@@ -211,7 +228,7 @@ _TASK: dict[str, tuple[str, Reader]] = {
     "sites": ("sites", _texts),
 }
 _DEFAULTS: dict[str, tuple[str, Reader]] = {
-    "taskSeconds": ("task_seconds", _number),
+    "taskSeconds": ("task_seconds", _seconds),
     "artifactBytes": ("artifact_bytes", _number),
     **_READER,
 }

@@ -135,6 +135,25 @@ class Fields:
             self.fail(key, f"must be {'greater than' if positive else 'at least'} 0, not {shown(value)}")
         return number
 
+    def seconds(self, key: str) -> float | None:
+        """A duration >= 0, as a number of seconds or with `s`, `min` or `h`; or None."""
+        value = self.value(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            self.fail(key, f"must be a number of seconds, not {value!r}")
+        from moorage.reading.duration import parse_seconds  # noqa: PLC0415 - see the package's text
+
+        try:
+            seconds = float(parse_seconds(value))
+        except ValueError as error:
+            self.fail(key, str(error))
+        except OverflowError:
+            self.fail(key, f"{value!r} is beyond what can be counted")
+        if seconds < 0:
+            self.fail(key, f"must be at least 0, not {value!r}")
+        return seconds
+
     def size_bytes(self, key: str) -> int | None:
         """A quantity of bytes, rounded up, or None."""
         number = self.number(key)

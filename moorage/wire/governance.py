@@ -68,7 +68,7 @@ def _read_release(fields: Fields) -> Release:
         name=fields.name("name"),
         component=_read_component(fields),
         yields=read_governance(yields, nested=True),
-        seconds=fields.number("seconds"),
+        seconds=fields.seconds("seconds"),
         cpu=fields.number("cpu"),
         output_ratio=fields.number("outputRatio"),
     )

@@ -51,7 +51,7 @@ def _read_resources(fields: Fields | None) -> dict[str, float] | None:
 def _read_link(fields: Fields) -> Link:
     link = Link(
         bytes_per_second=fields.number("bytesPerSecond", positive=True),
-        latency_seconds=fields.number("latencySeconds"),
+        latency_seconds=fields.seconds("latencySeconds"),
         price_per_gb=fields.number("pricePerGB"),
     )
     fields.finish()

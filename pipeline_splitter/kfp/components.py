@@ -70,11 +70,13 @@ class Dag:
 
     Attributes:
         tasks: in topological order, the smallest name first.
+        upstream: of each, the names of all that it depends on, references in the platform document included.
         awaited: tasks upstream of one that runs also after failures, and those whose final status another is told.
         output_parameters, output_artifacts: what each output is taken from: any (of branches), or all (of a list).
     """
 
     tasks: tuple[TaskSpec, ...]
+    upstream: Mapping[str, frozenset[str]]
     awaited: frozenset[str]
     output_parameters: Mapping[str, tuple[Selected, ...]]
     output_artifacts: Mapping[str, tuple[Selected, ...]]
@@ -141,6 +143,7 @@ class Library:
         outputs = dag.sub("outputs")
         found = Dag(
             tasks=tuple(by_name[name] for name in _topological(upstream, dag)),
+            upstream=upstream,
             awaited=frozenset(
                 name for task in tasks for name in (task.upstream if task.waits_for_all else task.watched)
             ),

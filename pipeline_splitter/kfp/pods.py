@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moorage.model import GROUP
+from moorage.reading.duration import parse_seconds
 from moorage.reading.quantity import parse_quantity
 from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.kfp.bindings import Said, read_parameter
@@ -79,7 +80,15 @@ def _at(name: str) -> str:
 def _seconds(metadata: Place, text: str | None) -> float | None:
     if text is None:
         return None
-    return _amount(metadata, _at(SECONDS), text)
+    try:
+        seconds = float(parse_seconds(text))
+    except ValueError as error:
+        metadata.fail(str(error), _at(SECONDS))
+    except OverflowError:
+        seconds = math.inf
+    if not 0 <= seconds <= MOST:
+        metadata.fail(f"must be a number of seconds from 0 to {MOST:g}, not {shown(text)}", _at(SECONDS))
+    return seconds
 
 
 def _output_bytes(metadata: Place, text: str | None) -> Mapping[str, float]:

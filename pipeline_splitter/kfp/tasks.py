@@ -9,6 +9,7 @@ from typing import Any
 from pipeline_splitter.kfp.bindings import FromStatus, Said, read_artifacts, read_parameters
 from pipeline_splitter.kfp.places import Place, Raw, shown
 
+_DIGITS = re.compile(r"[0-9]{1,10}")
 WAITS_FOR_ALL = "ALL_UPSTREAM_TASKS_COMPLETED"
 _OPERAND = re.compile(r"""inputs\.(?:parameter_values|parameters|artifacts)\[\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
 
@@ -23,6 +24,7 @@ class Iterator:
         count: how many items are written down; None where only the run knows.
         is_artifact: whether the items are artifacts.
         text: the items as they are written down, which may mention inputs of the loop task; "" where they are not.
+        parallelism: how many iterations may run at once; 0: all.
     """
 
     item: str
@@ -30,6 +32,7 @@ class Iterator:
     count: int | None
     is_artifact: bool
     text: str
+    parallelism: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,23 @@ def _read_iterator(place: Place) -> Iterator | None:
                 count=_count(items) if source is None else None,
                 is_artifact=key == "artifactIterator",
                 text=items.required_text("raw") if source is None else "",
+                parallelism=_parallelism(place.sub("iteratorPolicy")),
             )
     return None
+
+
+def _parallelism(policy: Place) -> int:
+    """`parallelismLimit`; protobuf's JSON writes whole numbers as numbers or as strings."""
+    value = policy.value("parallelismLimit")
+    if value is None:
+        return 0
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        policy.fail(f"must be a whole number of at least 0, not {shown(value)}", "parallelismLimit")
+    return value
 
 
 def _count(items: Place) -> int:

@@ -23,7 +23,7 @@ from pipeline_splitter.kfp.resolving import resolve
 from pipeline_splitter.kfp.scopes import HINT_SITES, Here, Inputs, Scope, Unit, Visited
 from pipeline_splitter.kfp.tasks import TaskSpec
 from pipeline_splitter.kfp.values import Part, Value
-from pipeline_splitter.kfp.work import NO_WORK
+from pipeline_splitter.kfp.work import NO_WORK, Work, together
 
 _BRANCHES = re.compile(r"condition-branches-[0-9]+")
 _MAX_DEPTH = 64
@@ -144,9 +144,7 @@ class Walk:
         beside = self._inside(here.component, scope)
         outputs = self._outputs(here.component, beside)
         inside = beside.values()
-        work = NO_WORK
-        for each in inside if here.scope.unit is not None else ():
-            work = work.plus(each.work)
+        work = NO_WORK if here.scope.unit is None else self._work(here.component, beside)
         tasks = _union(each.tasks for each in inside if not each.is_importer)
         return Visited(
             path=here.path,
@@ -157,6 +155,10 @@ class Walk:
             entries=_union(each.entries for each in inside) or waits.entries,
             work=work,
         )
+
+    def _work(self, component: Component, beside: Mapping[str, Visited]) -> Work:
+        upstream = self.context.library.dag_of(component).upstream
+        return together({name: visited.work for name, visited in beside.items()}, upstream)
 
     def _repeated(self, here: Here, unit: Unit) -> Visited:
         """A loop or a condition inside of a unit."""
@@ -215,9 +217,7 @@ class Walk:
         )
         beside = self._inside(here.component, scope)
         outputs = self._outputs(here.component, beside)
-        work = NO_WORK
-        for each in beside.values():
-            work = work.plus(each.work)
+        work = self._work(here.component, beside)
         none = frozenset[str]()
         return Visited(here.path, outputs.parameters, outputs.artifacts, none, none, work)
 

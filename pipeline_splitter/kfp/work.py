@@ -1,6 +1,9 @@
-"""Resource requests and durations. Units: seconds, cores, core-seconds, bytes."""
+"""Resource requests and durations. Units: seconds, cores, core-seconds, bytes.
 
-from collections.abc import Mapping
+A unit's seconds are wall time, the critical path through what is in it; its core-seconds are those of all its tasks.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_splitter.hints import Defaults, TaskHint
@@ -17,6 +20,8 @@ class Work:
     """What running something takes.
 
     Attributes:
+        seconds: wall time.
+        cpu_seconds: core-seconds of all its containers, all iterations and branches counted.
         cpu: the largest number of cores of one of its containers.
         requests: the largest amount of each resource that one of its containers asks for.
         assumed: what of it is a default.
@@ -28,21 +33,11 @@ class Work:
     requests: Mapping[str, float] = field(default_factory=dict)
     assumed: frozenset[str] = frozenset()
 
-    def plus(self, other: "Work") -> "Work":
-        """Both, one after the other."""
-        requests = dict(self.requests)
-        for name, amount in other.requests.items():
-            requests[name] = max(requests.get(name, 0.0), amount)
-        return Work(
-            self.seconds + other.seconds,
-            self.cpu_seconds + other.cpu_seconds,
-            max(self.cpu, other.cpu),
-            requests,
-            self.assumed | other.assumed,
-        )
-
     def repeated(self, own: TaskHint, inherited: TaskHint, iterator: Iterator | None, items: int | None) -> "Work":
         """As often as a loop goes round: as hinted, else as many times as items are written down, else once.
+
+        Iterations run beside each other, as many as the loop's parallelism permits: the seconds count once for each
+        batch, the core-seconds for each iteration.
 
         Args:
             own: the hint of the loop's (or condition's) own path.
@@ -56,18 +51,41 @@ class Work:
         if times is None:
             assumed = self.assumed | ({ITERATIONS} if iterator is not None else set())
             return Work(self.seconds, self.cpu_seconds, self.cpu, self.requests, assumed)
-        return Work(self.seconds * times, self.cpu_seconds * times, self.cpu, self.requests, self.assumed)
+        side_by_side = (iterator.parallelism if iterator is not None else 0) or max(times, 1)
+        batches = -(-times // side_by_side)
+        return Work(self.seconds * batches, self.cpu_seconds * times, self.cpu, self.requests, self.assumed)
 
-    def as_unit(self, total_seconds: float | None, cpu: float | None) -> "Work":
-        """With what is said of the unit itself: its total, times the `cpu` that is said of it, else the largest."""
-        if total_seconds is None:
+    def as_unit(self, wall_seconds: float | None, cpu: float | None) -> "Work":
+        """With what is said of the unit itself: its wall time, times the `cpu` that is said of it, else the largest."""
+        if wall_seconds is None:
             return self
         cores = self.cpu if cpu is None else cpu
         assumed = self.assumed - {SECONDS, ITERATIONS} - ({CPU} if cpu is not None else set())
-        return Work(total_seconds, total_seconds * cores, cores, self.requests, assumed)
+        return Work(wall_seconds, wall_seconds * cores, cores, self.requests, assumed)
 
 
 NO_WORK = Work()
+
+
+def together(parts: Mapping[str, Work], upstream: Mapping[str, Iterable[str]]) -> Work:
+    """The tasks of one dag: what depends on another comes after it, what doesn't runs beside it.
+
+    Branches that exclude each other depend on none of the others, so that the longest of them counts.
+
+    Args:
+        parts: in topological order.
+        upstream: of each, the names of those that it depends on.
+    """
+    ends: dict[str, float] = {}
+    cpu_seconds, cpu, requests, assumed = 0.0, 0.0, dict[str, float](), frozenset[str]()
+    for name, work in parts.items():
+        ends[name] = max((ends[earlier] for earlier in upstream[name]), default=0.0) + work.seconds
+        cpu_seconds += work.cpu_seconds
+        cpu = max(cpu, work.cpu)
+        assumed |= work.assumed
+        for resource, amount in work.requests.items():
+            requests[resource] = max(requests.get(resource, 0.0), amount)
+    return Work(max(ends.values(), default=0.0), cpu_seconds, cpu, requests, assumed)
 
 
 def work_of(container: Container, pod: PodConfig, hint: TaskHint, defaults: Defaults) -> Work:

@@ -138,7 +138,7 @@ def test_flattening_agrees_with_following_each_binding(document: Raw) -> None:
 
 @given(documents())
 @settings(max_examples=100, deadline=None)
-def test_seconds_are_those_of_the_containers_as_often_as_they_run(document: Raw) -> None:
+def test_core_seconds_are_those_of_the_containers_as_often_as_they_run(document: Raw) -> None:
     """60 s each, twice for each loop around it."""
     graph, _ = read(document)
     naive = Naive(document)
@@ -147,4 +147,4 @@ def test_seconds_are_those_of_the_containers_as_often_as_they_run(document: Raw)
         if naive.inside(path) is None:
             loops = sum("parameterIterator" in naive.task(path[:length]) for length in range(1, len(path) + 1))
             total += 60 * 2**loops
-    assert sum(each.seconds for each in graph.tasks.values()) == total
+    assert sum(each.cpu_seconds for each in graph.tasks.values()) == total

@@ -104,12 +104,12 @@ def test_its_tasks_and_units(compiled: tuple[Graph, KfpPipeline]) -> None:
     """Nested pipelines apart, the branches and the exit handler's body whole."""
     graph, _ = compiled
     assert {name: (task.is_unit, task.seconds) for name, task in graph.tasks.items()} == {
-        "choose/condition-branches-1": (True, 180),
+        "choose/condition-branches-1": (True, 60),
         "choose/say": (False, 60),
         "createpvc": (False, 60),
         "deletepvc": (False, 60),
         "end": (False, 60),
-        "exit-handler-1": (True, 180),
+        "exit-handler-1": (True, 120),
         "inner/read": (False, 7),
         "inner/say": (False, 60),
         "say": (False, 60),

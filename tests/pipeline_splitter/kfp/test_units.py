@@ -61,7 +61,7 @@ def test_a_loop_is_one_task_whose_steps_are_in_order() -> None:
     assert loop.is_unit
     assert [each.name for each in loop.steps] == ["loop/one", "loop/two"]
     assert all(each.task == "loop" for each in loop.steps)
-    assert (loop.seconds, loop.cpu_seconds, loop.reads) == (360.0, 360.0, ())
+    assert (loop.seconds, loop.cpu_seconds, loop.reads) == (120.0, 360.0, ())
     (read_inside,) = read_of(graph, "loop/two", "a")
     assert (read_inside.step, read_inside.output, read_inside.datum) == ("loop/one", "out", None)
     entry = pipeline.entries["loop"]
@@ -185,7 +185,7 @@ def test_branches_are_one_unit_and_their_choice_is_one_datum() -> None:
     ]
     assert graph.tasks["use"].reads == ("choice.oneof",)
     assert [each.step for each in read_of(graph, "use", "a")] == ["choice/condition-2/make", "choice/condition-3/make"]
-    assert graph.tasks["choice"].seconds == 120.0
+    assert (graph.tasks["choice"].seconds, graph.tasks["choice"].cpu_seconds) == (60.0, 120.0)
 
 
 def test_branches_without_an_outcome_are_known_by_the_sdk_s_name() -> None:
@@ -249,13 +249,13 @@ def test_a_task_that_ignores_failures_stays_with_what_it_waits_for() -> None:
 
 
 def test_loops_in_loops_multiply() -> None:
-    """2 x (60 + 3 x 60) = 480."""
+    """2 x (60 + 3 x 60) = 480 core-seconds; all of it at once."""
     inner = dag({"make": task("make")}, parameters=["item"])
     outer = dag({"make": task("make"), "inner": group("inner", **over("[1, 2, 3]"))}, parameters=["item"])
     graph, _ = read(
         spec(dag({"outer": group("outer", **over("[1, 2]"))}), {"make": MAKE, "inner": inner, "outer": outer})
     )
-    assert graph.tasks["outer"].seconds == 480.0
+    assert (graph.tasks["outer"].seconds, graph.tasks["outer"].cpu_seconds) == (60.0, 480.0)
     assert graph.tasks["outer"].assumed == ("cpu", "seconds")
 
 
@@ -266,7 +266,7 @@ def test_iterations_are_hinted_where_the_loop_is() -> None:
     loop = group("outer", parameters={"list": constant([1])}, **over_input("list"))
     hints = Hints(tasks={"outer": TaskHint(iterations=5), "outer/inner": TaskHint(iterations=7)})
     graph, _ = read(spec(dag({"outer": loop}), {"make": MAKE, "inner": inner, "outer": outer}), hints=hints)
-    assert graph.tasks["outer"].seconds == 5 * 7 * 60.0
+    assert (graph.tasks["outer"].seconds, graph.tasks["outer"].cpu_seconds) == (60.0, 5 * 7 * 60.0)
 
 
 PLACEHOLDER = "{{$.inputs.parameters['pipelinechannel--x']}}"
@@ -314,7 +314,8 @@ def test_items_that_an_input_is_given_in_the_pipeline_are_counted(value: Raw, ti
     )
     graph, _ = read(spec(root, components))
     unit = graph.tasks["it/loop" if depth == 1 else "it"]
-    assert unit.seconds == 60 * (1 if times is None else times)
+    assert unit.cpu_seconds == 60 * (1 if times is None else times)
+    assert unit.seconds == (0 if times == 0 else 60)
     assert ("iterations" in unit.assumed) is (times is None)
 
 
@@ -324,10 +325,10 @@ def test_items_that_a_nested_pipeline_has_by_default_are_counted() -> None:
     nested = dag({"loop": loop}, parameters={"list": {"parameterType": "LIST", "defaultValue": [1, 2]}})
     body = dag({"make": task("make")}, parameters=["list", "item"])
     graph, _ = read(spec(dag({"it": task("nested")}), {"make": MAKE, "body": body, "nested": nested}))
-    assert graph.tasks["it/loop"].seconds == 120
+    assert graph.tasks["it/loop"].cpu_seconds == 120
 
 
-def test_a_unit_s_seconds_are_its_total() -> None:
+def test_a_unit_s_seconds_are_its_wall_time() -> None:
     """Times the hint's cores, else the largest that a step has."""
     big = container(resources={"resourceCpuLimit": "4"})
     body = dag({"make": task("make"), "use": task("use")}, parameters=["item"])
@@ -340,7 +341,7 @@ def test_a_unit_s_seconds_are_its_total() -> None:
     assert (graph.tasks["loop"].seconds, graph.tasks["loop"].cpu_seconds) == (10, 30)
     assert graph.tasks["loop"].assumed == ()
     graph, _ = read(document)
-    assert (graph.tasks["loop"].seconds, graph.tasks["loop"].cpu_seconds) == (360, 3 * (60 + 240))
+    assert (graph.tasks["loop"].seconds, graph.tasks["loop"].cpu_seconds) == (60, 3 * (60 + 240))
     assert graph.tasks["loop"].requests["cpu"] == 4
 
 
@@ -352,7 +353,7 @@ def test_a_hint_for_a_step_inside_is_that_step_s() -> None:
         spec(dag({"loop": group("body", **over("[1, 2]"))}), {"make": MAKE, "body": body}),
         hints=Hints(tasks={"loop/a": hint}),
     )
-    assert graph.tasks["loop"].seconds == 2 * (5 + 60)
+    assert (graph.tasks["loop"].seconds, graph.tasks["loop"].cpu_seconds) == (60, 2 * (5 + 60))
     purposes = [each.reader.purpose for each in graph.tasks["loop"].steps if each.reader]
     assert purposes == ["research", None]
     assert [pin.sites for pin in graph.tasks["loop"].pins] == [frozenset({"eu-1"})]
@@ -425,26 +426,26 @@ NESTED = spec(
 
 
 @pytest.mark.parametrize(
-    ("hints", "loop", "cpu"),
+    ("hints", "wall", "work"),
     [
-        ({}, 3 * (60 + 60), 1),
-        ({"nested": TaskHint(seconds=30)}, 3 * (30 + 30), 1),
-        ({"nested": TaskHint(seconds=30), "nested/loop/a": TaskHint(seconds=5)}, 3 * (5 + 30), 1),
-        ({"nested": TaskHint(seconds=30), "nested/loop": TaskHint(seconds=7)}, 7, 1),
-        ({"nested": TaskHint(seconds=30, cpu=2), "nested/loop": TaskHint(cpu=4)}, 3 * (30 + 30), 4),
-        ({"nested": TaskHint(cpu=2), "nested/loop": TaskHint(seconds=7)}, 7, 2),
-        ({"nested": TaskHint(seconds=30, iterations=5)}, 5 * (30 + 30), 1),
-        ({"nested/loop": TaskHint(seconds=7), "nested/loop/a": TaskHint(seconds=5)}, 7, 1),
+        ({}, 60, 3 * (60 + 60)),
+        ({"nested": TaskHint(seconds=30)}, 30, 3 * (30 + 30)),
+        ({"nested": TaskHint(seconds=30), "nested/loop/a": TaskHint(seconds=5)}, 30, 3 * (5 + 30)),
+        ({"nested": TaskHint(seconds=30), "nested/loop": TaskHint(seconds=7)}, 7, 7),
+        ({"nested": TaskHint(seconds=30, cpu=2), "nested/loop": TaskHint(cpu=4)}, 30, 4 * 3 * (30 + 30)),
+        ({"nested": TaskHint(cpu=2), "nested/loop": TaskHint(seconds=7)}, 7, 2 * 7),
+        ({"nested": TaskHint(seconds=30, iterations=5)}, 30, 5 * (30 + 30)),
+        ({"nested/loop": TaskHint(seconds=7), "nested/loop/a": TaskHint(seconds=5)}, 7, 7),
     ],
-    ids=["nothing", "each", "one inside", "the unit", "cores", "total and cores", "iterations", "a total is a total"],
+    ids=["nothing", "each", "one inside", "the unit", "cores", "wall and cores", "iterations", "the unit's own counts"],
 )
 def test_a_hint_on_a_nested_pipeline_goes_to_each_task_inside_of_its_units(
-    hints: dict[str, TaskHint], loop: float, cpu: float
+    hints: dict[str, TaskHint], wall: float, work: float
 ) -> None:
-    """Where nothing nearer says otherwise; a unit's own seconds are its total."""
+    """Where nothing nearer says otherwise; a unit's own seconds are its wall time."""
     graph, _ = read(NESTED, hints=Hints(tasks=hints))
     assert set(graph.tasks) == {"nested/loop", "nested/make"}
-    assert (graph.tasks["nested/loop"].seconds, graph.tasks["nested/loop"].cpu_seconds) == (loop, loop * cpu)
+    assert (graph.tasks["nested/loop"].seconds, graph.tasks["nested/loop"].cpu_seconds) == (wall, work)
     said = hints.get("nested", TaskHint()).seconds
     assert graph.tasks["nested/make"].seconds == (60 if said is None else said)
     assert ("seconds" in graph.tasks["nested/loop"].assumed) is (not any(each.seconds for each in hints.values()))
@@ -458,7 +459,7 @@ def test_a_hint_on_a_nested_pipeline_times_a_condition_of_one_container() -> Non
         spec(dag({"nested": task("nested")}), {"use": USE, "nested": nested}),
         hints=Hints(tasks={"nested": TaskHint(seconds=30)}),
     )
-    assert graph.tasks["nested/use"].seconds == 60
+    assert (graph.tasks["nested/use"].seconds, graph.tasks["nested/use"].cpu_seconds) == (30, 60)
 
 
 def test_a_static_empty_loop_takes_no_time() -> None:
