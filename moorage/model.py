@@ -192,6 +192,7 @@ class Site:
     cpu_hour_price: float = 0.0
     carbon_grams_per_kwh: float = 0.0
     cpu_watts: float = 12.0
+    currency: str | None = None
     slots: int | None = None
     quota_cpu_hours: float | None = None
     resources: Mapping[str, float] | None = None

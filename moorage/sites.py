@@ -6,6 +6,7 @@ Pure. Links: bytes per second, seconds, currency per GB (1e9 bytes).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from moorage.errors import InputError
 from moorage.model import CONFIDENTIAL_NODE_LABEL, Dataset, Link, Node, Site, Source
 
 DEFAULT_BYTES_PER_SECOND = 125e6
@@ -51,6 +52,25 @@ class Inventory:
     def of(cls, sites: Iterable[Site]) -> "Inventory":
         """The inventory of `sites`."""
         return cls({site.name: site for site in sites})
+
+    def currency(self, hinted: str = "") -> str:
+        """The one currency of all prices, as sites or a hint name it; "" where nobody does.
+
+        Raises:
+            InputError: two are named.
+        """
+        named = [(f"Site {site.name}", site.currency) for site in self.sites.values() if site.currency]
+        if hinted:
+            named.append(("hints", hinted))
+        for who, currency in named[1:]:
+            if currency != named[0][1]:
+                raise InputError(
+                    who,
+                    "defaults.currency" if who == "hints" else "spec.currency",
+                    f"is {currency}, and {named[0][0]} says {named[0][1]}: a plan adds prices up, so write all of them "
+                    "in one currency",
+                )
+        return named[0][1] if named else ""
 
     def place(self, site_name: str) -> Place:
         """The place of a site by its name."""

@@ -137,6 +137,7 @@ class Task:
         assumed: `seconds`, `cpu`, ... whatever is a default.
         is_unit: a loop, condition or exit-handler body.
         release: set on an inserted task only: (dataset, release name).
+        title: what the pipeline's author calls it for people; "" where that is its name.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Task:
     assumed: tuple[str, ...] = ()
     is_unit: bool = False
     release: tuple[DatasetRef, str] | None = None
+    title: str = ""
 
     @property
     def inserted(self) -> bool:

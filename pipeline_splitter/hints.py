@@ -43,6 +43,7 @@ class Defaults:
     purpose: str | None = None
     namespace: str = "default"
     service_account: str = "default"
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """One task, placed. `start` and `end` in seconds from the run's start."""
+    """One task, placed. `start` and `end` in seconds from the run's start; `title`: its display name, if it has one."""
 
     name: str
     site: str
@@ -52,6 +52,7 @@ class PlannedTask:
     assumed: tuple[str, ...] = ()
     inserted: bool = False
     alternatives: tuple[Alternative, ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,10 @@ class InsertedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole answer. `costs` holds every objective of this plan; `tasks` and `transfers` are sorted."""
+    """The whole answer. `costs` holds every objective of this plan; `tasks` and `transfers` are sorted.
+
+    `currency`: an ISO 4217 code; "" where no site names one.
+    """
 
     pipeline_name: str
     pipeline_digest: str
@@ -135,6 +139,7 @@ class Plan:
     groups: tuple[Group, ...]
     releases: tuple[InsertedRelease, ...] = ()
     warnings: tuple[str, ...] = ()
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

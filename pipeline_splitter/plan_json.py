@@ -50,6 +50,7 @@ def write_plan(plan: Plan) -> str:
             "pipeline": {"name": plan.pipeline_name, "digest": plan.pipeline_digest},
             "cost": [_objective(result) for result in plan.cost],
             "costs": {name: _number(plan.costs[name]) for name in OBJECTIVES},
+            **({"currency": plan.currency} if plan.currency else {}),
             "tasks": [_task(task) for task in plan.tasks],
             "transfers": [_transfer(transfer) for transfer in plan.transfers],
             "groups": [_group(group) for group in plan.groups],
@@ -101,6 +102,7 @@ def _objective(result: ObjectiveResult) -> Raw:
 def _task(task: PlannedTask) -> Raw:
     return {
         "name": task.name,
+        **({"displayName": task.title} if task.title else {}),
         "site": task.site,
         "group": task.group,
         "start": _number(task.start),

@@ -49,6 +49,7 @@ def read_plan(text: str | bytes, subject: str = "plan.json") -> Plan:
         groups=_records(fields, "groups", _group),
         releases=_records(fields, "releases", _release),
         warnings=_texts(fields, "warnings"),
+        currency=_text(fields, "currency") if fields.value("currency") is not None else "",
     )
     for part in (pipeline, costs, fields):
         part.finish()
@@ -180,6 +181,7 @@ def _task(fields: Fields) -> PlannedTask:
         assumed=_texts(fields, "assumed"),
         inserted=_flag(fields, "inserted"),
         alternatives=_records(fields, "alternatives", _alternative),
+        title=_text(fields, "displayName") if fields.value("displayName") is not None else "",
     )
 
 

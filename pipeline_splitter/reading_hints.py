@@ -10,6 +10,7 @@ from moorage.model import DatasetRef
 from moorage.reading.duration import parse_seconds
 from moorage.reading.fields import DNS_LABEL, Fields
 from moorage.wire import parse_quantity
+from moorage.wire.site import read_currency
 from pipeline_splitter.documents.limits import MOST
 from pipeline_splitter.documents.shown import shown
 from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
@@ -190,6 +191,10 @@ _ACCOUNT = _matching(_SUBDOMAIN, "a service account's name: lower-case letters, 
 _PURPOSE = _matching(_LABEL_VALUE, "one word, for it is a label: letters, digits, '-', '_' and '.', at most 63 of them")
 
 
+def _currency(fields: Fields, key: str) -> str:
+    return read_currency(fields, key) or ""
+
+
 def _dataset_words(fields: Fields, key: str) -> tuple[str, ...]:
     return _words(fields, key, fields.raw[key], 1, "a dataset's name, as claims or steward/claims")
 
@@ -231,6 +236,7 @@ _DEFAULTS: dict[str, tuple[str, Reader]] = {
     "taskSeconds": ("task_seconds", _seconds),
     "artifactBytes": ("artifact_bytes", _number),
     **_READER,
+    "currency": ("currency", _currency),
 }
 
 

@@ -22,12 +22,5 @@ class _Bytes(Objective):
         """All of them, if they cross."""
         return size_bytes * way.crosses
 
-    def brief(self, value: float) -> str:
-        """As `5.2 GB`."""
-        for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-            if value >= size:
-                return f"{value / size:.3g} {unit}"
-        return f"{value:.3g} B"
-
 
 BYTES = _Bytes()

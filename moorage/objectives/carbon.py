@@ -24,9 +24,5 @@ class _Carbon(Objective):
         grams_per_gb = way.kwh_per_gb * (way.origin.grams_per_kwh + way.target.grams_per_kwh) / 2
         return size_bytes / BYTES_PER_GB * grams_per_gb * way.crosses
 
-    def brief(self, value: float) -> str:
-        """As `5.2 g CO2e`."""
-        return f"{value:.3g} g CO2e"
-
 
 CARBON = _Carbon()

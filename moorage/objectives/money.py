@@ -6,7 +6,7 @@ from moorage.objectives.units import Unit
 
 class _Money(Objective):
     name = "money"
-    unit = Unit()
+    unit = Unit(is_money=True)
     title = "Money"
     explained = "computing and transfers"
     noun = "money"
@@ -22,10 +22,6 @@ class _Money(Objective):
     def moving(self, size_bytes: Figure, way: Way) -> Figure:
         """Bytes at the link's price."""
         return size_bytes / BYTES_PER_GB * way.price_per_gb
-
-    def brief(self, value: float) -> str:
-        """Three digits."""
-        return f"{value:.3g}"
 
 
 MONEY = _Money()

@@ -99,6 +99,8 @@ class Objective(ABC):
     def moving(self, size_bytes: Figure, way: Way) -> Figure:
         """What bringing so many bytes that way costs."""
 
-    @abstractmethod
-    def brief(self, value: float) -> str:
-        """A figure in the one-line reasons of a plan."""
+    def said(self, value: float, currency: str = "") -> str:
+        """A figure that stands alone: with its unit, and what it measures where the unit doesn't say that."""
+        amount = self.unit.amount(value, currency)
+        is_named = self.unit.is_money and currency
+        return f"{amount} {self.noun}" if self.noun and not is_named else amount

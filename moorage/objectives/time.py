@@ -25,9 +25,5 @@ class _Time(Objective):
         """Latency and transfer."""
         return way.latency_seconds + size_bytes / way.bytes_per_second
 
-    def brief(self, value: float) -> str:
-        """Seconds, three digits."""
-        return f"{value:.3g} s"
-
 
 TIME = _Time()

@@ -16,16 +16,20 @@ class Unit:
         steps: words, each for a thousand times the one before; none: a figure without a unit.
         small_steps: likewise, up to the first of `steps`: for what is less than a tenth of it.
         is_duration: seconds, told as hours, minutes and seconds.
+        is_money: in the currency of the sites' prices.
     """
 
     steps: tuple[str, ...] = ()
     small_steps: tuple[str, ...] = ()
     is_duration: bool = False
+    is_money: bool = False
 
-    def amount(self, value: float) -> str:
-        """The figure with its unit."""
+    def amount(self, value: float, currency: str = "") -> str:
+        """The figure with its unit; `currency` is the name that the sites give theirs, "" where none does."""
         if self.is_duration:
             return duration(value)
+        if self.is_money and currency:
+            return f"{plain(value)}{TIGHT}{currency}"
         if self.small_steps and value and abs(value) < _SMALL:
             return _scaled(value * 1000.0 ** (len(self.small_steps) - 1), self.small_steps)
         return _scaled(value, self.steps) if self.steps else plain(value)
@@ -43,8 +47,8 @@ def plain(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """As `1 h 28 min`, `4 min 10 s` or `2.5 s`."""
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.3g}{TIGHT}s"
+    if round(seconds) < 60:  # noqa: PLR2004 - a minute
+        return f"{plain(seconds)}{TIGHT}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:  # noqa: PLR2004 - an hour
         return f"{minutes}{TIGHT}min" + (f" {rest}{TIGHT}s" if rest else "")

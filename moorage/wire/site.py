@@ -1,11 +1,14 @@
 """Site objects, in and out."""
 
+import re
 from typing import Any
 
 from moorage.model import Classification, Link, Site
 from moorage.reading.fields import Fields, Raw, object_fields
 from moorage.sources import WRITTEN_KINDS, Location, one_of
 from moorage.wire.numbers import write_number
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def read_site(raw: Raw) -> Site:
@@ -30,6 +33,7 @@ def read_site(raw: Raw) -> Site:
         cpu_hour_price=fields.number("cpuHourPrice") or 0.0,
         carbon_grams_per_kwh=fields.number("carbonGramsPerKWh") or 0.0,
         cpu_watts=12.0 if watts is None else watts,
+        currency=read_currency(fields, "currency"),
         slots=fields.count("slots", least=1),
         quota_cpu_hours=fields.number("quotaCpuHours"),
         resources=_read_resources(fields.sub("resources")),
@@ -40,6 +44,14 @@ def read_site(raw: Raw) -> Site:
     )
     fields.finish()
     return site
+
+
+def read_currency(fields: Fields, key: str) -> str | None:
+    """An ISO 4217 code, or None where it is absent."""
+    value = fields.text(key)
+    if value is not None and not _CURRENCY.fullmatch(value):
+        fields.fail(key, "must be three capital letters of ISO 4217, as EUR")
+    return value
 
 
 def _read_resources(fields: Fields | None) -> dict[str, float] | None:
@@ -109,7 +121,8 @@ def _write_prices(site: Site) -> dict[str, str]:
         ("cpuWatts", site.cpu_watts, 12.0),
         ("quotaCpuHours", site.quota_cpu_hours, None),
     )
-    return {key: write_number(value) for key, value, default in fields if value is not None and value != default}
+    written = {key: write_number(value) for key, value, default in fields if value is not None and value != default}
+    return written if site.currency is None else {**written, "currency": site.currency}
 
 
 def _write_link(link: Link) -> dict[str, str]:

@@ -31,7 +31,15 @@ def check(directory: Path, request: Request) -> int:
     for path in sorted((directory / "groups").glob("*")):
         files[f"groups/{path.name}"] = read_text(path)
     graph, pipeline = _read_graph(request)
-    inputs = CheckInputs(graph, pipeline, request.inventory, request.datasets, request.tolerance, request.kwh_per_gb)
+    inputs = CheckInputs(
+        graph,
+        pipeline,
+        request.inventory,
+        request.datasets,
+        request.tolerance,
+        request.kwh_per_gb,
+        request.hints.defaults.currency,
+    )
     verdict = examine(files, inputs)
     _print(verdict, "The plan" if "plan.json" in files else "The explanation")
     return FAILED if verdict.findings else HOLDS

@@ -9,7 +9,7 @@ from moorage.objectives import BYTES, TIME
 from moorage_cli import output
 from moorage_cli.output import say
 from moorage_cli.plan.files import read_text
-from moorage_cli.plan.table import amount
+from moorage_cli.plan.table import amount, named
 from moorage_cli.sentences import governance_sentences
 from pipeline_splitter.plan import Alternative, Plan, PlannedTask
 from pipeline_splitter.plan_json import read_plan
@@ -40,7 +40,7 @@ def _near(name: str, plan: Plan) -> str:
 
 
 def _print(task: PlannedTask, plan: Plan) -> None:
-    output.title(f"{task.name} runs at {task.site}, in group {task.group}")
+    output.title(f"{named(task)} runs at {task.site}, in group {task.group}")
     output.sentence(task.reason)
     details = [("from", amount(TIME.name, task.start)), ("to", amount(TIME.name, task.end))]
     if task.assumed:
@@ -59,7 +59,9 @@ def _print(task: PlannedTask, plan: Plan) -> None:
         say()
         output.title("Elsewhere")
         objective = plan.cost[0].objective
-        output.table(["SITE", "WHERE"], [[each.site, _alternative(each, objective)] for each in task.alternatives])
+        output.table(
+            ["SITE", "WHERE"], [[each.site, _alternative(each, objective, plan.currency)] for each in task.alternatives]
+        )
     if task.governance:
         say()
         output.title("It reads data of")
@@ -67,9 +69,9 @@ def _print(task: PlannedTask, plan: Plan) -> None:
             output.sentence(f"{ref}: {' '.join(governance_sentences(ref, governance))}")
 
 
-def _alternative(alternative: Alternative, objective: str) -> str:
+def _alternative(alternative: Alternative, objective: str, currency: str) -> str:
     if alternative.denied is not None:
         return f"refused ({alternative.denied.rule}): {alternative.denied.message}"
     delta = alternative.cost_delta or 0.0
     sign = "-" if delta < 0 else "+"
-    return f"possible: {objective} {sign}{amount(objective, abs(delta))}"
+    return f"possible: {objective} {sign}{amount(objective, abs(delta), currency)}"

@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from moorage.objectives.units import plain
+
 _QUIET_SECONDS = 0.5
 
 
@@ -62,6 +64,6 @@ def _sentence(phase: str, value: float | None, bound: float | None) -> str:
     if value is None or math.isinf(value):
         return phase
     if bound is None or math.isinf(bound):
-        return f"{phase}: {value:.6g}"
+        return f"{phase}: {plain(value)}"
     gap = 0.0 if value <= bound else (value - bound) / value
-    return f"{phase}: {value:.6g}, at most {gap:.2%} above the best"
+    return f"{phase}: {plain(value)}, at most {gap:.2%} above the best"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from moorage.objectives import BYTES, OBJECTIVES, TIME, priced
 from moorage_cli import output
 from moorage_cli.output import say
-from pipeline_splitter.plan import Infeasible, ObjectiveResult, Plan, Transfer
+from pipeline_splitter.plan import Infeasible, ObjectiveResult, Plan, PlannedTask, Transfer
 from pipeline_splitter.report import Scenario, sentences
 
 MOST_ROWS = 100
@@ -20,16 +20,16 @@ def print_plan(plan: Plan, comparison: Sequence[Scenario]) -> None:
         f"{sentences.count(len(plan.groups), 'group')}"
     )
     for result in plan.cost:
-        output.sentence(proof(result))
-    if assumed := assumptions(plan):
-        output.sentence(assumed)
+        output.sentence(proof(result, plan.currency))
+    if assumed := sentences.assumed(plan):
+        output.sentence(f"{assumed} `moorage plan explain` tells which.")
     if plan.tasks:
         say()
         _print_tasks(plan)
     if plan.transfers:
         say()
         output.title("What crosses")
-        _print_transfers(plan.transfers)
+        _print_transfers(plan.transfers, plan.currency)
     _print_comparison(plan, comparison)
     for warning in plan.warnings:
         output.sentence(f"Warning: {warning}")
@@ -42,7 +42,7 @@ def _print_tasks(plan: Plan) -> None:
             bytes_in[reader] += transfer.size_bytes
     rows = [
         [
-            task.name + (" (inserted)" if task.inserted else ""),
+            named(task) + (" (inserted)" if task.inserted else ""),
             task.site,
             task.group,
             amount(TIME.name, task.start),
@@ -56,7 +56,12 @@ def _print_tasks(plan: Plan) -> None:
     _tell_cut(len(rows), "tasks")
 
 
-def _print_transfers(transfers: Sequence[Transfer]) -> None:
+def named(task: PlannedTask) -> str:
+    """Its name; before that what its author calls it, where that is something else."""
+    return f"{task.title} ({task.name})" if task.title else task.name
+
+
+def _print_transfers(transfers: Sequence[Transfer], currency: str) -> None:
     rows = [
         [
             f"{transfer.kind.value} {transfer.key}",
@@ -64,7 +69,7 @@ def _print_transfers(transfers: Sequence[Transfer]) -> None:
             transfer.target,
             amount(BYTES.name, transfer.size_bytes),
             amount(TIME.name, transfer.seconds),
-            *(amount(each.name, transfer.costs[each.name]) for each in priced()),
+            *(amount(each.name, transfer.costs[each.name], currency) for each in priced()),
         ]
         for transfer in sorted(transfers, key=lambda each: (-each.size_bytes, each.key, each.origin, each.target))
     ]
@@ -78,42 +83,29 @@ def _tell_cut(count: int, noun: str) -> None:
 
 
 def _print_comparison(plan: Plan, comparison: Sequence[Scenario]) -> None:
-    rows = [["this plan", *(amount(objective, plan.costs[objective]) for objective in OBJECTIVES), ""]]
+    rows = [["this plan", *(amount(objective, plan.costs[objective], plan.currency) for objective in OBJECTIVES), ""]]
     for scenario in comparison:
         cells = [output.MISSING] * len(OBJECTIVES)
         if scenario.costs is not None:
-            cells = [amount(objective, scenario.costs[objective]) for objective in OBJECTIVES]
+            cells = [amount(objective, scenario.costs[objective], plan.currency) for objective in OBJECTIVES]
         rows.append([scenario.name, *cells, scenario.reason])
     say()
     output.title("Beside other ways to place it")
     output.table(["PLAN", *(objective.upper() for objective in OBJECTIVES), "MESSAGE"], rows)
 
 
-def proof(result: ObjectiveResult) -> str:
+def proof(result: ObjectiveResult, currency: str = "") -> str:
     """One sentence: the value, and how far from the best possible it can be at most."""
-    value = amount(result.objective, result.value)
-    least = f"no plan has less than {amount(result.objective, result.lower_bound)}"
+    value = amount(result.objective, result.value, currency)
+    least = f"no plan has less than {amount(result.objective, result.lower_bound, currency)}"
     how = "proven best" if result.optimal else f"{least}: at most {result.gap:.2%} less is possible"
     by = "bound.json proves it" if result.certified else f"by the word of the solver {result.solver}"
     return f"{result.objective}: {value}, {how} ({by})"
 
 
-def assumptions(plan: Plan) -> str:
-    """What nobody said, in one sentence; empty where everything was said."""
-    counts: dict[str, int] = {}
-    for task in plan.tasks:
-        for name in task.assumed:
-            kind = "the size of what it reads or writes" if name.startswith("bytes") else name
-            counts[kind] = counts.get(kind, 0) + 1
-    if not counts:
-        return ""
-    told = ", ".join(f"{kind} ({count} times)" for kind, count in sorted(counts.items()))
-    return f"Assumed, because nobody said: {told}. A hint says it; `moorage plan explain` tells which."
-
-
-def amount(objective: str, value: float) -> str:
+def amount(objective: str, value: float, currency: str = "") -> str:
     """A figure in its objective's unit, as the report shows it."""
-    return sentences.amount(objective, value).replace("\u00a0", " ")
+    return sentences.amount(objective, value, currency).replace("\u00a0", " ")
 
 
 def print_infeasible(answer: Infeasible, warnings: Sequence[str] = ()) -> None:

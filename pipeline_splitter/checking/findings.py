@@ -23,6 +23,7 @@ class CheckInputs:
         datasets: all that are known.
         tolerance: relative: how much of an objective a later one could give up.
         kwh_per_gb: energy of the network.
+        currency: that a hint names; sites may name it, too.
     """
 
     graph: Graph
@@ -31,6 +32,7 @@ class CheckInputs:
     datasets: Mapping[DatasetRef, Dataset]
     tolerance: float = 0.01
     kwh_per_gb: float = 0.03
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

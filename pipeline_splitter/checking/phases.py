@@ -83,6 +83,8 @@ class _Check:
         # 1. Which pipeline.
         notes.same("pipeline.name", plan.pipeline_name, inputs.graph.name)
         notes.same("pipeline.digest", plan.pipeline_digest, inputs.graph.digest)
+        named = {site.currency for site in inputs.inventory.sites.values() if site.currency} | {inputs.currency} - {""}
+        notes.same("currency", plan.currency, ", ".join(sorted(named)))
         # 2. Which tasks, with the releases that were inserted.
         graph = self._rewired()
         if graph is None or not self._check_tasks(graph):
@@ -173,6 +175,7 @@ class _Check:
                 holds = False
             if task.name in graph.tasks:
                 notes.same(f"tasks[{task.name}].inserted", task.inserted, graph.tasks[task.name].inserted)
+                notes.same(f"tasks[{task.name}].displayName", task.title, graph.tasks[task.name].title)
         if holds:
             sites = {task.name: task.site for task in self.plan.tasks}
             for number, each in enumerate(self.plan.releases):

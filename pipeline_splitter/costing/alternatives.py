@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moorage.objectives import Objective
+from moorage.objectives.units import plain
 from pipeline_splitter.blocks import Blocks
 from pipeline_splitter.costing.basis import Basis
 from pipeline_splitter.costing.building import block_cpu_hours, make_costs, make_nets
@@ -41,8 +43,7 @@ def alternatives(
         name that is denied gives the denial; `QuotaExceeded` is asked last.
     """
     blocks = basis.blocks
-    number = {name: index for index, name in enumerate(basis.rates.sites)}
-    placement = np.array([number[site_of[members[0]]] for members in blocks.members], dtype=np.int64)
+    placement = block_sites(basis, site_of)
     denied = _denied(blocks, denials, basis.rates.sites)
     quotas = _Quotas.of(basis, placement)
     open_moves = ~quotas.over
@@ -51,7 +52,7 @@ def alternatives(
             if denial is not None:
                 open_moves[block, site] = False
     open_moves[np.arange(len(placement)), placement] = False
-    deltas = _deltas(basis, placement, open_moves, makespan_seconds).tolist()
+    deltas = move_deltas(basis, basis.objectives[0], placement, open_moves, makespan_seconds).tolist()
     cached: dict[tuple[str, int], Alternative] = {}
     found: dict[str, tuple[Alternative, ...]] = {}
     for block, members in enumerate(blocks.members):
@@ -73,8 +74,16 @@ def alternatives(
     return {name: found[name] for name in basis.table.tasks}
 
 
-def _deltas(basis: Basis, placement: Integers, wanted: Flags, makespan_seconds: float | None) -> Floats:
-    objective = basis.objectives[0]
+def block_sites(basis: Basis, site_of: Mapping[str, str]) -> Integers:
+    """(n,): the number of each block's site."""
+    number = {name: index for index, name in enumerate(basis.rates.sites)}
+    return np.array([number[site_of[members[0]]] for members in basis.blocks.members], dtype=np.int64)
+
+
+def move_deltas(
+    basis: Basis, objective: Objective, placement: Integers, wanted: Flags, makespan_seconds: float | None
+) -> Floats:
+    """(n, s): what moving block i alone to site b adds to an objective, where that is wanted."""
     if not objective.is_linear:
         workload = make_workload(basis)
         return time_deltas(
@@ -120,7 +129,7 @@ class _Quotas:
         """The sentence for one block and one site."""
         return Denial(
             QUOTA_EXCEEDED,
-            f"site {sites[site]} grants {self.granted[site]:.6g} CPU-hours, of which this plan uses "
-            f"{self.used[site]:.6g}, and this would take {self.needed[block, site]:.6g} more: raise "
-            "spec.quotaCpuHours of the site",
+            f"site {sites[site]} grants {plain(float(self.granted[site]))} CPU-hours, of which this plan uses "
+            f"{plain(float(self.used[site]))}, and this would take {plain(float(self.needed[block, site]))} more: "
+            "raise spec.quotaCpuHours of the site",
         )

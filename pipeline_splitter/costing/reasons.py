@@ -1,14 +1,18 @@
-"""Explanations: why a task is where it is, in one short sentence made of pins, denials and cost differences."""
+"""Explanations: why a task is where it is, in one short sentence made of pins, denials and cost differences.
+
+In a list of objectives it is the first by which no other site is as good (within the tolerance) that decides.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from moorage.objectives import BYTES, Objective
+from moorage.objectives.units import TIGHT
 from pipeline_splitter.blocks import Blocks
-from pipeline_splitter.costing.alternatives import QUOTA_EXCEEDED
+from pipeline_splitter.costing.alternatives import QUOTA_EXCEEDED, block_sites, move_deltas
 from pipeline_splitter.costing.basis import Basis
 from pipeline_splitter.graph import Datum, Graph, Task
 from pipeline_splitter.plan import Alternative
@@ -27,7 +31,10 @@ class Facts:
         tied_pins: likewise of it and of the tasks that must stay with it: (task, what said so).
         tied: how many tasks must stay with it.
         alternatives: all other sites.
-        objective: the first of the list; what `cost_delta` is of.
+        objective: the one of the list that decided.
+        deltas: by site, of those that the objectives before it leave: what moving there adds to it.
+        decided: which objective decided, where there are several.
+        currency: of all money; "" where nobody names it.
         computing: by site, what computing costs there (with what must stay with it): for `time` seconds.
         biggest_here: its biggest input from outside, where that is at this site without being brought.
     """
@@ -40,6 +47,9 @@ class Facts:
     objective: Objective
     computing: Mapping[str, float]
     biggest_here: Datum | None
+    deltas: Mapping[str, float]
+    decided: str = ""
+    currency: str = ""
 
 
 def reason(facts: Facts) -> str:
@@ -51,16 +61,27 @@ def reason(facts: Facts) -> str:
         return f"stays with {name}, which is pinned here by {by}"
     if not facts.alternatives:
         return "the only site there is"
-    deltas = {entry.site: entry.cost_delta for entry in facts.alternatives if entry.cost_delta is not None}
-    return _compared(facts, deltas) if deltas else _denied(facts)
+    return f"{facts.decided}{_compared(facts, facts.deltas)}" if facts.deltas else _denied(facts)
 
 
 def reasons(
-    basis: Basis, site_of: Mapping[str, str], alternatives: Mapping[str, tuple[Alternative, ...]]
+    basis: Basis,
+    site_of: Mapping[str, str],
+    alternatives: Mapping[str, tuple[Alternative, ...]],
+    spare: Sequence[float] = (),
+    makespan_seconds: float | None = None,
 ) -> dict[str, str]:
-    """The reason of every task, from its alternatives (see `alternatives.alternatives`, of the same basis)."""
+    """The reason of every task.
+
+    Args:
+        basis: of the graph that is placed.
+        site_of: the site of each task.
+        alternatives: of each task (see `alternatives.alternatives`, of the same basis).
+        spare: of each objective but the last: how much more of it the tolerance leaves.
+        makespan_seconds: of the plan, where a solver chose its starts.
+    """
     graph, blocks = basis.graph, basis.blocks
-    computing = _computing(basis)
+    deciding = _Deciding(basis, site_of, alternatives, tuple(spare), makespan_seconds)
     copies = _copies(basis)
     pinned = [
         tuple((name, by) for name in members for by in _pinned_by(graph.tasks[name], site_of[name]))
@@ -69,18 +90,84 @@ def reasons(
     found = {}
     for name in basis.table.tasks:
         site, block = site_of[name], blocks.of[name]
+        place, deltas = deciding.asked(name)
+        objective = basis.objectives[place]
         facts = Facts(
             site=site,
             pins=_pinned_by(graph.tasks[name], site),
             tied_pins=pinned[block],
             tied=len(blocks.members[block]) - 1,
             alternatives=alternatives[name],
-            objective=basis.objectives[0],
-            computing=dict(zip(basis.rates.sites, computing[block], strict=True)),
+            objective=objective,
+            computing=dict(zip(basis.rates.sites, deciding.computing(place)[block], strict=True)),
             biggest_here=_biggest_here(graph, name, blocks, site_of, copies),
+            deltas=deltas,
+            decided=_decided(basis.objectives, place, len(deltas) + 1),
+            currency=basis.terms.currency,
         )
-        found[name] = reason(facts)
+        found[name] = reason(facts).replace(TIGHT, " ")
     return found
+
+
+def _decided(objectives: Sequence[Objective], place: int, open_sites: int) -> str:
+    """Which objective of a list decided, and what those before it left to decide."""
+    if len(objectives) == 1:
+        return ""
+    earlier = " and ".join(each.name for each in objectives[:place])
+    left = f", of {open_sites} sites that are as good in {earlier}" if earlier else ""
+    return f"{objectives[place].name} decides{left}: "
+
+
+class _Deciding:
+    """The first objective of the list by which no other site is as good, task by task."""
+
+    def __init__(
+        self,
+        basis: Basis,
+        site_of: Mapping[str, str],
+        alternatives: Mapping[str, tuple[Alternative, ...]],
+        spare: tuple[float, ...],
+        makespan_seconds: float | None,
+    ) -> None:
+        self._basis, self._alternatives, self._spare = basis, alternatives, spare
+        self._makespan = makespan_seconds
+        self._placement = block_sites(basis, site_of)
+        self._number = {name: index for index, name in enumerate(basis.rates.sites)}
+        self._computing: dict[int, list[list[float]]] = {}
+        self._deltas: dict[int, list[list[float]]] = {}
+
+    def computing(self, place: int) -> list[list[float]]:
+        """What computing costs, by the objective at that place of the list."""
+        if place not in self._computing:
+            self._computing[place] = _computing(self._basis, self._basis.objectives[place])
+        return self._computing[place]
+
+    def asked(self, name: str) -> tuple[int, Mapping[str, float]]:
+        """The place of the objective that decided, and what moving to each site that is left adds to it."""
+        left = {each.site: each.cost_delta for each in self._alternatives[name] if each.cost_delta is not None}
+        last = len(self._basis.objectives) - 1
+        for place in range(last + 1):
+            if place:
+                left = {site: self._of(place)[self._basis.blocks.of[name]][self._number[site]] for site in left}
+            if place == last or not left:
+                return place if left else 0, left
+            spare = max(self._spare[place], 0.0) if place < len(self._spare) else 0.0
+            scale = max(map(abs, (*left.values(), *self.computing(place)[self._basis.blocks.of[name]])))
+            within = {site: delta for site, delta in left.items() if delta <= spare + ROUNDING * scale}
+            if not within:
+                return place, left
+            left = within
+        raise AssertionError(name)
+
+    def _of(self, place: int) -> list[list[float]]:
+        if place not in self._deltas:
+            wanted = np.zeros((len(self._placement), len(self._number)), dtype=np.bool_)
+            for name, entries in self._alternatives.items():
+                for each in entries:
+                    wanted[self._basis.blocks.of[name], self._number[each.site]] |= each.cost_delta is not None
+            objective = self._basis.objectives[place]
+            self._deltas[place] = move_deltas(self._basis, objective, self._placement, wanted, self._makespan).tolist()
+        return self._deltas[place]
 
 
 def _denied(facts: Facts) -> str:
@@ -97,7 +184,7 @@ def _compared(facts: Facts, deltas: Mapping[str, float]) -> str:
     best = min(deltas, key=lambda site: (deltas[site], site))
     scale = max(facts.computing[facts.site], *(abs(delta) for delta in deltas.values()))
     small = ROUNDING * scale
-    amount = facts.objective.brief(abs(deltas[best]))
+    amount = facts.objective.said(abs(deltas[best]), facts.currency)
     if not facts.objective.is_linear:
         if deltas[best] > small:
             return f"at {best}, the next best site, the run would end {amount} later"
@@ -116,11 +203,11 @@ def _better(facts: Facts, deltas: Mapping[str, float], best: str, small: float) 
     moving = {site: deltas[site] - computing[site] for site in deltas}
     computes_cheapest = all(extra > small for extra in computing.values())
     moves_least = all(extra > small for extra in moving.values())
-    amount = f"{best} would add {facts.objective.brief(deltas[best])}"
+    amount = f"{best} would add {facts.objective.said(deltas[best], facts.currency)}"
     if computes_cheapest and (not moves_least or computing[best] >= moving[best]):
         return f"{facts.objective.computes_best} of the {len(deltas) + 1} permitted sites: {amount}"
     if moves_least and facts.biggest_here is not None:
-        size = BYTES.brief(facts.biggest_here.size_bytes)
+        size = BYTES.said(facts.biggest_here.size_bytes)
         return f"its biggest input, {facts.biggest_here.key} ({size}), is here: {amount}"
     if moves_least:
         return f"keeps data from moving: {amount}"
@@ -134,9 +221,8 @@ def _pinned_by(task: Task, site: str) -> tuple[str, ...]:
     return tuple(sorted({pin.by for pin in task.pins}))
 
 
-def _computing(basis: Basis) -> list[list[float]]:
+def _computing(basis: Basis, objective: Objective) -> list[list[float]]:
     """(n, s): what computing a block costs at a site; for the makespan, the seconds that its tasks take."""
-    objective = basis.objectives[0]
     work = basis.table.cpu_seconds if objective.is_linear else basis.table.seconds
     total = np.bincount(basis.block_of, weights=work, minlength=len(basis.blocks.members)).astype(np.float64)
     listed: list[list[float]] = basis.rates.computing(objective, total).tolist()

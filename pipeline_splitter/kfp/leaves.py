@@ -58,7 +58,7 @@ def visit_container(context: Context, here: Here, container: Container) -> Visit
         unit.reference_values.extend(values)
         return _visited(here, Waits(frozenset(), frozenset()), work)
     waits = ledger.waits(here)
-    ledger.add_task(path, (step,), work, pins, is_unit=False)
+    ledger.add_task(path, (step,), work, pins, is_unit=False, title=here.task.title)
     ledger.add_edges(path, here.inputs, values, waits)
     ledger.await_all(here)
     ledger.add_entry(here, EntryKind.TASK, waits, references, None)

@@ -49,7 +49,7 @@ class Ledger:
             here.scope.entries_before.union(*(each.entries for each in earlier)),
         )
 
-    def add_task(
+    def add_task(  # noqa: PLR0913 - the parts of one record
         self,
         path: str,
         steps: tuple[Step, ...],
@@ -57,6 +57,7 @@ class Ledger:
         pins: Iterable[Pin],
         *,
         is_unit: bool,
+        title: str = "",
     ) -> None:
         """A task, with all that its steps read from outside."""
         reads: set[str] = set()
@@ -79,6 +80,7 @@ class Ledger:
             pins=tuple(dict.fromkeys(pins)),
             assumed=tuple(sorted(work.assumed)),
             is_unit=is_unit,
+            title=title,
         )
 
     def add_edges(self, path: str, inputs: Inputs, references: Iterable[Value], waits: Waits) -> None:

@@ -10,6 +10,7 @@ from pipeline_splitter.kfp.bindings import FromStatus, Said, read_artifacts, rea
 from pipeline_splitter.kfp.places import Place, Raw, shown
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
+_LONGEST_TITLE = 128
 WAITS_FOR_ALL = "ALL_UPSTREAM_TASKS_COMPLETED"
 _OPERAND = re.compile(r"""inputs\.(?:parameter_values|parameters|artifacts)\[\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
 
@@ -47,6 +48,7 @@ class TaskSpec:
         waits_for_all: runs also after failures upstream.
         upstream: every task beside it that it waits for, by order, binding or final status.
         watched: those whose final status it is told.
+        title: its display name; "" where it has none of its own.
     """
 
     name: str
@@ -61,6 +63,7 @@ class TaskSpec:
     waits_for_all: bool
     upstream: frozenset[str]
     watched: frozenset[str]
+    title: str = ""
 
     @property
     def raw(self) -> Raw:
@@ -72,7 +75,7 @@ def read_task(name: str, place: Place) -> TaskSpec:
     """One task; `name` is its key."""
     if "/" in name:
         place.fail("a task's name must not contain '/'")
-    place.sub("taskInfo").text("name")
+    title = display_name(place.sub("taskInfo").text("name") or "")
     inputs = place.sub("inputs")
     parameters, artifacts = read_parameters(inputs), read_artifacts(inputs)
     after = place.texts("dependentTasks")
@@ -92,7 +95,14 @@ def read_task(name: str, place: Place) -> TaskSpec:
         waits_for_all=trigger.text("strategy") == WAITS_FOR_ALL,
         upstream=frozenset(after) | {task for task in bound if task is not None},
         watched=frozenset(said.origin.task for said in parameters.values() if isinstance(said.origin, FromStatus)),
+        title="" if title == name else title,
     )
+
+
+def display_name(text: str) -> str:
+    """A name for people in one line: it goes to terminals, which obey control characters."""
+    letters = (letter if letter.isprintable() else " " for letter in text[:_LONGEST_TITLE])
+    return " ".join("".join(letters).split())
 
 
 def _read_iterator(place: Place) -> Iterator | None:

@@ -185,7 +185,7 @@ class Walk:
             context.ledger.data.leaves_unit(path, name, value)
             if here.component.output_artifacts.get(name, False):
                 context.ledger.data.declare_list(path, name)
-        context.ledger.add_task(path, tuple(unit.steps), work, unit.pins, is_unit=True)
+        context.ledger.add_task(path, tuple(unit.steps), work, unit.pins, is_unit=True, title=here.task.title)
         context.ledger.add_edges(path, here.inputs, unit.reference_values, waits)
         context.ledger.await_all(here)
         context.ledger.add_entry(here, EntryKind.UNIT, waits, tuple(unit.references), unit)

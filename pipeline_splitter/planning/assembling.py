@@ -36,7 +36,8 @@ def assemble(placed: Placed, basis: Basis, results: Sequence[ObjectiveResult], r
     graph, blocks = prepared.graph, prepared.blocks
     charged = charge(basis, site_of, placed.starts)
     elsewhere = alternatives(basis, site_of, prepared.permits, charged.costs[TIME.name])
-    why = reasons(basis, site_of, elsewhere)
+    spare = [each.value * (1 + request.tolerance) - charged.costs[each.objective] for each in results[:-1]]
+    why = reasons(basis, site_of, elsewhere, spare, charged.costs[TIME.name])
     groups = group(graph, blocks, site_of)
     group_of = {task: each.id for each in groups for task in each.tasks}
     assumed = assumptions(graph)
@@ -52,6 +53,7 @@ def assemble(placed: Placed, basis: Basis, results: Sequence[ObjectiveResult], r
             assumed=assumed[name],
             inserted=task.inserted,
             alternatives=elsewhere[name],
+            title=task.title,
         )
         for name, task in sorted(graph.tasks.items())
     )
@@ -75,6 +77,7 @@ def assemble(placed: Placed, basis: Basis, results: Sequence[ObjectiveResult], r
         groups=groups,
         releases=_releases(graph, site_of),
         warnings=warnings(graph, prepared.flow.warnings, request),
+        currency=request.currency,
     )
 
 

@@ -17,6 +17,7 @@ from pipeline_splitter.planning.assembling import assemble, warnings
 from pipeline_splitter.planning.bounds import write_bound
 from pipeline_splitter.planning.comparison import compare
 from pipeline_splitter.planning.outcome import Outcome
+from pipeline_splitter.planning.preferring import prefer
 from pipeline_splitter.planning.request import Request
 from pipeline_splitter.planning.stages import Settled, settle
 from pipeline_splitter.problem import Limits
@@ -52,15 +53,17 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
     settled = settle(graph, candidates, request, limits)
     if settled.placed is None:
         return _without_plan(graph, request, settled, limits)
-    # 3. Assemble.
-    tell("writing", None, None)
+    # 3. Of plans that are equal in all that was asked, the one that moves less, then the cheaper one.
     prepared = settled.placed.prepared
     basis = gather(prepared.graph, prepared.blocks, request.terms())
-    plan = assemble(settled.placed, basis, settled.results, request)
+    placed = prefer(settled.placed, basis, limits)
+    # 4. Assemble.
+    tell("writing", None, None)
+    plan = assemble(placed, basis, settled.results, request)
     now = clock()
     shortly = replace(limits, deadline=min(deadline, now + max(_COMPARING_SECONDS, now - begun)))
     comparison = compare(prepared, basis, request, shortly, plan.costs)
-    # 4. Write down.
+    # 5. Write down.
     final = prepared.graph
     plan, files = _with_files(plan, final, pipeline, request)
     files = {

@@ -42,11 +42,21 @@ class Request:
     def __post_init__(self) -> None:
         if not self.inventory.sites:
             raise InputError("--sites", "file", "holds no Site: declare at least one")
+        self.inventory.currency(self.hints.defaults.currency)
+
+    @property
+    def currency(self) -> str:
+        """Of all prices; "" where nobody names it."""
+        return self.inventory.currency(self.hints.defaults.currency)
 
     def terms(self, objectives: tuple[str, ...] | None = None) -> Terms:
         """What prices depend on; `objectives`: a part of the list, None: all of it."""
         return Terms(
-            self.inventory, self.datasets, self.objectives if objectives is None else objectives, self.kwh_per_gb
+            self.inventory,
+            self.datasets,
+            self.objectives if objectives is None else objectives,
+            self.kwh_per_gb,
+            self.currency,
         )
 
 

@@ -57,6 +57,7 @@ def gather(
         "digest": plan.pipeline_digest,
         "headline": sentences.headline(plan),
         "proven": sentences.proven(plan),
+        "assumed": sentences.assumed(plan),
         "cost": [
             {
                 "objective": result.objective,
@@ -66,16 +67,18 @@ def gather(
                 "optimal": result.optimal,
                 "certified": result.certified,
                 "solver": result.solver,
-                "proof": sentences.proof(result),
+                "proof": sentences.proof(result, plan.currency),
             }
             for result in plan.cost
         ],
         "costs": dict(plan.costs),
-        "objectives": [_objective(each) for each in OBJECTIVES.values()],
+        "currency": plan.currency,
+        "objectives": [_objective(each, plan.currency) for each in OBJECTIVES.values()],
         "sites": [_site(name, inventory) for name in sites],
         "tasks": [
             {
                 "name": task.name,
+                "title": task.title,
                 "site": site_index[task.site],
                 "start": task.start,
                 "end": task.end,
@@ -171,7 +174,7 @@ def _site(name: str, inventory: Inventory) -> Raw:
     }
 
 
-def _objective(objective: Objective) -> Raw:
+def _objective(objective: Objective, currency: str) -> Raw:
     """How the page says a figure of it; `moves`: each transfer has a share of it."""
     return {
         "name": objective.name,
@@ -181,6 +184,7 @@ def _objective(objective: Objective) -> Raw:
         "steps": list(objective.unit.steps),
         "smallSteps": list(objective.unit.small_steps),
         "duration": objective.unit.is_duration,
+        "currency": currency if objective.unit.is_money else "",
         "moves": objective.is_linear,
         "priced": objective.is_linear and objective is not BYTES,
     }

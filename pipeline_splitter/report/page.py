@@ -63,6 +63,7 @@ def write_report(
         "NAME": html.escape(plan.pipeline_name or "pipeline"),
         "HEADLINE": html.escape(facts["headline"]),
         "PROVEN": html.escape(facts["proven"]),
+        "ASSUMED": f'<p class="assumed">{html.escape(facts["assumed"])}</p>' if facts["assumed"] else "",
         "FACTS": script_json(facts),
     }
     page = "".join(parts[part[1]] if isinstance(part, tuple) else part for part in _template())

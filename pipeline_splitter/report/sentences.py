@@ -4,6 +4,8 @@ from moorage.objectives import BYTES, MONEY, OBJECTIVES
 from moorage.objectives.units import TIGHT, plain
 from pipeline_splitter.plan import ObjectiveResult, Plan
 
+_BYTES_OF = "bytes of "
+
 
 def headline(plan: Plan) -> str:
     """What was planned, in one sentence."""
@@ -20,10 +22,10 @@ def _price(plan: Plan) -> str:
     """The first objective's value; where that is bytes, which were told already, the money."""
     asked = (OBJECTIVES[result.objective] for result in plan.cost)
     objective = next((each for each in asked if each is not BYTES), MONEY)
-    return objective.told.format(objective.unit.amount(plan.costs[objective.name]))
+    return objective.told.format(objective.unit.amount(plan.costs[objective.name], plan.currency))
 
 
-def proof(result: ObjectiveResult) -> str:
+def proof(result: ObjectiveResult, currency: str = "") -> str:
     """How good the plan is by one objective, and how that is known."""
     objective = OBJECTIVES[result.objective]
     if result.optimal:
@@ -32,7 +34,7 @@ def proof(result: ObjectiveResult) -> str:
         return "How far this is from the best plan could not be proven in the time given."
     return (
         f"At most {percent(result.gap)} better is possible: it is proven that no plan that keeps every rule "
-        f"{objective.less} {objective.unit.amount(result.lower_bound)}."
+        f"{objective.less} {objective.unit.amount(result.lower_bound, currency)}."
     )
 
 
@@ -42,15 +44,33 @@ def proven(plan: Plan) -> str:
     for index, result in enumerate(plan.cost):
         lead = "" if len(plan.cost) == 1 else f"{result.objective.capitalize()}: "
         among = "" if not index else " Asked of the plans that are as good by what stands before."
-        said.append(lead + proof(result) + among)
+        said.append(lead + proof(result, plan.currency) + among)
     if any(result.certified for result in plan.cost):
         said.append("Anybody can recompute that bound from bound.json: moorage plan --check.")
     return " ".join(said)
 
 
-def amount(objective: str, value: float) -> str:
+def assumed(plan: Plan) -> str:
+    """What nobody said, in one sentence; empty where everything was said."""
+    tasks: dict[str, int] = {}
+    sizes: set[str] = set()
+    for task in plan.tasks:
+        for name in task.assumed:
+            if name.startswith(_BYTES_OF):
+                sizes.add(name)
+            else:
+                tasks[name] = tasks.get(name, 0) + 1
+    told = [f"{name} of {count(number, 'task')}" for name, number in sorted(tasks.items())]
+    if sizes:
+        told.append(f"the size of {count(len(sizes), 'artifact or dataset', 'artifacts or datasets')}")
+    if not told:
+        return ""
+    return f"Assumed, because nobody said: {', '.join(told)}. Hints or labels can say it."
+
+
+def amount(objective: str, value: float, currency: str = "") -> str:
     """A cost with its unit."""
-    return OBJECTIVES[objective].unit.amount(value)
+    return OBJECTIVES[objective].unit.amount(value, currency)
 
 
 def percent(share: float) -> str:
@@ -58,6 +78,6 @@ def percent(share: float) -> str:
     return f"{plain(share * 100)}{TIGHT}%"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, several: str = "") -> str:
     """As `1 task` or `2 tasks`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"

@@ -50,6 +50,7 @@ TEXTS = {
     "path": st.sampled_from(["/data", "/srv/a b"]),
     "url": st.sampled_from(["https://files.example.com/claims.csv", "http://10.0.0.1:8080/a?b=c@d"]),
     "jurisdiction": st.sampled_from(["DE", "US-CA"]),
+    "currency": st.sampled_from(["EUR", "USD"]),
     "residency": st.sampled_from(["EU", "EEA", "DE", "US-CA"]),
     "name": st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True),
 }

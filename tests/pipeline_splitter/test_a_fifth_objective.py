@@ -29,7 +29,7 @@ class _Hours(Objective):
     """CPU-hours, and a tenth of one for each gigabyte that crosses."""
 
     name = "hours"
-    unit = Unit(steps=("hour",))
+    unit = Unit(steps=("core hours",))
     title = "Core time"
     explained = "of all cores"
     told = "it takes {} of cores"
@@ -44,10 +44,6 @@ class _Hours(Objective):
     def moving(self, size_bytes: Figure, way: Way) -> Figure:
         """By size."""
         return size_bytes / 1e10 * way.crosses
-
-    def brief(self, value: float) -> str:
-        """In hours."""
-        return f"{value:.3g} core hours"
 
 
 @pytest.fixture
@@ -86,10 +82,10 @@ def test_the_page_and_the_table_say_it(outcome: Outcome, capsys: pytest.CaptureF
     """With its own words and unit, and as a comparison of its own."""
     assert isinstance(outcome.answer, Plan)
     page = outcome.files["report.html"]
-    assert "it takes 1.5\u00a0hour of cores" in page
+    assert "it takes 1.5\u00a0core hours of cores" in page
     assert re.search(r'"name": ?"hours", ?"title": ?"Core time"', page)
     print_plan(outcome.answer, outcome.comparison)
     shown = capsys.readouterr().out
     assert "HOURS" in shown
     assert "only hours counts" in shown
-    assert "hours: 1.5 hour, proven best" in shown
+    assert "hours: 1.5 core hours, proven best" in shown

@@ -86,7 +86,7 @@ function elsewhere([site, delta, denial]) {
 }
 
 function deltaText(delta) {
-  return delta === 0 ? "costs the same" : `${change(objective, delta)}${OBJECTIVES[objective].steps.length ? "" : ` ${OBJECTIVES[objective].noun}`.trimEnd()}`;
+  return delta === 0 ? "costs the same" : `${change(objective, delta)}${OBJECTIVES[objective].steps.length || OBJECTIVES[objective].currency ? "" : ` ${OBJECTIVES[objective].noun}`.trimEnd()}`;
 }
 
 function transferItem(transfer, left) {

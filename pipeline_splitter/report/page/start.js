@@ -23,7 +23,7 @@ function startSites() {
       type: "button",
       class: `chip ${siteClass(index)}`,
       "aria-pressed": "false",
-      title: site.clearance ? `cleared for ${site.clearance}${site.confidential ? ", offers confidential compute" : ""}; ${plain(site.price)} a CPU hour; ${plain(site.carbon)} g CO₂e a kWh` : "",
+      title: site.clearance ? `cleared for ${site.clearance}${site.confidential ? ", offers confidential compute" : ""}; ${amount("money", site.price)} a CPU hour; ${plain(site.carbon)} g CO₂e a kWh` : "",
       on: {
         click: () => {
           if (!choice.sites.delete(index)) choice.sites.add(index);
@@ -76,5 +76,5 @@ startNotes();
 startSearch();
 startTheme();
 startResizing();
-byId("foot").textContent = `Pipeline ${plan.name}, SHA-256 ${plan.digest}. Sizes in decimal units; money in the unit of the sites' prices.`;
+byId("foot").textContent = `Pipeline ${plan.name}, SHA-256 ${plan.digest}. Sizes in decimal units; ${plan.currency ? `money in ${plan.currency}` : "money in the unit of the sites' prices"}.`;
 document.documentElement.dataset.ready = "true";

@@ -38,8 +38,9 @@ function bytes(value) {
 }
 
 function amount(name, value) {
-  const { duration: isDuration, smallSteps, steps } = OBJECTIVES[name];
+  const { duration: isDuration, smallSteps, steps, currency } = OBJECTIVES[name];
   if (isDuration) return duration(value);
+  if (currency) return `${plain(value)}\u00a0${currency}`;
   if (smallSteps.length && value && Math.abs(value) < 0.1) return scaled(value * 1000 ** (smallSteps.length - 1), smallSteps);
   return steps.length ? scaled(value, steps) : plain(value);
 }
@@ -51,8 +52,8 @@ function change(name, value) {
 
 // A figure with its unit, and what it measures where the unit does not say that.
 function said(name, value) {
-  const noun = OBJECTIVES[name].noun;
-  return noun ? `${amount(name, value)} ${noun}` : amount(name, value);
+  const { noun, currency } = OBJECTIVES[name];
+  return noun && !currency ? `${amount(name, value)} ${noun}` : amount(name, value);
 }
 
 function prices(costs) {

@@ -80,13 +80,13 @@ def test_the_only_site() -> None:
 def test_cheapest_computing() -> None:
     """Half the hours at the same price."""
     reason = told(make_graph().task("a", seconds=3600))
-    assert reason == "cheapest computing of the 2 permitted sites: us-1 would add 0.05"
+    assert reason == "cheapest computing of the 2 permitted sites: us-1 would add 0.05 money"
 
 
 def test_the_biggest_input_is_here() -> None:
     """A dataset's copy, and nothing to gain from computing elsewhere."""
     builder = make_graph().dataset(CLAIMS.ref, 5e10).task("a", reads=["steward/claims"], seconds=0)
-    assert told(builder) == "its biggest input, steward/claims (50 GB), is here: us-1 would add 1"
+    assert told(builder) == "its biggest input, steward/claims (50 GB), is here: us-1 would add 1 money"
     assert told(builder, "bytes") == "its biggest input, steward/claims (50 GB), is here: us-1 would add 50 GB"
 
 
@@ -104,7 +104,7 @@ def test_a_tie_is_called_a_tie() -> None:
 def test_a_better_move_is_admitted() -> None:
     """A list of objectives, or a limit of time, may leave it so: nothing is made up."""
     reason = told(make_graph().task("a", seconds=3600), site="us-1")
-    assert reason == "not the best by itself: moved alone to eu-1 it would save 0.05"
+    assert reason == "not the best by itself: moved alone to eu-1 it would save 0.05 money"
 
 
 @pytest.mark.parametrize(
