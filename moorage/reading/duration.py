@@ -3,6 +3,8 @@
 import re
 from fractions import Fraction
 
+from moorage.reading.limits import LONGEST_NUMBER, MOST_NUMBER
+
 _SUFFIXES = {"": 1, "s": 1, "min": 60, "h": 3600}
 _DURATION = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)[ ]?(s|min|h)?")
 _SHOWN = 40
@@ -17,8 +19,10 @@ def parse_seconds(text: str | float) -> Fraction:
     Raises:
         ValueError: `text` is not a duration.
     """
+    if isinstance(text, int) and abs(text) > MOST_NUMBER:  # not even written out: that takes long where it is long
+        raise ValueError("a number of seconds that is beyond what can be counted: write a smaller one")
     written = str(text).strip(" ")
-    match = _DURATION.fullmatch(written)
+    match = _DURATION.fullmatch(written) if len(written) <= LONGEST_NUMBER else None
     if match is None:
         minutes = _MINUTES.fullmatch(written)
         meant = f"; for minutes write {minutes[1]}min" if minutes else ""

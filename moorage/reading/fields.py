@@ -141,7 +141,7 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            self.fail(key, f"must be a number of seconds, not {value!r}")
+            self.fail(key, f"must be a number of seconds, not {shown(value)}")
         from moorage.reading.duration import parse_seconds  # noqa: PLC0415 - see the package's text
 
         try:
@@ -149,9 +149,9 @@ class Fields:
         except ValueError as error:
             self.fail(key, str(error))
         except OverflowError:
-            self.fail(key, f"{value!r} is beyond what can be counted")
+            self.fail(key, f"{shown(value)} is beyond what can be counted")
         if seconds < 0:
-            self.fail(key, f"must be at least 0, not {value!r}")
+            self.fail(key, f"must be at least 0, not {shown(value)}")
         return seconds
 
     def size_bytes(self, key: str) -> int | None:

@@ -31,6 +31,7 @@ LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
         "digest": 64,
         "site": 63,
         "jurisdiction": 6,
+        "currency": 3,
         "residency": 6,
         "allow": 63,
         "deny": 63,

@@ -24,7 +24,25 @@ ACCEPTED = {
     ".5h": 1800,
     "0": 0,
 }
-REFUSED = ("5m", "500m", "2k", "1Gi", "5ms", "5M", "1d", "5 minutes", "h", "", "1h30min", "nan", "inf", "0x10", "5m\n")
+LONG = "1" * 100_000
+REFUSED = (
+    "5m",
+    "500m",
+    "2k",
+    "1Gi",
+    "5ms",
+    "5M",
+    "1d",
+    "5 minutes",
+    "h",
+    "",
+    "1h30min",
+    "nan",
+    "inf",
+    "0x10",
+    "5m\n",
+    "1" * 100_000,
+)
 
 
 @pytest.mark.parametrize("text", ACCEPTED)
