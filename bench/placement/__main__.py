@@ -1,4 +1,4 @@
-"""`python -m bench.placement`: solves, checks, compares, and prints the tables of docs/performance.md."""
+"""`python -m bench.placement`: solves, checks, compares, and prints the tables of docs/performance/placement.md."""
 
 import dataclasses
 import math
