@@ -161,7 +161,7 @@ class DatasetController:
         stop = entry.stop = Cancellation()
         began = time.monotonic()
         findings = await self._looker.look(dataset, self._looker.budget(quick=quick), stop, entry.findings)
-        if self._entries.get(ref) is not entry or stop.cancelled:
+        if self._entries.get(ref) is not entry or (stop.cancelled and not stop.late):
             return  # it changed meanwhile, and is looked at anew
         if quick and findings.too_slow:
             self._looks.turned_out(ref, quick=False)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dataset_operator.listing.folding import LIST_TOO_SLOW
+from dataset_operator.listing.cancelling import LIST_TOO_SLOW
 from dataset_operator.listing.table import lister_of
 from dataset_operator.listing.tally import Listing
 from dataset_operator.tables.look import TableLook

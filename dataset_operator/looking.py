@@ -62,13 +62,20 @@ class Looker:
 
         Args:
             dataset: whose.
-            budget: the most that each source may take.
-            stop: cancelled by whoever wants it given up.
+            budget: the most that each source may take; all of them together have its seconds.
+            stop: cancelled by whoever wants it given up; expires when the time is up.
             before: the last look at these sources.
 
         Raises:
             KubeError: the API server did not answer when a Secret was needed.
         """
+        timer = asyncio.get_running_loop().call_later(budget.seconds, stop.expire)
+        try:
+            return await self._look(dataset, budget, stop, before)
+        finally:
+            timer.cancel()
+
+    async def _look(self, dataset: Dataset, budget: Budget, stop: Cancellation, before: Findings | None) -> Findings:
         folders: dict[Source, Folder] = {}
         few = asyncio.Semaphore(SOURCES_AT_ONCE)
 

@@ -14,7 +14,7 @@ class Budget:
         silence_seconds: between two pieces of an answer.
         request_seconds: of one request, from its first byte to the last of its answer: a store that answers a byte now
             and then is never silent.
-        seconds: of the listing as a whole.
+        seconds: of one listing, and of the look as a whole.
         objects: that a listing may have.
         page_bytes: of one answer. An S3 page has 1,000 keys of at most 1,024 bytes, each of which becomes three when it
             is escaped.

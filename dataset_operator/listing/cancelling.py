@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from moorage.errors import SourceError
 
 INTERRUPTED = "Interrupted"
+LIST_TOO_SLOW = "ListTooSlow"
 
 
 class Cancellation:
@@ -15,12 +16,23 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cancelled = False
+        self._late = False
         self._ends: list[Callable[[], None]] = []
 
     @property
     def cancelled(self) -> bool:
-        """Whether the work is not wanted any more."""
+        """Whether the work has to end."""
         return self._cancelled
+
+    @property
+    def late(self) -> bool:
+        """Whether it has to end because its time is up: what it found so far still counts."""
+        return self._late
+
+    def expire(self) -> None:
+        """End the work because its time is up, unless it was cancelled before."""
+        self._late = not self._cancelled
+        self.cancel()
 
     def cancel(self) -> None:
         """End the work: whatever it blocks on is closed under it."""
@@ -52,7 +64,10 @@ class Cancellation:
         """Go on only where the work is still wanted.
 
         Raises:
-            SourceError: `Interrupted`.
+            SourceError: `Interrupted`, or `ListTooSlow` where its time is up.
         """
+        if self._late:
+            problem = "time is up for all sources: split the folder into several Datasets, or see the store's load"
+            raise SourceError(LIST_TOO_SLOW, f"{name}: {problem}")
         if self._cancelled:
             raise SourceError(INTERRUPTED, f"{name}: the listing was given up")

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dataset_operator.listing.budget import Budget
-from dataset_operator.listing.cancelling import Cancellation
+from dataset_operator.listing.cancelling import LIST_TOO_SLOW, Cancellation
 from dataset_operator.listing.names import kind_of_name
 from dataset_operator.listing.protocol import Folder
 from dataset_operator.listing.sorting import sorted_by_key
 from dataset_operator.listing.tally import Entry, Listing, Tally
 from moorage.errors import SourceError
 
-LIST_TOO_SLOW = "ListTooSlow"
 LIST_TOO_LARGE = "ListTooLarge"
 _MOST_BYTES = 2**63 - 1
 

@@ -1,5 +1,6 @@
 """One look at a real store: what is read again, and what is not."""
 
+import asyncio
 from dataclasses import replace
 
 from dataset_operator.findings import Findings
@@ -12,6 +13,8 @@ from moorage.model import Dataset, Source
 from moorage.settings import read
 from moorage.sources.s3 import S3Source
 from tests.builders import make_dataset
+from tests.dataset_operator import hostile
+from tests.dataset_operator.hostile import hostile_store
 from tests.dataset_operator.looks import nfs
 from tests.dataset_operator.stores import STEWARD, Store, silent_endpoint
 from tests.planes import client
@@ -41,6 +44,23 @@ async def test_objects_are_looked_into_only_when_they_changed(client: Client, st
     changed = await looker.look(dataset(store, "looked"), BUDGET, stop, marked)
     assert changed.table is not None
     assert [column.name for column in changed.table.columns] == ["c"]
+    looker.close()
+
+
+async def test_a_look_has_a_deadline_for_all_its_sources(client: Client, store: Store) -> None:
+    """Many sources at a store that drips, which would take a deadline each; the good one that came first counts."""
+    store.put({"dripping/a.csv": b"a\n1\n"})
+    looker = Looker(client, SETTINGS)
+    good = dataset(store, "dripping").sources[0]
+    with hostile_store(hostile.drip) as slow:
+        drips = [Source(f"s-{n}", S3Source(slow.endpoint, "data", inline_credentials=STEWARD)) for n in range(20)]
+        sources = replace(dataset(store, "dripping"), sources=(good, *drips))
+        budget = Budget(seconds=3, request_seconds=3600, silence_seconds=3600)
+        async with asyncio.timeout(60):
+            found = await looker.look(sources, budget, Cancellation())
+        assert [source.reason for source in found.sources] == ["Listed", *["ListTooSlow"] * 20]
+        assert found.too_slow
+        assert len(slow.requests) <= 2
     looker.close()
 
 
