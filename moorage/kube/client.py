@@ -25,6 +25,8 @@ PAGE_SIZE = 500
 # A page of raw objects takes five times its bytes while it is parsed. An object has 3 MiB at most, as etcd takes no
 # more.
 PAGE_BYTES = 8 * 1024 * 1024
+# The first page tells how large objects are: making a page of large ones that nobody reads costs an API server seconds.
+_FIRST_PAGE_SIZE = 16
 # API servers send a bookmark every minute, but after opening a watch the first one may come after two (seen with 1.36).
 # Meanwhile the kernel's probes watch over the connection itself.
 SILENCE_SECONDS = 150.0
@@ -145,7 +147,7 @@ class Client:
         parameters = selection.parameters()
         action = f"list {resource.describe(selection.namespace)}"
         path = resource.path(selection.namespace)
-        limit = size
+        limit = min(size, _FIRST_PAGE_SIZE)
         while True:
             if limit:
                 parameters["limit"] = str(limit)
@@ -153,15 +155,17 @@ class Client:
             if body is None:
                 limit = max(limit // 4, 1)
                 continue
-            if len(body) < PAGE_BYTES // 4:
-                limit = min(limit * 2, size)
             try:
                 answer: RawObject = orjson.loads(body)
             except orjson.JSONDecodeError:
                 raise error_from_answer(action, httpx.codes.OK, body) from None
+            size_bytes = len(body)
             del body  # a caller may be slow
             metadata = answer.get("metadata") or {}
             items = answer.get("items") or []
+            if limit:
+                fitting = PAGE_BYTES // 2 * max(len(items), 1) // size_bytes
+                limit = max(min(4 * limit, fitting, size), 1)
             for item in items:
                 item.setdefault("apiVersion", resource.api_version)
                 item.setdefault("kind", resource.kind)
