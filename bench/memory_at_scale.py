@@ -33,8 +33,8 @@ from devcluster import cluster
 from devcluster.cluster import Cluster
 from devcluster.progress import Terminal
 from devcluster.spec import ClusterSpec
-from moorage.errors import ConflictError, DevClusterError
-from moorage.kube import DATASETS, NAMESPACES, Client
+from moorage.errors import ConflictError, DevClusterError, NotFoundError
+from moorage.kube import DATASETS, NAMESPACES, Client, Selection
 from moorage.wire import parse_quantity
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -169,8 +169,18 @@ async def _load(plane: Cluster, count: int, make: Any, told: Raw | None) -> None
 
 async def _clean(plane: Cluster) -> None:
     async with Client.from_environment(plane.kubeconfig_path) as client:
-        for name in _namespaces():
-            await client.request("DELETE", DATASETS.path(name))
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def delete(name: str, namespace: str) -> None:
+            async with places:
+                with contextlib.suppress(NotFoundError):
+                    await client.delete(DATASETS, name, namespace)
+
+        for namespace in _namespaces():
+            async for page in client.pages(DATASETS, Selection(namespace)):
+                async with asyncio.TaskGroup() as group:
+                    for raw in page.items:
+                        group.create_task(delete(raw["metadata"]["name"], namespace))
 
 
 def _namespaces() -> list[str]:
