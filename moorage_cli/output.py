@@ -77,6 +77,9 @@ def _rich_table(header: Row, rows: Sequence[Row]) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    if _is_squeezed(header, rows):
+        _stack(header, rows)
+        return
     shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     folds = False
     for name in header:
@@ -88,7 +91,36 @@ def _rich_table(header: Row, rows: Sequence[Row]) -> None:
     Console(width=None if folds else _WIDEST).print(shown)
 
 
+def _is_squeezed(header: Row, rows: Sequence[Row]) -> bool:
+    """Whether sentences would stand in a column of single words, or have no room at all."""
+    kept = [column for column, name in enumerate(header) if name not in _FOLDED]
+    if len(kept) == len(header):
+        return False
+    used = sum(max(len(printable(row[column])) for row in [header, *rows]) + 2 for column in kept)
+    needed = max((len(row[column]) for row in rows for column in range(len(header)) if column not in kept), default=0)
+    return shutil.get_terminal_size().columns - used < min(needed, _LEAST_SENTENCE)
+
+
+def _stack(header: Row, rows: Sequence[Row]) -> None:
+    """Each row, and its sentences below it, as wide as the window: names are never cut, and sentences neither."""
+    kept = [column for column, name in enumerate(header) if name not in _FOLDED]
+    told = [[printable(row[column]) for column in kept] for row in [header, *rows]]
+    widths = [max(len(row[place]) for row in told) for place in range(len(kept))]
+    window = max(_NARROWEST, shutil.get_terminal_size().columns)
+    for number, cells in enumerate(told):
+        styled = [
+            click.style(cell.ljust(width), bold=not number, fg=_style(cell) or None)
+            for cell, width in zip(cells, widths, strict=True)
+        ]
+        click.echo("  ".join(styled))
+        for column, cell in enumerate(rows[number - 1] if number else header):
+            if column not in kept and cell:
+                text = textwrap.fill(printable(cell), window, initial_indent="    ", subsequent_indent="    ")
+                click.echo(click.style(text, bold=not number))
+
+
 _FOLDED = {"WHERE", "MESSAGE"}
+_LEAST_SENTENCE = 30
 _WIDEST = 10_000
 _GOOD = {"allowed", "True", "Listed"}
 

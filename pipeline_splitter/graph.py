@@ -97,6 +97,7 @@ class Step:
         parameters_from: steps whose output parameters it reads: their maps flow.
         dataset: an importer's: the dataset whose source holds its URI.
         accepts: (dataset, release) that this step takes in the released form.
+        namespace_assumed: nobody said in which namespace its reader is.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Step:
     parameters_from: tuple[str, ...] = ()
     dataset: DatasetRef | None = None
     accepts: frozenset[tuple[DatasetRef, str]] = frozenset()
+    namespace_assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

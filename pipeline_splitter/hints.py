@@ -36,7 +36,7 @@ class TaskHint:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where nothing is said."""
+    """What holds where nothing is said. `namespace_said`: somebody did say the namespace."""
 
     task_seconds: float = TASK_SECONDS
     artifact_bytes: float = ARTIFACT_BYTES
@@ -44,6 +44,7 @@ class Defaults:
     namespace: str = "default"
     service_account: str = "default"
     currency: str = ""
+    namespace_said: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

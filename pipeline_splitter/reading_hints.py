@@ -114,7 +114,7 @@ class _Merged:
         fields.finish()
 
     def finish(self) -> Hints:
-        defaults = Defaults(**self.defaults)
+        defaults = Defaults(**self.defaults, namespace_said="namespace" in self.defaults)
         for name, entry in self.inputs.items():
             if "dataset" not in entry:
                 raise InputError(

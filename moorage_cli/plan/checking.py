@@ -31,6 +31,7 @@ def check(directory: Path, request: Request) -> int:
     for path in sorted((directory / "groups").glob("*")):
         files[f"groups/{path.name}"] = read_text(path)
     graph, pipeline = _read_graph(request)
+    request.refuse_missing_datasets(graph)
     inputs = CheckInputs(
         graph,
         pipeline,

@@ -142,6 +142,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
         tolerance=tolerance,
         gap=gap,
         kwh_per_gb=kwh_per_gb,
+        datasets_said=datasets is not None,
     )
     if checked is not None:
         from moorage_cli.plan.checking import check  # noqa: PLC0415 - planning does not need it

@@ -26,13 +26,22 @@ def explain(directory: Path, task: str) -> None:
     """  # noqa: D301 - \b is what click needs
     path = directory / "plan.json"
     plan = read_plan(read_text(path))
-    found = next((each for each in plan.tasks if each.name == task), None)
+    found = next((each for each in plan.tasks if each.name == task), None) or _by_title(task, plan)
     if found is None:
         raise InputError(str(path), "tasks", f"no task {task!r}{_near(task, plan)}")
     _print(found, plan)
 
 
+def _by_title(title: str, plan: Plan) -> PlannedTask | None:
+    """The one task that is called so."""
+    found = [task for task in plan.tasks if task.title == title]
+    return found[0] if len(found) == 1 else None
+
+
 def _near(name: str, plan: Plan) -> str:
+    around = [task.name for task in plan.tasks if name.startswith(f"{task.name}/")]
+    if around:
+        return f": it is inside of {around[0]}, which is placed as one: ask for that"
     import difflib  # noqa: PLC0415 - only for a mistake
 
     near = difflib.get_close_matches(name, [task.name for task in plan.tasks], n=5, cutoff=0.4)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from moorage.model import DatasetRef
 from moorage.policy import Decision, Rule
 from moorage.sites import Inventory
-from pipeline_splitter.flow.permitting import Asked, amount, resource_excess
+from pipeline_splitter.flow.permitting import Asked, amount, namespace_doubt, resource_excess
 from pipeline_splitter.flow.relaxing import Choice
-from pipeline_splitter.graph import Task
+from pipeline_splitter.graph import Step, Task
 
 QUOTA = "quotaCpuHours"
 NOT_OF_A_SITE = frozenset(
@@ -93,7 +93,7 @@ def facts_of_task(task: Task, asked: Asked, inventory: Inventory) -> frozenset[F
     for step in task.steps:
         where = f"task {step.name}" if not task.inserted else f"inserted task {step.name}"
         for site, decisions in asked.all(task, step).items():
-            found.update(_of_decision(task.name, where, site, decision) for decision in decisions)
+            found.update(_of_decision(task.name, where, site, decision, step) for decision in decisions)
     for name in inventory.sites:
         for resource, message in resource_excess(task.requests, inventory.sites[name]).items():
             found.add(Fact(task.name, name, resource=resource, message=f"task {task.name}: {message}"))
@@ -132,7 +132,13 @@ def facts_of_quotas(inventory: Inventory) -> frozenset[Fact]:
     )
 
 
-def _of_decision(task: str, where: str, site: str, decision: Decision) -> Fact:
+def _of_decision(task: str, where: str, site: str, decision: Decision, step: Step) -> Fact:
     rule = "" if decision.rule is None else str(decision.rule)
     everywhere = decision.rule in NOT_OF_A_SITE
-    return Fact(task, "" if everywhere else site, rule, decision.dataset, message=f"{where}: {decision.message}")
+    return Fact(
+        task,
+        "" if everywhere else site,
+        rule,
+        decision.dataset,
+        message=f"{where}: {decision.message}{namespace_doubt(step, decision)}",
+    )

@@ -32,7 +32,9 @@ def permit(graph: Graph, flow: Flow, datasets: Datasets, inventory: Inventory) -
     for name in sorted(graph.tasks):
         task = graph.tasks[name]
         key = (
-            tuple(asked.key(task, step) for step in task.steps) if len(task.steps) == 1 else name,
+            tuple((asked.key(task, step), step.namespace_assumed) for step in task.steps)
+            if len(task.steps) == 1
+            else name,
             tuple(sorted(task.requests.items())),
             task.pins,
         )
@@ -103,6 +105,20 @@ def resource_excess(requests: Mapping[str, float], site: Site) -> dict[str, str]
     return exceeded
 
 
+def namespace_doubt(step: Step, decision: Decision) -> str:
+    """The cause behind a refusal of somebody whose namespace nobody said; "" where it is none."""
+    if not step.namespace_assumed or step.reader is None:
+        return ""
+    namespace = step.reader.namespace
+    is_of_it = decision.dataset is not None and decision.dataset.namespace == namespace
+    if decision.rule is Rule.CONSUMER_NOT_ALLOWED or (decision.rule is Rule.DATASET_UNKNOWN and is_of_it):
+        return (
+            f" (no hint says in which namespace the task runs, so {namespace} was taken: write defaults.namespace in "
+            "--hints)"
+        )
+    return ""
+
+
 def pinned_elsewhere(pin: Pin, site: str) -> str:
     """Why a pin keeps a task from a site; "" where it does not."""
     if site in pin.sites:
@@ -142,7 +158,8 @@ def _denial(task: Task, asked: Asked, site: Site) -> Denial | None:
     if refused:
         _, position, decision = min(refused, key=lambda each: each[:2])
         where = f"{task.steps[position].name}: " if len(task.steps) > 1 else ""
-        return Denial(str(decision.rule), f"{where}{decision.message}", decision.dataset)
+        message = f"{where}{decision.message}{namespace_doubt(task.steps[position], decision)}"
+        return Denial(str(decision.rule), message, decision.dataset)
     for message in resource_excess(task.requests, site).values():
         return Denial(RESOURCE_EXCEEDED, message)
     for pin in task.pins:

@@ -1,7 +1,7 @@
 """Hints, found by path: what is said of a task, of all tasks in a nested pipeline, of artifacts and inputs."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from moorage.errors import InputError
@@ -18,11 +18,16 @@ class HintBook:
         self.hints = hints
         self._paths: set[str] = set()
         self._artifacts: set[str] = set()
+        self._titles: dict[str, str] = {}
 
     def on(self, path: str) -> TaskHint:
         """What is said of this very path."""
         self._paths.add(path)
         return self.hints.tasks.get(path, _NOTHING)
+
+    def name_title(self, path: str, title: str) -> None:
+        """People know the task at `path` by its display name."""
+        self._titles.setdefault(title, path)
 
     def place_of_sites(self, path: str) -> str:
         """Where the hint stands that says at which sites the task at `path` may be: the nearest; "" without one."""
@@ -45,16 +50,24 @@ class HintBook:
         Raises:
             InputError: naming what comes near.
         """
-        _refuse("tasks", self.hints.tasks, self._paths)
+        _refuse("tasks", self.hints.tasks, self._paths, self._titles)
         _refuse("artifacts", self.hints.artifacts, self._artifacts)
         _refuse("inputs", self.hints.inputs, set(inputs))
 
 
 _NOTHING = TaskHint()
+_NO_TITLES: Mapping[str, str] = {}
 
 
-def _refuse(section: str, named: Iterable[str], known: set[str]) -> None:
+def _refuse(section: str, named: Iterable[str], known: set[str], titles: Mapping[str, str] = _NO_TITLES) -> None:
     for name in sorted(set(named) - known):
+        inside = sorted(path for path in known if path.endswith(f"/{name}"))
+        if inside:
+            around = inside[0].removesuffix(f"/{name}")
+            remedy = f"it is inside of {around}, so write {' or '.join(inside[:_SHOWN])}"
+            raise InputError(_SUBJECT, f"{section}[{name}]", f"is no name at the top of this pipeline: {remedy}")
+        if name in titles:
+            raise InputError(_SUBJECT, f"{section}[{name}]", f"is a display name: write {titles[name]}")
         near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
         if near:
             remedy = f"nearest are {', '.join(near)}"

@@ -55,6 +55,7 @@ def container_step(  # noqa: PLR0913 - a step has this many sides
         reads=artifact_reads(component, inputs.artifacts, data),
         parameters_from=steps_behind((*inputs.parameters.values(), *references)),
         accepts=frozenset((use.ref, release) for use in uses for release in use.accepts),
+        namespace_assumed=hint.namespace is None and not defaults.namespace_said,
     )
 
 

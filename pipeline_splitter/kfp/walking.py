@@ -73,6 +73,8 @@ class Walk:
         component = self.context.library.component_of(task)
         path = f"{scope.prefix}{task.name}"
         self._guard(path, task, component, scope)
+        if task.title:
+            self.context.book.name_title(path, task.title)
         here = Here(path, task, component, scope, beside, resolve(task, component, scope, beside))
         self._guard_edges(here)
         if scope.unit is None:

@@ -47,6 +47,7 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
     begun = clock()
     tell("reading", None, None)
     graph, pipeline = read_graph(request)
+    request.refuse_missing_datasets(graph)
     # 2. Settle each objective, over all choices of releases.
     limits = Limits(request.gap, deadline, clock, lambda value, bound: tell("solving", value, bound))
     candidates = release_candidates(graph, carry(graph, request.datasets), request.datasets)

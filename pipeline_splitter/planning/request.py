@@ -9,6 +9,7 @@ from moorage.model import Dataset, DatasetRef
 from moorage.objectives import MONEY, OBJECTIVES
 from moorage.sites import Inventory
 from pipeline_splitter.costing import Terms
+from pipeline_splitter.graph import Graph
 from pipeline_splitter.hints import Hints
 
 TOLERANCE = 0.01
@@ -27,6 +28,7 @@ class Request:
         tolerance: relative: how much of an objective a later one may give up.
         gap: relative: when a plan is good enough.
         kwh_per_gb: energy that the network takes, in kWh for 1e9 bytes.
+        datasets_said: whether somebody gave datasets at all, even none.
     """
 
     documents: Sequence[Any]
@@ -38,6 +40,7 @@ class Request:
     tolerance: float = TOLERANCE
     gap: float = GAP
     kwh_per_gb: float = KWH_PER_GB
+    datasets_said: bool = True
 
     def __post_init__(self) -> None:
         if not self.inventory.sites:
@@ -48,6 +51,25 @@ class Request:
     def currency(self) -> str:
         """Of all prices; "" where nobody names it."""
         return self.inventory.currency(self.hints.defaults.currency)
+
+    def refuse_missing_datasets(self, graph: Graph) -> None:
+        """A pipeline that names datasets, and nobody said which there are.
+
+        Raises:
+            InputError: naming the first task that does.
+        """
+        if self.datasets_said:
+            return
+        for step in (*graph.importers, *(step for task in graph.tasks.values() for step in task.steps)):
+            named = [use.ref for use in step.uses] + [ref for ref in (step.dataset,) if ref]
+            named += [read.dataset for read in step.reads if read.dataset]
+            if named:
+                raise InputError(
+                    "--datasets",
+                    "file",
+                    f"is missing, and task {step.name} names dataset {min(named)}: give the Dataset objects, as "
+                    "`kubectl get datasets -A -o yaml` prints them",
+                )
 
     def terms(self, objectives: tuple[str, ...] | None = None) -> Terms:
         """What prices depend on; `objectives`: a part of the list, None: all of it."""

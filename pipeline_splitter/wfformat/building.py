@@ -135,6 +135,7 @@ def _task(recorded: RecordedTask, files: _Files, hints: Hints) -> Task:
         ),
         reads=reads,
         accepts=hint.accepts,
+        namespace_assumed=hint.namespace is None and not defaults.namespace_said,
     )
     return Task(
         name=recorded.name,

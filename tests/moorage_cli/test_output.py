@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -168,15 +169,10 @@ def test_a_word_is_completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert capsys.readouterr().out == "plain,describe\n"
 
 
-def test_on_a_terminal_tables_have_colour_and_names_stay_whole() -> None:
-    """A narrow window folds no name; long places and messages are folded."""
-    script = (
-        "from moorage_cli.output import table\n"
-        "table(['NAME', 'READY'], [['a-rather-long-name-of-a-dataset', 'True']])\n"
-        "table(['SITE', 'WHERE'], [['eu-1', 'https://' + 'x' * 100]])\n"
-    )
+def on_a_terminal(script: str, columns: int) -> str:
+    """What the script prints on a terminal of that width."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "30", "TERM": "xterm-256color"}
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
     subprocess.run([sys.executable, "-c", script], stdout=theirs, check=True, env=environment, timeout=60)
     os.close(theirs)
@@ -185,7 +181,31 @@ def test_on_a_terminal_tables_have_colour_and_names_stay_whole() -> None:
         while chunk := os.read(ours, 4096):
             shown += chunk
     os.close(ours)
-    names, _, places = shown.decode().partition("WHERE")
+    return shown.decode()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100, 200])
+def test_a_sentence_in_a_table_is_never_cut(columns: int) -> None:
+    """However little room the columns before it leave: all its words are there, in order, and none in pieces."""
+    reason = "its biggest input, stewards/flights (42 MB), is here: us-1 would add 3.78 EUR"
+    row = ["train/evaluate-the-model", "eu-central-1", "eu-central-1-12", "1 h 9 min", "2 h 28 min", "105 MB", reason]
+    header = ["TASK", "SITE", "GROUP", "START", "END", "BYTES IN", "WHERE"]
+    shown = on_a_terminal(f"from moorage_cli.output import table\ntable({header!r}, [{row!r}])\n", columns)
+    words = re.sub(r"\x1b\[[0-9;]*m", "", shown).split()
+    places = [index for index, word in enumerate(words) if word == "its"]
+    told = [word for word in words[places[0] :] if word in reason.split()]
+    assert " ".join(told) == reason
+    assert "train/evaluate-the-model" in words
+
+
+def test_on_a_terminal_tables_have_colour_and_names_stay_whole() -> None:
+    """A narrow window folds no name; long places and messages are folded."""
+    script = (
+        "from moorage_cli.output import table\n"
+        "table(['NAME', 'READY'], [['a-rather-long-name-of-a-dataset', 'True']])\n"
+        "table(['SITE', 'WHERE'], [['eu-1', 'https://' + 'x' * 100]])\n"
+    )
+    names, _, places = on_a_terminal(script, 30).partition("WHERE")
     assert "\x1b[" in names
     assert "a-rather-long-name-of-a-dataset" in names
     assert "x" * 100 not in places

@@ -4,6 +4,9 @@ const graphBox = byId("graph-box");
 const graph = { scale: 0, stretch: 1, current: null, upright: false, view: "graph" };
 const MOST_LABELS = 80;
 const ASIDE = 0.68;
+const MARGIN = 18;
+// Smaller, letters can't be read.
+const LEAST_UPRIGHT = 0.72;
 
 function curve(edge, upright) {
   const { one, other } = edge;
@@ -103,21 +106,24 @@ function nameLines(name, most, width) {
 function drawTask(node) {
   const task = plan.tasks[node.task];
   const kind = task.inserted ? " inserted" : "";
-  const mark = task.inserted ? "release" : task.unit ? "unit" : "";
+  // A group of one task is the task: its id stands in it, and no box around it says both again.
+  const lone = isLone(node.group) && plan.groups[node.group].id;
+  const mark = [task.inserted ? "release" : task.unit ? "unit" : "", lone].filter(Boolean).join(" · ");
+  const name = taskName(node.task);
   return draw("g", {
     class: `node task ${siteClass(task.site)}${kind}`,
     transform: `translate(${node.x} ${node.y})`,
     tabindex: -1,
     role: "button",
     "data-task": node.task,
-    "aria-label": `${task.name}, at ${siteName(task.site)}${task.inserted ? ", an inserted release" : ""}`,
+    "aria-label": `${name}, at ${siteName(task.site)}${task.inserted ? ", an inserted release" : ""}`,
     on: pressable(() => showTask(node.task)),
   },
-  draw("title", {}, `${task.name}\n${siteName(task.site)}: ${plan.sayings[task.why]}`),
+  draw("title", {}, `${name}${task.title ? ` (${task.name})` : ""}\n${siteName(task.site)}: ${plan.sayings[task.why]}`),
   draw("rect", { class: "shape", width: node.width, height: node.height, rx: 8 }),
   draw("rect", { class: "stripe", x: 6, y: 9, width: 4, height: node.height - 18, rx: 2 }),
-  nameLines(task.name, mark ? 1 : 2, node.width).map((text, index, all) => draw("text", { x: 18, y: mark ? 17 : (all.length > 1 ? 16.5 : 23.5) + 14 * index }, text)),
-  mark ? draw("text", { class: "mark", x: 18, y: 30 }, mark) : null);
+  nameLines(name, mark ? 1 : 2, node.width).map((text, index, all) => draw("text", { x: 18, y: mark ? 17 : (all.length > 1 ? 16.5 : 23.5) + 14 * index }, text)),
+  mark ? draw("text", { class: "mark", x: 18, y: 30 }, shortened(mark, Math.floor((node.width - 26) / 6))) : null);
 }
 
 function drawGroup(box) {
@@ -137,7 +143,7 @@ function drawGroup(box) {
   draw("rect", { class: "group-box", width: box.width, height: box.height, rx: 12 }),
   draw("path", { class: "tip", d: unfolded ? "M13 13h9l-4.5 6z" : "M14 24l6 4.5-6 4.5z" }),
   draw("text", { class: "group-name", x: 29, y: unfolded ? 21 : 26 }, shortened(group.id, 20)),
-  unfolded && graph.upright ? "" : draw("text", { class: "group-sum", x: unfolded ? box.width - 13 : 29, y: unfolded ? 21 : 43, "text-anchor": unfolded ? "end" : "start" }, count(group.tasks.length, "task")));
+  unfolded && graph.upright ? "" : draw("text", { class: "group-sum", x: unfolded ? box.width - 13 : 29, y: unfolded ? 21 : 43, "text-anchor": unfolded ? "end" : "start" }, isLone(box.group) ? shortened(taskName(group.tasks[0]), 22) : count(group.tasks.length, "task")));
   return inside;
 }
 
@@ -169,12 +175,13 @@ function drawGraph() {
   }
   const upright = graphBox.clientWidth < 640;
   graph.upright = upright;
-  const placed = arrangeGraph(upright);
+  const placed = arrangeGraph(upright, (graphBox.clientWidth - 2) / LEAST_UPRIGHT - 2 * MARGIN);
   const edges = visibleEdges(placed.places);
-  const margin = 18;
+  const margin = MARGIN;
   const layers = { groups: draw("g"), edges: draw("g"), lit: draw("g", { class: "lit" }), nodes: draw("g"), labels: draw("g") };
   placed.boxes.forEach((box) => {
-    (box.tasks.length ? layers.groups : layers.nodes).append(drawGroup(box));
+    if (!box.tasks.length) layers.nodes.append(drawGroup(box));
+    else if (!isLone(box.group)) layers.groups.append(drawGroup(box));
     box.tasks.forEach((node) => layers.nodes.append(drawTask(node)));
   });
   placed.stocks.forEach((node) => layers.nodes.append(drawStock(node)));

@@ -3,7 +3,7 @@
 const MANY = 120;
 const open = new Set(plan.tasks.length > (plan.groups.length > 1 ? MANY : 5 * MANY) ? [] : plan.groups.map((_, index) => index));
 const LETTER = 6.9;
-const longest = Math.max(0, ...plan.tasks.map((task) => [...task.name].length));
+const longest = Math.max(0, ...plan.tasks.map((_, task) => [...taskName(task)].length));
 const NODE = { width: 0, height: 38 };
 const FOLDED = { width: 190, height: 58 };
 const STOCK = { width: 136, height: 34 };
@@ -48,12 +48,34 @@ function stack(columns, upright, gapAlong, gapAcross) {
   return upright ? { width: widest, height: main } : { width: main, height: widest };
 }
 
-function groupBox(index, upright) {
+function isLone(index) {
+  return plan.groups[index].tasks.length === 1;
+}
+
+// Columns no wider across than `most`: what is too many for one goes on in the next.
+function wrapped(columns, most, gap) {
+  return columns.flatMap((column) => {
+    const parts = [[]];
+    let across = -gap;
+    for (const box of column) {
+      across += box.width + gap;
+      if (across > most && parts.at(-1).length) {
+        parts.push([]);
+        across = box.width;
+      }
+      parts.at(-1).push(box);
+    }
+    return parts;
+  });
+}
+
+function groupBox(index, upright, most) {
   const group = plan.groups[index];
   const box = { group: index, at: group.at, tasks: [] };
   if (!open.has(index)) return Object.assign(box, FOLDED);
-  box.tasks = group.tasks.map((task) => ({ task, at: plan.tasks[task].at, ...NODE }));
-  const size = stack(columnsOf(box.tasks), upright, upright ? 30 : 46, upright ? 12 : 12);
+  box.tasks = group.tasks.map((task) => ({ task, group: index, at: plan.tasks[task].at, ...NODE }));
+  const columns = columnsOf(box.tasks);
+  const size = stack(upright ? wrapped(columns, most - 2 * PAD, 12) : columns, upright, upright ? 30 : 46, 12);
   box.width = Math.max(size.width + 2 * PAD, FOLDED.width);
   box.height = size.height + HEAD + PAD;
   const slack = (box.width - 2 * PAD - size.width) / 2;
@@ -75,7 +97,7 @@ function arrangeLanes(upright) {
     const tasks = [...group.tasks].sort((one, other) => plan.tasks[one].along[1] - plan.tasks[other].along[1]).map((task) => {
       const [column] = plan.tasks[task].along;
       rows.set(column, (rows.get(column) || 0) + 1);
-      return { task, column, row: rows.get(column) - 1, ...NODE };
+      return { task, group: index, column, row: rows.get(column) - 1, ...NODE };
     });
     return { group: index, site: group.site, tasks, rows, from: Math.min(...rows.keys()), to: Math.max(...rows.keys()), most: Math.max(...rows.values()) };
   });
@@ -132,16 +154,18 @@ function arrangeLanes(upright) {
   return { boxes, stocks, places, width, height };
 }
 
+// On a narrow screen lanes stand side by side where they fit; else rows of boxes below each other, each as wide as the screen.
 // Boxes with absolute places, and the place of every node that is drawn (by number; folded tasks stand for their group).
-function arrangeGraph(upright) {
+function arrangeGraph(upright, most) {
   sizeNodes(upright);
   if (plan.tasks.length <= MANY && open.size === plan.groups.length) {
     const lanes = arrangeLanes(upright);
-    if (lanes.height < 1500 || upright) return lanes;
+    if (upright ? lanes.width <= most : lanes.height < 1500) return lanes;
   }
-  const boxes = plan.groups.map((_, index) => groupBox(index, upright));
+  const boxes = plan.groups.map((_, index) => groupBox(index, upright, most));
   const stocks = plan.stocks.map((stock, index) => ({ stock: index, at: stock.at, ...STOCK }));
-  const size = stack(columnsOf([...boxes, ...stocks]), upright, upright ? 44 : 66, upright ? 18 : 22);
+  const columns = columnsOf([...boxes, ...stocks]);
+  const size = stack(upright ? wrapped(columns, most, 18) : columns, upright, upright ? 44 : 66, upright ? 18 : 22);
   const places = [];
   boxes.forEach((box) => {
     box.tasks.forEach((node) => {

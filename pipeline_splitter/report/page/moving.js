@@ -4,7 +4,7 @@ function fitGraph() {
   const { width, height } = graph.current;
   const wide = (graphBox.clientWidth - 2) / width;
   const high = 740 / height;
-  graph.scale = Math.max(graph.upright ? 0.72 : 0.8, Math.min(1.15, wide, Math.max(high, 0.8)));
+  graph.scale = Math.max(graph.upright ? LEAST_UPRIGHT : 0.8, Math.min(1.15, wide, Math.max(high, 0.8)));
 }
 
 function zoom(scale) {
@@ -118,7 +118,7 @@ function dragGraph() {
 }
 
 function goToGroup(group) {
-  const node = graphBox.querySelector(`[data-group="${group}"]`);
+  const node = graphBox.querySelector(`[data-group="${group}"]`) || graphBox.querySelector(`[data-task="${plan.groups[group]?.tasks[0]}"]`);
   if (node) intoView(node);
 }
 

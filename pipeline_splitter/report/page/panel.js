@@ -47,7 +47,7 @@ function item(left, right, ...sentences) {
 }
 
 function taskLink(task) {
-  return make("button", { type: "button", class: "link", on: { click: () => showTask(task) } }, plan.tasks[task].name);
+  return make("button", { type: "button", class: "link", on: { click: () => showTask(task) } }, taskName(task));
 }
 
 function groupLink(index) {
@@ -112,8 +112,8 @@ function showTask(task) {
   choice.changed();
   const neighbours = (edges, at) => [...new Set(edges.map((edge) => edge[at]).filter((other) => other < plan.tasks.length))];
   showPanel(
-    title(one.name, one.inserted ? "Inserted release" : one.unit ? "Unit: a loop, condition or exit handler" : "Task"),
-    make("p", { class: "facts" }, siteLabel(one.site), groupOf[task] === undefined ? "" : make("span", {}, "in ", groupLink(groupOf[task]))),
+    title(taskName(task), one.inserted ? "Inserted release" : one.unit ? "Unit: a loop, condition or exit handler" : "Task"),
+    make("p", { class: "facts" }, one.title ? make("span", {}, one.name) : "", siteLabel(one.site), groupOf[task] === undefined ? "" : make("span", {}, "in ", groupLink(groupOf[task]))),
     release ? make("p", { class: "note" }, `The plan put it in: release ${release.release} of ${release.dataset}, read by ${release.readers.join(", ")}. It reads ${release.datum}.`) : null,
     part("Why here", make("p", { class: "lead" }, plan.sayings[one.why])),
     part("When", make("div", { class: `track ${siteClass(one.site)}` }, track), make("p", { class: "facts" }, `starts after ${duration(one.start)}, takes ${duration(one.end - one.start)}, ends at ${duration(one.end)}`)),

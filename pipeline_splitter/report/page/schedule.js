@@ -28,12 +28,12 @@ function bar(task, x, y, width, height) {
     tabindex: -1,
     role: "button",
     "data-task": task,
-    "aria-label": `${one.name}, at ${siteName(one.site)}, from ${duration(one.start)} to ${duration(one.end)}`,
+    "aria-label": `${taskName(task)}, at ${siteName(one.site)}, from ${duration(one.start)} to ${duration(one.end)}`,
     on: pressable(() => showTask(task)),
   },
-  draw("title", {}, `${one.name}\n${duration(one.start)} to ${duration(one.end)}`),
+  draw("title", {}, `${taskName(task)}\n${duration(one.start)} to ${duration(one.end)}`),
   draw("rect", { class: "shape", width, height, rx: Math.min(5, height / 3) }),
-  height >= 16 && letters > 3 ? draw("text", { x: 7, y: height / 2 + 4.5 }, shortened(one.name, letters)) : null);
+  height >= 16 && letters > 3 ? draw("text", { x: 7, y: height / 2 + 4.5 }, shortened(taskName(task), letters)) : null);
 }
 
 function drawSchedule() {

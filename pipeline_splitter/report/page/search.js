@@ -3,7 +3,7 @@
 function startSearch() {
   const field = byId("search");
   const found = byId("found");
-  const lower = plan.tasks.map((task) => task.name.toLowerCase());
+  const lower = plan.tasks.map((task) => `${task.title ? `${task.title} ` : ""}${task.name}`.toLowerCase());
   let tasks = [];
   let at = -1;
 
@@ -38,7 +38,7 @@ function startSearch() {
       id: `found-${index}`,
       role: "option",
       on: { mousedown: (event) => event.preventDefault(), click: () => choose(task) },
-    }, make("span", {}, plan.tasks[task].name), make("small", { class: "quiet" }, siteLabel(plan.tasks[task].site)))));
+    }, make("span", {}, taskName(task)), make("small", { class: "quiet" }, siteLabel(plan.tasks[task].site)))));
     if (!tasks.length) found.append(make("li", { class: "none" }, "No task is named like that"));
     if (tasks.length > 12) found.append(make("li", { class: "none" }, `and ${(tasks.length - 12).toLocaleString("en")} more`));
     found.hidden = false;

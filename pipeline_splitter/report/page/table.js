@@ -1,7 +1,7 @@
 // All tasks. Only the rows in sight are in the page, so that thousands scroll as well as ten.
 
 const COLUMNS = [
-  ["name", "Task", (task) => plan.tasks[task].name],
+  ["name", "Task", taskName],
   ["site", "Site", (task) => siteName(plan.tasks[task].site)],
   ["group", "Group", (task) => (groupOf[task] === undefined ? "" : plan.groups[groupOf[task]].id)],
   ["start", "Start", (task) => plan.tasks[task].start],
@@ -36,7 +36,7 @@ function row(place, height) {
     "data-row": task,
     on: { ...pressable(() => showTask(task)) },
   },
-  cell("name", one.name, one.inserted ? " " : "", one.inserted ? make("span", { class: "badge" }, "release") : ""),
+  cell("name", taskName(task), one.title ? " " : "", one.title ? make("small", { class: "quiet" }, one.name) : "", one.inserted ? " " : "", one.inserted ? make("span", { class: "badge" }, "release") : ""),
   cell("there", siteLabel(one.site)),
   cell("wide-only", groupOf[task] === undefined ? "" : plan.groups[groupOf[task]].id),
   cell("wide-only right", duration(one.start)),

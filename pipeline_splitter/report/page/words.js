@@ -75,6 +75,11 @@ function shortened(text, length) {
   return `${letters.slice(0, length - 1 - tail).join("")}…${letters.slice(letters.length - tail).join("")}`;
 }
 
+// As the author calls it; else its name, which is its path.
+function taskName(task) {
+  return plan.tasks[task].title || plan.tasks[task].name;
+}
+
 function siteName(site) {
   return plan.sites[site].name;
 }

@@ -325,3 +325,77 @@ def test_a_task_alone_is_shown(open_page: OpenPage) -> None:
     page = open_page(write_report(plan, replace(graph, tasks={}, data={}, parameters=(), order=frozenset()), inventory))
     find(page, "only")
     expect(page.locator("#panel")).to_contain_text("the only site")
+
+
+def picture_width(page: Page) -> tuple[float, float]:
+    """How wide the graph is drawn, and how wide its box is."""
+    picture, box = page.locator("#graph-box svg").bounding_box(), page.locator("#graph-box").bounding_box()
+    assert picture
+    assert box
+    return picture["width"], box["width"]
+
+
+@pytest.mark.parametrize(("tasks", "sites"), [(14, 0), (40, 3), (60, 6), (110, 20)], ids=str)
+def test_the_graph_fits_a_phone(open_page: OpenPage, story: str, tasks: int, sites: int) -> None:
+    """At 390 pixels nothing of it is beside the screen, and its letters can be read."""
+    page = open_page(story if not sites else write_report(*layered(tasks, sites)), width=WIDTH, height=844)
+    picture, box = picture_width(page)
+    assert picture <= box
+    scale = page.evaluate("document.querySelector('#graph-box svg').getScreenCTM().a")
+    assert scale >= 0.7
+    expect(page.locator("#graph-box .task")).to_have_count(tasks)
+    boxes = [shape.bounding_box() for shape in page.locator("#graph-box .task .shape").all()]
+    for index, one in enumerate(boxes):
+        assert one
+        for other in boxes[:index]:
+            assert other
+            assert not (
+                one["x"] < other["x"] + other["width"] - 1
+                and other["x"] < one["x"] + one["width"] - 1
+                and one["y"] < other["y"] + other["height"] - 1
+                and other["y"] < one["y"] + one["height"] - 1
+            )
+
+
+@pytest.mark.parametrize("width", [WIDTH, 1280])
+def test_a_group_of_one_task_is_that_task(open_page: OpenPage, width: int) -> None:
+    """No box around it that says its site and its name again; its id stands in it."""
+    plan, graph, inventory = layered(20, 6)
+    page = open_page(write_report(plan, graph, inventory), width=width, height=900)
+    several = [group for group in plan.groups if len(group.tasks) > 1]
+    alone = [group for group in plan.groups if len(group.tasks) == 1]
+    assert alone
+    expect(page.locator("#graph-box .group")).to_have_count(len(several))
+    for group in alone:
+        number = [task.name for task in plan.tasks].index(group.tasks[0])
+        assert page.locator(f'#graph-box [data-task="{number}"] .mark').text_content()
+    assert ">1 task<" not in page.locator("#graph-box svg").inner_html()
+
+
+def test_the_first_screen_says_what_was_assumed(open_page: OpenPage) -> None:
+    """Before one scrolls, on a phone too; nothing where nothing was."""
+    plan, graph, inventory = hospitals()
+    doubtful = replace(plan, tasks=tuple(replace(task, assumed=("bytes of x.y", "seconds")) for task in plan.tasks))
+    page = open_page(write_report(doubtful, graph, inventory), width=WIDTH, height=844)
+    told = page.locator(".assumed")
+    expect(told).to_contain_text(
+        "Assumed, because nobody said: seconds of 14 tasks, the size of 1 artifact or dataset."
+    )
+    place = told.bounding_box()
+    assert place
+    assert place["y"] + place["height"] <= 844
+    sure = replace(plan, tasks=tuple(replace(task, assumed=()) for task in plan.tasks))
+    expect(open_page(write_report(sure, graph, inventory)).locator(".assumed")).to_have_count(0)
+
+
+def test_a_display_name_is_shown_and_found(open_page: OpenPage) -> None:
+    """In the graph, the table, the search and the panel; the path stands beside it."""
+    plan, graph, inventory = hospitals()
+    first = plan.tasks[0]
+    tasks = (replace(first, title="Count <all> patients"), *plan.tasks[1:])
+    page = open_page(write_report(replace(plan, tasks=tasks), graph, inventory))
+    expect(page.locator('#graph-box [data-task="0"]')).to_contain_text("Count")
+    expect(page.locator("#tasks-table")).to_contain_text("Count <all> patients")
+    find(page, "<all>")
+    expect(page.locator("#panel-title")).to_have_text("Count <all> patients")
+    expect(page.locator("#panel")).to_contain_text(first.name)
