@@ -40,6 +40,7 @@ def check(directory: Path, request: Request) -> int:
         request.tolerance,
         request.kwh_per_gb,
         request.hints.defaults.currency,
+        request.hints,
     )
     verdict = examine(files, inputs)
     _print(verdict, "The plan" if "plan.json" in files else "The explanation")

@@ -6,7 +6,8 @@ explaining, groups, report or planning may be imported here.
 
 `phases` asks everything in turn, from files to `findings`. The folders say what is checked:
 
-- `definition`: what all of them apply. `governance` along the edges, `costs`, the `schedule`, `blocks`, the
+- `definition`: what all of them apply. `governance` along the edges, `costs`, the `schedule`, `blocks`, the times of
+  `units`, the
   `insertions` of releases and the `choices` of them.
 - `plans`: `assumptions`, `alternatives`, `objectives`, and `handovers` (whoever is handed data has read them).
 - `groups`: `membership`; of their files the `pipelines`, where things stand (`files`), the `components` that run, the

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from moorage.model import Dataset, DatasetRef
 from moorage.sites import Inventory
 from pipeline_splitter.graph import Graph
+from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp.pipeline import KfpPipeline
 
 TOLERANCE = 1e-9
@@ -24,6 +25,7 @@ class CheckInputs:
         tolerance: relative: how much of an objective a later one could give up.
         kwh_per_gb: energy of the network.
         currency: that a hint names; sites may name it, too.
+        hints: what was said beside the pipeline; how long units take is recomputed from it.
     """
 
     graph: Graph
@@ -33,6 +35,7 @@ class CheckInputs:
     tolerance: float = 0.01
     kwh_per_gb: float = 0.03
     currency: str = ""
+    hints: Hints = field(default_factory=Hints)
 
 
 @dataclass(frozen=True, slots=True, order=True)

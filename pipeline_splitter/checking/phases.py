@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 
 from moorage.errors import InputError
@@ -11,6 +12,7 @@ from pipeline_splitter.checking.definition.costs import LINEAR, OBJECTIVES, Move
 from pipeline_splitter.checking.definition.governance import Carried, Permits, Rules, carry, found_in
 from pipeline_splitter.checking.definition.insertions import Option, insert, insertion_names, options
 from pipeline_splitter.checking.definition.schedule import Waits, check_as_defined, check_kept
+from pipeline_splitter.checking.definition.units import with_own_times
 from pipeline_splitter.checking.findings import TOLERANCE, CheckInputs, Finding, Notes, Verdict, shown
 from pipeline_splitter.checking.groups.membership import check_crossing, check_groups
 from pipeline_splitter.checking.groups.pipelines import check_files
@@ -43,6 +45,8 @@ def examine(files: Mapping[str, str], inputs: CheckInputs) -> Verdict:
         InputError: there is neither a plan nor an explanation, or it can't be read.
     """
     notes = Notes()
+    if inputs.pipeline is not None:
+        inputs = replace(inputs, graph=with_own_times(inputs.graph, inputs.pipeline, inputs.hints))
     if PLAN not in files:
         if INFEASIBLE not in files:
             raise InputError(PLAN, "file", "is not there: name a directory that moorage plan -o wrote")

@@ -40,7 +40,15 @@ def make(request: Request) -> Made:
     """Plan, in as much time as it takes."""
     outcome = make_plan(request, time.monotonic() + 60, time.monotonic, lambda *_: None)
     graph, pipeline = read_graph(request)
-    inputs = CheckInputs(graph, pipeline, request.inventory, request.datasets, request.tolerance, request.kwh_per_gb)
+    inputs = CheckInputs(
+        graph,
+        pipeline,
+        request.inventory,
+        request.datasets,
+        request.tolerance,
+        request.kwh_per_gb,
+        hints=request.hints,
+    )
     return Made(outcome.files, inputs)
 
 
