@@ -85,7 +85,7 @@ def run_broker(world: World, kubeconfig: Path, folder: Path) -> Iterator[Broker]
     port = free_port()
     settings = {"namespace": SYSTEM, "node_plugin_account": f"{SYSTEM}/{ACCOUNT}", "listen_port": str(port)}
     settings |= {"listen_host": "127.0.0.1", "linger_seconds": "0", "identity_seconds": "1"}
-    settings |= {"pod_grants_per_second": "0.5"}  # a hundred questions at once are more than one pod may ask
+    settings |= {"pod_grants_per_second": "0.2"}  # a hundred questions at once are more than one pod may ask
     with run_module(world, "broker", kubeconfig, folder, **settings) as running:
         made = Broker(running, port, world)
         eventually(lambda: made.ready() or not running.alive())

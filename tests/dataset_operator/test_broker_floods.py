@@ -4,11 +4,9 @@ import logging
 
 import pytest
 
-from tests.dataset_operator.test_broker import Broker, broker, mounting, token
+from tests.dataset_operator.brokers import Broker, mounting, token
 from tests.floods import FLOODS, Flood, chart_limit_bytes, flooded, peak_bytes
 from tests.world import World
-
-__all__ = ["broker"]  # a fixture
 
 pytestmark = pytest.mark.real
 _log = logging.getLogger(__name__)

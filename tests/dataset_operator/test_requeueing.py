@@ -71,7 +71,7 @@ def bound(world: World, name: str) -> Raw | None:
 
 def requeued(raw: Raw) -> str:
     """What our condition says."""
-    return next((entry["message"] for entry in raw["status"]["conditions"] if entry["type"] == CONDITION), "")
+    return next((entry["message"] for entry in raw["status"].get("conditions", ()) if entry["type"] == CONDITION), "")
 
 
 def test_a_pod_runs_once_the_steward_allows_its_site(world: World) -> None:

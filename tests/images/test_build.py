@@ -187,5 +187,5 @@ def test_one_file_for_all_is_smaller_than_its_parts(out_dir: Path) -> None:
 
 def test_an_unknown_image_is_named(out_dir: Path) -> None:
     """A misspelt component is answered with those that there are."""
-    with pytest.raises(DevClusterError, match="no image is called 'webhok'; there are operator, webhook"):
+    with pytest.raises(DevClusterError, match="no image is called 'webhok'; there are operator, broker, webhook"):
         _build("webhok", out_dir)

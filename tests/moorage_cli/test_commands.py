@@ -391,6 +391,7 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
         "wait",
         "events",
         "delete",
+        "convert",
         ":4",
     ]
     monkeypatch.setenv("KUBECONFIG", "/absent")
