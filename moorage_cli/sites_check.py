@@ -36,10 +36,11 @@ def check(file: Path, datasets_file: Path | None) -> int:
     inventory = read_sites(read_documents(file, "FILE"), str(file))
     datasets = read_datasets(read_documents(datasets_file, "--datasets"), str(datasets_file)) if datasets_file else {}
     sites = list(inventory.sites.values())
-    output.table(_SITE_HEADER, [_site_row(site) for site in sites])
+    currency = inventory.currency()
+    output.table(_SITE_HEADER, [_site_row(site, currency) for site in sites])
     if len(sites) > 1:
         say()
-        output.table(_LINK_HEADER, [_link_row(inventory, *pair) for pair in permutations(sites, 2)])
+        output.table(_LINK_HEADER, [_link_row(inventory, *pair, currency) for pair in permutations(sites, 2)])
     if datasets:
         say()
         output.table(["DATASET", "COPIES", "SIZE"], [_dataset_row(each, inventory) for each in datasets.values()])
@@ -61,7 +62,11 @@ _SITE_HEADER = (
 _LINK_HEADER = ("FROM", "TO", "SPEED", "LATENCY", "PER GB", "SAID BY")
 
 
-def _site_row(site: Site) -> list[str]:
+def _price(price: float, currency: str) -> str:
+    return f"{write_number(price)} {currency}".rstrip()
+
+
+def _site_row(site: Site, currency: str) -> list[str]:
     resources = site.resources
     return [
         site.name,
@@ -69,7 +74,7 @@ def _site_row(site: Site) -> list[str]:
         site.clearance.word,
         "yes" if site.confidential_compute else "no",
         write_number(site.speed),
-        write_number(site.cpu_hour_price),
+        _price(site.cpu_hour_price, currency),
         write_number(site.carbon_grams_per_kwh),
         write_number(site.cpu_watts),
         "unlimited" if site.slots is None else str(site.slots),
@@ -85,7 +90,7 @@ def _largest_node(resources: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {shown(name, resources[name])}" for name in sorted(resources)) or "nothing"
 
 
-def _link_row(inventory: Inventory, origin: Site, target: Site) -> list[str]:
+def _link_row(inventory: Inventory, origin: Site, target: Site, currency: str) -> list[str]:
     link = inventory.link(origin.name, target.name)
     named = origin.links.get(target.name, Link())
     said_by = {
@@ -101,7 +106,7 @@ def _link_row(inventory: Inventory, origin: Site, target: Site) -> list[str]:
         target.name,
         f"{link.bytes_per_second / 1e6:g} MB/s",
         f"{write_number(link.latency_seconds)} s",
-        write_number(link.price_per_gb),
+        _price(link.price_per_gb, currency),
         ", ".join(word for word in ("links", "defaultLink", "built in") if word in said_by),
     ]
 

@@ -129,3 +129,15 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: 
     """Exit code 2."""
     assert run(moorage, "moorage", ["sites", "check", str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml" in capsys.readouterr().err
+
+
+def test_prices_have_their_currency(check: Command) -> None:
+    """One for all: a site that names another is an error."""
+    euros = SITES.replace('  cpuHourPrice: "0.049"\n', '  cpuHourPrice: "0.049"\n  currency: EUR\n')
+    code, out, _ = check(euros)
+    assert code == 0
+    assert "0.049 EUR" in out
+    assert "0.05 EUR" in out
+    code, _, err = check(euros.replace("  jurisdiction: US-CA\n", "  jurisdiction: US-CA\n  currency: USD\n"))
+    assert code == 2
+    assert "Site us-1: spec.currency: is USD, and Site eu-1 says EUR" in err
