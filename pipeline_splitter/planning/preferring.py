@@ -1,7 +1,7 @@
 """Tie-breaking local search: of plans equal in all that was asked, fewer bytes, then less money.
 
 A solver stops at the first plan that is best by the objectives; many others may be as good, and some move less. Single
-blocks move, one after the other, as long as that helps: no search for moves that help only together. What is kept
+blocks move, one after the other, as long as that helps; then all that one datum is brought for, together. What is kept
 equal is each objective of the list; a makespan is kept by scheduling anew, in the order of the plan's own starts.
 """
 
@@ -24,6 +24,9 @@ SAME = 1e-9
 _MOST_ROUNDS = 100
 _MOST_SCHEDULED = 1_000_000
 """Tasks in all the schedules that are made anew: some seconds."""
+_MOST_TOGETHER = 200
+_MOST_COUNTED = 2_000_000
+"""Transfers in one round, the largest first, whose readers are tried together; and all reads that this counts again."""
 _TIES = (BYTES, MONEY)
 """What is preferred where all that was asked for is equal."""
 
@@ -40,7 +43,7 @@ def prefer(placed: Placed, basis: Basis, limits: Limits) -> Placed:
         return placed
     search = _Search(placed, basis, charge(basis, placed.site_of, placed.starts).costs)
     for _ in range(_MOST_ROUNDS):
-        if limits.clock() >= limits.deadline or not search.round():
+        if limits.clock() >= limits.deadline or not (search.round() or search.together()):
             break
     return search.placed()
 
@@ -89,13 +92,68 @@ class _Search:
         took = False
         for block, site in self._ranked(deltas, open_moves):
             nets = self.touched_by[block]
-            if touched.isdisjoint(nets) and self._fits(block, site) and self._in_time(block, site):
-                self.placement[block] = site
+            if not touched.isdisjoint(nets):
+                continue
+            moved = self.placement.copy()
+            moved[block] = site
+            if self._fits(moved) and self._in_time(moved):
+                self.placement = moved
                 touched.update(nets)
                 for each in asked:
                     self.drift[each.name] += float(deltas[each.name][block, site])
                 took = self.moved = True
         return took
+
+    def together(self) -> bool:
+        """Move all readers that one datum is brought for to where it is, or to a copy, if that helps."""
+        asked = [each for each in self.basis.objectives if each.is_linear]
+        asked_names = {each.name for each in asked}
+        now = {each.name: _total(self.costs[each.name], self.nets, self.placement) for each in (*asked, *_TIES)}
+        for readers, site in self._brought_for():
+            if not self.start.problem.allowed[readers, site].all():
+                continue
+            moved = self.placement.copy()
+            moved[readers] = site
+            added: dict[str, float] = {}
+            for name, value in now.items():
+                change = _total(self.costs[name], self.nets, moved) - value
+                if name in asked_names and change + self.drift[name] > SAME * self.value[name]:
+                    break
+                added[name] = change
+            if len(added) < len(now):
+                continue
+            fewer, cheaper = (added[each.name] for each in _TIES)
+            rounding = [self._rounding(each) for each in _TIES]
+            helps = fewer < -rounding[0] or (fewer <= rounding[0] and cheaper < -rounding[1])
+            if helps and self._fits(moved) and self._in_time(moved):
+                self.placement = moved
+                self.moved = True
+                for each in asked:
+                    self.drift[each.name] += added[each.name]
+                return True
+        return False
+
+    def _brought_for(self) -> Iterator[tuple[Integers, int]]:
+        """Of each transfer with several readers: these, and each site where it would not be needed."""
+        nets, entry = self.nets, _entry_nets(self.nets)
+        most = min(_MOST_TOGETHER, _MOST_COUNTED // max(len(entry), 1))
+        here = self.placement[nets.readers]
+        bringing = np.where(
+            nets.producer[entry] >= 0,
+            self.placement[nets.producer[entry]] != here,
+            self.costs[BYTES.name].fixed[entry, here] > 0,
+        )
+        pairs, counts = np.unique(entry[bringing] * len(self.basis.rates.sites) + here[bringing], return_counts=True)
+        several = pairs[counts > 1]
+        sizes = nets.size_bytes[several // len(self.basis.rates.sites)]
+        for pair in several[np.lexsort((several, -sizes))][:most].tolist():
+            net, site = divmod(pair, len(self.basis.rates.sites))
+            readers = nets.readers[(entry == net) & (here == site)]
+            if nets.producer[net] >= 0:
+                yield readers, int(self.placement[nets.producer[net]])
+                continue
+            for copy in np.flatnonzero(self.costs[BYTES.name].fixed[net] == 0).tolist():
+                yield readers, copy
 
     def placed(self) -> Placed:
         """The placement where the search ended."""
@@ -124,17 +182,16 @@ class _Search:
         order = np.lexsort((sites, blocks, cheaper, fewer))
         yield from zip(blocks[order].tolist(), sites[order].tolist(), strict=True)
 
-    def _fits(self, block: int, site: int) -> bool:
+    def _fits(self, moved: Integers) -> bool:
         problem = self.start.problem
-        quota = float(problem.quota_cpu_hours[site])
-        if np.isinf(quota):
+        if np.isinf(problem.quota_cpu_hours).all():
             return True
-        here = np.flatnonzero(self.placement == site)
-        used = float(problem.cpu_hours[here, site].sum()) + float(problem.cpu_hours[block, site])
-        return used <= quota * (1 + QUOTA_TOLERANCE)
+        hours = problem.cpu_hours[np.arange(len(moved)), moved]
+        used = np.bincount(moved, weights=hours, minlength=len(problem.sites))
+        return bool((used <= problem.quota_cpu_hours * (1 + QUOTA_TOLERANCE)).all())
 
-    def _in_time(self, block: int, site: int) -> bool:
-        return self.timetable is None or self.timetable.keeps(self.placement, block, site)
+    def _in_time(self, moved: Integers) -> bool:
+        return self.timetable is None or self.timetable.keeps(moved)
 
 
 @dataclass
@@ -159,16 +216,14 @@ class _Timetable:
             begun = [starts[name] for name in basis.table.tasks]
         return cls(workload, basis.block_of, begun, value["time"] * (1 + SAME))
 
-    def keeps(self, placement: Integers, block: int, site: int) -> bool:
-        """Whether the run ends no later with the block at the site; if so, these are the starts from now on.
+    def keeps(self, moved: Integers) -> bool:
+        """Whether the run ends no later with the blocks there; if so, these are the starts from now on.
 
         Tasks are taken in the order of their starts up to now: so the placement as it is ends no later than before.
         """
         if self.scheduled >= _MOST_SCHEDULED:
             return False
         self.scheduled += len(self.block_of)
-        moved = placement.copy()
-        moved[block] = site
         place = {task: index for index, task in enumerate(self.workload.order)}
         order = tuple(sorted(self.workload.order, key=lambda task: (self.starts[task], place[task])))
         starts, ends = schedule(replace(self.workload, order=order), moved[self.block_of].tolist())
@@ -178,12 +233,27 @@ class _Timetable:
         return True
 
 
+def _entry_nets(nets: Nets) -> Integers:
+    """(r,): the net of each reader entry."""
+    return np.repeat(np.arange(len(nets.producer), dtype=np.int64), np.diff(nets.starts))
+
+
+def _total(costs: Costs, nets: Nets, placement: Integers) -> float:
+    """What a placement costs."""
+    sites = costs.unary.shape[1]
+    pairs = np.unique(_entry_nets(nets) * sites + placement[nets.readers])
+    net, site = pairs // sites, pairs % sites
+    producer = nets.producer[net]
+    moving = np.where(
+        producer < 0, costs.fixed[net, site], nets.size_bytes[net] * costs.price[placement[producer], site]
+    )
+    return float(costs.unary[np.arange(len(placement)), placement].sum() + moving.sum())
+
+
 def _touched(nets: Nets, count: int) -> list[list[int]]:
     """Of each block, the nets that it reads or writes: what its moves change the price of."""
     found: list[list[int]] = [[] for _ in range(count)]
-    for net, reader in zip(
-        np.repeat(np.arange(len(nets.producer)), np.diff(nets.starts)).tolist(), nets.readers.tolist(), strict=True
-    ):
+    for net, reader in zip(_entry_nets(nets).tolist(), nets.readers.tolist(), strict=True):
         found[reader].append(net)
     for net, producer in enumerate(nets.producer.tolist()):
         if producer >= 0:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from builders import make_dataset, make_site
 
-from moorage.model import DatasetRef
+from moorage.model import DatasetRef, Link
 from moorage.sites import Inventory
 from pipeline_splitter.costing import charge, gather
 from pipeline_splitter.hints import Hints, InputHint
@@ -128,5 +128,28 @@ def test_nothing_that_was_asked_for_gets_worse() -> None:
 def test_the_plan_that_is_written_holds_and_moves_nothing(objectives: tuple[str, ...]) -> None:
     """From the pipeline to the files."""
     made = make(request(*objectives))
+    assert made.findings() == ()
+    assert '"bytes": 0' in made.files["plan.json"]
+
+
+@pytest.mark.parametrize("objective", ["money", "time"])
+@pytest.mark.parametrize("home", ["a-site", "z-site"])
+def test_whichever_site_comes_first_the_data_stay_at_home(objective: str, home: str) -> None:
+    """Sites that differ in their names only, links for nothing: the planner has no reason to move anything."""
+    inventory = Inventory.of(
+        make_site(name, cpu_hour_price=0.1, default_link=Link(price_per_gb=0.0)) for name in ("a-site", "z-site")
+    )
+    long = {"slow": ([], ["s"], 3600.0)}
+    short = {f"read-{number}": (["raw"], [f"r{number}"], 10.0) for number in range(6)}
+    made = make(
+        Request(
+            [workflow({**long, **short}, {"raw": 105e6, "s": 1.0, **{f"r{number}": 1.0 for number in range(6)}})],
+            "workflow.json",
+            inventory,
+            {LAKE: make_dataset("lake", "default").at(home).obj()},
+            Hints(inputs={"raw": InputHint(LAKE, 105e6)}),
+            objectives=(objective,),
+        )
+    )
     assert made.findings() == ()
     assert '"bytes": 0' in made.files["plan.json"]
