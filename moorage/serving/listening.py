@@ -140,8 +140,14 @@ class BoundedListener:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for connection in self._open():
+        ending = self._open()
+        handshakes = [each.opening for each in ending if each.opening is not None]
+        for connection in ending:
             self._close(connection)
+        await asyncio.gather(*handshakes, return_exceptions=True)
+        # An aborted transport closes its socket in the loop's next round, and this may be the loop's last.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     def _open(self) -> list[_Open]:
         return [each for each in self._table if isinstance(each, _Open)]
