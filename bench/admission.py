@@ -12,7 +12,6 @@ import base64
 import http.client
 import multiprocessing
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -28,13 +27,11 @@ from typing import Any
 import orjson
 import yaml
 from aiohttp import web
-from rich.console import Console
 
+from bench.plane import free_port
+from bench.plane import plane as bare_plane
 from bench.rows import Row, quantile
-from devcluster import cluster
 from devcluster.cluster import Cluster
-from devcluster.progress import Terminal
-from devcluster.spec import ClusterSpec
 from moorage.errors import ConflictError, DevClusterError
 from moorage.kube import DATASETS, MUTATING_WEBHOOKS, NAMESPACES, PODS, SITES, Client, Resource
 from moorage.model import SITE_LABEL, Dataset, DatasetRef, Source
@@ -60,7 +57,7 @@ Raw = dict[str, Any]
 
 def measure() -> Iterator[Row]:
     """Creating a pod, reviews per second, memory."""
-    with _plane() as plane, tempfile.TemporaryDirectory() as name:
+    with bare_plane() as plane, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bundle = _write_certificate(folder)
         _install_crds(plane)
@@ -94,21 +91,6 @@ def _rows(milliseconds: dict[str, list[float]], per_second: dict[str, float], re
         f'"allowed" unseen: {per_second[UNSEEN]:,.0f} /s',
     )
     yield Row("admission: memory of the webhook", f"{resident / 2**20:.0f} MiB")
-
-
-# --- what it runs on ---
-
-
-@contextmanager
-def _plane() -> Iterator[Cluster]:
-    if named := os.environ.get("MOORAGE_BENCH_PLANE"):
-        yield cluster.find(named)
-        return
-    spec = ClusterSpec("bench-plane", {"eu-1": 0})
-    try:
-        yield cluster.up(spec, Terminal(Console(stderr=True)))
-    finally:
-        cluster.down(spec.name)
 
 
 def _install_crds(plane: Cluster) -> None:
@@ -188,7 +170,7 @@ async def _configure(plane: Cluster, bundle: bytes, urls: dict[str, str]) -> Non
 @contextmanager
 def _webhook(plane: Cluster, folder: Path) -> Iterator[tuple[int, int]]:
     """Port and process of the webhook, once it knows all."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **os.environ,
         "KUBECONFIG": str(plane.kubeconfig_path),
@@ -343,14 +325,6 @@ def _connect(host: str, port: int, user: dict[str, str] | None = None) -> http.c
                 (Path(name) / key).write_bytes(base64.b64decode(user[key]))
             context.load_cert_chain(Path(name) / "client-certificate-data", Path(name) / "client-key-data")
     return http.client.HTTPSConnection(host, port, context=context, timeout=30)
-
-
-def _free_port() -> int:
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _resident_bytes(pid: int) -> int:

@@ -11,7 +11,6 @@ figure.
 import asyncio
 import contextlib
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,19 +19,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
+from bench.plane import free_port
+from bench.plane import plane as bare_plane
 from bench.rows import Row
-from devcluster import cluster
 from devcluster.cluster import Cluster
-from devcluster.progress import Terminal
-from devcluster.spec import ClusterSpec
 from moorage.errors import ConflictError, DevClusterError, KubeError, NotFoundError
 from moorage.kube import DATASETS, NAMESPACES, Client, Selection
 from moorage.wire import parse_quantity
@@ -82,7 +78,7 @@ def measure() -> Iterator[Row]:
     Raises:
         DevClusterError: a component does not come up.
     """
-    with _plane() as plane:
+    with bare_plane() as plane:
         subprocess.run(
             [
                 str(plane.bin_dir / "kubectl"),
@@ -203,7 +199,7 @@ def _measured(plane: Cluster, what: str) -> Iterator[Row]:
 
 
 def _peak_bytes(plane: Cluster, component: Component) -> int:
-    port = _free_port()
+    port = free_port()
     environment = os.environ | component.settings
     environment |= {"KUBECONFIG": str(plane.kubeconfig_path), component.health_variable: str(port)}
     environment |= {"MOORAGE_LOG_LEVEL": "ERROR"}
@@ -288,22 +284,3 @@ def _used_seconds(pid: int) -> float:
 def _peak_of(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def _plane() -> Iterator[Cluster]:
-    if named := os.environ.get("MOORAGE_BENCH_PLANE"):
-        yield cluster.find(named)
-        return
-    spec = ClusterSpec("bench-plane", {"eu-1": 0})
-    try:
-        yield cluster.up(spec, Terminal(Console(stderr=True)))
-    finally:
-        cluster.down(spec.name)

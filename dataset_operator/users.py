@@ -26,7 +26,7 @@ def read_concerned_pod(raw: Mapping[str, Any]) -> Pod | None:
 
 def datasets_of(pod: Pod) -> frozenset[DatasetRef]:
     """The Datasets that a pod reads by its labels or mounts by its volumes."""
-    return frozenset({use.ref for use in pod.usage.reading} | set(pod.mounts))
+    return pod.datasets
 
 
 def held_by(pod: Pod) -> frozenset[DatasetRef]:

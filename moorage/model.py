@@ -285,3 +285,8 @@ class Pod:
     """Datasets that its volumes of our CSI driver ask for, whatever its labels say."""
     published: tuple[DatasetRef, ...] = ()
     """Those of `mounts` that were permitted: a container that mounts them was let start."""
+
+    @property
+    def datasets(self) -> frozenset[DatasetRef]:
+        """What its labels say that it reads, and what its volumes ask for whatever its labels say."""
+        return frozenset({use.ref for use in self.usage.reading} | set(self.mounts))

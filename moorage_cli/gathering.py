@@ -71,7 +71,14 @@ def ask_for_pod(raw_pod: RawObject) -> Asked:
         LabelError: its labels can't be read.
     """
     pod = wire.read_pod(raw_pod)
-    return Asked(pod.namespace, pod.service_account, pod.usage.stated_purpose, _refs(pod), raw_pod=raw_pod, pod=pod)
+    return Asked(
+        pod.namespace,
+        pod.service_account,
+        pod.usage.stated_purpose,
+        tuple(sorted(pod.datasets)),
+        raw_pod=raw_pod,
+        pod=pod,
+    )
 
 
 def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
@@ -90,7 +97,7 @@ def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
     pod = wire.read_pod({"metadata": metadata, "spec": template.spec})
     notes = []
     own = named_in_vain(raw["metadata"].get("labels") or {})
-    if own and not _refs(pod):
+    if own and not pod.datasets:
         notes.append(
             f"Label {own[0]} stands on the {kind}, whose pods do not get its labels: write it under "
             f"{template.field}.metadata.labels."
@@ -101,15 +108,11 @@ def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
         namespace,
         pod.service_account,
         pod.usage.stated_purpose,
-        _refs(pod),
+        tuple(sorted(pod.datasets)),
         tuple(notes),
         pod=pod,
         workload=f"{kind} {namespace}/{name}",
     )
-
-
-def _refs(pod: Pod) -> tuple[DatasetRef, ...]:
-    return tuple(sorted({use.ref for use in pod.usage.reading} | set(pod.mounts)))
 
 
 async def gather(client: Client, asked: Asked) -> Gathered:

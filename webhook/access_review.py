@@ -9,7 +9,7 @@ others.
 from typing import Any
 
 from moorage.errors import InputError
-from moorage.model import DatasetRef, DatasetUse, Usage
+from moorage.model import MOST_DATASETS, DatasetRef, DatasetUse, Usage
 from moorage.policy import Decision, decide_all
 from moorage.reading.fields import Fields
 from moorage.refusal import Refusal
@@ -18,7 +18,6 @@ from webhook.mutate import Facts, PodRequest, make_reader
 from webhook.review import Review
 
 MOST_SITES = 1000
-MOST_DATASETS = 64
 
 Raw = dict[str, Any]
 

@@ -133,8 +133,7 @@ class Request:
 
 def request_of(pod: Pod, snapshot: Snapshot) -> Request:
     """What the pod's labels say that it reads, and what its volumes ask for whatever its labels say."""
-    refs = {use.ref for use in pod.usage.reading} | set(pod.mounts)
     # A namespace that is not in the snapshot lists nothing: no purpose counts there.
     listed = snapshot.purposes.get(pod.namespace, frozenset())
     purpose = effective_purpose(pod.usage.stated_purpose, listed)
-    return Request(Reader(pod.namespace, pod.service_account, purpose), tuple(sorted(refs)))
+    return Request(Reader(pod.namespace, pod.service_account, purpose), tuple(sorted(pod.datasets)))

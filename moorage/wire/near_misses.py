@@ -14,7 +14,6 @@ from moorage.wire.pod import looks_like_dataset_label
 MOST_TOLD = 8
 """Sentences about one object; an API server cuts long lists of warnings itself."""
 _LONGEST_VALUE = 63
-_FIELDS = {"id": "id", "useas": "useas", "namespace": "namespace", "release": "release", "accepts": "accepts"}
 # `datasets.0.id`, `Dataset.0.id`, `dataset.id`, `dataset-0-id`, `dataset.0.use-as`.
 _NEAR = re.compile(r"datasets?(?:[._-](?P<index>[0-9]{1,4}))?[._-](?P<field>id|use[._-]?as|namespace|release|accepts)")
 # In the place of `dataset.N.useas` these say that more is wanted than a name.
@@ -56,7 +55,7 @@ def _meant(key: str) -> str | None:
     match = _NEAR.fullmatch(key.lower()) if len(key) <= _LONGEST_VALUE and key[:1] in {"d", "D"} else None
     if match is None or int(match["index"] or 0) >= MOST_DATASETS:
         return None
-    field = _FIELDS[re.sub("[._-]", "", match["field"])]
+    field = re.sub("[._-]", "", match["field"])
     return f"dataset.{int(match['index'] or 0)}.{field}"
 
 

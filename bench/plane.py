@@ -1,0 +1,34 @@
+"""A bare API server for measurements, and ports for what is measured beside it."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from devcluster import cluster
+from devcluster.cluster import Cluster
+from devcluster.progress import Terminal
+from devcluster.spec import ClusterSpec
+
+
+@contextmanager
+def plane() -> Iterator[Cluster]:
+    """A control plane without nodes; taken apart afterwards, unless `MOORAGE_BENCH_PLANE` names one that is up."""
+    if named := os.environ.get("MOORAGE_BENCH_PLANE"):
+        yield cluster.find(named)
+        return
+    spec = ClusterSpec("bench-plane", {"eu-1": 0})
+    try:
+        yield cluster.up(spec, Terminal(Console(stderr=True)))
+    finally:
+        cluster.down(spec.name)
+
+
+def free_port() -> int:
+    """One that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
