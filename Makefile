@@ -11,7 +11,7 @@ SPREAD := --dist loadgroup --no-loadscope-reorder -n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup images demo rooted down test unit check format bench requirements clean
+.PHONY: help setup images docs demo rooted down test unit check format bench release requirements clean
 
 help: ## Tell what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -24,20 +24,22 @@ rooted:
 	@test "$$(uname -s)" = Linux || { echo "make: the demo runs real Kubernetes nodes, which need Linux" >&2; exit 2; }
 	@test "$$(id -u)" = 0 || { echo "make: the demo runs real Kubernetes nodes, which need root: run it as root, or make a cluster without nodes: make setup && .venv/bin/moorage dev up --sites eu-1=0,us-1=0 --fake-nodes 6" >&2; exit 2; }
 
-down: setup ## Remove the demo's cluster, and all that belongs to it
+down: setup ## Remove the demo's clusters, and all that belongs to them
+	@for site in us-1 eu-1; do $(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}-$$site; done
 	@$(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}
 
 test: setup ## Run all tests, the real ones on real nodes included (ARGS="tests/cli -k plan" to choose)
-	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 4)) $(ARGS)
+	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 2)) $(ARGS)
 
 unit: setup ## Run the tests that need no root, no cluster and no network (ARGS=... to choose)
 	$(BIN)/pytest $(SPREAD) $(CORES) -m "not real and not plane" $(ARGS)
 
-check: setup ## Lint, types and import contracts
+check: setup ## Lint, types, import contracts, the links of all pages, the table of the chart's values
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q --no-header tests/docs/test_pages.py tests/release/test_stamping.py
 
 format: setup ## Format the code
 	$(BIN)/ruff format .
@@ -46,8 +48,15 @@ format: setup ## Format the code
 images: setup ## Build all images without Docker; REGISTRY=host/folder pushes them, LOAD=kind|k3d|minikube|docker|podman|dev CLUSTER=name loads them
 	@$(BIN)/python -m devcluster.images $(if $(REGISTRY),--push $(REGISTRY)) $(if $(LOAD),--load $(LOAD)) $(if $(CLUSTER),--cluster $(CLUSTER))
 
+docs: setup ## Make the documentation a site, in build/docs
+	@$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/docs-read . build/docs
+	@echo "Open build/docs/index.html, or serve it: $(BIN)/python -m http.server -d build/docs"
+
 bench: setup ## Measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench
+
+release: setup ## Make what a release publishes, in build/release; URL=https://github.com/OWNER/moorage
+	@$(BIN)/python -m release --url "$(URL)"
 
 requirements: setup ## Pin every dependency anew, by hash (ARGS=--upgrade to move to the newest versions)
 	requirements/compile $(ARGS)

@@ -10,7 +10,19 @@ from rich.console import Console
 from bench.rows import Measurement, Row, table
 from moorage.errors import MoorageError
 
-NAMES = ("admission", "extender", "operator_listing", "pod_start", "mount_reads", "memory_at_scale")
+NAMES = (
+    "admission",
+    "extender",
+    "kfp_api",
+    "run",
+    "operator_listing",
+    "pod_start",
+    "mount_reads",
+    "transfers",
+    "memory_at_scale",
+    "shared_memory",
+    "cluster_clients",
+)
 
 
 @click.command()

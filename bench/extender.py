@@ -2,33 +2,40 @@
 
 Both are the same server (aiohttp, orjson, loopback, one connection), asked in turn with the same bytes: 100 Datasets,
 10 sites, half of whose nodes a residency rule refuses; node names only, as `nodeCacheCapable` has it; /prioritize is
-asked about the nodes that passed. The aim is that of an earlier measurement of such extenders: 0.17 ms at 500 nodes and
-0.68 ms at 5,000, p50, filter and prioritize together (two-core machine, November 2026).
+asked about the nodes that passed. Where the time goes is measured in this process, over the same bytes: what is left of
+the difference is HTTP with a larger answer, which names a rule for each node that it refuses.
 """
 
 import asyncio
 import http.client
 import multiprocessing
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
+from typing import TypeVar
 
 import orjson
 from aiohttp import web
 
 from bench.rows import Row, quantile
-from moorage.locality.snapshot import Snapshot
+from moorage.locality.scoring import prioritize
+from moorage.locality.snapshot import Snapshot, request_of
+from moorage.locality.verdicts import filter_nodes
 from moorage.model import SITE_LABEL, Dataset, DatasetRef, DatasetStatus, Governance, Node, Site, Source
 from moorage.serving.health import Health
 from moorage.serving.run import Listener, serve
 from moorage.sources.s3 import S3Source
+from moorage.wire import read_pod
+from scheduler_plugin import extender
 from scheduler_plugin.app import make_app
+
+T = TypeVar("T")
 
 SITES = 10
 DATASETS = 100
 ROUNDS = {500: 400, 5000: 150}
-AIM_MILLISECONDS = {500: 0.2, 5000: 0.7}
+AIM_MILLISECONDS = {500: 0.2, 5000: 0.3}
 _WARM_UP = 20
 
 
@@ -99,13 +106,16 @@ def _make_unseeing_app() -> web.Application:
 
     async def score_all(request: web.Request) -> web.Response:
         names = orjson.loads(await request.read())["NodeNames"]
-        scores = [{"Host": name, "Score": 10} for name in names]
-        return web.Response(body=orjson.dumps(scores), content_type="application/json")
+        return web.Response(body=_scores(names), content_type="application/json")
 
     app = web.Application(client_max_size=2**24)
     app.router.add_post("/filter", pass_all)
     app.router.add_post("/prioritize", score_all)
     return app
+
+
+def _scores(names: list[str]) -> bytes:
+    return orjson.dumps([{"Host": name, "Score": 10} for name in names])
 
 
 def _serve(nodes: int | None, tell: Connection) -> None:
@@ -162,12 +172,60 @@ def measure() -> Iterator[Row]:
         yield Row(
             f"extender: filter + prioritize, {nodes:,} nodes, p50",
             f"{median:.2f} ms",
-            f"lets all pass: {median_without:.2f} ms ({median / median_without:.2f}x)",
+            f"passes all nodes: {median_without:.2f} ms ({median / median_without:.2f}x)",
             f"within {aim} ms of it",
             median - median_without <= aim,
         )
         yield Row(
             f"extender: filter + prioritize, {nodes:,} nodes, p99",
             f"{quantile(with_rules, 0.99):.2f} ms",
-            f"lets all pass: {quantile(without, 0.99):.2f} ms",
+            f"passes all nodes: {quantile(without, 0.99):.2f} ms",
         )
+        yield _where_it_goes(nodes, rounds, *args)
+
+
+def _where_it_goes(nodes: int, rounds: int, all_nodes: bytes, passing: bytes) -> Row:
+    """The medians of each step, without HTTP; of the server that looks at nothing, too."""
+    snapshot = make_snapshot(nodes)
+    taken: dict[str, list[float]] = {}
+
+    def time_of(step: str, work: Callable[[], T]) -> T:
+        began = time.perf_counter()
+        result = work()
+        taken.setdefault(step, []).append((time.perf_counter() - began) * 1000)
+        return result
+
+    def take(path: str, body: bytes) -> None:
+        args = time_of(f"{path} read", lambda: extender.read_args(body))
+        asked = time_of(f"{path} read pod", lambda: request_of(read_pod(args.raw_pod), snapshot))
+        if path == "filter":
+            found = time_of("filter decide", lambda: filter_nodes(asked, args.node_names, snapshot))
+            time_of("filter write", lambda: orjson.dumps(extender.write_filtered(found)))
+        else:
+            scored = time_of("prioritize decide", lambda: prioritize(asked, args.node_names, snapshot))
+            time_of("prioritize write", lambda: extender.write_priorities(scored))
+
+    def take_unseeing(path: str, body: bytes) -> None:
+        names = time_of(f"unseeing {path} read", lambda: orjson.loads(body)["NodeNames"])
+        if path == "filter":
+            time_of("unseeing filter write", lambda: orjson.dumps({"NodeNames": names}))
+        else:
+            time_of("unseeing prioritize write", lambda: _scores(names))
+
+    for _ in range(_WARM_UP + rounds):
+        for path, body in (("filter", all_nodes), ("prioritize", passing)):
+            take_unseeing(path, body)
+            take(path, body)
+    median = {step: quantile(values, 0.5) for step, values in taken.items()}
+
+    def told(*steps: str) -> str:
+        return f"{sum(median[step] for step in steps):.2f} ms"
+
+    reading = [f"{path} {part}" for path in ("filter", "prioritize") for part in ("read", "read pod")]
+    return Row(
+        f"extender: where it goes, {nodes:,} nodes",
+        f"reading {told(*reading)}, deciding {told('filter decide', 'prioritize decide')}, "
+        f"writing {told('filter write', 'prioritize write')}",
+        f"passes all nodes: reading {told('unseeing filter read', 'unseeing prioritize read')}, "
+        f"writing {told('unseeing filter write', 'unseeing prioritize write')}",
+    )

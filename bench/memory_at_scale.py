@@ -1,4 +1,4 @@
-"""What Datasets in numbers cost each component: peak memory of its process beside the chart's limit.
+"""The memory that many Datasets cost each component: its process's peak beside the chart's limit.
 
 A real API server (`MOORAGE_BENCH_PLANE` names one that is up) with 10,000 Datasets of ordinary size, then with 1,000 of
 the largest that the CRD admits, each with a status as large as the operator writes. Operator, webhook, broker and

@@ -57,7 +57,10 @@ def measure(objects: int = OBJECTS) -> list[Row]:
     Raises:
         DevClusterError: the S3 server does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="moorage-bench-") as folder, _store(Path(folder)) as (endpoint, filer):
+    with (
+        tempfile.TemporaryDirectory(prefix="moorage-bench-") as folder,
+        running_store(Path(folder)) as (endpoint, filer),
+    ):
         small = objects // 10
         asyncio.run(_fill(filer, {"one": 1, "small": small, "large": objects}))
         base = _list(endpoint, "one")
@@ -110,7 +113,7 @@ async def _fill(filer: str, folders: dict[str, int]) -> None:
 
 
 @contextlib.contextmanager
-def _store(folder: Path) -> Iterator[tuple[str, str]]:
+def running_store(folder: Path) -> Iterator[tuple[str, str]]:
     """An S3 server that asks nobody for keys, with the bucket `bench`: its S3 endpoint and its own API."""
     ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}
     program = Path(sys.executable).with_name("weed")

@@ -1,11 +1,13 @@
 """The broker's process: `python3 -m broker`."""
 
 import sys
+from functools import partial
 
 from broker.app import Parts, make_app, node_limit, pod_limit
-from broker.identity import Identities
+from broker.identity import identity_of
 from broker.settings import BrokerSettings
 from moorage.kube import Client
+from moorage.recording.settings import recorder_of
 from moorage.serving.health import Health
 from moorage.serving.keeper import Keeper, Place
 from moorage.serving.limits import Limits
@@ -13,7 +15,10 @@ from moorage.serving.process import run_component
 from moorage.serving.publishers import ConfigMapPublisher
 from moorage.serving.rotation import Plan
 from moorage.serving.run import Listener, run_until_signalled
+from moorage.serving.token_reviews import TokenReviews
 from moorage.watching import Catalogue
+
+_COMPONENT = "broker"
 
 
 async def run(settings: BrokerSettings) -> None:
@@ -25,6 +30,7 @@ async def run(settings: BrokerSettings) -> None:
     service = f"{settings.service_name}.{settings.namespace}.svc"
     async with (
         Client.from_environment(settings.kubeconfig, field_manager="moorage-broker") as client,
+        recorder_of(client, _COMPONENT, settings.namespace, settings) as recorder,
         Catalogue(client, with_nodes=True) as catalogue,
         Keeper(
             client,
@@ -35,9 +41,10 @@ async def run(settings: BrokerSettings) -> None:
     ):
         health = Health()
         health.add_ready("certificate", keeper.problem)
-        identities = Identities(client, settings.audience, settings.node_plugin_account, settings.identity_seconds)
+        identify = partial(identity_of, audience=settings.audience, account=settings.node_plugin_account)
+        identities = TokenReviews(client, settings.audience, identify, settings.identity_seconds)
         limits = node_limit(settings.grants_per_second), pod_limit(settings.pod_grants_per_second)
-        app = make_app(Parts(client, identities, catalogue, settings.blind_seconds, *limits), health)
+        app = make_app(Parts(client, identities, catalogue, recorder, settings.blind_seconds, *limits), health)
         listener = Listener(
             port=settings.listen_port,
             host=settings.listen_host,

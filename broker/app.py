@@ -1,26 +1,32 @@
-"""The HTTP face: POST /v1/grants."""
+"""The HTTP server: POST /v1/grants, and POST /v1/caches."""
 
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 from aiohttp import hdrs, web
 
 from broker import audit
-from broker.identity import Identities, NodeIdentity, TooManyReviewsError, UnknownCallerError
+from broker.caching import standings
+from broker.identity import NodeIdentity
 from broker.ruling import Permission, Question, granted, rule
 from broker.vouching import vouch
 from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, SourceError
+from moorage.grants import standing
 from moorage.grants.answer import write_answer
 from moorage.grants.question import BOUNDS, PATH, GrantQuestion, read_question
 from moorage.kube import PODS, Client
 from moorage.kube.credentials import read_credentials
 from moorage.model import Pod
+from moorage.recording import Recorder
 from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
 from moorage.serving.health import Health, add_routes
 from moorage.serving.rate_limit import RateLimit
+from moorage.serving.token_reviews import TokenReviews, TooManyReviewsError, UnknownCallerError, bearer_token
 from moorage.sources import Credentials
 from moorage.watching import Catalogue
 
@@ -41,8 +47,9 @@ class Parts:
     """
 
     client: Client
-    identities: Identities
+    identities: TokenReviews[NodeIdentity]
     catalogue: Catalogue
+    recorder: Recorder
     blind_seconds: float
     limit: RateLimit
     pod_limit: RateLimit
@@ -61,7 +68,8 @@ def make_app(parts: Parts, health: Health) -> web.Application:
     app[PARTS] = parts
     health.add_ready("catalogue", parts.problem)
     add_routes(app, health)
-    app.router.add_post(PATH, _grants)
+    app.router.add_post(PATH, partial(_guarded, _serve))
+    app.router.add_post(standing.PATH, partial(_guarded, _hold))
     return app
 
 
@@ -75,13 +83,13 @@ def pod_limit(per_second: float) -> RateLimit:
     return RateLimit(per_second, 150 * per_second, time.monotonic)
 
 
-async def _grants(request: web.Request) -> web.Response:
+async def _guarded(serve: Callable[[web.Request, str], Awaitable[web.Response]], request: web.Request) -> web.Response:
     address = request.remote or ""
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return await _serve(request, address)
+            return await serve(request, address)
     except UnknownCallerError as error:
-        audit.stranger(address, str(error))
+        audit.stranger(request.app[PARTS].recorder, address, str(error))
         # Why, is the audit's to know: a caller that nobody vouches for learns nothing of us.
         return _say(401, "present the node plugin's token: Authorization: Bearer ...")
     except TooManyReviewsError as error:
@@ -93,24 +101,39 @@ async def _grants(request: web.Request) -> web.Response:
     except (BrokerError, KubeError, TimeoutError) as error:
         problem = str(error) or f"no decision within {_ANSWER_SECONDS:g} s"
         _log.warning("no decision: %s", problem)
-        return _say(503, f"{problem}; ask again later")
+        return _say(503, f"{problem}; try again later")
 
 
 async def _serve(request: web.Request, address: str) -> web.Response:
     parts = request.app[PARTS]
-    caller = await parts.identities.of(_bearer(request), address)
+    caller = await parts.identities.of(bearer_token(request), address)
     asked = read_question(await request.read())
     # The pod's first: one whose author asks in a loop must not use up what its node may ask for all.
     if not parts.pod_limit.admits((caller.node, asked.pod.uid)):
-        return _say(429, f"pod {asked.pod} asks too often; ask again later")
+        return _say(429, f"pod {asked.pod} asks too often; try again later")
     if not parts.limit.admits(caller.node):
-        return _say(429, f"node {caller.node} asks too often; ask again later")
+        return _say(429, f"node {caller.node} asks too often; try again later")
     return await _answer(parts, caller, asked)
 
 
-def _bearer(request: web.Request) -> str:
-    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+async def _hold(request: web.Request, address: str) -> web.Response:
+    """What may stay on the caller's node. No reader is asked about: a copy is bound by the rules of its site."""
+    parts = request.app[PARTS]
+    caller = await parts.identities.of(bearer_token(request), address)
+    refs = standing.read_holdings(await request.read())
+    if not parts.limit.admits(caller.node):
+        return _say(429, f"node {caller.node} asks too often; try again later")
+    if (problem := parts.problem()) is not None:
+        raise BrokerError(f"nothing can be decided now: {problem}")
+    node = parts.catalogue.node(caller.node)
+    if node is None:
+        raise BrokerError(f"node {caller.node} is not in the cache yet")
+    inventory = parts.catalogue.inventory()
+    told = standings(refs, parts.catalogue.dataset, inventory.place_of_node(node), inventory)
+    for each in told:
+        if not each.permitted:
+            audit.evicted(parts.recorder, caller.node, each)
+    return _json(200, standing.write_standings(told))
 
 
 async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> web.Response:
@@ -125,13 +148,15 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
         except SourceError as error:
             _log.warning("dataset %s: %s", asked.dataset, error)
             # What is wrong with a steward's Secret is not the reader's business.
-            message = f"the keys of dataset {asked.dataset} can't be read ({error.reason}): its steward must mend that"
+            message = (
+                f"the keys of dataset {asked.dataset} can't be read ({error.reason}): its steward must correct that"
+            )
             verdict = Refusal(NOT_POSSIBLE, "", message)
         else:
-            audit.grant(asked, caller.node, pod, verdict)
+            audit.grant(parts.recorder, asked, caller.node, pod, verdict)
             return _json(*write_answer(grant))
     if isinstance(verdict, Refusal):
-        audit.refusal(asked, caller.node, pod, verdict)
+        audit.refusal(parts.recorder, asked, caller.node, pod, verdict)
         return _json(*write_answer(verdict))
     raise BrokerError("no decision")
 
@@ -143,7 +168,7 @@ async def _vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> 
         # Never from a cache: a pod that was just deleted or made anew gets what the new one may have.
         raw = await parts.client.get(PODS, asked.pod.name, asked.pod.namespace)
     except NotFoundError:
-        return Refusal(NOT_FOUND, "", f"pod {asked.pod} is not there")
+        return Refusal(NOT_FOUND, "", f"pod {asked.pod} does not exist")
     return vouch(raw, asked, caller.node)
 
 

@@ -1,62 +1,78 @@
-"""One JSON line for every answer, so that a steward can prove where each byte went. Never a key, never a token."""
+"""What is evidence: one line for every answer, so that a steward can prove where each byte went. No key, no token."""
 
-import logging
 import time
-from typing import Any
+from dataclasses import replace
 
 from broker.ruling import Permission
+from moorage.errors import BrokerError
+from moorage.evidence.line import Event, What
 from moorage.grants.question import GrantQuestion
+from moorage.grants.standing import Standing
 from moorage.model import Pod
+from moorage.recording import Recorder
 from moorage.refusal import Refusal
 from moorage.serving import metrics
 from moorage.serving.rate_limit import RateLimit
 
-_log = logging.getLogger("moorage.audit")
 _strangers = RateLimit(1.0, 20.0, time.monotonic)
-_log.setLevel(logging.INFO)  # whatever the rest of the process is told to keep quiet about
 
 
-def grant(asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> None:
-    """Keys were given out."""
-    metrics.GRANTS.inc()
+def grant(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> None:
+    """Keys are given out, next.
+
+    Raises:
+        BrokerError: there is no room for the line, so they must not be.
+    """
     location = permission.source.location
-    source = {"site": permission.source.site, "kind": location.kind, **location.where}
-    facts = _asked(asked, node) | {
-        "decision": "granted",
-        "account": f"{pod.namespace}/{pod.service_account}",
-        "purpose": permission.purpose,
-        "site": permission.site,
-        "source": source,
-        "version": permission.dataset.status.version,
-    }
-    _log.info("granted dataset %s to pod %s", asked.dataset, asked.pod, extra={"audit": facts})
+    event = replace(
+        _asked(What.GRANTED, asked, node),
+        account=f"{pod.namespace}/{pod.service_account}",
+        purpose=permission.purpose,
+        site=permission.site,
+        source={"site": permission.source.site, "kind": location.kind, **location.where},
+        version=permission.dataset.status.version,
+    )
+    recorder.record(event, f"granted dataset {asked.dataset} to pod {asked.pod}")
+    metrics.GRANTS.inc()
 
 
-def refusal(asked: GrantQuestion, node: str, pod: Pod | None, refused: Refusal) -> None:
-    """Nothing was given out."""
+def refusal(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod | None, refused: Refusal) -> None:
+    """Nothing is given out.
+
+    Raises:
+        BrokerError: there is no room for the line.
+    """
+    event = replace(
+        _asked(What.REFUSED, asked, node),
+        account=None if pod is None else f"{pod.namespace}/{pod.service_account}",
+        purpose=None if pod is None else pod.usage.stated_purpose,
+        status=refused.code,
+        rule=refused.reason or None,
+        reason=refused.message,
+    )
+    recorder.record(event, f"refused dataset {asked.dataset} to pod {asked.pod}")
     metrics.refused(refused.reason)
-    facts = _asked(asked, node) | {
-        "decision": "refused",
-        "account": None if pod is None else f"{pod.namespace}/{pod.service_account}",
-        "purpose": None if pod is None else pod.usage.stated_purpose,
-        "status": refused.code,
-        "rule": refused.reason or None,
-        "reason": refused.message,
-    }
-    _log.info("refused dataset %s to pod %s", asked.dataset, asked.pod, extra={"audit": facts})
 
 
-def stranger(address: str, message: str) -> None:
+def evicted(recorder: Recorder, node: str, standing: Standing) -> None:
+    """A node holds what it may not hold, and is told so; it asks again until it holds it no more.
+
+    Raises:
+        BrokerError: there is no room for the line.
+    """
+    event = Event(what=What.EVICTED, dataset=str(standing.ref), node=node, rule=standing.rule, reason=standing.message)
+    recorder.record(event, f"node {node} may not hold dataset {standing.ref}")
+
+
+def stranger(recorder: Recorder, address: str, message: str) -> None:
     """Somebody asked whom the API server does not know as a node plugin; of many in a row from one address, some."""
     if not _strangers.admits(address):
         return
-    _log.warning("refused a stranger", extra={"audit": {"decision": "refused", "address": address, "reason": message}})
+    try:
+        recorder.record(Event(what=What.STRANGER, address=address, reason=message), "refused a stranger")
+    except BrokerError:
+        return  # counted; what others may have is not kept from them for strangers' sake
 
 
-def _asked(asked: GrantQuestion, node: str) -> dict[str, Any]:
-    return {
-        "dataset": str(asked.dataset),
-        "pod": str(asked.pod),
-        "uid": asked.pod.uid,
-        "node": node,
-    }
+def _asked(what: What, asked: GrantQuestion, node: str) -> Event:
+    return Event(what=what, dataset=str(asked.dataset), pod=str(asked.pod), uid=asked.pod.uid, node=node)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from moorage.grants.grant import Grant
+from broker import caching
+from moorage.grants.grant import FillTerms, Grant
 from moorage.locality import best_way, dataset_bytes
 from moorage.locality.emptiness import nothing_to_read
 from moorage.model import Dataset, DatasetRef, Node, Pod, Reader, Source
 from moorage.policy import decide, effective_purpose
 from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.sites import Inventory
-from moorage.sources import MOUNTED_KINDS, NOT_LISTED, Credentials
+from moorage.sources import MOUNTED_KINDS, Credentials
+from moorage.sources.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Question:
 
     Attributes:
         ref: the dataset that is asked for.
-        dataset: None where none bears the name, or its spec can't be read.
+        dataset: None where no Dataset has the name, or its spec can't be read.
         unreadable: whether it is the latter.
         pod: vouched for.
         purposes: that the pod's namespace lists; None: any.
@@ -45,6 +47,7 @@ class Permission:
         source: to read from.
         local: whether it lies in the node's own site.
         purpose: that counted; None: none was stated, or none counts.
+        fill: on which terms the node may keep a copy; None: there is nothing to verify it with.
     """
 
     dataset: Dataset
@@ -52,6 +55,7 @@ class Permission:
     source: Source
     local: bool
     purpose: str | None
+    fill: FillTerms | None = None
 
 
 def rule(question: Question) -> Permission | Refusal:
@@ -77,7 +81,9 @@ def rule(question: Question) -> Permission | Refusal:
     if (problem := nothing_to_read(dataset, source)) is not None:
         message = f"dataset {ref} would be an empty folder here, so it is not mounted: {problem}"
         return Refusal(NOT_POSSIBLE, "", message)
-    return Permission(dataset, place.site_name, source, source.site == place.site_name, purpose)
+    is_local = source.site == place.site_name
+    terms = caching.fill_terms(dataset, source, place.site_name, pod, question.inventory)
+    return Permission(dataset, place.site_name, source, is_local, purpose, terms)
 
 
 def granted(permission: Permission, credentials: Credentials | None) -> Grant:
@@ -88,6 +94,7 @@ def granted(permission: Permission, credentials: Credentials | None) -> Grant:
     """
     dataset = permission.dataset
     return Grant(
+        fill=permission.fill,
         location=permission.source.location.granted(),
         local=permission.local,
         credentials=credentials,
@@ -109,7 +116,7 @@ def choose_source(dataset: Dataset, site: str, inventory: Inventory) -> Source |
     reachable = [
         source
         for source in mountable
-        if source.site not in told or told[source.site].reachable or told[source.site].reason == NOT_LISTED
+        if source.site not in told or told[source.site].reachable or told[source.site].reason == Reason.NOT_LISTED
     ]
     candidates = replace(dataset, sources=tuple(reachable or mountable))
     way = best_way(candidates, site, dataset_bytes(dataset), inventory)

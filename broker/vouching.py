@@ -1,4 +1,4 @@
-"""Whether the pod is what the node plugin says it is, by what the API server says of it. Pure."""
+"""Checks what the node plugin says about a pod against what the API server has of it. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ def vouch(raw: Mapping[str, Any], asked: GrantQuestion, node: str) -> Pod | Refu
     name = f"pod {asked.pod}"
     metadata = raw.get("metadata") or {}
     if metadata.get("uid") != asked.pod.uid:
-        return Refusal(NOT_POSSIBLE, "", f"{name} is another one now than the one with uid {asked.pod.uid}")
+        return Refusal(NOT_POSSIBLE, "", f"{name} is no longer the one with uid {asked.pod.uid}")
     # A node writes mirror pods as it likes, labels, namespace and all: such a pod vouches for nobody.
     if MIRROR_ANNOTATION in (metadata.get("annotations") or {}):
         return Refusal(DENIED, "MirrorPod", f"{name} is a static pod of its node, and those get no datasets")

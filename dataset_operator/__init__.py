@@ -1,4 +1,4 @@
-"""The operator: a controller that makes the status of each Dataset tell the truth.
+"""The operator: a controller that keeps the status of each Dataset true.
 
 Level-triggered: gather -> decide -> apply. It writes statuses and Events, and requeues waiting pods; it never places,
 mounts or mutates anything, and it reads Secrets only to list a steward's own source.
@@ -9,6 +9,5 @@ mounts or mutates anything, and it reads Secrets only to list a steward's own so
     pod_index      which pods hold each Dataset and which wait for it, kept pod by pod
     requeueing     has the scheduler look again at pods that wait
     orphans        tells pods whose Dataset was deleted
-    paced_worker   a worker over fair_queue: writes at bounded rates, fair between namespaces
     shell          kopf: events of Datasets go to the controller
 """

@@ -1,4 +1,4 @@
-"""Puts the operator together."""
+"""Assembles the operator."""
 
 import asyncio
 import logging

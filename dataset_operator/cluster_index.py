@@ -6,16 +6,20 @@ from types import TracebackType
 from typing import Self
 
 from dataset_operator.orphans import OrphanNotifier
-from dataset_operator.paced_worker import PacedWorker
 from dataset_operator.pod_index import PodIndex
 from dataset_operator.requeueing import Cause, Requeuer
 from dataset_operator.site_index import SiteIndex
 from dataset_operator.users import read_concerned_pod
 from moorage.kube import NAMESPACES, PODS, Change, Client, Recorder, Reflector
 from moorage.model import DatasetRef, Pod
+from moorage.queueing.paced_worker import PacedWorker
+from moorage.queueing.rate import Rate
 from moorage.sites import Inventory
 from moorage.watching import Bundle, NamespacePurposes
 
+# A namespace with ten thousand pods is through in 200 s, before the kube-scheduler looks again by itself (300 s).
+PER_NAMESPACE = Rate(per_second=50, burst=100)
+IN_TOTAL = Rate(per_second=100, burst=200)
 _BLIND_AFTER_SECONDS = 60.0
 # However many pods of a Dataset come and go, its status is written anew so often at most.
 _USERS_TOLD_EVERY_SECONDS = 1.0
@@ -40,7 +44,7 @@ class ClusterIndex:
         )
         self._bundle = Bundle({"pods": self._pods, "namespaces": self._namespaces})
         self._pod_index = PodIndex()
-        self._worker = PacedWorker()
+        self._worker = PacedWorker(PER_NAMESPACE, IN_TOTAL)
         self._requeuer = Requeuer(client, self._pod_index, self._worker)
         self._orphans = OrphanNotifier(client, recorder, self._pod_index, self._worker)
         self._tell: Callable[[DatasetRef | None], None] = lambda _: None

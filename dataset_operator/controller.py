@@ -26,12 +26,13 @@ from dataset_operator.looking import Looker
 from dataset_operator.reconciling import Facts, reconcile
 from dataset_operator.requeueing import Cause
 from dataset_operator.settings import OperatorSettings
-from dataset_operator.shares import Share
 from dataset_operator.verdict import LOOKING
-from dataset_operator.work_queue import WorkQueue
 from moorage.errors import NotFoundError
 from moorage.kube import DATASETS, Client, Recorder
 from moorage.model import API_VERSION, Dataset, DatasetRef
+from moorage.queueing.shares import Share
+from moorage.queueing.work_queue import WorkQueue
+from moorage.serving import metrics
 from moorage.sites import DIVERGED, Inventory
 
 _RECONCILED_AT_ONCE = 16
@@ -87,6 +88,7 @@ class DatasetController:
             at_once=_RECONCILED_AT_ONCE,
             each={"namespace": _RECONCILED_AT_ONCE // 2},
         )
+        metrics.follow_depth(self._reconciles)
 
     async def __aenter__(self) -> Self:
         return self
@@ -162,7 +164,7 @@ class DatasetController:
         began = time.monotonic()
         findings = await self._looker.look(dataset, self._looker.budget(quick=quick), stop, entry.findings)
         if self._entries.get(ref) is not entry or (stop.cancelled and not stop.late):
-            return  # it changed meanwhile, and is looked at anew
+            return  # it changed meanwhile, and is listed again
         if quick and findings.too_slow:
             self._looks.turned_out(ref, quick=False)
             self._looks.add(ref)

@@ -1,4 +1,4 @@
-"""The informer over Datasets: what it sees goes to the controller, packed, and no raw object is kept."""
+"""The informer over Datasets: it gives the controller compact JSON and keeps no raw object."""
 
 from types import TracebackType
 from typing import Self

@@ -1,4 +1,4 @@
-"""One Dataset in the controller's cache: what decisions read, packed.
+"""One Dataset in the controller's cache: what decisions read, as compact JSON.
 
 As Python objects a Dataset takes five times the bytes that it has as JSON, and there may be thousands. So spec and
 status are kept as JSON, and read when a look or a reconcile needs them; labels, annotations and managed fields are not
@@ -24,7 +24,7 @@ class Written:
 
     Attributes:
         ref: its name.
-        uid: its identity: a Dataset made anew under the same name starts anew.
+        uid: its identity: a Dataset created again under the same name starts from scratch.
         generation: of its spec.
         spec: name, generation and spec; empty where the spec can't be read.
         problem: why not.

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from dataset_operator.listing.cancelling import LIST_TOO_SLOW
 from dataset_operator.listing.table import lister_of
 from dataset_operator.listing.tally import Listing
 from dataset_operator.tables.look import TableLook
 from moorage.model import Source
-from moorage.sources import LISTED, NOT_LISTED, NOT_SUPPORTED, unserved
+from moorage.sources import unserved
+from moorage.sources.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class SourceFinding:
 
     source: Source
     listing: Listing | None
-    reason: str = LISTED
+    reason: str = Reason.LISTED
     message: str = ""
 
 
@@ -57,12 +57,13 @@ class Findings:
     @property
     def too_slow(self) -> bool:
         """Whether something was given up because it took too long."""
-        return self.table_reason == LIST_TOO_SLOW or any(found.reason == LIST_TOO_SLOW for found in self.sources)
+        reasons = [self.table_reason, *(found.reason for found in self.sources)]
+        return Reason.LIST_TOO_SLOW in reasons
 
     @property
     def failed(self) -> bool:
         """Whether something that should have been read could not be, and is worth another look soon."""
-        fine = {LISTED, NOT_LISTED, NOT_SUPPORTED}
+        fine = {Reason.LISTED, Reason.NOT_LISTED, Reason.NOT_SUPPORTED}
         return bool(self.table_reason) or any(found.reason not in fine for found in self.sources)
 
 
@@ -88,8 +89,8 @@ def unlisted(source: Source) -> SourceFinding:
         return SourceFinding(
             source,
             None,
-            NOT_LISTED,
-            f"{source.kind} is mounted by the nodes and not looked into by the operator: size, version and format stay "
+            Reason.NOT_LISTED,
+            f"nodes mount {source.kind} sources and the operator does not list them: size, version and format stay "
             "unknown",
         )
-    return SourceFinding(source, None, NOT_SUPPORTED, problem)
+    return SourceFinding(source, None, Reason.NOT_SUPPORTED, problem)

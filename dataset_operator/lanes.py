@@ -1,4 +1,4 @@
-"""The work queues of looks: one for quick ones, and one for those that turned out to take long.
+"""The work queues for listings: one for quick ones, and one for those that turned out to be slow.
 
 A store may be slow, and a listing of millions of objects takes minutes. Such looks have few slots of their own, so that
 the slots of all others come free every few seconds, whatever stores do.
@@ -10,8 +10,9 @@ from typing import Generic, Self, TypeVar
 
 from dataset_operator.looking import SOURCES_AT_ONCE
 from dataset_operator.settings import OperatorSettings
-from dataset_operator.shares import Share
-from dataset_operator.work_queue import WorkQueue
+from moorage.queueing.shares import Share
+from moorage.queueing.work_queue import WorkQueue
+from moorage.serving import metrics
 
 K = TypeVar("K", bound=Hashable)
 
@@ -51,6 +52,8 @@ class Lanes(Generic[K]):
             at_once=long_slots,
             each={"namespace": 1, "endpoint": 1},
         )
+        metrics.follow_depth(self._quick)
+        metrics.follow_depth(self._long)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,12 +10,12 @@ from typing import TypeVar
 from dataset_operator.findings import Findings, SourceFinding, unlisted
 from dataset_operator.listing import Budget, Cancellation, Folder, list_folder, lister_of
 from dataset_operator.settings import OperatorSettings
-from dataset_operator.tables import TableLook, look_into
+from dataset_operator.tables import Parse, ParserPool, TableLook, look_into
 from moorage.errors import SourceError
 from moorage.kube import Client
 from moorage.model import Dataset, Source
 from moorage.serving import metrics
-from moorage.sources import LISTED
+from moorage.sources.reasons import Reason
 
 T = TypeVar("T")
 
@@ -36,12 +36,14 @@ class Looker:
         self._client = client
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.look_threads, thread_name_prefix="look")
+        self._parsers = ParserPool()
         # Stores that list in an order of their own do so every time.
         self._unsorted: OrderedDict[str, None] = OrderedDict()
 
     def close(self) -> None:
         """Take no more looks; those under way end by their time-outs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._parsers.close()
 
     def budget(self, *, quick: bool) -> Budget:
         """What a look at one source may take."""
@@ -63,7 +65,7 @@ class Looker:
         Args:
             dataset: whose.
             budget: the most that each source may take; all of them together have its seconds.
-            stop: cancelled by whoever wants it given up; expires when the time is up.
+            stop: cancelled by the caller that gives it up; expires when the time is up.
             before: the last look at these sources.
 
         Raises:
@@ -92,9 +94,10 @@ class Looker:
             return findings
         if before is not None and before.table is not None and before.version == primary.listing.version:
             return Findings(findings.sources, before.table)
-        folder, listing = folders[primary.source], primary.listing
+        folder, listing, tenant = folders[primary.source], primary.listing, dataset.ref.namespace
+        parse: Parse = lambda size_bytes, ask: self._parsers.parse(tenant, size_bytes, ask, stop)  # noqa: E731 - typed
         try:
-            table: TableLook = await self._in_thread(lambda: look_into(folder, listing))
+            table: TableLook = await self._in_thread(lambda: look_into(folder, listing, parse))
         except SourceError as error:
             return Findings(findings.sources, table_reason=error.reason, table_message=str(error))
         return Findings(findings.sources, table)
@@ -114,7 +117,7 @@ class Looker:
         except SourceError as error:
             metrics.LISTINGS.labels(error.reason).inc()
             return SourceFinding(source, None, error.reason, str(error))
-        metrics.LISTINGS.labels(LISTED).inc()
+        metrics.LISTINGS.labels(Reason.LISTED).inc()
         if not listing.in_order:
             self._remember_unsorted(store)
         return SourceFinding(source, listing)

@@ -1,19 +1,19 @@
 """Tells pods that hold a Dataset's data that the Dataset was deleted: an Event and a condition on each.
 
 Nothing is taken from them: a mount goes on with the keys that it has. But no mount server is started again for it, so
-whoever looks at the pod later shall find out why.
+whoever looks at the pod later must find out why.
 """
 
 import logging
 from datetime import UTC, datetime
 from functools import partial
 
-from dataset_operator.paced_worker import PacedWorker
 from dataset_operator.pod_index import PodIndex
 from dataset_operator.requeueing import set_condition
 from moorage.errors import KubeError, NotFoundError
 from moorage.kube import DATASETS, Client, Key, Recorder
 from moorage.model import DatasetRef
+from moorage.queueing.paced_worker import PacedWorker
 
 CONDITION = "moorage.dev/DatasetDeleted"
 REASON = "DatasetDeleted"
@@ -78,9 +78,9 @@ class OrphanNotifier:
 def sentence(ref: DatasetRef) -> str:
     """What the pod's author reads."""
     return (
-        f"Dataset {ref} was deleted while this pod reads it: a mount goes on with the keys that it has, until its "
-        "mount server ends or the store refuses the keys; it is not mounted again. Delete the pod, or have the Dataset "
-        "made anew"
+        f"Dataset {ref} was deleted while this pod reads it: a mount keeps working with the keys that it has, until "
+        "its mount server ends or the store refuses the keys; it is not mounted again. Delete the pod, or have the "
+        "Dataset created again"
     )
 
 

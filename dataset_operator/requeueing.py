@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from dataset_operator.paced_worker import PacedWorker
 from dataset_operator.pod_index import PodIndex
 from dataset_operator.users import datasets_of, waits
 from moorage.errors import ConflictError, KubeError, NotFoundError
 from moorage.kube import PODS, Client, Key
 from moorage.model import DatasetRef, Pod
+from moorage.queueing.paced_worker import PacedWorker
 
 CONDITION = "moorage.dev/Requeued"
 # The first collects changes that come together. The others are for the extender, whose own cache may learn of the

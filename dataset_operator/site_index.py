@@ -46,7 +46,11 @@ class SiteIndex:
         if self._synced_at is None:
             return "sites not in the cache yet"
         age_seconds = asyncio.get_running_loop().time() - self._synced_at
-        return f"sites were out of sight for {age_seconds:.0f} s" if age_seconds > _BLIND_AFTER_SECONDS else None
+        return (
+            f"the watch on sites has been broken for {age_seconds:.0f} s"
+            if age_seconds > _BLIND_AFTER_SECONDS
+            else None
+        )
 
     def saw(self, raw: Mapping[str, Any]) -> None:
         """Take a Site as it now is."""

@@ -40,7 +40,7 @@ def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> 
         "sites": verdict.sites,
         "sources": [_write_source(source) for source in status.sources],
         "inUseBy": list(status.in_use_by),
-        "inUseCount": verdict.users_count,
+        "inUseCount": status.in_use_count,
     }
     return {key: value for key, value in written.items() if value is not None and value != []}
 
@@ -67,6 +67,8 @@ def _write_source(source: SourceStatus) -> dict[str, Any]:
         written["bytes"] = _counted(source.size_bytes)
     if source.objects is not None:
         written["objects"] = _counted(source.objects)
+    if source.version is not None:
+        written["version"] = source.version
     return written
 
 

@@ -13,11 +13,10 @@ from moorage.errors import InputError
 from moorage.model import Column, Dataset, DatasetStatus, SourceStatus
 from moorage.policy import Decision, decide_transfer, unknown_places
 from moorage.sites import DIVERGED, Inventory
-from moorage.sources import LISTED, NOT_LISTED, NOT_SUPPORTED
+from moorage.sources.reasons import Reason
 from moorage.wire import format_bytes
 
 MOST_USERS_LISTED = 100
-SITE_UNKNOWN = "SiteUnknown"
 LOOKING = "Looking"
 INVALID = "InvalidSpec"
 # The name of a source's site in statuses while nothing says where spec.local is.
@@ -32,13 +31,11 @@ class Verdict:
         conditions: Ready, Accessible, Governed.
         status: everything else.
         sites: the sites that hold a usable copy, for people.
-        users_count: how many pods read it; the list is bounded.
     """
 
     conditions: tuple[Condition, ...]
     status: DatasetStatus
     sites: str
-    users_count: int
 
 
 def refuse_spec(problem: InputError, last: DatasetStatus, users: Sequence[str]) -> Verdict:
@@ -53,7 +50,7 @@ def refuse_spec(problem: InputError, last: DatasetStatus, users: Sequence[str]) 
         Condition("Accessible", State.UNKNOWN, INVALID, message),
         Condition("Governed", State.FALSE, INVALID, "the spec can't be read, so nobody may read the data"),
     )
-    return Verdict(conditions, _with_users(last, users), "", len(users))
+    return Verdict(conditions, _with_users(last, users), "")
 
 
 def keep(  # noqa: PLR0913 - all that a status is made of
@@ -67,7 +64,7 @@ def keep(  # noqa: PLR0913 - all that a status is made of
 ) -> Verdict:
     """The verdict until a restarted operator has looked again: what the last one said of this spec still counts."""
     conditions = (told["Ready"], told["Accessible"], _governed(dataset, inventory))
-    return Verdict(conditions, _with_users(last, users), sites, len(users))
+    return Verdict(conditions, _with_users(last, users), sites)
 
 
 def judge(
@@ -84,20 +81,20 @@ def judge(
     """
     governed = _governed(dataset, inventory)
     if findings is None:
-        waiting = "the sources are being looked at for the first time since the spec was written"
+        waiting = "the sources are being listed for the first time since the spec was written"
         conditions = (
             Condition("Ready", State.UNKNOWN, LOOKING, waiting),
             Condition("Accessible", State.UNKNOWN, LOOKING, waiting),
             governed,
         )
-        return Verdict(conditions, _with_users(last, users), "", len(users))
+        return Verdict(conditions, _with_users(last, users), "")
     sources = tuple(_source_status(found, findings, last, inventory) for found in findings.sources)
     status = _with_users(_data_status(findings, last, sources), users)
     accessible = _accessible(findings, sources)
     ready = _ready(findings, status, sources, accessible, allow_empty=dataset.allow_empty)
-    usable = [source.site for source in sources if source.reachable or source.reason == NOT_LISTED]
+    usable = [source.site for source in sources if source.reachable or source.reason == Reason.NOT_LISTED]
     sites = ",".join(site for site in usable if _is_used(site, sources, inventory))
-    return Verdict((ready, accessible, governed), status, sites, len(users))
+    return Verdict((ready, accessible, governed), status, sites)
 
 
 def _with_users(status: DatasetStatus, users: Sequence[str]) -> DatasetStatus:
@@ -110,6 +107,7 @@ def _with_users(status: DatasetStatus, users: Sequence[str]) -> DatasetStatus:
         columns=status.columns,
         sources=status.sources,
         in_use_by=tuple(users[:MOST_USERS_LISTED]),
+        in_use_count=len(users),
     )
 
 
@@ -130,8 +128,8 @@ def _source_status(found: SourceFinding, findings: Findings, last: DatasetStatus
     if listing is None:
         # A copy that differed is not used again before it was seen to be equal.
         reason = DIVERGED if before is not None and before.reason == DIVERGED else found.reason
-        size_bytes, objects = (None, None) if before is None else (before.size_bytes, before.objects)
-        return SourceStatus(site, False, reason, found.message, size_bytes, objects)  # noqa: FBT003 - by the record
+        kept = SourceStatus(site, False, reason) if before is None else before  # noqa: FBT003 - by the record
+        return replace(kept, reachable=False, reason=reason, message=found.message)
     reason, message = found.reason, found.message
     primary = findings.primary
     if primary is not None and primary is not found:
@@ -143,8 +141,16 @@ def _source_status(found: SourceFinding, findings: Findings, last: DatasetStatus
         elif primary.listing.shape != listing.shape:
             reason, message = DIVERGED, _difference(found, primary, inventory)
     if reason != DIVERGED and site not in inventory.sites:
-        reason, message = SITE_UNKNOWN, _unknown_site(site, inventory)
-    return SourceStatus(site, True, reason, message, listing.size_bytes, listing.objects)  # noqa: FBT003
+        reason, message = Reason.SITE_UNKNOWN, _unknown_site(site, inventory)
+    return SourceStatus(
+        site=site,
+        reachable=True,
+        reason=reason,
+        message=message,
+        size_bytes=listing.size_bytes,
+        objects=listing.objects,
+        version=listing.version,
+    )
 
 
 def _difference(found: SourceFinding, primary: SourceFinding, inventory: Inventory) -> str:
@@ -158,8 +164,8 @@ def _difference(found: SourceFinding, primary: SourceFinding, inventory: Invento
             f"{here.objects} objects of {here.size_bytes} bytes here, {there.objects} of {there.size_bytes} bytes there"
         )
     return (
-        f"is no copy of the first source, at {site_of(primary, inventory)} ({detail}), and is not used: copy the first "
-        "source here anew"
+        f"is not a copy of the first source, at {site_of(primary, inventory)} ({detail}), and is not used: copy the "
+        "first source here again"
     )
 
 
@@ -208,16 +214,16 @@ def _data_of(
 def _accessible(findings: Findings, sources: Sequence[SourceStatus]) -> Condition:
     listed = [found for found in findings.sources if found.listing is not None]
     if listed and len(listed) == len(findings.sources):
-        return Condition("Accessible", State.TRUE, LISTED, "every source was listed")
+        return Condition("Accessible", State.TRUE, Reason.LISTED, "every source was listed")
     if listed:
         missing = "; ".join(f"{s.site}: {f.message}" for f, s in _pairs(findings, sources) if f.listing is None)
         return Condition("Accessible", State.TRUE, "PartlyListed", f"not every source was listed: {missing}")
     # A failure is told before what was never tried.
-    order = {NOT_SUPPORTED: 2, NOT_LISTED: 1}
+    order: dict[str, int] = {Reason.NOT_SUPPORTED: 2, Reason.NOT_LISTED: 1}
     worst = min(findings.sources, key=lambda found: order.get(found.reason, 0))
     others = len(findings.sources) - 1
     more = f" (and {others} more source{'s' if others > 1 else ''}: see status.sources)" if others else ""
-    mounted = any(found.reason == NOT_LISTED for found in findings.sources)
+    mounted = any(found.reason == Reason.NOT_LISTED for found in findings.sources)
     state = State.UNKNOWN if mounted and worst.reason in order else State.FALSE
     return Condition("Accessible", state, worst.reason, f"{worst.message}{more}")
 
@@ -234,15 +240,15 @@ def _ready(
     *,
     allow_empty: bool,
 ) -> Condition:
-    placed = [source for source in sources if source.reason != SITE_UNKNOWN]
+    placed = [source for source in sources if source.reason != Reason.SITE_UNKNOWN]
     if not placed:
-        return Condition("Ready", State.FALSE, SITE_UNKNOWN, sources[0].message)
+        return Condition("Ready", State.FALSE, Reason.SITE_UNKNOWN, sources[0].message)
     if accessible.state is not State.TRUE:
         return Condition("Ready", accessible.state, accessible.reason, accessible.message)
     if status.objects == 0 and not allow_empty:
-        return Condition("Ready", State.FALSE, "NoObjects", _nothing_there(findings))
+        return Condition("Ready", State.FALSE, Reason.NO_OBJECTS, _nothing_there(findings))
     if findings.table is not None and findings.table.problem:
-        return Condition("Ready", State.FALSE, "FormatUnreadable", findings.table.problem)
+        return Condition("Ready", State.FALSE, Reason.FORMAT_UNREADABLE, findings.table.problem)
     if findings.table_reason:
         return Condition("Ready", State.FALSE, findings.table_reason, findings.table_message)
     return Condition("Ready", State.TRUE, "Ready", _summary(findings, status))
@@ -282,7 +288,7 @@ def _governed(dataset: Dataset, inventory: Inventory) -> Condition:
     told += f"; not at {', '.join(refused)}" if refused else ""
     strange = unknown_places(governance.residency or ())
     if strange:
-        told += f"; residency names {', '.join(strange)}, which is no place of ISO 3166: correct it"
+        told += f"; residency names {', '.join(strange)}, which is not a place of ISO 3166: correct it"
     unlisted = sorted(((governance.sites_allow or frozenset()) | governance.sites_deny) - inventory.sites.keys())
     if unlisted:
         told += f"; no Site is called {', '.join(unlisted)}"

@@ -1,5 +1,5 @@
-"""The main job, shown on a real Kubernetes: `make demo`.
+"""`make demo`: Moorage on a real Kubernetes, scene by scene.
 
-Seven scenes, each a function that acts as a user would (kubectl, `kubectl dataset`) and checks what it shows. The tests
+Scenes, each a function that acts as a user would (kubectl, `kubectl dataset`) and checks what it shows. The tests
 run the same scenes. It uses the product; nothing in the product may use it.
 """

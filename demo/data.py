@@ -10,15 +10,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-from botocore.config import Config
 
+from demo import buckets
 from demo.errors import DemoDataError
 from devcluster.layout import cache_dir
 from devcluster.object_store import ObjectStore
@@ -104,16 +102,7 @@ def _write_months(table: pa.Table, folder: Path) -> None:
 
 def upload(files: Sequence[Path], store: ObjectStore, bucket: str) -> None:
     """Put the files under the prefix of the bucket, with the administrator's keys."""
-    client: Any = boto3.client(
-        "s3",
-        endpoint_url=store.endpoint,
-        aws_access_key_id=store.access_key,
-        aws_secret_access_key=store.secret_key,
-        region_name=store.region,
-        config=Config(retries={"mode": "standard", "max_attempts": 5}, s3={"addressing_style": "path"}),
-    )
-    present = {entry["Name"] for entry in client.list_buckets()["Buckets"]}
-    if bucket not in present:
-        client.create_bucket(Bucket=bucket)
+    client = buckets.connect(store)
+    buckets.make(client, bucket)
     for file in files:
         client.upload_file(str(file), bucket, f"{PREFIX}/{file.name}")

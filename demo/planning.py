@@ -18,7 +18,7 @@ FILES = {"plan.json", "bound.json", "report.html", "groups"}
 def a_pipeline_is_planned(stage: Stage) -> None:
     """Who knows nothing of sites compiles a pipeline; one command splits it, and another one checks the split."""
     stage.apply("weather.yaml")
-    _declare_release(stage)
+    declare_release(stage)
     stage.wait("both Datasets to be Ready", lambda: _are_ready(stage) or None, 30)
     folder = Layout.of(stage.cluster.name).root / "plan"
     folder.mkdir(exist_ok=True)
@@ -39,13 +39,24 @@ def a_pipeline_is_planned(stage: Stage) -> None:
     stage.tell(f"The flights leave the EU as monthly totals only. The report: {written}/report.html")
 
 
-def _declare_release(stage: Stage) -> None:
-    """The steward allows totals to leave, computed by one program that is known by its digest."""
+def declare_release(stage: Stage, *, ratio: str | None = None, show: bool = True) -> None:
+    """The steward allows totals to leave, computed by one program that is known by its digest.
+
+    Args:
+        stage: where.
+        ratio: how large the totals are beside their input, as a steward measures it; None: as in the example.
+        show: whether the command is shown.
+    """
     documents = yaml.safe_load_all((REPOSITORY / EXAMPLE / "datasets.yaml").read_text())
     flights = next(each for each in documents if each["metadata"]["name"] == "flights")
-    patch = {"spec": {"governance": {"releases": flights["spec"]["governance"]["releases"]}}}
+    releases = flights["spec"]["governance"]["releases"]
+    if ratio is not None:
+        releases = [{**release, "outputRatio": ratio} for release in releases]
+    patch = {"spec": {"governance": {"releases": releases}}}
     done = stage.kubectl("patch", "dset", "flights", "-n", STEWARD, "--type=merge", "-p", json.dumps(patch))
-    stage.show(f"kubectl patch dset flights -n {STEWARD} --type=merge -p '<its releases: monthly-totals>'", done.out)
+    if show:
+        shown = f"kubectl patch dset flights -n {STEWARD} --type=merge -p '<its releases: monthly-totals>'"
+        stage.show(shown, done.out)
 
 
 def _are_ready(stage: Stage) -> bool:

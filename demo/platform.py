@@ -1,18 +1,16 @@
 """Brings up what the scenes need: cluster, images, Moorage from its chart, sites, namespaces, the uploaded data."""
 
-import json
-import secrets
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from demo import data, servers
+from demo.accounts import READER, WRITER
 from demo.errors import SceneError
 from demo.stage import IMAGE, STEWARD, SYSTEM, US_STEWARD, Stage
 from devcluster import binaries, cluster, images
-from devcluster.certificates import write_private
-from devcluster.layout import Layout, cache_dir
+from devcluster.layout import cache_dir
 from devcluster.progress import Progress, Terminal
 from devcluster.spec import ClusterSpec, Identity
 
@@ -37,10 +35,11 @@ def bring_up(name: str, console: Console) -> Stage:
     progress = Terminal(console)
     with progress.step("Preparing the data set: real flights, one Parquet file a month"):
         flights = data.prepare()
-    reader = reader_identity(name)
-    spec = ClusterSpec(name, SITES, object_stores=("eu-1", "us-1"), identities=(reader,))
+    reader, writer = READER.identity(name), WRITER.identity(name)
+    spec = ClusterSpec(name, SITES, object_stores=("eu-1", "us-1"), identities=(reader, writer))
     made = cluster.up(spec, progress)
-    write_private(_reader_file(name), json.dumps([reader.access_key, reader.secret_key]).encode())
+    READER.keep(name, reader)
+    WRITER.keep(name, writer)
     store = made.object_stores["eu-1"]
     with progress.step("Uploading it to the S3 servers of eu-1 and us-1"):
         data.upload(flights.files, store, data.BUCKET)
@@ -59,23 +58,8 @@ def bring_up(name: str, console: Console) -> Stage:
     with progress.step("Declaring sites, namespaces and the stewards' Secrets"):
         stage.apply("sites.yaml", show=False)
         stage.apply("namespaces.yaml", show=False)
-        _write_secrets(stage, reader)
+        write_dataset_secrets(stage, reader)
     return stage
-
-
-def _reader_file(name: str) -> Path:
-    return Layout.of(name).root / "flights-reader.json"
-
-
-def reader_identity(name: str) -> Identity:
-    """An account that may read the two buckets and nothing else; its keys are made up when the cluster is made."""
-    buckets = (data.BUCKET, data.WEATHER_BUCKET)
-    actions = tuple(f"{action}:{bucket}" for action in ("Read", "List") for bucket in buckets)
-    try:
-        access_key, secret_key = json.loads(_reader_file(name).read_text())
-    except FileNotFoundError:
-        access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
-    return Identity("flights-reader", access_key, secret_key, actions)
 
 
 def _load_images(made: cluster.Cluster, progress: Progress) -> str:
@@ -127,7 +111,7 @@ def wait_for_rollout(stage: Stage, workload: str) -> None:
         raise SceneError(f"{workload} did not get ready: {done.text}\n{pods}")
 
 
-def _write_secrets(stage: Stage, reader: Identity) -> None:
+def write_dataset_secrets(stage: Stage, reader: Identity) -> None:
     """The keys go in through standard input, so that no process title shows them."""
     for name, namespace in (("flights-keys", STEWARD), ("weather-keys", US_STEWARD)):
         manifest = (

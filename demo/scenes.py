@@ -7,6 +7,7 @@ from demo import servers
 from demo.errors import SceneError
 from demo.planning import a_pipeline_is_planned
 from demo.platform import WORKLOADS, wait_for_rollout
+from demo.running import a_pipeline_runs_across_clusters
 from demo.stage import CONSUMER, STEWARD, STRANGER, SYSTEM, Command, Stage
 
 KILLS = 5
@@ -180,4 +181,5 @@ SCENES = (
     ("The server behind a mount is killed, again and again", a_killed_server_heals_under_the_app),
     ("Moorage stopped: others run as if it were not there", while_moorage_is_down_others_run),
     ("A Kubeflow pipeline is split across the sites, with a proven optimum", a_pipeline_is_planned),
+    ("Kubeflow's own client submits a pipeline, and three clusters run it", a_pipeline_runs_across_clusters),
 )

@@ -1,4 +1,4 @@
-"""Does harm on purpose: kills the server behind a mount, stops all of Moorage; and starts it again."""
+"""Failures on purpose: kills the server behind a mount, stops all of Moorage, and starts it again."""
 
 import hashlib
 import json

@@ -133,7 +133,7 @@ class Stage:
                 if seen is not None:
                     return seen
                 if time.monotonic() > deadline:
-                    raise SceneError(f"waited {seconds:.0f} s in vain for {what}")
+                    raise SceneError(f"waited {seconds:.0f} s for {what} without success")
                 time.sleep(0.3)
 
     def wait_for_phase(self, pod: str, phases: set[str], namespace: str = CONSUMER, seconds: float = 90) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from devcluster import (
     binaries,
     control_plane,
+    dns,
     kubectl,
     limits,
     node,
@@ -98,6 +99,10 @@ class Cluster:
             number, site = stores[component]
             object_store.start(known.layout, known.addresses, site, number)
             object_store.wait_until_ready(self.object_stores[site])
+            return
+        if component == dns.NAME:
+            dns.start(known.layout)
+            dns.wait_until_ready(known.layout, known.addresses)
             return
         if node_name is None:
             control_plane.start(component, known.layout, known.addresses)
@@ -204,6 +209,8 @@ def status(name: str) -> Status:
     }
     if (layout.run / SWITCH).exists():
         components[SWITCH] = process.runs(layout.run / SWITCH)
+    if (layout.run / dns.NAME).exists():
+        components[dns.NAME] = process.runs(layout.run / dns.NAME)
     if known.fake_nodes:
         components["kwok"] = process.runs(layout.run / "kwok")
     components |= {f"node {each.name}": process.runs(layout.node(each.name).init_pid) for each in known.spec.nodes}

@@ -1,4 +1,4 @@
-"""Nodes that kwok pretends: Ready at once, and every pod that lands there is said to run."""
+"""Nodes that kwok simulates: Ready at once, and every pod that is scheduled there counts as running."""
 
 from pathlib import Path
 from typing import Any

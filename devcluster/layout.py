@@ -1,4 +1,4 @@
-"""Where a cluster's files lie, and where the things that outlive clusters are cached."""
+"""The folders of a cluster, and of the cache that outlives clusters."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""The wires: one switch per cluster, one cable to the host and to each node, static routes to every node's pods.
+"""The cluster's network: one bridge, a veth pair to the host and to each node, static routes to every node's pods.
 
 The switch is a bridge in a network namespace of its own: the host's firewall (Docker's drops whatever is forwarded)
 never sees what nodes say to each other. No namespace has a name: each lives exactly as long as its processes. The one

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from devcluster import kubeconfig, node_init, process
+from devcluster import dns, kubeconfig, node_init, process
 from devcluster.address import Addresses
 from devcluster.certificates import Authority
 from devcluster.images.recipes import image_reference
@@ -86,7 +86,7 @@ def write_files(node: NodeSpec, layout: Layout, addresses: Addresses, authority:
         )
     (files.etc / "resolv.conf").write_text(_resolver())
     (files.etc / "containerd.toml").write_text(_containerd_toml(layout.bin, files))
-    (files.etc / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet(node, layout, files)))
+    (files.etc / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet(node, layout, files, addresses)))
     (files.etc / "kube-proxy.yaml").write_text(yaml.safe_dump(_kube_proxy(node, files, addresses)))
     cni = files.etc / "cni"
     cni.mkdir(exist_ok=True)
@@ -209,7 +209,7 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.internal.v1.opt",
 """
 
 
-def _kubelet(node: NodeSpec, layout: Layout, files: NodeLayout) -> dict[str, Any]:
+def _kubelet(node: NodeSpec, layout: Layout, files: NodeLayout, addresses: Addresses) -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -222,7 +222,8 @@ def _kubelet(node: NodeSpec, layout: Layout, files: NodeLayout) -> dict[str, Any
         "tlsCertFile": str(files.etc / "kubelet-server.crt"),
         "tlsPrivateKeyFile": str(files.etc / "kubelet-server.key"),
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
-        "clusterDomain": "cluster.local",
+        "clusterDNS": [str(addresses.host)],
+        "clusterDomain": dns.DOMAIN,
         "resolvConf": str(files.etc / "resolv.conf"),
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",
         "cgroupDriver": "cgroupfs",

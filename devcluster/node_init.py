@@ -1,4 +1,4 @@
-"""The first process of a node: makes its file system view, keeps its programs running, buries the dead.
+"""The init process of a node: makes its file system view, keeps its programs running, reaps children.
 
 It runs in new mount, process, network and host name namespaces, alone (`python -I -S node_init.py spec.json`; nothing
 but the standard library). When it dies, the kernel ends everything in the node and undoes every mount: that is what

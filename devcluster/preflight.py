@@ -25,7 +25,7 @@ _NFT_TRIAL = (
 )
 
 WORKS_ANYWHERE = """\
-What works here all the same:
+What still works here:
   - a real control plane with fake nodes, without root:  moorage dev up --sites eu-1=0,us-1=0 --fake-nodes 6
   - a cluster that you have: point KUBECONFIG at it and install the chart in charts/moorage with helm"""
 
@@ -78,7 +78,7 @@ def problems(machine: Machine, spec: ClusterSpec) -> list[str]:
     if not spec.nodes:
         return found
     if not machine.root:
-        return [*found, "not root, and real nodes have namespaces, mounts and control groups: run it with sudo"]
+        return [*found, "not root, and real nodes need namespaces, mounts and control groups: run it with sudo"]
     if machine.namespaces:
         found.append(
             f"no namespaces can be made ({machine.namespaces}): if this is a container, run it with --privileged"
@@ -102,7 +102,7 @@ def require(spec: ClusterSpec) -> None:
     """Refuse a cluster that this machine can't run.
 
     Raises:
-        DevClusterError: it lists what is missing, and what works all the same.
+        DevClusterError: it lists what is missing, and what still works.
     """
     if found := problems(gather(), spec):
         lines = "\n".join(f"  - {problem}" for problem in found)

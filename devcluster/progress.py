@@ -1,4 +1,4 @@
-"""Tells a person what is being done, for how long, and how far it is."""
+"""Progress for a person: what is being done, for how long, and how far it is."""
 
 import contextlib
 import threading

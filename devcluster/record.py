@@ -1,4 +1,4 @@
-"""What is written down about a cluster before anything of it exists, so that any later process can end it."""
+"""The record of a cluster, written before anything of it exists, so that any later process can remove it."""
 
 import contextlib
 import fcntl

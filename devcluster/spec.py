@@ -1,4 +1,4 @@
-"""What a cluster is asked to be: sites, nodes, fake nodes, object stores."""
+"""The specification of a cluster: sites, nodes, fake nodes, object stores."""
 
 import re
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class ClusterSpec:
             DevClusterError: a name or a number is not usable.
         """
         if not self.sites:
-            message = "a cluster needs at least one site, as in --sites eu-1"
+            message = "a cluster needs at least one site, for example --sites eu-1"
             raise DevClusterError(message)
         for kind, name in [("cluster", self.name), *(("site", site) for site in self.sites)]:
             if not DNS_LABEL.fullmatch(name) or len(name) > LONGEST_NAME:

@@ -1,4 +1,4 @@
-"""The phases of bringing one cluster up, in the order in which each needs the ones before."""
+"""The phases of starting a cluster, in order of dependence."""
 
 import signal
 import subprocess
@@ -12,6 +12,7 @@ from devcluster import (
     binaries,
     cgroups,
     control_plane,
+    dns,
     fake_nodes,
     images,
     kubectl,
@@ -61,14 +62,20 @@ class Start:
             self._wait_for_api_server()
             for component in ("kube-controller-manager", "kube-scheduler"):
                 control_plane.start(component, self._layout, self._addresses)
+            if self._nodes:
+                dns.write_files(self._layout, self._addresses, authorities.kubernetes)
+                kubectl.create(self._layout, dns.RIGHTS)
+                dns.start(self._layout)
         if self._nodes:
             self._join_nodes(inits)
         if self._spec.fake_nodes:
-            with self._progress.step(f"Pretending {self._spec.fake_nodes} nodes"):
+            with self._progress.step(f"Simulating {self._spec.fake_nodes} nodes"):
                 fake_nodes.start(self._spec, self._layout, self._addresses)
         if self._nodes or self._spec.fake_nodes:
             self._wait_for_nodes()
         self._wait_for_object_stores()
+        if self._nodes:
+            dns.wait_until_ready(self._layout, self._addresses)
         self._layout.complete.touch()
 
     def _wire(self) -> Wiring:

@@ -1,4 +1,4 @@
-"""Takes a cluster apart, whatever state it is in: also when everything of it was killed, or its record is gone.
+"""Removes a cluster in whatever state it is, also when all of it was killed or its record is gone.
 
 What it looks at is the machine, not what a record says should be there: processes by the mark in their environment,
 control groups and links by name, mounts by path.

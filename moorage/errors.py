@@ -13,6 +13,9 @@ A denial is not here: it is a value, `moorage.policy.Decision`.
     │   ├── GoneError           410: the watch must list again
     │   └── UnreachableError    no answer at all
     ├── SourceError             a data source can't be read; has a stable `reason` for conditions
+    ├── StoreError              an artifact store can't be used; has a stable `reason`
+    ├── KubeflowError           Kubeflow Pipelines, or its ML Metadata, does not answer as it must
+    ├── TaskError               what a task reads can't be fetched, or what it wrote can't be uploaded
     ├── BrokerError             the credential broker can't answer now; asking again may help
     ├── PlanningError           no plan was found in the time that was given
     ├── MountError              a mount on this node could not be made
@@ -92,6 +95,34 @@ class SourceError(MoorageError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class StoreError(MoorageError):
+    """A Site's artifact store can't be read or written.
+
+    Attributes:
+        reason: CamelCase and stable, for a condition, as `StoreUnreachable`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class KubeflowError(MoorageError):
+    """Kubeflow Pipelines, or the ML Metadata beside it, answered with an error, or not at all.
+
+    Attributes:
+        status: the HTTP status; 0 where there was no answer, or none of HTTP.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TaskError(MoorageError):
+    """A task's inputs can't be fetched, or its outputs can't be uploaded; trying again would not help."""
 
 
 class BrokerError(MoorageError):

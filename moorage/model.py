@@ -119,7 +119,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """What was seen of one source at the last look."""
+    """What was seen of one source at the last look.
+
+    `version` is that of its own listing: true copies have other etags, and so other versions, than the first source.
+    """
 
     site: str
     reachable: bool
@@ -127,6 +130,7 @@ class SourceStatus:
     message: str = ""
     size_bytes: int | None = None
     objects: int | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class DatasetStatus:
     columns: tuple[Column, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     in_use_by: tuple[str, ...] = ()
+    in_use_count: int = 0
     problem: str = ""
 
 

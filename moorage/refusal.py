@@ -1,4 +1,4 @@
-"""A no, as a value: what a webhook, a broker and a node plugin say and pass on."""
+"""A refusal as a value, which webhook, broker and node plugin return and pass on."""
 
 from dataclasses import dataclass
 from typing import Final

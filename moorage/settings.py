@@ -22,6 +22,7 @@ field named `broker_port` would one day read `tcp://10.96.0.7:8443`. Name ports 
 
 import dataclasses
 import enum
+import logging
 import os
 import types
 import typing
@@ -38,8 +39,8 @@ T = TypeVar("T")
 
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _EXAMPLES: dict[object, str] = {
-    int: "a whole number, as 8443",
-    float: "a number, as 2.5",
+    int: "a whole number, such as 8443",
+    float: "a number, such as 2.5",
     bool: "true or false",
 }
 
@@ -126,6 +127,17 @@ def describe(settings: type[object]) -> list[Description]:
     ]
 
 
+def parse_level(text: str) -> str:
+    """A log level, in capitals.
+
+    Raises:
+        ValueError: there is no such level.
+    """
+    if text.upper() not in logging.getLevelNamesMapping():
+        raise ValueError("there is no such level")
+    return text.upper()
+
+
 def _fields(settings: type[Any]) -> list[tuple[dataclasses.Field[Any], _Rule, str]]:
     found = []
     for field in dataclasses.fields(settings):
@@ -148,11 +160,11 @@ def _parse(variable: str, text: str, wanted: object, rule: _Rule) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if rule.minimum is not None and not value >= rule.minimum:
             raise SettingError(
-                "environment", variable, f"{shown} is too small; the least is {rule.minimum:g}. {rule.help}"
+                "environment", variable, f"{shown} is too small; the minimum is {rule.minimum:g}. {rule.help}"
             )
         if rule.maximum is not None and not value <= rule.maximum:
             raise SettingError(
-                "environment", variable, f"{shown} is too large; the most is {rule.maximum:g}. {rule.help}"
+                "environment", variable, f"{shown} is too large; the maximum is {rule.maximum:g}. {rule.help}"
             )
     return value
 

@@ -55,7 +55,7 @@ def target_options(function: Function) -> Function:
             expose_value=False,
             callback=_keep,
         ),
-        click.option("--context", help="The kubeconfig's context.", expose_value=False, callback=_keep),
+        click.option("--context", help="The context in the kubeconfig.", expose_value=False, callback=_keep),
         click.option(
             "-n",
             "--namespace",

@@ -14,13 +14,14 @@ from moorage_cli.output import say
 
 @click.command("convert", short_help="Convert Datashim's manifests.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), default="-")
-@click.option("--site", help="The Site where the data is; without it, the only Site there is.")
+@click.option("--site", help="The Site where the data are. Default: the only Site there is.")
 def convert(*, file: Path, site: str | None) -> int:
-    """Convert manifests that were written for Datashim (datashim.io, com.ie.ibm.hpsys) to Moorage's.
+    """Convert manifests written for Datashim (datashim.io, com.ie.ibm.hpsys) to Moorage's.
 
-    Objects go to stdout, what changed and what is to be done to stderr. Pods need no change: their labels are the same.
+    Objects go to stdout; notes about what changed and what is left to do go to stderr. Pods need no change: their
+    labels are the same.
 
-    Exit code 2 where a Dataset could not be used as it is; it is printed all the same, to be corrected.
+    Exit code 2 if a Dataset can't be used as it is. It is printed too, so that you can correct it.
 
     \b
     kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
@@ -48,7 +49,7 @@ def convert(*, file: Path, site: str | None) -> int:
 
 def _items(document: object, file: str) -> list[dict[str, Any]]:
     if not isinstance(document, dict):
-        raise InputError(file, "document", "is no Kubernetes object")
+        raise InputError(file, "document", "is not a Kubernetes object")
     if str(document.get("kind", "")).endswith("List"):
         return [item for item in document.get("items") or () if isinstance(item, dict)]
     return [document]

@@ -56,17 +56,17 @@ def _options(namespace: str, given: dict[str, Any]) -> Options:
 @click.option("--deny-site", "deny_sites", multiple=True, help="Sites that may not read it.")
 @click.option("--purpose", "purposes", multiple=True, help="What it may be used for.")
 @click.option("--consumer", "consumers", multiple=True, help="Who may read it: namespace, or namespace/serviceaccount.")
-@click.option("--confidential-compute", is_flag=True, help="On confidential computers only.")
+@click.option("--confidential-compute", is_flag=True, help="Only nodes with confidential computing may read it.")
 @click.option("--cache", type=click.Choice([mode.value for mode in CacheMode]), help="Whether nodes keep copies.")
-@click.option("--cache-size", metavar="QUANTITY", help="The most that one copy may take, as 10Gi.")
+@click.option("--cache-size", metavar="QUANTITY", help="The most that one copy may take, for example 10Gi.")
 @click.option(
     "--dry-run",
     is_flag=False,
     flag_value="client",
     type=click.Choice(["client", "server"]),
-    help="Create nothing: only print (client), or have the API server validate too (server).",
+    help="Create nothing; print the Dataset (client), or let the API server validate it too (server).",
 )
-@click.option("--wait", "wait_seconds", type=float, metavar="SECONDS", help="Wait until it is Ready, at most so long.")
+@click.option("--wait", "wait_seconds", type=float, metavar="SECONDS", help="Wait this long for it to be Ready.")
 @output_option("message", "yaml", "json", "name")
 @target_options
 @click.pass_context
@@ -81,7 +81,7 @@ def create(
 ) -> int:
     """Create a Dataset.
 
-    With several sites, give an option of the source once for all, or once each site, in the same order.
+    With several sites, give each option of the source either once for all sites, or once per site in the same order.
 
     \b
     kubectl dataset create claims -n steward --site eu-1 --s3-endpoint https://s3.eu-1.example.com \\

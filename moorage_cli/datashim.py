@@ -18,7 +18,7 @@ _WITHOUT_EFFECT = {
     "createDirPVC": "no folder and no claim is made: pods mount by their labels",
     "storageClass": "no claim is made",
     "hostPathType": "the folder must be there on every node of the Site",
-    "format": "the archive's format is found out",
+    "format": "the archive's format is detected",
     "readonly": "mounts are always read-only",
 }
 

@@ -30,15 +30,15 @@ class Gathered:
     events: list[RawObject]
 
 
-@click.command(short_help="State, sources, schema, rules, users, events.")
+@click.command(short_help="Show a Dataset: state, sources, schema, rules, users, events.")
 @click.argument("name", type=DatasetName())
 @output_option("text", "json", "yaml", "name")
 @target_options
 @click.pass_context
 def describe(context: click.Context, *, name: str, output: str) -> int:
-    """Describe a Dataset: state, sources, schema, rules, users, events.
+    """Show a Dataset: state, sources, schema, rules, users, events.
 
-    Exit code 1 where it is not ready.
+    Exit code 1 if it is not ready.
 
     \b
     kubectl dataset describe claims -n steward
@@ -98,7 +98,7 @@ def _tell(gathered: Gathered, now: datetime) -> None:
     _tell_sources(dataset)
     _tell_schema(dataset)
     _tell_rules(dataset, gathered.sites)
-    _tell_users(raw, dataset)
+    _tell_users(dataset)
     _tell_events(gathered.events, now)
 
 
@@ -155,9 +155,9 @@ def _tell_rules(dataset: Dataset, sites: tuple[Site, ...] | None) -> None:
         table(["SITE", "DECISION"], rows)
 
 
-def _tell_users(raw: RawObject, dataset: Dataset) -> None:
+def _tell_users(dataset: Dataset) -> None:
     users = dataset.status.in_use_by
-    count = int((raw.get("status") or {}).get("inUseCount") or len(users))
+    count = dataset.status.in_use_count
     title(f"\nUsed by {count or 'no'} pod{'' if count == 1 else 's'}")
     for user in users[:_USERS_SHOWN]:
         say(f"  {user}")

@@ -15,12 +15,12 @@ from devcluster.spec import ClusterSpec
 from moorage.errors import DevClusterError
 from moorage_cli.output import say
 
-_NAME = click.option("--name", default="dev", show_default=True, help="Which cluster; several live side by side.")
+_NAME = click.option("--name", default="dev", show_default=True, help="The cluster's name; there can be several.")
 
 
 @click.group()
 def dev() -> None:
-    """A real Kubernetes on this machine: plain processes, no containers around it."""
+    """Run a real Kubernetes on this machine, as plain processes."""
 
 
 @dev.command()
@@ -29,22 +29,28 @@ def dev() -> None:
     "--sites",
     default="eu-1=2,us-1=1",
     show_default=True,
-    help="Sites, each with its number of real nodes; without a number it gets --nodes.",
+    help="Sites with their numbers of real nodes; without a number a site gets --nodes.",
 )
-@click.option("--nodes", default=1, show_default=True, help="Real nodes at each site that names no number.")
-@click.option("--fake-nodes", default=0, show_default=True, help="Nodes that kwok pretends, spread over the sites.")
-@click.option("--object-store", "object_stores", multiple=True, metavar="SITE", help="A site that gets an S3 server.")
+@click.option("--nodes", default=1, show_default=True, help="Real nodes at each site without a number of its own.")
+@click.option("--fake-nodes", default=0, show_default=True, help="Nodes that kwok simulates, spread over the sites.")
+@click.option(
+    "--object-store",
+    "object_stores",
+    multiple=True,
+    metavar="SITE",
+    help="Give this site an S3 server; repeat it for more.",
+)
 @click.option(
     "--bin-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     envvar="MOORAGE_BIN_DIR",
     show_envvar=True,
-    help="Executables to use before the cache, a download or a build.",
+    help="Take executables from here before the cache, a download or a build.",
 )
 def up(  # noqa: PLR0913 - one per option
     *, name: str, sites: str, nodes: int, fake_nodes: int, object_stores: tuple[str, ...], bin_dir: Path | None
 ) -> None:
-    """Bring a cluster up."""
+    """Start a cluster."""
     spec = ClusterSpec(name, read_sites(sites, nodes), fake_nodes, object_stores)
     console = Console(stderr=True)
     made = cluster.up(spec, Terminal(console), bin_dir=bin_dir)
@@ -58,7 +64,7 @@ def up(  # noqa: PLR0913 - one per option
 @_NAME
 @click.option("--all", "every", is_flag=True, help="Every cluster on this machine.")
 def down(name: str, *, every: bool) -> None:
-    """Take a cluster apart: no process, mount, namespace, control group, link or file of it stays."""
+    """Remove a cluster with all its processes, mounts, namespaces, control groups, links and files."""
     console = Console(stderr=True)
     for each in record.names() if every else [name]:
         if not cluster.down(each, Terminal(console)):
@@ -66,10 +72,10 @@ def down(name: str, *, every: bool) -> None:
 
 
 @dev.command()
-@click.option("--name", default=None, help="One cluster; all by default.")
+@click.option("--name", default=None, help="Only this cluster; default: all.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def status(name: str | None, output: str) -> None:
-    """Tell what runs."""
+    """Show which clusters and components run."""
     found = [cluster.status(each) for each in ([name] if name else record.names())]
     if output == "json":
         listed = [
@@ -92,7 +98,7 @@ def status(name: str | None, output: str) -> None:
 @dev.command()
 @_NAME
 def env(name: str) -> None:
-    """Print what a shell needs: KUBECONFIG, and a PATH with this cluster's kubectl and our plugin for it."""
+    """Print the variables for a shell: KUBECONFIG, and a PATH with this cluster's kubectl and our plugin."""
     found = cluster.find(name)
     plugins = Path(sys.executable).parent
     say(f"export KUBECONFIG={shlex.quote(str(found.kubeconfig_path))}")
@@ -101,9 +107,9 @@ def env(name: str) -> None:
 
 @dev.command()
 @_NAME
-@click.option("--site", default=None, help="Whose S3 server, where there are several.")
+@click.option("--site", default=None, help="The site whose S3 server is meant, if there are several.")
 def store(name: str, site: str | None) -> None:
-    """Print how to reach the cluster's S3 server: endpoint and keys, for aws, boto3 and rclone (as `:s3:BUCKET`)."""
+    """Print the S3 server's endpoint and keys as variables, for aws, boto3 and rclone (`:s3:BUCKET`)."""
     stores = cluster.find(name).object_stores
     if not stores:
         message = f"cluster {name} has no S3 server: bring it up with --object-store SITE"
@@ -135,7 +141,7 @@ def read_sites(text: str, default: int) -> dict[str, int]:
     for part in filter(None, (each.strip() for each in text.split(","))):
         name, equals, count = part.partition("=")
         if name in sites or (equals and not count.isdigit()):
-            message = f"--sites {text}: write each site once, as in eu-1=2,us-1=1"
+            message = f"--sites {text}: write each site once, for example eu-1=2,us-1=1"
             raise DevClusterError(message)
         sites[name] = int(count) if equals else default
     return sites

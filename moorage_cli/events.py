@@ -1,4 +1,4 @@
-"""`events`: what the operator told of a Dataset, oldest first."""
+"""`events`: the Events of a Dataset, oldest first."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from moorage_cli.connecting import target_of, target_options
 from moorage_cli.output import age, document, listed, output_option, say, table
 
 
-@click.command(short_help="What happened to a Dataset.")
+@click.command(short_help="List the Events of a Dataset.")
 @click.argument("name", type=DatasetName())
 @output_option("table", "json", "yaml")
 @target_options

@@ -6,6 +6,7 @@ from moorage.errors import ForbiddenError, InputError, NotFoundError
 from moorage.kube import DATASETS, PODS, Client
 from moorage.locality.snapshot import Request
 from moorage.model import DatasetRef
+from moorage_cli import cache_stories
 from moorage_cli.completing import SubjectName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.gathering import Asked, Gathered, ask_for_pod, ask_for_workload, find, gather
@@ -26,25 +27,28 @@ from moorage_cli.stories import (
 from moorage_cli.subjects import WORKLOADS, Subject, read_subject
 
 
-@click.command(short_help="Why a pod may or may not read its data, site by site.")
+@click.command(short_help="Explain, site by site, why a pod may or may not read its data.")
 @click.argument("subject", type=SubjectName(), metavar="[KIND/]NAME")
 @click.option(
-    "--service-account", default="default", show_default=True, help="The reader, where a dataset is asked about."
+    "--service-account",
+    default="default",
+    show_default=True,
+    help="The reader's account, when you ask about a dataset.",
 )
-@click.option("--purpose", help="What the reader states as its purpose, where a dataset is asked about.")
+@click.option("--purpose", help="The purpose that the reader states, when you ask about a dataset.")
 @output_option("text", "json", "yaml")
 @target_options
 @click.pass_context
 def why(context: click.Context, /, *, subject: str, service_account: str, purpose: str | None, output: str) -> int:
-    """Tell for each site why a pod may or may not read its datasets there, and why it is where it is.
+    """Explain, site by site, why a pod may or may not read its datasets, and why it runs where it does.
 
-    For a dataset: whether a reader may, who is given by -n, --service-account and --purpose. The dataset is then
-    NAMESPACE/NAME, or NAME in the reader's own namespace.
+    Ask about a workload (deploy/x, job/x, cronjob/x, sts/x, rs/x, ds/x) to get the same for its pods, even before
+    there is one.
 
-    For a workload (deploy/x, job/x, cronjob/x, sts/x, rs/x, ds/x): the same for the pods that it makes, before there
-    is one.
+    Ask about a dataset (NAMESPACE/NAME, or NAME in the reader's own namespace) to learn whether a reader may read it.
+    -n, --service-account and --purpose say who the reader is.
 
-    Exit code 0 where the pod was placed and is allowed there, or where some site allows the reader; else 1.
+    Exit code 0: the pod runs and is allowed there, or some site allows the reader. Otherwise 1.
 
     \b
     kubectl dataset why pod/train -n fraud
@@ -98,6 +102,7 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
     allowed = end.placed_and_allowed if end else any(story.verdict.decision.allowed for story in stories)
     if output in {"json", "yaml"}:
         body = {**as_document(request, stories), "allowed": allowed, "notes": gathered.notes}
+        body["caches"] = cache_stories.as_document(request, snapshot)
         if workload:
             body["workload"] = workload
         if pod and end:
@@ -114,6 +119,7 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
     if request.refs:
         say()
         _tell_sites(request, stories)
+        _tell_caches(gathered, stories)
         remarks = [*assumptions(request, snapshot), *unsited_nodes(snapshot), *remarks]
     if remarks:
         say()
@@ -152,7 +158,7 @@ def _tell_sites(request: Request, stories: tuple[SiteStory, ...]) -> None:
         *([str(ref) for ref in request.refs] if several else ()),
         "DECISION",
         "FROM",
-        "BRING",
+        "FETCH",
         "SCORE",
     ]
     rows = []
@@ -175,6 +181,21 @@ def _tell_sites(request: Request, stories: tuple[SiteStory, ...]) -> None:
         say()
     for sites, message in told:
         sentence(f"{sites}: {message}.")
+
+
+def _tell_caches(gathered: Gathered, stories: tuple[SiteStory, ...]) -> None:
+    request, snapshot = gathered.request, gathered.snapshot
+    found = cache_stories.held(request, snapshot)
+    allowed = [story.verdict.site_name for story in stories if story.verdict.decision.allowed]
+    told = cache_stories.sentences(request, snapshot, allowed)
+    if found:
+        say()
+        rows = [[each.node, each.site or MISSING, str(each.ref), cache_stories.amount(each)] for each in found]
+        table(["NODE", "SITE", "DATASET", "COPY"], rows)
+    if told:
+        say()
+    for line in told:
+        sentence(line)
 
 
 def _decision_word(rule: object) -> str:

@@ -7,9 +7,8 @@ from moorage import wire
 from moorage.errors import ForbiddenError, InputError, NotFoundError
 from moorage.kube import DATASETS, EVENTS, NAMESPACES, NODE_CACHES, NODES, SITES, Client, RawObject, Resource
 from moorage.kube.client import Selection
-from moorage.locality.snapshot import Request, Snapshot
-from moorage.model import Dataset, DatasetRef, Node, Pod, Reader
-from moorage.policy import effective_purpose
+from moorage.locality.snapshot import Request, Snapshot, request_for
+from moorage.model import Dataset, DatasetRef, Node, Pod
 from moorage.wire.near_misses import named_in_vain, near_misses
 from moorage.wire.workloads import pod_templates
 from moorage_cli.describing import read_sites
@@ -99,7 +98,7 @@ def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
     own = named_in_vain(raw["metadata"].get("labels") or {})
     if own and not pod.datasets:
         notes.append(
-            f"Label {own[0]} stands on the {kind}, whose pods do not get its labels: write it under "
+            f"Label {own[0]} is on the {kind}, and its pods do not get it: write it under "
             f"{template.field}.metadata.labels."
         )
     labels, annotations = template.metadata.get("labels") or {}, template.metadata.get("annotations") or {}
@@ -122,8 +121,7 @@ async def gather(client: Client, asked: Asked) -> Gathered:
         ForbiddenError: a Dataset or the Sites can't be read; a review can be asked instead, see `reviewing`.
     """
     snapshot, nodes, nodes_seen, notes = await _snapshot(client, asked.refs, asked.namespace)
-    purpose = effective_purpose(asked.stated_purpose, snapshot.purposes[asked.namespace])
-    request = Request(Reader(asked.namespace, asked.service_account, purpose), asked.refs)
+    request = request_for(asked.namespace, asked.service_account, asked.stated_purpose, asked.refs, snapshot)
     pod = asked.pod if asked.raw_pod is not None else None
     warnings = await _warnings(client, asked.namespace, pod.uid) if pod is not None else ()
     return Gathered(asked, request, snapshot, nodes, nodes_seen, [*notes, *asked.notes], warnings)
@@ -183,7 +181,7 @@ async def _purposes(client: Client, namespace: str, notes: list[str]) -> frozens
     except NotFoundError:
         notes.append(f"There is no namespace {namespace}.")
     except ForbiddenError:
-        notes.append(f"You may not read namespace {namespace}: that it limits no purposes is assumed here.")
+        notes.append(f"You may not read namespace {namespace}, so it is assumed to limit no purposes.")
     return None
 
 

@@ -20,7 +20,7 @@ _NO_FILES = 4
 kubectl_dataset = LazyGroup(
     "kubectl dataset",
     commands_at=DATASET_COMMANDS,
-    help="Datasets: what there is, what holds for them, and why a pod may or may not read one.",
+    help="List, create, delete and explain Datasets.",
     epilog=EXIT_CODES,
 )
 

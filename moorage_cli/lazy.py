@@ -1,4 +1,4 @@
-"""A group that imports a command when it is called for: completing a word must not load half the house."""
+"""A group that imports a command only when it is used, so that completion stays fast."""
 
 import importlib
 from collections.abc import Mapping

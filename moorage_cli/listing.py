@@ -25,8 +25,8 @@ _FIRST_SECONDS = 30.0
 
 @click.command("list")
 @click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces.")
-@click.option("-l", "--selector", default="", help="Only Datasets with these labels, as team=fraud.")
-@click.option("-w", "--watch", is_flag=True, help="Go on, and print each Dataset again when it changes.")
+@click.option("-l", "--selector", default="", help="Only Datasets with these labels, for example team=fraud.")
+@click.option("-w", "--watch", is_flag=True, help="Keep running, and print each Dataset again when it changes.")
 @output_option("table", "wide", "json", "yaml", "name")
 @target_options
 @click.pass_context
@@ -40,7 +40,7 @@ def list_datasets(context: click.Context, *, all_namespaces: bool, selector: str
     """  # noqa: D301 - \b is what click needs
     if watch:
         if output not in {"table", "wide"}:
-            raise click.UsageError("--watch goes with -o table or wide")
+            raise click.UsageError("--watch works with -o table or -o wide only")
         follow = Following(every_namespace=all_namespaces, wide=output == "wide")
         target_of(context).ask(lambda client, own: follow.run(client, "" if all_namespaces else own, selector))
         return
@@ -123,7 +123,7 @@ WIDE_COLUMNS: dict[str, Cell] = {
     "CONSUMERS": lambda _, dataset: (
         dataset.ref.namespace if dataset.governance.consumers is None else _set(dataset.governance.consumers)
     ),
-    "USED BY": lambda _, dataset: str(len(dataset.status.in_use_by)),
+    "USED BY": lambda _, dataset: str(dataset.status.in_use_count),
 }
 
 

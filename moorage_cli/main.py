@@ -18,6 +18,7 @@ DATASET_COMMANDS = {
     "why": "moorage_cli.explaining:why",
     "wait": "moorage_cli.waiting:wait",
     "events": "moorage_cli.events:events",
+    "audit": "moorage_cli.audit.commands:audit",
     "delete": "moorage_cli.deleting:delete",
     "convert": "moorage_cli.converting:convert",
 }
@@ -25,18 +26,22 @@ DATASET_COMMANDS = {
 dataset = LazyGroup(
     "dataset",
     commands_at=DATASET_COMMANDS,
-    help="Datasets: what there is, what holds for them, and why a pod may or may not read one.",
+    help="List, create, delete and explain Datasets.",
 )
 
 sites = LazyGroup(
     "sites",
-    commands_at={"check": "moorage_cli.sites_check:check"},
-    help="Sites: what a file of them says, and what in it can't be meant.",
+    commands_at={
+        "check": "moorage_cli.sites_check:check",
+        "rights": "moorage_cli.sites_joining:rights",
+        "join": "moorage_cli.sites_joining:join",
+    },
+    help="Check files of Sites, and join the clusters of Sites to a hub.",
 )
 release = LazyGroup(
     "release",
     commands_at={"digest": "moorage_cli.release_digest:digest"},
-    help="Releases: transforms after which weaker rules hold.",
+    help="Prepare releases: transforms after which weaker rules hold.",
 )
 # The development cluster is part of a clone, not of the wheel.
 _IN_A_CLONE = importlib.util.find_spec("devcluster") is not None
@@ -49,6 +54,10 @@ _IN_A_CLONE = importlib.util.find_spec("devcluster") is not None
         "dataset": "moorage_cli.main:dataset",
         "why": DATASET_COMMANDS["why"],
         "plan": "moorage_cli.plan.command:plan",
+        "run": "moorage_cli.runs.submitting:run",
+        "runs": "moorage_cli.runs.commands:runs",
+        "schedules": "moorage_cli.schedules.commands:schedules",
+        "ui": "moorage_cli.ui:ui",
         "sites": "moorage_cli.main:sites",
         "release": "moorage_cli.main:release",
         **({"dev": "moorage_cli.dev:dev"} if _IN_A_CLONE else {}),
@@ -63,6 +72,8 @@ def moorage() -> None:
     moorage dataset list -A
     moorage why pod/train -n fraud
     moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml -o plan/
+    moorage run pipeline.yaml -n fraud -p weight=0.5
+    moorage ui
     """  # noqa: D301 - \b is what click needs
 
 
@@ -77,7 +88,7 @@ if not _IN_A_CLONE:
     @moorage.command("dev", hidden=True, context_settings={"ignore_unknown_options": True})
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def without_clone(arguments: tuple[str, ...]) -> None:
-        """Tell what is missing."""
+        """Say what is missing."""
         del arguments
         raise InputError("moorage", "dev", "needs a clone of Moorage: run `make setup` there and use .venv/bin/moorage")
 

@@ -52,9 +52,26 @@ def table(header: Row, rows: Sequence[Row]) -> None:
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
+_OBEYED_IN_LOGS = re.compile(_OBEYED.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f", 1))
+_COLOURS = re.compile("\x1b\\[[0-9;:]*m")
+
+
 def printable(text: str) -> str:
     """The text on one line, with what a terminal would obey written as an escape."""
     return _OBEYED.sub(_escape, text)
+
+
+def write_printed(content: bytes) -> None:
+    """Write what a program printed: as it is into a pipe or a file, without what a terminal would obey on one."""
+    if not content:
+        return
+    if sys.stdout.isatty():
+        text = content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+        sys.stdout.write(_OBEYED_IN_LOGS.sub(_escape, _COLOURS.sub("", text)))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+    sys.stdout.flush()
 
 
 def printable_row(row: Row) -> Row:

@@ -23,9 +23,9 @@ from pipeline_splitter.kfp.reading import read_pipeline
 @click.argument("task")
 @output.output_option("text", "digest", "yaml", "json")
 def digest(pipeline: Path, task: str, output: str) -> None:
-    """Print the digest of TASK's container in PIPELINE, as a release has to declare it.
+    """Print the digest that a release must declare for TASK's container.
 
-    PIPELINE is a compiled Kubeflow pipeline, TASK a path from its root, as train/evaluate.
+    PIPELINE is a compiled Kubeflow pipeline. TASK is a path from its root, for example train/evaluate.
 
     \b
     moorage release digest pipeline.yaml pseudonymise
@@ -55,7 +55,7 @@ def find_component(graph: Graph, pipeline: KfpPipeline, task: str, subject: str)
         named = sorted(name for name, each in steps.items() if each.container_digest is not None)
         near = difflib.get_close_matches(task, named, n=5, cutoff=0.4) or named[:5]
         raise InputError(
-            subject, "tasks", f"{task!r} is no task with a container; there are {', '.join(near) or 'none'}"
+            subject, "tasks", f"{task!r} is not a task with a container; there are {', '.join(near) or 'none'}"
         )
     labels = {label for label, digest in _digests(pipeline) if digest == step.container_digest}
     container = pipeline.executors[min(labels)]["container"]

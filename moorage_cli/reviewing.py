@@ -47,10 +47,10 @@ async def review(client: Client, asked: Asked, cause: ForbiddenError) -> Reviewe
     try:
         answered = await client.create(DATASET_ACCESS_REVIEWS, body, dry_run=True)
     except (ForbiddenError, NotFoundError) as error:
-        raise ForbiddenError(f"{cause}; nor could Moorage be asked: {error}", status=403) from error
+        raise ForbiddenError(f"{cause}; and Moorage could not be asked either: {error}", status=403) from error
     status = answered.get("status")
     if not isinstance(status, dict):
-        raise KubeError("the DatasetAccessReview came back without an answer: is the webhook of Moorage installed?")
+        raise KubeError("the DatasetAccessReview came back without an answer: is Moorage's webhook installed?")
     return Reviewed(asked, status)
 
 

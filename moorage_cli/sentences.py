@@ -18,7 +18,7 @@ def governance_sentences(ref: DatasetRef, governance: Governance) -> list[str]:
     if governance.classification is not Classification.PUBLIC:
         told.append(
             f"It is {governance.classification.word}: only sites cleared for {governance.classification.word} may "
-            "hold a reader."
+            "run a reader."
         )
     if governance.residency is not None:
         told.append(f"It stays in {words(governance.residency, 'or')}: only sites whose jurisdiction lies there.")
@@ -53,14 +53,14 @@ def _release(name: str, image: str, yields: Governance) -> str:
 
 
 def cache_sentence(cache: CachePolicy) -> str:
-    """What a mount keeps of what its pod read. It goes with the pod; caches that outlive it are not made yet."""
-    limit = "" if cache.size_limit_bytes is None else f", at most {format_bytes(cache.size_limit_bytes)} each"
+    """Where copies of the data are made."""
+    limit = "" if cache.size_limit_bytes is None else f", of at most {format_bytes(cache.size_limit_bytes)} each"
     match cache.mode:
         case CacheMode.NONE:
-            return "Mounts keep nothing of what was read."
+            return "Nodes keep no copies, and mounts nothing of what was read."
         case CacheMode.ALWAYS:
-            return f"Mounts keep what was read while the pod runs{limit}."
-    return f"Mounts far from every source keep what was read while the pod runs{limit}."
+            return f"Each node that reads it keeps a copy{limit}."
+    return f"Nodes far from every source keep a copy where that pays{limit}."
 
 
 def words(values: Collection[str], last: str = "and") -> str:

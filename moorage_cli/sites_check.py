@@ -1,4 +1,4 @@
-"""`moorage sites check`: what a file of sites says once defaults are filled in, and what in it can't be meant."""
+"""`moorage sites check`: what a file of sites says with defaults filled in, and what in it is probably a mistake."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations, permutations
@@ -23,11 +23,11 @@ _LINK_FIELDS = ("bytes_per_second", "latency_seconds", "price_per_gb")
 
 @click.command("check")
 @click.argument("file", type=_FILE)
-@click.option("--datasets", "datasets_file", type=_FILE, help="Also check that the datasets' sites are there.")
+@click.option("--datasets", "datasets_file", type=_FILE, help="Also check that the datasets' sites exist.")
 def check(file: Path, datasets_file: Path | None) -> int:
-    """Check the sites in FILE and tell what a plan would reckon with.
+    """Check the sites in FILE, and show the values that a plan would use.
 
-    Exit code 1 means that there are problems, 2 that a file can't be read.
+    Exit code 1 means that there are problems; 2 means that a file can't be read.
 
     \b
     moorage sites check sites.yaml --datasets datasets.yaml
@@ -59,7 +59,7 @@ _SITE_HEADER = (
     *("SITE", "JURISDICTION", "CLEARANCE", "CONFIDENTIAL", "SPEED", "CPU-HOUR", "G/KWH", "WATTS"),
     *("SLOTS", "QUOTA", "LARGEST NODE"),
 )
-_LINK_HEADER = ("FROM", "TO", "SPEED", "LATENCY", "PER GB", "SAID BY")
+_LINK_HEADER = ("FROM", "TO", "SPEED", "LATENCY", "PER GB", "SET BY")
 
 
 def _price(price: float, currency: str) -> str:

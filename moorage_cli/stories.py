@@ -90,7 +90,7 @@ def reader_words(request: Request, stated_purpose: str | None, listed: frozenset
     if not stated_purpose:
         return f"{account}, without a purpose"
     return (
-        f"{account}; the purpose that it states, {stated_purpose}, does not count, for namespace "
+        f"{account}; the purpose that it states, {stated_purpose}, does not count, because namespace "
         f"{request.reader.namespace} lists {words(listed or (), 'and')} only (annotation moorage.dev/purposes)"
     )
 
@@ -154,8 +154,8 @@ def _scheduler_words(pod: Pod) -> list[str]:
     if pod.scheduler_name == SCHEDULER_NAME:
         return []
     told = (
-        f"Its scheduler is {pod.scheduler_name}, not {SCHEDULER_NAME}: nobody asks the rules before it is placed, and "
-        "the node plugin refuses the data where they forbid it."
+        f"Its scheduler is {pod.scheduler_name}, not {SCHEDULER_NAME}: nothing checks the rules before it is placed. "
+        "The node plugin still refuses the data where they forbid it."
     )
     return [told]
 

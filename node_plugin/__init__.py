@@ -14,5 +14,7 @@ mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learn
     mounts        mount(2) and umount2(2); mountinfo parses what the kernel says of them
     pod_paths     paths inside the kubelet's directory, opened without following links
     journal       what was published, on disk, without secrets: a restarted driver goes on from there
+    caching       copies of datasets on the node's disk: bound into pods, filled, evicted, told of
+    filler        the program that copies a dataset; imports as little as the sidecar
     sidecar       the mount server's supervisor; imports the standard library and what of `moorage` needs no more
 """

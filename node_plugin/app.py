@@ -1,19 +1,33 @@
-"""The driver as a process: sockets, health, an orderly end that disturbs no mount."""
+"""The driver as a process: sockets, health, and a graceful shutdown that disturbs no mount."""
 
+import asyncio
 import logging
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from moorage.errors import SettingError
+from moorage.kube import Client
 from moorage.serving.health import Health, make_app
 from moorage.serving.run import Listener, serve, stop_on_signals
 from node_plugin import mountinfo
 from node_plugin.attaching import Attacher
 from node_plugin.broker import HttpsBroker
+from node_plugin.caching.keeping import Keeper
+from node_plugin.caching.reporting import Reporter
+from node_plugin.caching.serving import Cache
+from node_plugin.caching.state import CacheLimits, CacheState
+from node_plugin.caching.store import Store, claim
+from node_plugin.caching.usage import Usage
 from node_plugin.journal import Journal
 from node_plugin.node_service import Node, Registration, serving
 from node_plugin.pod_sockets import PodSockets
 from node_plugin.publishing import NodeState, Publisher
 from node_plugin.settings import NodePluginSettings
+from node_plugin.target_locks import TargetLocks
 
 _log = logging.getLogger(__name__)
 
@@ -27,16 +41,21 @@ async def run(settings: NodePluginSettings) -> None:
         SettingError: nothing says where the broker is.
     """
     stop = stop_on_signals()
+    broker = HttpsBroker(
+        url=settings.broker_address(),
+        server_name=settings.broker_server_name,
+        ca_file=settings.broker_ca_file,
+        token_file=settings.broker_token_file,
+    )
+    journal, locks = Journal(settings.journal_dir), TargetLocks()
+    cache = open_cache(settings, broker, journal, locks)
     state = NodeState(
         kubelet_dir=settings.kubelet_dir,
         host_root=settings.host_root,
-        broker=HttpsBroker(
-            url=settings.broker_address(),
-            server_name=settings.broker_server_name,
-            ca_file=settings.broker_ca_file,
-            token_file=settings.broker_token_file,
-        ),
-        journal=Journal(settings.journal_dir),
+        broker=broker,
+        journal=journal,
+        locks=locks,
+        cache=cache,
     )
     sockets = PodSockets(settings.kubelet_dir, Attacher(state).attach, settings.sidecar_uid)
     publisher = Publisher(state, sockets)
@@ -50,6 +69,7 @@ async def run(settings: NodePluginSettings) -> None:
     publisher.resume()
     try:
         async with (
+            keeping(cache, settings),
             serving(settings.csi_socket, *Node(publisher, settings.node_name).handlers()),
             serve(make_app(health), listener),
             # Last in, first out: the kubelet hears of us once we listen, and forgets us before we stop.
@@ -61,6 +81,59 @@ async def run(settings: NodePluginSettings) -> None:
     finally:
         await sockets.stop_all()
     _log.info("ended; the pods keep their mounts")
+
+
+def open_cache(settings: NodePluginSettings, broker: HttpsBroker, journal: Journal, locks: TargetLocks) -> Cache | None:
+    """The node's cache, as it is on the disk; None where there is none.
+
+    A disk that refuses costs the cache and no mount.
+    """
+    if settings.cache_dir is None:
+        return None
+    try:
+        # Two node plugins in one folder would each remove what the other fills; it is kept until the process ends.
+        claim(settings.cache_dir)
+        state = CacheState(
+            store=Store(settings.cache_dir),
+            usage=Usage(settings.cache_dir / "usage.json", time.time),
+            journal=journal,
+            broker=broker,
+            locks=locks,
+            limits=CacheLimits(
+                size_bytes=settings.cache_size_limit,
+                kept_free_share=settings.cache_kept_free_percent / 100,
+                fills=settings.cache_fills,
+                connections=settings.cache_connections,
+                filler_user=settings.cache_filler_uid if settings.cache_filler_uid >= 0 and os.geteuid() == 0 else None,
+            ),
+        )
+    except OSError as error:
+        _log.error("there is no cache", extra={"path": str(settings.cache_dir), "cause": str(error)})
+        return None
+    return Cache(state)
+
+
+@asynccontextmanager
+async def keeping(cache: Cache | None, settings: NodePluginSettings) -> AsyncIterator[None]:
+    """Look after the cache while the block runs."""
+    if cache is None:
+        yield
+        return
+    async with AsyncExitStack() as stack:
+        reporter = None
+        try:
+            client = await stack.enter_async_context(Client.from_environment(field_manager="moorage-node-plugin"))
+            reporter = Reporter(client, settings.node_name)
+        except SettingError as error:
+            _log.warning("NodeCache is not written", extra={"cause": str(error)})
+        keeper = Keeper(cache, reporter, settings.cache_look_seconds)
+        task = asyncio.create_task(keeper.run(), name="keep the cache")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await cache.fills.close()
 
 
 def propagation_problem(mounted: list[mountinfo.Mount], kubelet_dir: Path) -> str | None:

@@ -1,11 +1,11 @@
-"""What a sidecar's request for a descriptor is answered with: the first time, and whenever its server died.
+"""Answers a sidecar's request for a FUSE descriptor, the first time and whenever its server died.
 
-At the foot of each target lies a FUSE that never had a server, so that looking into it fails instead of waiting: what
-waits there (a container runtime, for a pod whose sidecar never comes) could not even be deleted. Each server gets a new
-FUSE on top of all earlier ones, which reaches running containers by propagation. None can be taken out from below: each
-may be what some container's namespace holds, and who lost it can't be reached any more. Only where they become too many
-are all but the first server's removed; a container that was started on one of those must then be started again. Between
-two servers the topmost mount is a dead one: opens fail, they never see an empty directory.
+The lowest mount at each target is a FUSE that never had a server, so that looking into it fails instead of waiting.
+(While a container runtime waits there, a pod whose sidecar never comes could not even be deleted.) Each server gets a
+new FUSE on top of all earlier ones, which propagates to running containers. None can be removed from below: it may be
+what some container's namespace holds, and a container that lost it can't be reached any more. Only when there are too
+many, all but the first server's are removed; a container that was started on one of those must then be restarted.
+Between two servers the topmost mount is a dead one: opens fail, and never see an empty directory.
 """
 
 import asyncio

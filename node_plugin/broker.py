@@ -1,6 +1,7 @@
-"""The credential broker's client: one question, may this pod read this dataset here, and with which keys."""
+"""The credential broker's client: may this pod read this dataset here, with which keys; and what may this node hold?"""
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -8,9 +9,12 @@ from typing import Any, Final, Protocol
 import aiohttp
 
 from moorage.errors import BrokerError
+from moorage.grants import standing
 from moorage.grants.answer import MOST_ANSWER_BYTES, TRY_AGAIN, read_answer
 from moorage.grants.grant import Grant
 from moorage.grants.question import PATH, GrantQuestion, write_question
+from moorage.grants.standing import Standing
+from moorage.model import DatasetRef
 from moorage.reading.documents import decode_strictly
 from moorage.refusal import Refusal
 
@@ -25,6 +29,13 @@ class Broker(Protocol):
 
         Raises:
             BrokerError: there is no decision now; asking again may help.
+        """
+
+    async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
+        """Ask which of the datasets that this node holds may stay on it.
+
+        Raises:
+            BrokerError: as above.
         """
 
 
@@ -50,10 +61,23 @@ class HttpsBroker:
         Raises:
             BrokerError: there is no decision now; asking again may help.
         """
-        status, body = await self._post(write_question(question))
+        status, body = await self._post(PATH, write_question(question))
         return read_answer(status, body)
 
-    async def _post(self, question: bytes) -> tuple[int, Any]:
+    async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
+        """Ask which datasets the node may hold.
+
+        Raises:
+            BrokerError: there is no decision now; asking again may help.
+        """
+        told: dict[DatasetRef, Standing] = {}
+        for first in range(0, len(refs), standing.MOST_ASKED):
+            some = refs[first : first + standing.MOST_ASKED]
+            status, body = await self._post(standing.PATH, standing.write_holdings(some))
+            told |= standing.read_standings(status, body, some)
+        return told
+
+    async def _post(self, path: str, question: bytes) -> tuple[int, Any]:
         try:
             token = self.token_file.read_text(encoding="ascii").strip()
             context = ssl.create_default_context(cafile=str(self.ca_file))
@@ -64,7 +88,7 @@ class HttpsBroker:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.timeout_seconds, connect=3)) as session,
                 session.post(
-                    f"{self.url}{PATH}",
+                    f"{self.url}{path}",
                     data=question,
                     headers={"Authorization": f"Bearer {token}", **_JSON},
                     ssl=context,
@@ -77,7 +101,7 @@ class HttpsBroker:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             detail = str(error) or type(error).__name__
             message = (
-                f"the credential broker at {self.url} does not answer ({detail}); {TRY_AGAIN}. Should it go on, look "
+                f"the credential broker at {self.url} does not answer ({detail}); {TRY_AGAIN}. If this goes on, look "
                 "at the Deployment moorage-broker"
             )
             raise BrokerError(message) from error

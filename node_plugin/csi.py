@@ -1,4 +1,4 @@
-"""The CSI and registration messages as frozen records: nothing further in sees protobuf."""
+"""The CSI and registration messages as frozen records, so that no other module sees protobuf."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -152,7 +152,7 @@ def _label(subject: str, field: str, value: str) -> str:
         raise InputError(
             subject,
             f"csi.volumeAttributes.{field}",
-            f"{value!r} is no name; names have up to 63 lower-case letters, digits and dashes",
+            f"{value!r} is not a name; names have up to 63 lower-case letters, digits and dashes",
         )
     return value
 

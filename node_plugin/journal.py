@@ -34,6 +34,8 @@ class Volume:
         pod: whose it is.
         dataset: what it shows.
         kind: of the source; the table of kinds says who serves it.
+        version: of the dataset, when it was published; None: it was not known.
+        cached: it shows the node's own copy of that version.
     """
 
     target: str
@@ -41,11 +43,13 @@ class Volume:
     pod: PodIdentity
     dataset: DatasetRef
     kind: str
+    version: str | None = None
+    cached: bool = False
 
     @property
     def needs_server(self) -> bool:
         """Whether the pod's sidecar serves it."""
-        return MOUNTED_KINDS[self.kind].abilities.served_by is Server.SIDECAR
+        return not self.cached and MOUNTED_KINDS[self.kind].abilities.served_by is Server.SIDECAR
 
 
 class Journal:
@@ -110,4 +114,6 @@ def _read(fields: Fields) -> Volume:
         pod=PodIdentity(*(pod.required_text(key) for key in ("namespace", "name", "uid"))),
         dataset=DatasetRef(dataset.required_text("namespace"), dataset.required_text("name")),
         kind=fields.word("kind", *MOUNTED_KINDS),
+        version=fields.text("version"),
+        cached=fields.exact_flag("cached"),
     )

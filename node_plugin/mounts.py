@@ -20,6 +20,10 @@ SAFE: Final = _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
 _MNT_FORCE, _MNT_DETACH, _UMOUNT_NOFOLLOW = 1, 2, 8
 _EINVAL, _ENOENT = 22, 2
 
+MOST_READ_BYTES: Final = 512 * 1024
+"""What the kernel asks a server for at once. rclone hands an answer over through a pipe, without copying it, where it
+fits: a pipe of an ordinary user holds 1 MiB, and an answer has a header. With a MiB it copies, and logs each time."""
+
 # Far more than healing ever stacks; a loop that can't end is worse than a volume that can't be removed.
 _MOST_UNMOUNTS: Final = 4096
 
@@ -41,7 +45,10 @@ def mount_fuse(target: Path) -> int:
             f"/dev/fuse can't be opened ({error.strerror}): load the kernel's fuse module, run the plugin privileged"
         )
         raise MountError(message) from error
-    options = f"fd={descriptor},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
+    options = (
+        f"fd={descriptor},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,"
+        f"max_read={MOST_READ_BYTES}"
+    )
     try:
         mount("moorage", str(target), FUSE_TYPE, SAFE, options)
     except BaseException:

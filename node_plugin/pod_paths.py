@@ -52,7 +52,7 @@ def parse_target(kubelet_dir: Path, path: str) -> Target:
     raise InputError(
         "request",
         "target_path",
-        f"{path!r} is no CSI volume of a pod below {prefix}; is MOORAGE_KUBELET_DIR this kubelet's --root-dir?",
+        f"{path!r} is not a CSI volume of a pod below {prefix}; is MOORAGE_KUBELET_DIR this kubelet's --root-dir?",
     )
 
 

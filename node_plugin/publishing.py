@@ -6,7 +6,7 @@ A target is worked on by one task at a time, whoever wants it: the kubelet, or t
 import asyncio
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from moorage.model import DatasetRef
 from moorage.refusal import NOT_POSSIBLE, Refusal
 from node_plugin import mounts, pod_paths
 from node_plugin.broker import Broker
+from node_plugin.caching.serving import Cache
 from node_plugin.csi import PublishRequest, UnpublishRequest, dataset_of, pod_of
 from node_plugin.journal import Journal, Volume
 from node_plugin.mounting import mount_by_kernel, needs_sidecar
@@ -37,6 +38,7 @@ class NodeState:
     Attributes:
         kubelet_dir: the kubelet's root directory, the same path here as for the kubelet.
         host_root: where the node's / is seen.
+        cache: the node's; None: it has none.
     """
 
     kubelet_dir: Path
@@ -44,6 +46,7 @@ class NodeState:
     broker: Broker
     journal: Journal
     locks: TargetLocks = field(default_factory=TargetLocks)
+    cache: Cache | None = None
 
 
 class Publisher:
@@ -75,7 +78,9 @@ class Publisher:
         pod = pod_of(request)
         dataset = dataset_of(request, pod)
         if target.pod_uid != pod.uid:
-            raise InputError("request", "target_path", f"is of pod {target.pod_uid}, the volume of pod {pod.uid}")
+            raise InputError(
+                "request", "target_path", f"is of pod {target.pod_uid}, but the volume is of pod {pod.uid}"
+            )
         async with self._state.locks.hold(request.target_path):
             if self._is_published(request.target_path, dataset):
                 return None
@@ -84,12 +89,28 @@ class Publisher:
                 _log.info("refused", extra={"pod": str(pod), "dataset": str(dataset), "rule": answer.reason})
                 return answer
             # A sidecar waits to hear of every volume, also of those that the kernel serves.
-            if not await self._can_listen(pod) and needs_sidecar(answer.location):
+            is_heard = await self._can_listen(pod)
+            volume = self._volume(request.target_path, target.volume, pod, dataset, answer)
+            if not is_heard and volume.needs_server:
                 return _nobody_serves(pod, dataset)
-            volume = Volume(target=request.target_path, name=target.volume, pod=pod, dataset=dataset, kind=answer.kind)
-            await self._mount(volume, answer)
-        _log.info("published", extra={"pod": str(pod), "dataset": str(dataset), "kind": answer.kind})
+            volume = await self._mount(volume, answer)
+            if self._state.cache is not None:
+                self._state.cache.published(volume, answer)
+        facts = {"pod": str(pod), "dataset": str(dataset), "kind": answer.kind, "cached": volume.cached}
+        _log.info("published", extra=facts)
         return None
+
+    def _volume(self, target: str, name: str, pod: PodIdentity, dataset: DatasetRef, grant: Grant) -> Volume:
+        cache = self._state.cache
+        return Volume(
+            target=target,
+            name=name,
+            pod=pod,
+            dataset=dataset,
+            kind=grant.kind,
+            version=grant.version,
+            cached=cache is not None and needs_sidecar(grant.location) and cache.copy_for(dataset, grant) is not None,
+        )
 
     async def unpublish(self, request: UnpublishRequest) -> None:
         """Unmount until nothing is left and forget; it need not have been published.
@@ -102,7 +123,10 @@ class Publisher:
         async with self._state.locks.hold(request.target_path):
             mounts.unmount_all(target.path)
             self._remove_target(target.path)
+            volume = self._state.journal.get(request.target_path)
             self._state.journal.forget(request.target_path)
+            if volume is not None and self._state.cache is not None:
+                self._state.cache.released(volume)
             if not self._state.journal.of_pod(target.pod_uid):
                 await self._sockets.stop(target.pod_uid)
         _log.info("unpublished", extra={"pod_uid": target.pod_uid, "volume": target.volume})
@@ -126,13 +150,18 @@ class Publisher:
         self._sockets.listen(pod.uid)
         return True
 
-    async def _mount(self, volume: Volume, grant: Grant) -> None:
+    async def _mount(self, volume: Volume, grant: Grant) -> Volume:
+        """Mount it; gives the volume as it is now. Nothing is awaited before the journal has it."""
         target = Path(volume.target)
         # What a driver left that ended between its record and its mount, or lost its journal.
         mounts.unmount_all(target)
         self._make_target(target)
         self._state.journal.add(volume)
         try:
+            if volume.cached and self._bind(volume, grant, target):
+                return volume
+            volume = replace(volume, cached=False)
+            self._state.journal.add(volume)
             if needs_sidecar(grant.location):
                 # Its keys are not kept: the sidecar's request asks anew, and so sees what was revoked meanwhile.
                 mounts.mount_dead_fuse(target)
@@ -142,6 +171,20 @@ class Publisher:
             self._state.journal.forget(volume.target)
             self._remove_target(target)
             raise
+        return volume
+
+    def _bind(self, volume: Volume, grant: Grant, target: Path) -> bool:
+        """Show the node's own copy; False where the kernel can't, and a stream must do."""
+        cache = self._state.cache
+        key = None if cache is None else cache.copy_for(volume.dataset, grant)
+        if cache is None or key is None:
+            return False
+        try:
+            cache.bind(key, target)
+        except MountError as error:
+            _log.warning("a volume streams what the node has", extra={"volume": volume.target, "cause": str(error)})
+            return False
+        return True
 
     def _make_target(self, target: Path) -> None:
         try:

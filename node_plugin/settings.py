@@ -1,13 +1,18 @@
-"""What the driver wants to know of its surroundings."""
+"""The node plugin's settings, from environment variables."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from moorage.errors import SettingError
-from moorage.settings import setting
+from moorage.reading.quantity import parse_quantity
+from moorage.settings import parse_level, setting
 
 DRIVER_NAME: Final = "data.moorage.dev"
+
+
+def _bytes(text: str) -> int:
+    return int(parse_quantity(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +21,15 @@ class NodePluginSettings:
 
     node_name: str = setting("The node this plugin serves, spec.nodeName of its own pod.")
     kubelet_dir: Path = setting("The kubelet's --root-dir.", default=Path("/var/lib/kubelet"))
-    host_root: Path = setting("Where the node's / is seen, for hostPath sources.", default=Path("/"))
-    broker_url: str | None = setting("The credential broker; unset: the Service's own variables.", default=None)
+    host_root: Path = setting("Where the node's / is mounted, for hostPath sources.", default=Path("/"))
+    broker_url: str | None = setting("The URL of the credential broker; unset: the Service's.", default=None)
     broker_service_host: str | None = setting("Set by Kubernetes for the Service moorage-broker.", default=None)
     broker_service_port: int = setting("Set by Kubernetes for the Service moorage-broker.", default=8443)
     broker_server_name: str = setting(
         "The name in the broker's certificate.", default="moorage-broker.moorage-system.svc"
     )
     broker_ca_file: Path = setting(
-        "PEM of who may sign the broker's certificate.", default=Path("/etc/moorage/broker-ca/ca.crt")
+        "PEM of the authority that signs the broker's certificate.", default=Path("/etc/moorage/broker-ca/ca.crt")
     )
     broker_token_file: Path = setting(
         "The projected token for the audience moorage-broker; read again for each request.",
@@ -33,9 +38,29 @@ class NodePluginSettings:
     sidecar_uid: int = setting(
         "The only user that may ask for a mount in a pod; -1: anyone.", default=65532, minimum=-1
     )
+    cache_dir: Path | None = setting("Where copies of datasets are kept on the node; unset: none are.", default=None)
+    cache_size_limit: int = setting(
+        "The most that all copies may take together, for example 50Gi.", default=50 << 30, parse=_bytes
+    )
+    cache_kept_free_percent: int = setting(
+        "How much of the file system no copy takes; the kubelet evicts pods below 10.",
+        default=15,
+        minimum=0,
+        maximum=99,
+    )
+    cache_fills: int = setting("How many datasets are copied at once.", default=2, minimum=1)
+    cache_connections: int = setting("How many objects of a dataset are copied at once.", default=8, minimum=1)
+    cache_filler_uid: int = setting(
+        "The user that copies; it has no rights, and no pod should run as it. -1: the node plugin's own.",
+        default=65533,
+        minimum=-1,
+    )
+    cache_look_seconds: float = setting(
+        "How often the broker is asked what may stay on the node.", default=20.0, minimum=0.1
+    )
     health_listen_port: int = setting("The port of /healthz and /readyz.", default=9808, minimum=0, maximum=65535)
     health_listen_host: str | None = setting("The address of /healthz and /readyz; unset: all.", default=None)
-    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO")
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=parse_level)
 
     @property
     def plugin_dir(self) -> Path:

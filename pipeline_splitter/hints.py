@@ -1,9 +1,9 @@
-"""What a person says beside the pipeline: sizes, seconds, datasets, accounts. Frozen; names are not checked yet.
+"""Hints: sizes, seconds, datasets and accounts that a person states. Frozen; names are not checked yet.
 
 Units: bytes, seconds, cores.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from moorage.model import DatasetRef
@@ -53,6 +53,10 @@ class Hints:
 
     `namespace_purposes` is not hinted: what the Namespace objects beside the datasets list, for those that limit
     purposes.
+
+    Attributes:
+        measured: (section, name) of what only measured figures name: they may be of an earlier version of the pipeline,
+            so that what is no longer there is passed over.
     """
 
     inputs: Mapping[str, InputHint] = field(default_factory=dict)
@@ -60,3 +64,8 @@ class Hints:
     artifacts: Mapping[str, float] = field(default_factory=dict)
     defaults: Defaults = Defaults()
     namespace_purposes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    measured: frozenset[tuple[str, str]] = frozenset()
+
+    def stated(self, section: str, names: Iterable[str]) -> list[str]:
+        """Those of the names in a section (`tasks`, `artifacts`) that a person wrote; sorted."""
+        return sorted(name for name in names if (section, name) not in self.measured)

@@ -31,14 +31,14 @@ def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
         subject: the file, for errors.
 
     Raises:
-        InputError: an object can't be used, stands twice, is of another kind, or there is none.
+        InputError: an object can't be used, appears twice, is of another kind, or there is none.
     """
     sites: dict[str, Site] = {}
     for where, raw in _objects(documents, "Site", subject):
         site = _read(read_site, _trimmed_site(raw), where)
         _refuse_extreme_site(site, where)
         if site.name in sites:
-            raise InputError(where, "metadata.name", f"site {site.name} stands twice in {subject}: keep one of them")
+            raise InputError(where, "metadata.name", f"site {site.name} appears twice in {subject}: keep one of them")
         sites[site.name] = site
     if not sites:
         raise InputError(subject, "documents", f"there is no Site: write at least one, kind: Site of {API_VERSION}")
@@ -53,14 +53,14 @@ def read_datasets(documents: Sequence[Any], subject: str) -> dict[DatasetRef, Da
         subject: the file, for errors.
 
     Raises:
-        InputError: an object can't be used, stands twice, or is of another kind.
+        InputError: an object can't be used, appears twice, or is of another kind.
     """
     datasets: dict[DatasetRef, Dataset] = {}
     for where, raw in _objects(documents, "Dataset", subject):
         dataset = _read(read_dataset, _trimmed_dataset(raw, where), where)
         _refuse_extreme_dataset(dataset, where)
         if dataset.ref in datasets:
-            raise InputError(where, "metadata", f"dataset {dataset.ref} stands twice in {subject}: keep one of them")
+            raise InputError(where, "metadata", f"dataset {dataset.ref} appears twice in {subject}: keep one of them")
         datasets[dataset.ref] = dataset
     return {ref: datasets[ref] for ref in sorted(datasets)}
 
@@ -73,7 +73,7 @@ def read_purposes(documents: Sequence[Any], subject: str) -> dict[str, frozenset
         subject: the file, for errors.
 
     Raises:
-        InputError: a namespace stands twice, or its annotations are no texts.
+        InputError: a namespace appears twice, or its annotations are no texts.
     """
     found: dict[str, frozenset[str] | None] = {}
     for place, raw in _namespaces(documents):
@@ -83,7 +83,7 @@ def read_purposes(documents: Sequence[Any], subject: str) -> dict[str, frozenset
         if not isinstance(annotations, Mapping) or not all(isinstance(text, str) for text in annotations.values()):
             raise InputError(where, "metadata.annotations", "must map words to texts: put the values in quotes")
         if name in found:
-            raise InputError(where, "metadata.name", f"namespace {name} stands twice in {subject}: keep one of them")
+            raise InputError(where, "metadata.name", f"namespace {name} appears twice in {subject}: keep one of them")
         found[name] = read_namespace_purposes(raw)
     return {name: listed for name, listed in sorted(found.items()) if listed is not None}
 
@@ -137,7 +137,7 @@ def _refuse_extremes(where: str, amounts: Mapping[str, float | None], least: flo
     """Refuse what no site or dataset has, so that sums and products of what is left stay finite."""
     for place, amount in amounts.items():
         if amount is not None and not least <= float(amount) <= most:
-            raise InputError(where, place, f"{amount:g} is out of reason: write a value from {least:g} to {most:g}")
+            raise InputError(where, place, f"{amount:g} is out of range: write a value from {least:g} to {most:g}")
 
 
 def _objects(documents: Sequence[Any], kind: str, subject: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -233,7 +233,7 @@ def _whole_bytes(value: Any, where: str) -> int | None:  # noqa: ANN401 - raw JS
         exact = None
     if exact is None or exact < 0:
         raise InputError(
-            where, "status.bytes", f"{shown(value)} is no number of bytes: write one, as 12Gi, or leave it out"
+            where, "status.bytes", f"{shown(value)} is not a number of bytes: write one, such as 12Gi, or leave it out"
         )
     return -(-exact.numerator // exact.denominator)
 
@@ -247,4 +247,4 @@ def _read(reader: Callable[[Mapping[str, Any]], Record], raw: Mapping[str, Any],
     except OverflowError:
         raise InputError(where, "spec", "holds a number that a double can't hold: write a smaller one") from None
     except TypeError:
-        raise InputError(where, "spec", "holds a list or a mapping where a word is expected: mend it") from None
+        raise InputError(where, "spec", "holds a list or a mapping where a word is expected: correct it") from None

@@ -1,7 +1,7 @@
 """A plan, as records: what `plan.json` says. Units: bytes, seconds, currency, grams of CO2-equivalent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moorage.model import DatasetRef, Governance
 from pipeline_splitter.graph import DatumKind
@@ -100,7 +100,10 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tasks of one site that are submitted as one pipeline. `tasks` in topological order; `after` sorted."""
+    """Tasks of one site that are submitted as one pipeline. `tasks` in topological order; `after` sorted.
+
+    `renamed`: the tasks that have another name in `file`, which is flat, by that name; plan.json does not tell it.
+    """
 
     id: str
     site: str
@@ -109,6 +112,7 @@ class Group:
     file: str = ""
     imports: tuple[Import, ...] = ()
     exports: tuple[Export, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

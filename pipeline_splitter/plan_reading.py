@@ -85,7 +85,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
+        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} appears twice in one object")
     return found
 
 
@@ -95,7 +95,7 @@ def _not_json(word: str) -> NoReturn:
 
 def _required(fields: Fields, key: str) -> Any:  # noqa: ANN401 - raw JSON
     if key not in fields.raw:
-        fields.fail(key, "is missing: have the plan written again")
+        fields.fail(key, "is missing: write the plan again")
     return fields.value(key)
 
 

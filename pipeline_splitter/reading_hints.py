@@ -1,4 +1,4 @@
-"""`hints.yaml`: what a person, or a measured earlier run, says beside the pipeline. Several files merge, later wins."""
+"""Reads `hints.yaml`: what a person or an earlier run states about a pipeline. Files merge; later ones win."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ def refuse_unknown_names(
         ("tasks", hints.tasks, tasks),
         ("artifacts", hints.artifacts, artifacts),
     ):
-        for name in sorted(named):
+        for name in hints.stated(section, named):
             if name not in known:
                 raise InputError("hints", f"{section}[{shown(name)}]", f"names nothing in the pipeline; {_some(known)}")
 
@@ -90,11 +90,14 @@ class _Merged:
     defaults: Entry = field(default_factory=dict)
     said_in: dict[str, str] = field(default_factory=dict)
     """File that named an input last, for errors that show once all are merged."""
+    stated: set[tuple[str, str]] = field(default_factory=set)
+    measured: set[tuple[str, str]] = field(default_factory=set)
 
     def take(self, subject: str, document: Any) -> None:  # noqa: ANN401 - raw JSON
         if not isinstance(document, Mapping):
             raise InputError(subject, "document", "must be a mapping with inputs, tasks, artifacts or defaults")
         fields = Fields(subject, "", document)
+        names = self.measured if _is_measured(fields) else self.stated
         for section, target, readers in (
             ("inputs", self.inputs, _INPUT),
             ("tasks", self.tasks, _TASK),
@@ -106,6 +109,7 @@ class _Merged:
                 if not isinstance(raw, Mapping):
                     entry.fail("", "must be a mapping")
                 target.setdefault(name, {}).update(_read_entry(entry, readers))
+                names.add((section, name))
                 if section == "inputs":
                     self.said_in[name] = subject
         defaults = fields.sub("defaults")
@@ -130,7 +134,22 @@ class _Merged:
                 name: entry["size_bytes"] for name, entry in sorted(self.artifacts.items()) if "size_bytes" in entry
             },
             defaults=defaults,
+            measured=frozenset(self.measured - self.stated),
         )
+
+
+def _is_measured(fields: Fields) -> bool:
+    """Whether the document says that its figures are of earlier runs: `measured: {pipeline, runs, version}`."""
+    about = fields.sub("measured")
+    if about is None:
+        return False
+    about.text("pipeline")
+    for key in ("runs", "version"):
+        about.count(key)
+    about.finish()
+    if fields.value("inputs") or fields.value("defaults"):
+        fields.fail("measured", "goes with tasks and artifacts only: put inputs and defaults into a file of their own")
+    return True
 
 
 def _read_entry(fields: Fields, readers: Mapping[str, tuple[str, Reader]]) -> Entry:
@@ -149,13 +168,15 @@ def _number(fields: Fields, key: str) -> float:
     except (ValueError, OverflowError):
         number = -1.0
     if not 0 <= number <= MOST:
-        fields.fail(key, f"{shown(value)} must be a number from 0 to {MOST:g}, as 120, 500m or 12Gi")
+        fields.fail(key, f"{shown(value)} must be a number from 0 to {MOST:g}, such as 120, 500m or 12Gi")
     return number
 
 
 def _seconds(fields: Fields, key: str) -> float:
     value = fields.raw[key]
-    problem = f"{shown(value)} must be a number of seconds from 0 to {MOST:g}, or one with s, min or h, as 120 or 5min"
+    problem = (
+        f"{shown(value)} must be a number of seconds from 0 to {MOST:g}, or one with s, min or h, like 120 or 5min"
+    )
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         fields.fail(key, problem)
     try:
@@ -188,7 +209,9 @@ def _matching(pattern: re.Pattern[str], rule: str) -> Reader:
 
 _NAME = _matching(DNS_LABEL, "lower-case letters, digits and '-', at most 63 of them")
 _ACCOUNT = _matching(_SUBDOMAIN, "a service account's name: lower-case letters, digits, '-' and '.'")
-_PURPOSE = _matching(_LABEL_VALUE, "one word, for it is a label: letters, digits, '-', '_' and '.', at most 63 of them")
+_PURPOSE = _matching(
+    _LABEL_VALUE, "one word, because it becomes a label: letters, digits, '-', '_' and '.', at most 63 of them"
+)
 
 
 def _currency(fields: Fields, key: str) -> str:
@@ -196,12 +219,12 @@ def _currency(fields: Fields, key: str) -> str:
 
 
 def _dataset_words(fields: Fields, key: str) -> tuple[str, ...]:
-    return _words(fields, key, fields.raw[key], 1, "a dataset's name, as claims or steward/claims")
+    return _words(fields, key, fields.raw[key], 1, "a dataset's name, such as claims or steward/claims")
 
 
 def _accepted_words(fields: Fields, key: str) -> tuple[tuple[str, ...], ...]:
     return tuple(
-        _words(fields, key, text, 2, "a dataset and its release, as claims/pseudonymise")
+        _words(fields, key, text, 2, "a dataset and its release, such as claims/pseudonymise")
         for text in _texts(fields, key)
     )
 

@@ -84,7 +84,7 @@ async def _prioritize(request: web.Request) -> web.Response:
         return _problem(400, str(error))
     snapshot = source.snapshot()
     of_node = prioritize(request_of(pod, snapshot), args.node_names, snapshot)
-    return _json(extender.write_priorities(of_node))
+    return _bytes(extender.write_priorities(of_node))
 
 
 async def _score_sites(request: web.Request) -> web.Response:
@@ -108,7 +108,11 @@ def _is_too_new(pod: Pod, snapshot: Snapshot) -> bool:
 
 
 def _json(body: object) -> web.Response:
-    return web.Response(body=orjson.dumps(body), content_type="application/json")
+    return _bytes(orjson.dumps(body))
+
+
+def _bytes(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
 
 
 def _problem(status: int, message: str) -> web.Response:

@@ -37,8 +37,17 @@ def read_args(body: bytes) -> Args:
     Raises:
         InputError: it is no such object, or it holds whole nodes: the scheduler's `nodeCacheCapable` must be true.
     """
-    fields = read_object(body, "ExtenderArgs", BOUNDS, orjson.loads)
-    pod, names = fields.mapping("Pod"), fields.value("NodeNames")
+    names: object = None
+
+    def decode(data: bytes) -> object:
+        # The names are taken out before the depth is looked at: they are by far the most, and looked at once here.
+        nonlocal names
+        raw = orjson.loads(data)
+        names = raw.pop("NodeNames", None) if isinstance(raw, dict) else None
+        return raw
+
+    fields = read_object(body, "ExtenderArgs", BOUNDS, decode)
+    pod = fields.mapping("Pod")
     if not pod:
         fields.fail("Pod", "is required")
     if not isinstance(names, list) or not _TEXT.issuperset(map(type, names)):
@@ -81,6 +90,17 @@ def write_error(message: str) -> Raw:
     return {"Error": message}
 
 
-def write_priorities(of_node: Mapping[str, int]) -> list[Raw]:
-    """The answer of /prioritize."""
-    return [{"Host": name, "Score": score} for name, score in of_node.items()]
+def write_priorities(of_node: Mapping[str, int]) -> bytes:
+    """The answer of /prioritize, as JSON. Names of the same score are joined at once: there are thousands."""
+    by_score: dict[int, list[str]] = {}
+    for name, score in of_node.items():
+        by_score.setdefault(score, []).append(name)
+    parts = []
+    for score, names in by_score.items():
+        separator = f'","Score":{score}}},{{"Host":"'
+        joined = separator.join(names)
+        plain = "".join(names)
+        if len(orjson.dumps(plain)) != len(plain) + 2:  # something in a name has to be escaped
+            return orjson.dumps([{"Host": name, "Score": each} for name, each in of_node.items()])
+        parts.append(f'{{"Host":"{joined}","Score":{score}}}')
+    return f"[{','.join(parts)}]".encode()

@@ -1,16 +1,9 @@
 """What the extender reads from its environment."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorage.settings import setting
-
-
-def _level(text: str) -> str:
-    if text.upper() not in logging.getLevelNamesMapping():
-        raise ValueError("there is no such level")
-    return text.upper()
+from moorage.settings import parse_level, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +20,6 @@ class ExtenderSettings:
     connections: int = setting(
         "How many connections may be open at once; a kube-scheduler keeps a few.", default=64, minimum=2
     )
-    linger_seconds: float = setting("How long SIGTERM still lets requests in.", default=3.0, minimum=0)
-    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=_level)
-    kubeconfig: Path | None = setting("Which cluster; unset: the pod's own.", default=None, variable="KUBECONFIG")
+    linger_seconds: float = setting("How long requests are still accepted after SIGTERM.", default=3.0, minimum=0)
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=parse_level)
+    kubeconfig: Path | None = setting("The cluster to use; unset: the pod's own.", default=None, variable="KUBECONFIG")

@@ -1,6 +1,6 @@
 """What becomes of each thing that a user of Datashim wrote: asked of the code, and rendered as docs/compatibility.md.
 
-`python -m tests.compatibility > docs/compatibility.md` writes the page anew.
+`python -m tests.compatibility > docs/compatibility.md` writes the page again.
 """
 
 import sys
@@ -10,9 +10,9 @@ import yaml
 
 from moorage import wire
 from moorage.errors import InputError
+from moorage.refusal import Refusal
 from moorage_cli.datashim import convert
 from tests.webhook.pods import an_s3_dataset, ask, make_pod
-from webhook.review import Refusal
 
 Raw = dict[str, Any]
 _S3 = {"type": "COS", "endpoint": "https://s3", "bucket": "b", "secret-name": "k"}
@@ -122,19 +122,25 @@ def render() -> str:
     example = yaml.safe_dump(convert(manifest({"local": _S3}), "eu-1").raw, sort_keys=False)
     return f"""# Coming from Datashim
 
-Pods need no change: their labels are the same. Datasets need a new `apiVersion`, and the Site where the data is:
+Pods need no change: their labels are the same. Datasets need a new `apiVersion`, and the Site where the data are.
 
-```console
-kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
-```
+1. [Install Moorage](install.md), and create a Site for the place where the data are.
+2. Convert your Datasets. The command prints them on stdout; notes about what changed, and what is left to do, go to
+   stderr. It reads `datashim.io/v1alpha1` and the older `com.ie.ibm.hpsys/v1alpha1`.
 
-`convert` takes `datashim.io/v1alpha1` and the older `com.ie.ibm.hpsys/v1alpha1`. It prints what Moorage reads, and
-tells on stderr what changes. For example:
+   ```console
+   kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
+   ```
+
+3. Uninstall Datashim. Until then its webhook changes labelled pods as well. Secrets that you made stay where they are.
+4. `kubectl apply -f datasets.yaml`, wait until `kubectl get dset -A` shows `True`, and create the pods again.
+
+A converted Dataset looks like this:
 
 ```yaml
 {example}```
 
-The tables below are made by running the code, and a test compares them with this page.
+A program makes the tables below by running the code, and a test compares them with this page.
 
 ## Datasets
 
@@ -142,7 +148,7 @@ The tables below are made by running the code, and a test compares them with thi
 |---|---|
 {chr(10).join(rows)}
 
-Where you apply a manifest without converting it, the API server refuses keys that are not known, and names them.
+If you apply a manifest without converting it, the API server refuses unknown keys and names them.
 
 ## Pod labels
 
@@ -152,11 +158,16 @@ Where you apply a manifest without converting it, the API server refuses keys th
 
 ## What differs
 
-- No PersistentVolumeClaim, ConfigMap or Secret is made. A mount is an inline volume of the pod, and its keys stay in
-  the steward's namespace.
+- Moorage makes no PersistentVolumeClaim, ConfigMap or Secret. A mount is an inline volume of the pod, and its keys stay
+  in the steward's namespace. A pod that mounts Datashim's claim by `claimName` must use the labels instead.
+- Moorage serves labelled pods in every namespace, except in those that opted out. Datashim needs the label
+  `monitor-pods-datasets=enabled` on the namespace; you can remove it.
 - Mounts are read-only. Writing is not here yet.
 - A Dataset can be read from other namespaces, where its `consumers` permit it: `dataset.N.namespace`.
-- Keys that rotate arrive with the next mount.
+- A pod never starts on missing or empty data: its volume is not mounted, and its Events say why.
+- Rotated keys arrive with the next mount.
+
+See [pod-labels.md](pod-labels.md) for all labels, [datasets.md](datasets.md) for all fields of a Dataset.
 """
 
 

@@ -3,7 +3,8 @@
 A test is marked `real` or `plane` by the fixtures that it uses. With `-n N --dist loadgroup`, tests that share what
 is dear go to one worker as a group, so that it is made once. The others go wherever a worker is idle.
 
-`MOORAGE_TEST_CLUSTER=NAME` and `MOORAGE_TEST_PLANE=NAME` use clusters that are up already and leave them up.
+`MOORAGE_TEST_CLUSTER=NAME`, `MOORAGE_TEST_PLANE=NAME` and `MOORAGE_TEST_SECOND_PLANE=NAME` use clusters that are up
+already and leave them up.
 """
 
 import os
@@ -30,7 +31,7 @@ _REAL = ClusterSpec("test", {"eu-1": 2, "us-1": 1}, object_stores=("eu-1",))
 _PLANE_SITES = {"eu-1": 0, "us-1": 0}
 
 # By fixture: the mark that it gives. Chromium is installed by root where it is missing.
-_MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "helm": "plane"}
+_MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "second_plane": "plane", "helm": "plane"}
 _MARKS |= {} if shutil.which("chromium") else {"chromium": "real"}
 # By fixture: the group of the tests that use it; the first one counts. `{folder}`: those of each folder are a group.
 _GROUPS = {
@@ -69,6 +70,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Take down what this run's workers have left, where they were interrupted or crashed."""
     for number in range(getattr(config.option, "numprocesses", None) or 0):
         cluster.down(_plane_name(os.getpid(), f"gw{number}"))
+        cluster.down(_plane_name(os.getpid(), f"gw{number}-2"))
 
 
 def _plane_name(run: int, worker: str) -> str:
@@ -101,6 +103,17 @@ def plane() -> Iterator[Cluster]:
         worker = os.environ.get("PYTEST_XDIST_WORKER")
         name = _plane_name(os.getppid(), worker) if worker else _plane_name(os.getpid(), "plane")
         yield from _brought_up(ClusterSpec(name, _PLANE_SITES))
+
+
+@pytest.fixture(scope="session")
+def second_plane() -> Iterator[Cluster]:
+    """Another API server like `plane`: the cluster of a spoke, where that of the hub is `plane`."""
+    if name := os.environ.get("MOORAGE_TEST_SECOND_PLANE"):
+        yield cluster.find(name)
+    else:
+        worker = os.environ.get("PYTEST_XDIST_WORKER")
+        name = _plane_name(os.getppid(), f"{worker}-2") if worker else _plane_name(os.getpid(), "second")
+        yield from _brought_up(ClusterSpec(name, {"us-1": 0}))
 
 
 @pytest.fixture(scope="session")

@@ -280,8 +280,9 @@ def _alternative(line: Line, other: str) -> Alternative:
     country = {"berlin": "DE", "lyon": "FR", "boston": "US-MA"}[other]
     for ref in sorted(line.carries):
         rules = _RELEASED if ref == BERLIN and line.site == "lyon" else _GOVERNANCE[ref]
-        if rules.residency == {"DE"} or (rules.residency == {"EU"} and other == "boston") or rules.residency == {"US"}:
-            places = ", ".join(sorted(rules.residency))
+        kept = rules.residency or frozenset()
+        if kept in ({"DE"}, {"US"}) or (kept == {"EU"} and other == "boston"):
+            places = ", ".join(sorted(kept))
             message = (
                 f"dataset {ref} must stay in {places} and site {other} lies in {country}: run at a site that lies "
                 f"there, or ask the steward of dataset {ref} to widen spec.governance.residency"
@@ -329,7 +330,7 @@ def _scheduled(
     for earlier, later in sorted(graph.edges()):
         before[later].append(earlier)
     ends: dict[str, float] = {}
-    planned = {}
+    planned: dict[str, PlannedTask] = {}
     while len(planned) < len(graph.tasks):
         name = next(name for name in graph.tasks if name not in planned and all(one in planned for one in before[name]))
         task = graph.tasks[name]

@@ -3,13 +3,17 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from typing import Final
+
+PATIENCE_SECONDS: Final = 240.0
+"""How long tests wait for what will come: generously more than it takes on a busy machine with cold caches."""
 
 
-async def until(holds: Callable[[], bool | Awaitable[bool]], *, seconds: float = 60) -> None:
+async def until(holds: Callable[[], bool | Awaitable[bool]], *, seconds: float = PATIENCE_SECONDS) -> None:
     """Return as soon as the condition holds.
 
     Raises:
-        TimeoutError: it did not within so many seconds, generously more than it can take on a busy machine.
+        TimeoutError: it did not within so many seconds.
     """
     async with asyncio.timeout(seconds):
         while True:

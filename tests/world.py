@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from devcluster.cluster import Cluster
 from moorage.model import API_VERSION, SITE_LABEL
+from tests.polling import PATIENCE_SECONDS
 
 T = TypeVar("T")
 Raw = dict[str, Any]
@@ -126,7 +127,7 @@ class World:
         }
 
 
-def eventually(look: Callable[[], T | None], *, seconds: float = 60) -> T:
+def eventually(look: Callable[[], T | None], *, seconds: float = PATIENCE_SECONDS) -> T:
     """Look until there is something to see; how long it takes is not asserted, only that it comes."""
     end = time.monotonic() + seconds
     while True:

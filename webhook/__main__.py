@@ -7,12 +7,10 @@ from moorage.kube import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Client
 from moorage.serving.callers import admit_only
 from moorage.serving.context import require_clients
 from moorage.serving.health import Health
-from moorage.serving.keeper import Keeper, Place
-from moorage.serving.mounted import MountedCertificate
 from moorage.serving.process import run_component
 from moorage.serving.publishers import WebhookPublisher
-from moorage.serving.rotation import Plan
 from moorage.serving.run import Listener, run_until_signalled
+from moorage.serving.service_certificate import certificate_of
 from webhook.app import make_app
 from webhook.gather import Gatherer
 from webhook.mutate import Serving
@@ -33,7 +31,7 @@ async def run(settings: WebhookSettings) -> None:
     async with (
         Client.from_environment(settings.kubeconfig, field_manager="moorage-webhook") as client,
         Gatherer(client, lookup_seconds=settings.lookup_seconds) as gatherer,
-        _certificate(client, settings) as certificate,
+        certificate_of(client, settings, _publisher(client, settings.configuration_name)) as certificate,
     ):
         health = Health()
         health.add_ready("certificate", certificate.problem)
@@ -63,18 +61,8 @@ def serving_of(settings: WebhookSettings) -> Serving:
     return Serving(shape, settings.scheduler_name, settings.managed_resource)
 
 
-def _certificate(client: Client, settings: WebhookSettings) -> Keeper | MountedCertificate:
-    if settings.certificate_folder is not None:
-        return MountedCertificate(settings.certificate_folder)
-    name = settings.configuration_name
-    publisher = WebhookPublisher(client, ((MUTATING_WEBHOOKS, name), (VALIDATING_WEBHOOKS, name)))
-    service = f"{settings.service_name}.{settings.namespace}.svc"
-    return Keeper(
-        client,
-        Place(settings.namespace, settings.certificate_secret),
-        publisher,
-        Plan((service, f"{service}.cluster.local", *settings.certificate_names)),
-    )
+def _publisher(client: Client, name: str) -> WebhookPublisher:
+    return WebhookPublisher(client, ((MUTATING_WEBHOOKS, name), (VALIDATING_WEBHOOKS, name)))
 
 
 def main() -> int:

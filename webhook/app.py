@@ -98,7 +98,7 @@ async def _answer_reviews(request: web.Request) -> web.Response:
     except InputError as error:
         return _deny(asked, Refusal(422, review.INVALID, str(error)))
     except KubeError as error:
-        return _deny(asked, Refusal(503, "ServiceUnavailable", f"{asked.subject}: ask again in a moment: {error}"))
+        return _deny(asked, Refusal(503, "ServiceUnavailable", f"{asked.subject}: try again in a moment: {error}"))
     status = access_review.answer(question, facts, gatherer.inventory)
     return _respond(review.patched(asked.uid, [{"op": "add", "path": "/status", "value": status}]))
 

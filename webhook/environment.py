@@ -2,7 +2,7 @@
 
 The keys stay in the steward's Secret: a variable refers to it, so rotated keys arrive with the next pod, no object is
 made whose name could collide, and nothing secret is in the pod's spec. That needs the Secret to be in the pod's own
-namespace, and whoever may make pods there could refer to it anyhow; so a governed dataset is never handed out so.
+namespace, and whoever may make pods there could refer to it anyway; so a governed dataset is never handed out so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def _add(container: Raw, wanted: Sequence[Raw], kind: str, subject: str) -> Raw:
             raise InputError(
                 subject,
                 f"spec.{kind}[{container.get('name')}].env[{entry['name']}]",
-                f"is set already, in the way of dataset {entry['name'].rpartition('_')[0]}'s: give it another name",
+                f"is set already, and dataset {entry['name'].rpartition('_')[0]} needs this name: give it another name",
             )
     missing = [entry for entry in wanted if entry["name"] not in present]
     return {**container, "env": [*missing, *(container.get("env") or ())]} if missing else container

@@ -57,14 +57,14 @@ def _name_volumes(refs: Sequence[DatasetRef], subject: str) -> dict[str, Dataset
             raise InputError(
                 subject,
                 "metadata.labels",
-                f"datasets {by_volume[ref.name]} and {ref} have one name, and a volume is named after its dataset: "
+                f"datasets {by_volume[ref.name]} and {ref} have the same name, and volumes are named after datasets: "
                 "mount one of them here and the other in another pod",
             )
         if ref.name in sidecar.OWN_VOLUMES:
             raise InputError(
                 subject,
                 "metadata.labels",
-                f"dataset {ref} can't be mounted, because a volume {ref.name} of Moorage's own stands in every such "
+                f"dataset {ref} can't be mounted, because a volume {ref.name} of Moorage's own is in every such "
                 "pod: ask its steward for a Dataset of another name",
             )
         by_volume[ref.name] = ref
@@ -109,7 +109,7 @@ def _our_volume(volume: Raw, name: str, ref: DatasetRef, subject: str) -> Raw:
         raise InputError(
             subject,
             f"spec.volumes[{name}]",
-            f"this volume is in the way of the one for dataset {ref}, which bears the same name: give it another name",
+            f"this volume has the name that the one for dataset {ref} needs: give it another name",
         )
     return {"name": name, "csi": _csi(ref)}
 
@@ -120,7 +120,7 @@ def _split_at_sidecar(
     """What other webhooks put in front of our sidecar, the sidecar, and all that is served.
 
     Where the sidecar is not there yet, everything comes after it. What stands in front of it can't be served: a mount
-    whose server is still to start would hang the container for ever. One that wants the data all the same goes behind.
+    whose server is still to start would hang the container for ever. One that wants the data anyway goes behind.
     """
     index = next((at for at, container in enumerate(containers) if container.get("name") == sidecar.NAME), None)
     if index is None:
@@ -148,7 +148,7 @@ def _add_to_container(container: Raw, volumes: Mapping[str, DatasetRef], field: 
         raise InputError(
             subject,
             f"{field}.volumeMounts",
-            f"volume {other} is mounted at {taken}, in the way of dataset {name}: mount it elsewhere, or say where the "
+            f"volume {other} is mounted at {taken}, where dataset {name} goes: mount it elsewhere, or choose where the "
             f"dataset is to be with a volumeMount named {name}",
         )
     return {**container, "volumeMounts": mounts}

@@ -40,7 +40,7 @@ class Facts:
     """What was gathered for one pod.
 
     Attributes:
-        datasets: those that it reads; None where none bears the name.
+        datasets: those that it reads; None where no Dataset has the name.
         unreadable: those that exist but can't be understood, with the reason.
         listed_purposes: of its namespace; None where it does not limit them.
         placement: ALLOWED where some site permits the pod now, else the first site's refusal.
@@ -127,7 +127,7 @@ def _ask_policy(request: PodRequest, facts: Facts) -> Refusal | None:
             # Of a spec that can't be read, nobody knows whose consumers there are.
             own = request.namespace == use.ref.namespace
             why = facts.unreadable[use.ref] if own else "its conditions say why"
-            problem = f"dataset {use.ref} can't be used until its steward mends it: {why}"
+            problem = f"dataset {use.ref} can't be used until its steward corrects it: {why}"
             return Refusal(403, FORBIDDEN, f"{where}: {problem}")
         decision = policy.decide_reader(use.ref, facts.datasets.get(use.ref), reader)
         if not decision.allowed and decision.rule is not None:
@@ -163,11 +163,11 @@ def _serve(request: PodRequest, facts: Facts, serving: Serving) -> Served:
     return Served({**request.pod, "spec": spec}, tuple(warnings))
 
 
-def _using(request: PodRequest, facts: Facts, wanted: UseAs) -> list[tuple[DatasetUse, Dataset]]:
+def _using(request: PodRequest, facts: Facts, *wanted: UseAs) -> list[tuple[DatasetUse, Dataset]]:
     found = []
     for use in sorted(request.usage.uses, key=lambda use: use.ref):
         dataset = facts.datasets.get(use.ref)
-        if wanted in use.use_as and dataset is not None:
+        if not use.use_as.isdisjoint(wanted) and dataset is not None:
             found.append((use, dataset))
     return found
 
@@ -183,7 +183,8 @@ def _add_environment(spec: Raw, request: PodRequest, facts: Facts, warnings: lis
 
 
 def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, warnings: list[str]) -> Raw:
-    mounted = _using(request, facts, UseAs.MOUNT)
+    # A cache is the same mount; its bytes come from the node, which fills itself because the label says so.
+    mounted = _using(request, facts, UseAs.MOUNT, UseAs.CACHE)
     if not mounted:
         return spec
     pod_checks.pod_can_not_mount(spec, request.subject)
@@ -193,7 +194,7 @@ def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, 
     served = mounting.add_mounts(spec, refs, serving.sidecar, request.subject)
     warnings += [
         f"container {container} mounts a part of dataset volume {volume} (subPath): that mount does not heal when the "
-        "server behind it is restarted; mount the whole and use the path below it"
+        "server behind it is restarted; mount the whole volume and use a path in it"
         for container, volume in mounting.subpath_mounts(served, {ref.name for ref in refs})
     ]
     return served

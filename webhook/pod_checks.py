@@ -1,4 +1,4 @@
-"""What a labelled pod's spec may not say, and what can't be served. Pure.
+"""Checks of a labelled pod's spec: what it must not set, and what can't be served. Pure.
 
 Each check is a small function; the first that objects raises InputError with the field and the remedy.
 """
@@ -10,7 +10,7 @@ from moorage.errors import InputError
 from moorage.model import Dataset, DatasetRef, DatasetUse, Usage, UseAs
 from moorage.sources import MOUNTED_KINDS
 
-SERVED_USES = frozenset({UseAs.MOUNT, UseAs.CONFIGMAP})
+SERVED_USES = frozenset({UseAs.MOUNT, UseAs.CACHE, UseAs.CONFIGMAP})
 SERVED_KINDS = tuple(MOUNTED_KINDS)
 DEFAULT_SCHEDULER = "default-scheduler"
 
@@ -36,7 +36,7 @@ def use_is_not_served(uses: tuple[DatasetUse, ...], subject: str) -> None:
             raise InputError(
                 subject,
                 f"metadata.labels[dataset.{use.index}.useas]",
-                f"{later[0].value} is not served yet (asked for dataset {use.ref}): use mount",
+                f"{later[0].value} is not served yet (asked for dataset {use.ref}): use mount or cache",
             )
 
 
@@ -83,7 +83,7 @@ def choose_scheduler(
             raise InputError(
                 subject,
                 "spec.schedulerName",
-                f"must not be {named}, which does not ask where dataset {use.ref}, being governed, may be read: "
+                f"must not be {named}, which does not check where the governed dataset {use.ref} may be read: "
                 f"remove it, or set it to {ours}",
             )
     return named, (

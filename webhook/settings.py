@@ -1,6 +1,5 @@
 """What the webhook reads from its environment."""
 
-import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +9,9 @@ import orjson
 
 import moorage
 from moorage import wire
-from moorage.model import SCHEDULER_NAME, SYSTEM_NAMESPACE
+from moorage.model import SCHEDULER_NAME
 from moorage.serving.limits import Limits
+from moorage.serving.listener_settings import ListenerSettings
 from moorage.settings import setting
 
 
@@ -21,12 +21,6 @@ class PullPolicy(StrEnum):
     ALWAYS = "Always"
     IF_NOT_PRESENT = "IfNotPresent"
     NEVER = "Never"
-
-
-def _level(text: str) -> str:
-    if text.upper() not in logging.getLevelNamesMapping():
-        raise ValueError("there is no such level")
-    return text.upper()
 
 
 def _resources(text: str) -> str:
@@ -47,38 +41,26 @@ def _bytes(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookSettings:
+class WebhookSettings(ListenerSettings):
     """`MOORAGE_*`, and KUBECONFIG outside a cluster."""
 
-    listen_port: int = setting("The HTTPS port; 0 takes a free one.", default=8443, minimum=0, maximum=65535)
-    listen_host: str | None = setting("The address to listen at; unset: all.", default=None)
-    health_port: int | None = setting(
-        "A plain HTTP port of its own for /healthz and /readyz; unset: they are served at the HTTPS port only.",
-        default=None,
-        minimum=0,
-        maximum=65535,
-    )
     connections: int = setting("How many connections may be open at once.", default=256, minimum=2)
     connections_per_peer: int = setting(
-        "How many of these from one address; an API server opens one for each review that it waits for.",
+        "How many of these may come from one address; an API server opens one per pending review.",
         default=192,
         minimum=1,
     )
     client_ca_file: Path | None = setting(
-        "PEM of who signs the API server's client certificate; unset: anybody may ask.", default=None
+        "PEM of the authority that signs the API server's client certificate; unset: anybody may ask.", default=None
     )
     client_names: tuple[str, ...] = setting(
-        "The common or DNS names of client certificates that are served; unset: all that the authority signed.",
+        "Common or DNS names of the client certificates that are served; unset: all that the authority signed.",
         default=(),
     )
-    linger_seconds: float = setting("How long SIGTERM still lets requests in.", default=3.0, minimum=0)
-    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=_level)
-    kubeconfig: Path | None = setting("Which cluster; unset: the pod's own.", default=None, variable="KUBECONFIG")
-    namespace: str = setting("Where Moorage is installed.", default=SYSTEM_NAMESPACE)
     service_name: str = setting("The Service that the API server calls.", default="moorage-webhook")
     certificate_secret: str = setting("The Secret of our own certificate.", default="moorage-webhook-tls")
     certificate_folder: Path | None = setting(
-        "Where somebody else's certificate is mounted (tls.crt, tls.key); unset: the webhook makes its own.",
+        "Where a certificate from elsewhere is mounted (tls.crt, tls.key); unset: the webhook makes its own.",
         default=None,
     )
     certificate_names: tuple[str, ...] = setting(
@@ -88,7 +70,7 @@ class WebhookSettings:
         "The Mutating- and ValidatingWebhookConfiguration whose caBundle is kept.", default="moorage"
     )
     scheduler_name: str = setting(
-        "The scheduler of labelled pods; default-scheduler leaves them to the cluster's own.", default=SCHEDULER_NAME
+        "The scheduler for labelled pods; default-scheduler leaves them to the cluster's own.", default=SCHEDULER_NAME
     )
     managed_resource: str | None = setting(
         "The extended resource that labelled pods ask for, where the cluster's own scheduler calls the extender.",
@@ -104,9 +86,9 @@ class WebhookSettings:
         parse=_resources,
     )
     mount_cache_size_limit: int = setting(
-        "What the sidecar may keep on the node's disk, in bytes, as 10Gi.", default=10 << 30, parse=_bytes
+        "How many bytes the sidecar may keep on the node's disk, for example 10Gi.", default=10 << 30, parse=_bytes
     )
-    lookup_seconds: float = setting("How long a GET may take on a miss of the cache.", default=1.0, minimum=0.05)
+    lookup_seconds: float = setting("How long a GET may take after a cache miss.", default=1.0, minimum=0.05)
 
     def limits(self) -> Limits:
         """What clients may hold; an API server waits for an answer for three seconds."""

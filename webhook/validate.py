@@ -1,4 +1,4 @@
-"""What may be written of a Dataset or a Site, beyond what their schemas can say. Pure.
+"""Validates Datasets and Sites beyond what their schemas can express. Pure.
 
 A write that does not touch the spec passes, and so does one of an object that is going away: nobody is kept from
 removing a finalizer by a rule that came later. What is merely unwise is a warning.
@@ -68,7 +68,7 @@ def _refuse_unknown_places(governance: Governance, field: str, subject: str) -> 
         raise InputError(
             subject,
             f"{field}.residency",
-            f"{unknown[0]!r} is no place: name countries (DE), subdivisions of countries (US-CA), EU or EEA",
+            f"{unknown[0]!r} is not a place: name countries (DE), subdivisions of countries (US-CA), EU or EEA",
         )
 
 
@@ -76,7 +76,7 @@ def _refuse_contradiction(governance: Governance, field: str, subject: str) -> N
     allowed = governance.sites_allow
     if allowed is not None and not allowed - governance.sites_deny:
         raise InputError(
-            subject, f"{field}.sites", "deny takes back every site that allow names: nobody could read it anywhere"
+            subject, f"{field}.sites", "deny excludes every site that allow names: nobody could read it anywhere"
         )
 
 
@@ -123,7 +123,7 @@ def _check_site(review: Review, inventory: Inventory) -> Iterator[str]:
         raise InputError(
             subject,
             "spec.jurisdiction",
-            f"{site.jurisdiction!r} is no country (DE) and no subdivision of one (US-CA)",
+            f"{site.jurisdiction!r} is neither a country (DE) nor a subdivision of one (US-CA)",
         )
     if site.node_selector:
         yield from _check_selector(site, inventory, subject)

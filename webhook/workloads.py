@@ -1,4 +1,4 @@
-"""What the pods of a workload will be told, told when the workload is applied: warnings, never a refusal. Pure.
+"""Warnings for whoever applies a workload: what its pods would be told at admission. Never a refusal. Pure.
 
 A refused Deployment is otherwise found only in the events of its ReplicaSet.
 """
@@ -61,7 +61,7 @@ def _labels_of_the_workload(review: Review, templates: tuple[PodTemplate, ...]) 
     if not in_vain or not templates or any(named_in_vain(_labels(template)) for template in templates):
         return
     yield (
-        f"metadata.labels: {in_vain[0]} stands on the {review.kind}, whose pods do not get its labels: write it under "
+        f"metadata.labels: {in_vain[0]} is on the {review.kind}, and its pods do not get it: write it under "
         f"{templates[0].field}.metadata.labels, too"
     )
 

@@ -7,16 +7,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from bench import environments
 from bench.placement import checks, files, instances, peers, workloads, worlds
 from bench.placement.compared import GAP, Compared
-from bench.placement.skypilot import asking, environment
+from bench.placement.skypilot import asking
 from bench.placement.workloads import Workload
 from bench.rows import Row, quantile, table
 from pipeline_splitter.problem import Limits, Problem, Solution
@@ -119,7 +121,7 @@ def peer_rows(*, quick: bool) -> Iterator[Row]:
     loads = [workload for workload in loads if len(workload.seconds) <= PEER_TASKS]
     if not loads:
         return
-    sky = environment.made()
+    sky = environments.made("skypilot")
     for workload in loads:
         world = worlds.draw(workload, 10, 1)
         for objective in instances.OBJECTIVES:
@@ -255,15 +257,16 @@ def main(parts: tuple[str, ...], single: tuple[str, str, str, str, str] | None, 
     for part in parts or PARTS[: 6 if quick else 7]:
         _LOG.print(f"{part} ...", highlight=False)
         size = 2_000 if quick else 10_000
-        rows += {
+        measured: dict[str, Callable[[], Iterable[Row]]] = {
             "traces": lambda: traces(quick=quick),
             "peers": lambda: peer_rows(quick=quick),
-            "joined": lambda size=size: large("joined", size, GAP, 5, 1),
-            "layered": lambda size=size: large("layered", size, GAP, 5, 1),
+            "joined": partial(large, "joined", size, GAP, 5, 1),
+            "layered": partial(large, "layered", size, GAP, 5, 1),
             "quotas": lambda: quotas(quick=quick),
             "files": file_rows,
             "huge": lambda: large("joined", 100_000, 1e-2, 120, 8),
-        }[part]()
+        }
+        rows += measured[part]()
     click.echo(table(rows))
 
 

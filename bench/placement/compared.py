@@ -1,4 +1,4 @@
-"""A peer's answers beside ours: how much dearer, how much slower."""
+"""A peer's answers beside ours: how much more expensive, how much slower."""
 
 import math
 import statistics

@@ -1,4 +1,4 @@
-"""The most that one listing may take. Each bound is on another way to hold a worker thread or fill its memory."""
+"""The limits of one listing. Each stops another way to hold up a worker thread or fill its memory."""
 
 from dataclasses import dataclass
 

@@ -1,13 +1,11 @@
-"""Cancellation across threads: whoever blocks on a socket wakes up when the work is not wanted any more."""
+"""Cancellation across threads: wakes a thread that blocks on a socket when its work is no longer wanted."""
 
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
 from moorage.errors import SourceError
-
-INTERRUPTED = "Interrupted"
-LIST_TOO_SLOW = "ListTooSlow"
+from moorage.sources.reasons import Reason
 
 
 class Cancellation:
@@ -67,7 +65,7 @@ class Cancellation:
             SourceError: `Interrupted`, or `ListTooSlow` where its time is up.
         """
         if self._late:
-            problem = "time is up for all sources: split the folder into several Datasets, or see the store's load"
-            raise SourceError(LIST_TOO_SLOW, f"{name}: {problem}")
+            problem = "time is up for all sources: split the folder into several Datasets, or check the store's load"
+            raise SourceError(Reason.LIST_TOO_SLOW, f"{name}: {problem}")
         if self._cancelled:
-            raise SourceError(INTERRUPTED, f"{name}: the listing was given up")
+            raise SourceError(Reason.INTERRUPTED, f"{name}: the listing was given up")

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dataset_operator.listing.budget import Budget
-from dataset_operator.listing.cancelling import LIST_TOO_SLOW, Cancellation
+from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.names import kind_of_name
 from dataset_operator.listing.protocol import Folder
 from dataset_operator.listing.sorting import sorted_by_key
 from dataset_operator.listing.tally import Entry, Listing, Tally
 from moorage.errors import SourceError
+from moorage.sources.reasons import Reason
 
-LIST_TOO_LARGE = "ListTooLarge"
 _MOST_BYTES = 2**63 - 1
 
 
@@ -62,8 +62,8 @@ class _Limit:
         for page in pages:
             self.stop.check(self.name)
             if time.monotonic() > self.end:
-                problem = "the store lists too slowly: split the folder into several Datasets, or see the store's load"
-                raise SourceError(LIST_TOO_SLOW, f"{self.name}: {problem}")
+                problem = "the store lists too slowly: split the folder into several Datasets, or check its load"
+                raise SourceError(Reason.LIST_TOO_SLOW, f"{self.name}: {problem}")
             objects += len(page)
             if objects > self.budget.objects:
                 raise self._too_large(f"more than {self.budget.objects:,} objects are listed")
@@ -71,7 +71,7 @@ class _Limit:
                 size_bytes += entry[1]
                 if entry[1] < 0 or size_bytes > _MOST_BYTES:
                     problem = "sizes are negative, or more than 2^63 bytes together: correct the store"
-                    raise SourceError("ListFailed", f"{self.name}: {problem}")
+                    raise SourceError(Reason.LIST_FAILED, f"{self.name}: {problem}")
                 yield entry
 
     def spilling(self, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -86,7 +86,7 @@ class _Limit:
             yield entry
 
     def _too_large(self, problem: str) -> SourceError:
-        return SourceError(LIST_TOO_LARGE, f"{self.name}: {problem}: split the folder into several Datasets")
+        return SourceError(Reason.LIST_TOO_LARGE, f"{self.name}: {problem}: split the folder into several Datasets")
 
 
 def _tally(entries: Iterable[Entry], *, in_order: bool) -> Listing:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from dataset_operator.listing.http import HttpLister
 from dataset_operator.listing.protocol import Lister
 from dataset_operator.listing.s3 import S3Lister
 from moorage.sources import Location
+from moorage.sources.http import HttpSource
 from moorage.sources.s3 import S3Source
 
-LISTERS: Mapping[type, Lister] = {S3Source: S3Lister()}
+LISTERS: Mapping[type, Lister] = {S3Source: S3Lister(), HttpSource: HttpLister()}
 
 
 def lister_of(location: Location) -> Lister | None:

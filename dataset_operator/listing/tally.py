@@ -1,9 +1,11 @@
-"""What is known of a folder once all its objects went by: pure, and as small for a million as for ten."""
+"""Totals of a folder, updated object by object: pure, and as small for a million objects as for ten."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from moorage.sources.versions import version_line
 
 SAMPLES_OF_EACH_KIND = 3
 
@@ -59,7 +61,7 @@ class Tally:
         """Take one entry; `kind` is what its name says it is, None for what is no data (`_SUCCESS`)."""
         key, size_bytes, etag = entry
         self._last = key
-        self._version.update(b"%b\0%d\0%b\n" % (key, size_bytes, etag.encode()))
+        self._version.update(version_line(key, size_bytes, etag))
         self._shape.update(b"%b\0%d\n" % (key, size_bytes))
         self._objects += 1
         self._size_bytes += size_bytes

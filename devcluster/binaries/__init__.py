@@ -23,7 +23,7 @@ from moorage.errors import DevClusterError
 
 _FOLDER = "bin"
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "helm")
-_NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "nft", "ip", "cni")
+_NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "nft", "ip", "cni", "coredns")
 
 
 def needed(spec: ClusterSpec) -> list[str]:

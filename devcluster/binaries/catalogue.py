@@ -74,6 +74,9 @@ def packages() -> tuple[Package, ...]:
         f"{_GITHUB}/containerd/containerd/releases/download/v{versions.CONTAINERD}"
         f"/containerd-{versions.CONTAINERD}-linux-{arch}.tar.gz"
     )
+    coredns_url = (
+        f"{_GITHUB}/coredns/coredns/releases/download/v{versions.COREDNS}/coredns_{versions.COREDNS}_linux_{arch}.tgz"
+    )
     helm_url = f"https://get.helm.sh/helm-v{versions.HELM}-linux-{arch}.tar.gz"
     major, minor, _ = versions.KUBERNETES.split(".")
     version = "k8s.io/component-base/version"
@@ -116,6 +119,13 @@ def packages() -> tuple[Package, ...]:
             Download(containerd_url, f"{containerd_url}.sha256sum", "bin/{program}"),
         ),
         Package(
+            "coredns",
+            versions.COREDNS,
+            ("coredns",),
+            Build(_MODULES / "coredns", (".",), 800),
+            Download(coredns_url, f"{coredns_url}.sha256", "coredns"),
+        ),
+        Package(
             "helm",
             versions.HELM,
             ("helm",),
@@ -127,6 +137,17 @@ def packages() -> tuple[Package, ...]:
             versions.CRANE,
             ("crane",),
             Build(None, (f"github.com/google/go-containerregistry/cmd/crane@v{versions.CRANE}",), 220),
+        ),
+        # What a krew manifest is, its own programs know.
+        Package(
+            "krew",
+            versions.KREW,
+            ("krew", "validate-krew-manifest"),
+            Build(
+                None,
+                tuple(f"sigs.k8s.io/krew/cmd/{name}@v{versions.KREW}" for name in ("krew", "validate-krew-manifest")),
+                240,
+            ),
         ),
         Package(
             "kwok",

@@ -20,14 +20,14 @@ _DEV = "dev"
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("components", nargs=-1, metavar="[COMPONENT]...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/images"), show_default=True)
-@click.option("--one-file", is_flag=True, help="One tar for all of them: shared layers are in it once.")
-@click.option("--push", "registry", metavar="REGISTRY", help="Push them there, as registry.example.com/moorage.")
-@click.option("--load", "tool", type=click.Choice([_DEV, *LOADERS]), help="Load them into a cluster of this tool.")
-@click.option("--cluster", "name", default="", help="Which cluster of that tool; its default where not given.")
+@click.option("--one-file", is_flag=True, help="Write one tar for all images, with each shared layer once.")
+@click.option("--push", "registry", metavar="REGISTRY", help="Push them to this registry and folder.")
+@click.option("--load", "tool", type=click.Choice([_DEV, *LOADERS]), help="Load them into a cluster made by this tool.")
+@click.option("--cluster", "name", default="", help="The cluster's name; default: the tool's own default.")
 def main(  # noqa: PLR0913 - one per option
     components: tuple[str, ...], output: Path, registry: str | None, tool: str | None, name: str, *, one_file: bool
 ) -> None:
-    """Build images without Docker: all that an installation needs, or each COMPONENT that is named.
+    """Build images without Docker: all that an installation needs, or only the named COMPONENTs.
 
     \b
     python -m devcluster.images --push registry.example.com/moorage

@@ -13,7 +13,16 @@ from devcluster.images import debian, sources, wheels
 from devcluster.images.bytecode import ImagePython
 from devcluster.images.layers import Layer, LayerStore, key_of
 from devcluster.images.oci import Image, make_image, write_layout
-from devcluster.images.recipes import BASE, COMPONENTS, IMAGE_CONFIG, WHEEL_LAYERS, Recipe, image_reference
+from devcluster.images.recipes import (
+    BASE,
+    COMPONENTS,
+    IMAGE_CONFIG,
+    SHELL,
+    SHELL_PROGRAMS,
+    WHEEL_LAYERS,
+    Recipe,
+    image_reference,
+)
 from devcluster.layout import cache_dir
 from moorage.errors import DevClusterError
 
@@ -94,7 +103,7 @@ def _write(out_dir: Path, name: str, images: Sequence[Image]) -> Path:
     if not path.exists():
         write_layout(path, images)
         for older in set(out_dir.glob(f"{name}-{'[0-9a-f]' * 16}.tar")) - {path}:
-            older.unlink()
+            older.unlink(missing_ok=True)
     return path
 
 
@@ -117,6 +126,8 @@ class _Builder:
 
     def _python_layers(self, recipe: Recipe) -> list[Layer]:
         layers = [self._base]
+        if recipe.has_shell:
+            layers.append(self._shell)
         if recipe.requirements:
             layers += self._wheels(recipe)
         if recipe.packages:
@@ -133,6 +144,15 @@ class _Builder:
             ImagePython(root).compile(root / "usr/lib", seen_as="/usr/lib")
 
         return self._store.layer(inputs, fill)
+
+    @cached_property
+    def _shell(self) -> Layer:
+        def fill(root: Path) -> None:
+            self._progress("layer: a shell")
+            debian.fill_shell(root, SHELL, SHELL_PROGRAMS, self._store.scratch)
+
+        inputs = {"kind": "shell", "distribution": asdict(debian.this_distribution()), "base": repr(_ordered(SHELL))}
+        return self._store.layer(inputs | {"programs": SHELL_PROGRAMS}, fill)
 
     @cached_property
     def _python(self) -> ImagePython:

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,24 @@ def fill_base(root: Path, base: Base, scratch: Path) -> None:
         _unpack(package, root)
     _prune(root, base)
     _write_identity(root)
+    shutil.rmtree(downloads)
+
+
+def fill_shell(root: Path, shell: Base, programs: Sequence[str], scratch: Path) -> None:
+    """Puts busybox into `root`, under the names of these programs."""
+    downloads = scratch / "shell"
+    shutil.rmtree(downloads, ignore_errors=True)
+    downloads.mkdir(parents=True)
+    download_packages(shell, downloads, scratch / "apt")
+    for package in downloads.glob("busybox-static_*.deb"):
+        _unpack(package, downloads / "root")
+    folder = root / "usr/bin"
+    folder.mkdir(parents=True)
+    program = folder / "busybox"
+    shutil.copy(next((downloads / "root").rglob("bin/busybox")), program)
+    program.chmod(0o755)
+    for name in programs:
+        (folder / name).symlink_to("busybox")
     shutil.rmtree(downloads)
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import platform
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,18 +106,20 @@ def write_layout(path: Path, images: Sequence[Image]) -> None:
     )
     documents = {part.digest: part.content for image in images for part in (image.config, image.manifest)}
     layers = {layer.digest: layer for image in images for layer in image.layers}
-    unfinished = path.with_name(path.name + ".new")
-    with tarfile.open(unfinished, "w") as tar:
-        _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add(tar, "index.json", index.content)
-        for digest, content in sorted(documents.items()):
-            _add(tar, f"blobs/sha256/{digest}", content)
-        for digest, layer in sorted(layers.items()):
-            member = tarfile.TarInfo(f"blobs/sha256/{digest}")
-            member.size = layer.size
-            with layer.path.open("rb") as stream:
-                tar.addfile(member, stream)
-    unfinished.replace(path)
+    # Two processes may write the same archive at once: each has a file of its own until it is whole.
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        unfinished = Path(folder) / path.name
+        with tarfile.open(unfinished, "w") as tar:
+            _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+            _add(tar, "index.json", index.content)
+            for digest, content in sorted(documents.items()):
+                _add(tar, f"blobs/sha256/{digest}", content)
+            for digest, layer in sorted(layers.items()):
+                member = tarfile.TarInfo(f"blobs/sha256/{digest}")
+                member.size = layer.size
+                with layer.path.open("rb") as stream:
+                    tar.addfile(member, stream)
+        unfinished.replace(path)
 
 
 def _document(value: dict[str, Any], media_type: str) -> Document:

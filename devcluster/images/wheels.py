@@ -17,6 +17,8 @@ _INSTALL_TIMEOUT_SECONDS = 1200
 def pins(text: str) -> dict[str, str]:
     """The pins of a requirements file: project name to its line with hashes, comments left out.
 
+    A project that has another version for other Pythons has several lines.
+
     Raises:
         DevClusterError: a line is neither a pin, a hash nor a comment.
     """
@@ -29,7 +31,9 @@ def pins(text: str) -> dict[str, str]:
         if match is None or "--hash=" not in line:
             message = f"requirements: not a pin with hashes: {line[:80]!r}; run `make requirements`"
             raise DevClusterError(message)
-        found[match["name"]] = " ".join(line.split())
+        pin = " ".join(line.split())
+        before = found.get(match["name"])
+        found[match["name"]] = pin if before is None else f"{before}\n{pin}"
     return found
 
 

@@ -1,20 +1,21 @@
 """`Client`: Datasets, Sites and verdicts as typed records, in an ordinary synchronous Python program."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
-from kubernetes import client as official
-
 from moorage import wire
-from moorage.client.connecting import connect_by_kubeconfig, connect_in_cluster, own_errors
+from moorage.client import submitting
+from moorage.client.connecting import connect_by_kubeconfig, connect_in_cluster
+from moorage.client.objects import Objects
+from moorage.client.run import Run
+from moorage.client.storing import Opening
 from moorage.errors import ForbiddenError, InputError, NotFoundError
 from moorage.locality.snapshot import Request, Snapshot
 from moorage.locality.verdicts import SiteVerdict, by_site
-from moorage.model import API_VERSION, GROUP, PURPOSE_LABEL, VERSION, Dataset, DatasetRef, Reader, Site, UseAs
+from moorage.model import PURPOSE_LABEL, SYSTEM_NAMESPACE, Dataset, DatasetRef, Reader, Site, UseAs
 from moorage.policy import effective_purpose
-
-_PAGE = 250
-_TIMEOUT_SECONDS = (5, 30)
 
 
 class Client:
@@ -23,35 +24,63 @@ class Client:
     Args:
         api: an `ApiClient` of the official library, for whoever has one already.
         namespace: where names without one are looked up.
+        server: the address of `moorage-kfp-api`, through which logs are read; None: MOORAGE_SERVER, else the stores.
+        server_authority: a PEM file, whom to trust as that server; None: MOORAGE_SERVER_CA, else public authorities.
+        system_namespace: Moorage's own.
     """
 
-    def __init__(self, api: Any, namespace: str = "default") -> None:  # noqa: ANN401 - the library has no types
-        self._api = api
-        self._objects = official.CustomObjectsApi(api)
-        self._core = official.CoreV1Api(api)
+    def __init__(
+        self,
+        api: Any,  # noqa: ANN401 - the library has no types
+        namespace: str = "default",
+        *,
+        server: str | None = None,
+        server_authority: str | Path | None = None,
+        system_namespace: str = SYSTEM_NAMESPACE,
+    ) -> None:
+        self.objects = Objects(api)
         self.namespace = namespace
+        self.server = server or os.environ.get("MOORAGE_SERVER") or None
+        authority = server_authority or os.environ.get("MOORAGE_SERVER_CA")
+        self.server_authority = Path(authority) if authority else None
+        self.stores = Opening(
+            site=lambda name: wire.read_site(self.objects.get("sites", None, name)),
+            secret=lambda name: self.objects.secret(system_namespace, name),
+        )
 
     @classmethod
     def from_kubeconfig(
-        cls, path: str | None = None, *, context: str | None = None, namespace: str | None = None
+        cls,
+        path: str | None = None,
+        *,
+        context: str | None = None,
+        namespace: str | None = None,
+        server: str | None = None,
+        server_authority: str | Path | None = None,
     ) -> Self:
-        """Connect as kubectl does.
+        """Connect as kubectl does; for the rest, see the class.
 
         Raises:
             SettingError: there is no usable kubeconfig.
         """
         api, own = connect_by_kubeconfig(path, context)
-        return cls(api, namespace or own)
+        return cls(api, namespace or own, server=server, server_authority=server_authority)
 
     @classmethod
-    def in_cluster(cls, namespace: str | None = None) -> Self:
-        """Connect as the pod's own service account, as in a notebook server.
+    def in_cluster(
+        cls,
+        namespace: str | None = None,
+        *,
+        server: str | None = None,
+        server_authority: str | Path | None = None,
+    ) -> Self:
+        """Connect as the pod's own service account, as in a notebook server; for the rest, see the class.
 
         Raises:
             SettingError: this is no pod.
         """
         api, own = connect_in_cluster()
-        return cls(api, namespace or own)
+        return cls(api, namespace or own, server=server, server_authority=server_authority)
 
     # --- datasets ---
 
@@ -63,7 +92,7 @@ class Client:
         """
         where = None if everywhere else namespace or self.namespace
         found = []
-        for raw in self._list("datasets", where):
+        for raw in self.objects.list("datasets", where):
             try:
                 found.append(wire.read_dataset(raw))
             except InputError:
@@ -78,11 +107,7 @@ class Client:
             InputError: its spec can't be read.
         """
         ref = self._ref(name)
-        with self._own_errors(f"get Dataset {ref}"):
-            raw = self._objects.get_namespaced_custom_object(
-                GROUP, VERSION, ref.namespace, "datasets", ref.name, _request_timeout=_TIMEOUT_SECONDS
-            )
-        return wire.read_dataset(raw)
+        return wire.read_dataset(self.objects.get("datasets", ref.namespace, ref.name))
 
     def create(self, dataset: Dataset) -> Dataset:
         """Create a Dataset; gives it as the API server took it.
@@ -91,17 +116,10 @@ class Client:
             ConflictError: there is one of that name.
             KubeError: the API server refused it, saying what is wrong with it.
         """
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "Dataset",
-            "metadata": {"name": dataset.ref.name, "namespace": dataset.ref.namespace},
-            "spec": wire.write_dataset_spec(dataset),
-        }
-        with self._own_errors(f"create Dataset {dataset.ref}"):
-            raw = self._objects.create_namespaced_custom_object(
-                GROUP, VERSION, dataset.ref.namespace, "datasets", body, _request_timeout=_TIMEOUT_SECONDS
-            )
-        return wire.read_dataset(raw)
+        ref = dataset.ref
+        return wire.read_dataset(
+            self.objects.create("datasets", ref.namespace, ref.name, wire.write_dataset_spec(dataset))
+        )
 
     def delete(self, name: str) -> None:
         """Delete a Dataset, by `name` or `namespace/name`. The data itself is never touched.
@@ -111,10 +129,7 @@ class Client:
             KubeError: it is in use; the message names its users.
         """
         ref = self._ref(name)
-        with self._own_errors(f"delete Dataset {ref}"):
-            self._objects.delete_namespaced_custom_object(
-                GROUP, VERSION, ref.namespace, "datasets", ref.name, _request_timeout=_TIMEOUT_SECONDS
-            )
+        self.objects.delete("datasets", ref.namespace, ref.name)
 
     # --- sites, and who may read where ---
 
@@ -125,7 +140,7 @@ class Client:
             KubeError: the API server refused, or did not answer.
             InputError: one can't be read.
         """
-        return sorted((wire.read_site(raw) for raw in self._list("sites", None)), key=lambda site: site.name)
+        return sorted((wire.read_site(raw) for raw in self.objects.list("sites", None)), key=lambda site: site.name)
 
     def where(
         self,
@@ -163,6 +178,68 @@ class Client:
         reader = Reader(within, service_account, effective_purpose(purpose, self._purposes(within)))
         return by_site(Request(reader, tuple(refs)), snapshot)
 
+    # --- runs ---
+
+    def submit(  # noqa: PLR0913 - each says another thing about the run
+        self,
+        pipeline: str | Path | Callable[..., Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        objective: str = "money",
+        hints: Mapping[str, Any] | None = None,
+        service_account: str = "default",
+        wait_for_approval: bool = False,
+        namespace: str | None = None,
+    ) -> Run:
+        """Run a pipeline across the sites.
+
+        Args:
+            pipeline: a function with `@dsl.pipeline` (kfp compiles it), or the file of a compiled pipeline.
+            parameters: the pipeline's, by name.
+            name: the run's; None: the pipeline's, and a few letters.
+            objective: bytes, money, carbon or time; or several, separated by commas.
+            hints: as a file of hints holds them.
+            service_account: of the tasks' pods.
+            wait_for_approval: whether the plan waits for `Run.approve`.
+            namespace: None: the client's.
+
+        Raises:
+            InputError: it is no pipeline, or too large.
+            ConflictError: there is a run of that name.
+            KubeError: the API server refused, or did not answer.
+        """
+        wanted, packed = submitting.submission(
+            pipeline,
+            namespace or self.namespace,
+            name,
+            parameters=dict(parameters or {}),
+            objective=objective,
+            hints=None if hints is None else dict(hints),
+            service_account=service_account,
+            approval=wait_for_approval,
+        )
+        return Run(self, submitting.create(self.objects, wanted, packed))
+
+    def run(self, name: str) -> Run:
+        """A run, by `name` or `namespace/name`, to follow it again.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        ref = self._ref(name)
+        return Run(self, self.objects.get("stretchedpipelines", ref.namespace, ref.name))
+
+    def runs(self, namespace: str | None = None) -> list[Run]:
+        """The runs of a namespace, the newest first.
+
+        Raises:
+            KubeError: the API server refused, or did not answer.
+        """
+        found = list(self.objects.list("stretchedpipelines", namespace or self.namespace))
+        found.sort(key=lambda raw: (raw["metadata"]["creationTimestamp"], raw["metadata"]["name"]), reverse=True)
+        return [Run(self, raw) for raw in found]
+
     # --- labels ---
 
     def labels(
@@ -183,34 +260,15 @@ class Client:
         wire.read_usage(labels, self.namespace, "labels")
         return labels
 
-    # --- the API server ---
+    # --- parts ---
 
     def _ref(self, name: str) -> DatasetRef:
         namespace, _, rest = name.rpartition("/")
         return DatasetRef(namespace or self.namespace, rest)
 
-    def _list(self, plural: str, namespace: str | None) -> Iterator[dict[str, Any]]:
-        token = ""
-        while True:
-            options = {"limit": _PAGE, "_continue": token, "_request_timeout": _TIMEOUT_SECONDS}
-            with self._own_errors(f"list {plural}"):
-                if namespace is None:
-                    page = self._objects.list_cluster_custom_object(GROUP, VERSION, plural, **options)
-                else:
-                    page = self._objects.list_namespaced_custom_object(GROUP, VERSION, namespace, plural, **options)
-            yield from page["items"]
-            token = page["metadata"].get("continue") or ""
-            if not token:
-                return
-
     def _purposes(self, namespace: str) -> frozenset[str] | None:
         """What the namespace lists; None, so that any purpose counts, where it lists none or can't be read."""
         try:
-            with self._own_errors(f"get Namespace {namespace}"):
-                raw = self._core.read_namespace(namespace, _request_timeout=_TIMEOUT_SECONDS)
+            return wire.read_namespace_purposes(self.objects.namespace(namespace))
         except (ForbiddenError, NotFoundError):
             return None
-        return wire.read_namespace_purposes(self._api.sanitize_for_serialization(raw))
-
-    def _own_errors(self, action: str) -> Any:  # noqa: ANN401 - a context manager
-        return own_errors(action, self._api.configuration.host)

@@ -1,5 +1,6 @@
 """Connects the official Kubernetes client, and turns what it raises into the errors of `moorage.errors`."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,12 +22,13 @@ def connect_by_kubeconfig(path: str | None, context: str | None) -> tuple[Any, s
         SettingError: there is no usable kubeconfig.
     """
     configuration = official.Configuration()
+    path = path or os.environ.get("KUBECONFIG") or None  # the library looks at it once, when it is imported
     try:
         contexts, active = config.list_kube_config_contexts(config_file=path)
         chosen = active if context is None else next((one for one in contexts if one["name"] == context), None)
         if chosen is None:
             known = ", ".join(one["name"] for one in contexts)
-            raise SettingError("kubeconfig", "context", f"{context} is not there; it has {known}")
+            raise SettingError("kubeconfig", "context", f"{context} does not exist; the kubeconfig has {known}")
         config.load_kube_config(config_file=path, context=context, client_configuration=configuration)
     except config.ConfigException as error:
         raise SettingError("kubeconfig", path or "KUBECONFIG", f"can't be used: {error}") from error
@@ -45,7 +47,8 @@ def connect_in_cluster() -> tuple[Any, str]:
         with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace", encoding="utf-8") as file:  # noqa: PTH123
             namespace = file.read().strip()
     except (config.ConfigException, OSError) as error:
-        raise SettingError("environment", "service account", f"this is no pod with an account: {error}") from error
+        problem = f"this is not a pod with a service account: {error}"
+        raise SettingError("environment", "service account", problem) from error
     return official.ApiClient(configuration), namespace or DEFAULT_NAMESPACE
 
 

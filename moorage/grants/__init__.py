@@ -1,7 +1,8 @@
-"""What broker, node plugin and sidecar say to each other of a grant: one record and one form each. Pure.
+"""The messages about a grant between broker, node plugin and sidecar: one record and one wire format each. Pure.
 
     question  a node plugin asks for one pod and one dataset
     grant     yes: where to read, with which keys
+    standing  a node plugin asks which of the datasets that its node holds may stay there
     answer    what comes back: a grant, or a refusal (`moorage.refusal`)
 
 `grant` is all that the sidecar imports of it, so nothing is imported here.

@@ -14,6 +14,23 @@ _MOST_DEPTH: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FillTerms:
+    """What a node needs to know to decide on a fill of its cache, and to verify it.
+
+    Attributes:
+        size_bytes: of the dataset.
+        far_seconds: what bringing all of it takes, over the best permitted way.
+        listed_version: of the source's own listing; copies have other etags than the first source.
+        asked: the pod says `useas: cache`.
+    """
+
+    size_bytes: int
+    far_seconds: float
+    listed_version: str
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """The permission.
 
@@ -25,6 +42,7 @@ class Grant:
         site: the node's; "" where nobody said.
         source_site: where the location is; "" where nobody said.
         version: of the data, as the operator found it; None: it has not looked.
+        fill: None where no cache can be filled from the location, as nobody listed it.
     """
 
     location: Location
@@ -34,6 +52,7 @@ class Grant:
     site: str = ""
     source_site: str = ""
     version: str | None = None
+    fill: FillTerms | None = None
 
     @property
     def kind(self) -> str:
@@ -54,6 +73,7 @@ def write_grant(grant: Grant) -> dict[str, Any]:
         },
         "credentials": None if grant.credentials is None else _write_credentials(grant.credentials),
         "cache": {"mode": grant.cache.mode.value, "sizeLimitBytes": grant.cache.size_limit_bytes},
+        "fill": None if grant.fill is None else _write_fill(grant.fill),
     }
 
 
@@ -65,6 +85,7 @@ def read_grant(document: object) -> Grant:
     """
     fields = fields_of(document, _SUBJECT, _MOST_DEPTH)
     source, keys, cache = fields.required_sub("source"), fields.sub("credentials"), fields.sub("cache")
+    fill = fields.sub("fill")
     return Grant(
         location=_read_location(source),
         local=source.exact_flag("local"),
@@ -73,18 +94,39 @@ def read_grant(document: object) -> Grant:
         site=fields.text("site") or "",
         source_site=source.text("site") or "",
         version=fields.text("version"),
+        fill=None if fill is None else _read_fill(fill),
     )
 
 
 def _read_location(source: Fields) -> Location:
     kind = source.required_text("kind")
     if kind not in MOUNTED_KINDS:
-        source.fail("kind", f"{kind!r} is no kind that this node plugin can mount; are broker and node of one release?")
+        problem = "is not a kind that this node plugin can mount; are broker and node plugin of the same release?"
+        source.fail("kind", f"{kind!r} {problem}")
     return MOUNTED_KINDS[kind].read(source)
 
 
 def _read_cache(cache: Fields) -> CachePolicy:
     return CachePolicy(cache.choice("mode", CacheMode) or CacheMode.AUTO, cache.count("sizeLimitBytes"))
+
+
+def _read_fill(fill: Fields) -> FillTerms:
+    milliseconds = fill.count("farMilliseconds")
+    return FillTerms(
+        size_bytes=fill.count("sizeBytes") or 0,
+        far_seconds=(milliseconds or 0) / 1000,
+        listed_version=fill.required_text("listedVersion"),
+        asked=fill.exact_flag("asked"),
+    )
+
+
+def _write_fill(fill: FillTerms) -> dict[str, Any]:
+    return {
+        "sizeBytes": fill.size_bytes,
+        "farMilliseconds": round(fill.far_seconds * 1000),
+        "listedVersion": fill.listed_version,
+        "asked": fill.asked,
+    }
 
 
 def _read_credentials(keys: Fields) -> Credentials:

@@ -56,19 +56,28 @@ def read_question(body: bytes) -> GrantQuestion:
     pod, dataset = fields.required_sub("pod"), fields.required_sub("dataset")
     return GrantQuestion(
         PodIdentity(_name(pod, "namespace"), _name(pod, "name"), _text(pod, "uid")),
-        DatasetRef(_name(dataset, "namespace"), _name(dataset, "name")),
+        read_ref(dataset),
     )
+
+
+def read_ref(fields: Fields) -> DatasetRef:
+    """A dataset, as a node plugin names it.
+
+    Raises:
+        InputError: a name is none.
+    """
+    return DatasetRef(_name(fields, "namespace"), _name(fields, "name"))
 
 
 def _name(fields: Fields, key: str) -> str:
     value = _text(fields, key)
     if not _NAME.fullmatch(value):
-        fields.fail(key, "is no name: lower-case letters, digits, '-' and '.'")
+        fields.fail(key, "is not a valid name: use lower-case letters, digits, '-' and '.'")
     return value
 
 
 def _text(fields: Fields, key: str) -> str:
     value = fields.required_text(key)
     if len(value) > _LONGEST_NAME or not value.isprintable():
-        fields.fail(key, f"must be a text of at most {_LONGEST_NAME} characters")
+        fields.fail(key, f"must be a string of at most {_LONGEST_NAME} characters")
     return value

@@ -15,9 +15,9 @@ import orjson
 
 from moorage.errors import GoneError
 from moorage.kube.answers import NO_CREDENTIALS, error_from_answer, error_from_credentials, error_from_silence
-from moorage.kube.connection import find_config, open_http
-from moorage.kube.resources import TOKEN_REVIEWS, Resource
-from moorage.kube.streams import open_stream, read_events
+from moorage.kube.connection import bearer_config, find_config, given_config, open_http
+from moorage.kube.resources import PODS, TOKEN_REVIEWS, Resource
+from moorage.kube.streams import open_stream, read_events, read_pieces
 
 RawObject = dict[str, Any]
 
@@ -30,9 +30,13 @@ _FIRST_PAGE_SIZE = 16
 # API servers send a bookmark every minute, but after opening a watch the first one may come after two (seen with 1.36).
 # Meanwhile the kernel's probes watch over the connection itself.
 SILENCE_SECONDS = 150.0
+# A task may print nothing for as long as it computes; the kernel's probes notice a connection that is none any more.
+LOG_SILENCE_SECONDS = 3600.0
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,26 @@ class Client:
         config = find_config(kubeconfig, context)
         return cls(open_http(config), namespace=config.namespace, field_manager=field_manager)
 
+    @classmethod
+    def from_kubeconfig(cls, text: str, subject: str, field_manager: str = "moorage") -> Self:
+        """An API server that somebody else's kubeconfig leads to, as a Secret holds it.
+
+        Raises:
+            SettingError: it can't be used; names `subject` and what to write instead.
+        """
+        config = given_config(text, subject)
+        return cls(open_http(config), namespace=config.namespace, field_manager=field_manager)
+
+    @classmethod
+    def for_bearer(cls, token: str, kubeconfig: Path | None = None, field_manager: str = "moorage") -> Self:
+        """The API server that `from_environment` finds, asked by whoever has this token and by nobody else.
+
+        Raises:
+            SettingError: there is no usable cluster.
+        """
+        config = bearer_config(find_config(kubeconfig), token)
+        return cls(open_http(config), namespace=config.namespace, field_manager=field_manager)
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -122,11 +146,15 @@ class Client:
     async def list(
         self, resource: Resource, selection: Selection = EVERYTHING, *, size: int = PAGE_SIZE
     ) -> list[RawObject]:
-        """Read all objects of a selection, page by page."""
+        """Read all objects of a selection, page by page.
+
+        Raises:
+            GoneError: it took longer than etcd keeps old revisions, and so did the second attempt.
+        """
         try:
             return [item async for page in self.pages(resource, selection, size=size) for item in page.items]
-        except GoneError:  # the list took longer than etcd keeps old revisions: once more, in one piece
-            return [item async for page in self.pages(resource, selection, size=0) for item in page.items]
+        except GoneError:
+            return [item async for page in self.pages(resource, selection, size=size) for item in page.items]
 
     async def pages(
         self, resource: Resource, selection: Selection = EVERYTHING, *, size: int = PAGE_SIZE
@@ -139,18 +167,17 @@ class Client:
         Args:
             resource: what to list.
             selection: which of them.
-            size: the most objects in a page; 0: all in one, whatever their bytes.
+            size: the most objects in a page.
 
         Raises:
-            GoneError: the list took longer than etcd keeps old revisions; start anew, perhaps with `size=0`.
+            GoneError: the list took longer than etcd keeps old revisions; start again.
         """
         parameters = selection.parameters()
         action = f"list {resource.describe(selection.namespace)}"
         path = resource.path(selection.namespace)
         limit = min(size, _FIRST_PAGE_SIZE)
         while True:
-            if limit:
-                parameters["limit"] = str(limit)
+            parameters["limit"] = str(limit)
             body = await self._read(path, parameters, action, PAGE_BYTES if limit > 1 else None)
             if body is None:
                 limit = max(limit // 4, 1)
@@ -163,9 +190,8 @@ class Client:
             del body  # a caller may be slow
             metadata = answer.get("metadata") or {}
             items = answer.get("items") or []
-            if limit:
-                fitting = PAGE_BYTES // 2 * max(len(items), 1) // size_bytes
-                limit = max(min(4 * limit, fitting, size), 1)
+            fitting = PAGE_BYTES // 2 * max(len(items), 1) // size_bytes
+            limit = max(min(4 * limit, fitting, size), 1)
             for item in items:
                 item.setdefault("apiVersion", resource.api_version)
                 item.setdefault("kind", resource.kind)
@@ -173,6 +199,27 @@ class Client:
             if not metadata.get("continue"):
                 return
             parameters["continue"] = metadata["continue"]
+
+    async def page_as(
+        self, form: str, resource: Resource, namespace: str = "", *, size: int = PAGE_SIZE, following: str = ""
+    ) -> RawObject:
+        """One page of a list in another form: a `TABLE` of its printer columns, or the objects' `METADATA`, no specs.
+
+        Args:
+            form: which.
+            resource: what to list.
+            namespace: only objects of this namespace; "": all.
+            size: the most objects in the page.
+            following: what the page before said of the next one (`metadata.continue`).
+        """
+        parameters = {"limit": str(size), "includeObject": "Metadata"} | ({"continue": following} if following else {})
+        action = f"list {resource.describe(namespace)}"
+        body = await self._read(resource.path(namespace), parameters, action, None, form)
+        try:
+            answer: RawObject = orjson.loads(body or b"")
+        except orjson.JSONDecodeError:
+            raise error_from_answer(action, httpx.codes.OK, body or b"") from None
+        return answer
 
     @asynccontextmanager
     async def watch(
@@ -198,7 +245,7 @@ class Client:
         Raises:
             GoneError: the version is too old; list again.
             UnreachableError: with the reason `SILENCE`, nothing was said for so long: perhaps there was nothing to say;
-                opening the watch anew tells whether the server is there.
+                opening the watch again tells whether the server is there.
         """
         parameters = {
             **selection.parameters(),
@@ -214,6 +261,53 @@ class Client:
         answer = await open_stream(self._http, request, action)
         try:
             yield read_events(answer, action)
+        finally:
+            await answer.aclose()
+
+    async def read_log(
+        self, name: str, namespace: str, container: str, *, most_bytes: int, last_lines: int | None = None
+    ) -> bytes:
+        """What a container has printed; its node must still have it.
+
+        Args:
+            name: the pod's.
+            namespace: the pod's.
+            container: whose.
+            most_bytes: no more than so many from the beginning, or of the last lines.
+            last_lines: only so many at the end.
+        """
+        parameters = {"container": container, "limitBytes": str(most_bytes)}
+        if last_lines is not None:
+            parameters["tailLines"] = str(last_lines)
+        action = f"read the log of {PODS.describe(namespace, name)}"
+        content = await self._read(PODS.path(namespace, name, "log"), parameters, action, None)
+        return (content or b"")[:most_bytes]
+
+    @asynccontextmanager
+    async def follow_log(
+        self, name: str, namespace: str, container: str, *, silence_seconds: float = LOG_SILENCE_SECONDS
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """What a container prints, from its first byte on, as it comes; the iterator ends when the container does.
+
+        Args:
+            name: the pod's.
+            namespace: the pod's.
+            container: whose.
+            silence_seconds: the most that it may print nothing.
+
+        Raises:
+            UnreachableError: with the reason `SILENCE`, nothing was printed for so long; follow it again.
+        """
+        action = f"follow the log of {PODS.describe(namespace, name)}"
+        request = self._http.build_request(
+            "GET",
+            PODS.path(namespace, name, "log"),
+            params={"container": container, "follow": "true"},
+            timeout=httpx.Timeout(silence_seconds, connect=5, pool=5),
+        )
+        answer = await open_stream(self._http, request, action)
+        try:
+            yield read_pieces(answer, action)
         finally:
             await answer.aclose()
 
@@ -371,12 +465,13 @@ class Client:
         return decoded
 
     async def _read(
-        self, path: str, parameters: Mapping[str, str], action: str, most_bytes: int | None
+        self, path: str, parameters: Mapping[str, str], action: str, most_bytes: int | None, form: str = ""
     ) -> bytes | None:
         """What a GET answers, as it comes; None, and no more of it read, where it has more bytes than that."""
         body = bytearray()
         try:
-            async with self._http.stream("GET", path, params=parameters) as answer:
+            headers = {"Accept": form} if form else None
+            async with self._http.stream("GET", path, params=parameters, headers=headers) as answer:
                 if not answer.is_success:
                     raise error_from_answer(action, answer.status_code, await answer.aread())
                 async for piece in answer.aiter_bytes():

@@ -16,6 +16,7 @@ from lightkube.config.models import NameValue, User, UserExec
 from lightkube.core.exceptions import ConfigError
 
 from moorage.errors import SettingError
+from moorage.kube.answers import NO_CREDENTIALS
 
 _EXEC_GROUP = "client.authentication.k8s.io"
 
@@ -51,6 +52,76 @@ def find_config(path: Path | None = None, context: str | None = None) -> kubecon
     if config is None:  # lightkube returns its default, which we give none
         raise SettingError(str(path), "current-context", "no context is chosen; name one with --context")
     return config
+
+
+def given_config(text: str, subject: str) -> kubeconfig.SingleConfig:
+    """The API server of a kubeconfig that somebody else wrote: it must hold all that it needs.
+
+    Args:
+        text: YAML, its current context the one that counts.
+        subject: what holds it, for messages; nothing of the text itself is in a message.
+
+    Raises:
+        SettingError: it can't be read, or would have us run a program, read a file or trust anybody.
+    """
+    try:
+        raw = yaml.safe_load(text)
+        config = kubeconfig.KubeConfig.from_dict(raw).get(None)
+    except (*_UNREADABLE, yaml.YAMLError, RecursionError) as error:
+        problem = f"is no kubeconfig ({type(error).__name__}): write one whose current-context exists"
+        raise SettingError(subject, "kubeconfig", problem) from None
+    if config is None:
+        raise SettingError(subject, "kubeconfig", "names no current-context: write the one that is meant")
+    user = config.user or User()
+    for found, field, remedy in (
+        (user.exec, "exec", "it would run a program here: give a token or a client certificate"),
+        (user.auth_provider, "auth-provider", "it would run a program here: give a token or a client certificate"),
+        (user.token_file, "tokenFile", "it names a file, and there is none here: write the token itself"),
+        (
+            user.client_cert,
+            "client-certificate",
+            "it names a file, and there is none here: embed it (kubectl --flatten)",
+        ),
+        (user.client_key, "client-key", "it names a file, and there is none here: embed it (kubectl --flatten)"),
+        (
+            config.cluster.certificate_auth,
+            "certificate-authority",
+            "it names a file, and there is none here: embed it (kubectl --flatten)",
+        ),
+        (config.cluster.insecure, "insecure-skip-tls-verify", "anybody could pose as the cluster: give its authority"),
+    ):
+        if found:
+            raise SettingError(subject, f"kubeconfig, {field}", f"can't be used: {remedy}")
+    if not config.cluster.server.startswith("https://"):
+        raise SettingError(subject, "kubeconfig, server", "must begin with https://")
+    return config
+
+
+def bearer_token(path: Path | None = None, context: str | None = None) -> str:
+    """The token that requests to the API server show; "" where they show none, as with a client certificate.
+
+    Raises:
+        SettingError: there is no usable cluster.
+    """
+    config = find_config(path, context)
+    parameters = client_adapter.ConnectionParams(trust_env=False).httpx_params(_complete(config))
+    if parameters["auth"] is None:
+        return ""
+    request = httpx.Request("GET", config.cluster.server)
+    flow = parameters["auth"].sync_auth_flow(request)
+    try:
+        next(flow)
+    except NO_CREDENTIALS as error:
+        raise SettingError(str(config.fname or "service account"), "user", f"gives no token: {error}") from error
+    finally:
+        flow.close()
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if kind.lower() == "bearer" else ""
+
+
+def bearer_config(config: kubeconfig.SingleConfig, token: str) -> kubeconfig.SingleConfig:
+    """The same API server with somebody else's token in the place of all credentials."""
+    return config._replace(user=User(token=token))
 
 
 def _load(path: Path | None) -> kubeconfig.KubeConfig:

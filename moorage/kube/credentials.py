@@ -11,7 +11,8 @@ from typing import Any
 
 from moorage.errors import ForbiddenError, NotFoundError, SourceError
 from moorage.kube import SECRETS, Client
-from moorage.sources import NOT_SUPPORTED, Credentials, Location, unserved
+from moorage.sources import Credentials, Location, unserved
+from moorage.sources.reasons import Reason
 
 # The name becomes part of a path at the API server: it must not lead elsewhere.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -36,7 +37,7 @@ async def read_credentials(client: Client, namespace: str, location: Location) -
         KubeError: the API server did not answer.
     """
     if (problem := unserved(location)) is not None:
-        raise SourceError(NOT_SUPPORTED, problem)
+        raise SourceError(Reason.NOT_SUPPORTED, problem)
     keys = location.keys
     if keys is None or keys.inline is not None:
         return None if keys is None else keys.inline
@@ -44,16 +45,16 @@ async def read_credentials(client: Client, namespace: str, location: Location) -
         return None
     subject = f"Secret {namespace}/{keys.secret_name}"
     if not _NAME.fullmatch(keys.secret_name):
-        problem = f"{subject}: is no name that a Secret can have: correct {keys.named_in}"
-        raise SourceError("SecretNotFound", problem)
+        problem = f"{subject}: is not a name that a Secret can have: correct {keys.named_in}"
+        raise SourceError(Reason.SECRET_NOT_FOUND, problem)
     try:
         secret = await client.get(SECRETS, keys.secret_name, namespace)
     except NotFoundError:
-        problem = f"{subject}: is not there: create it with the keys accessKeyID and secretAccessKey"
-        raise SourceError("SecretNotFound", problem) from None
+        problem = f"{subject}: does not exist: create it with the keys accessKeyID and secretAccessKey"
+        raise SourceError(Reason.SECRET_NOT_FOUND, problem) from None
     except ForbiddenError:
         problem = f"{subject}: Moorage may not read it: let its service account get Secrets in namespace {namespace}"
-        raise SourceError("SecretForbidden", problem) from None
+        raise SourceError(Reason.SECRET_FORBIDDEN, problem) from None
     return credentials_of(secret, subject)
 
 
@@ -71,7 +72,7 @@ def credentials_of(secret: dict[str, Any], subject: str) -> Credentials:
     missing = [names[0] for names, value in zip(_NAMES[:2], found, strict=False) if not value]
     if missing:
         raise SourceError(
-            "SecretKeyMissing",
+            Reason.SECRET_KEY_MISSING,
             f"{subject}: has no {' and no '.join(missing)} (or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY): add it",
         )
     key_id, secret_key, token = found
@@ -83,5 +84,5 @@ def _text(encoded: str, name: str, subject: str) -> str:
     try:
         return base64.b64decode(encoded).decode("ascii").strip()
     except (binascii.Error, UnicodeDecodeError):
-        problem = f"{subject}: the value of {name} is not the text of a key: write it anew"
-        raise SourceError("SecretKeyMissing", problem) from None
+        problem = f"{subject}: the value of {name} is not a valid key: write it again"
+        raise SourceError(Reason.SECRET_KEY_MISSING, problem) from None

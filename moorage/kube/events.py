@@ -85,7 +85,7 @@ class Recorder:
             else:
                 count = await self._count_up(body, told.count + 1)
         except KubeError as error:
-            _log.warning("no Event %s about %s %s: %s", reason, about.get("kind"), name, error)
+            _log.warning("could not record Event %s about %s %s: %s", reason, about.get("kind"), name, error)
             return
         self._remember(name, _Told(count, moment))
 

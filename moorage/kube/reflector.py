@@ -74,7 +74,7 @@ class Reflector(Generic[T]):
         project: makes the record of a raw object.
         selection: which objects.
         on_change: told after each change, on the event loop; it must be quick, and what it raises is logged.
-        silence_seconds: a watch that says nothing for so long is opened anew; API servers speak about every minute.
+        silence_seconds: a watch that says nothing for so long is opened again; API servers speak about every minute.
 
     Attributes:
         synced: set once the first list is complete, and never unset.
@@ -136,6 +136,14 @@ class Reflector(Generic[T]):
         return 0.0 if self._lost_at is None else time.monotonic() - self._lost_at
 
     @property
+    def lost_at(self) -> float | None:
+        """When the API server went out of sight, in monotonic seconds; None while a watch is open.
+
+        Two losses differ by it, however short the time between them was.
+        """
+        return self._lost_at
+
+    @property
     def last_error(self) -> KubeError | None:
         """Why the last connection failed; None while a watch is open."""
         return self._last_error
@@ -177,7 +185,7 @@ class Reflector(Generic[T]):
                 await self._follow()
             except KubeError as error:
                 if error.reason == SILENCE:
-                    # Either there is nothing to say, or nobody is there any more: opening the watch anew tells which.
+                    # Either there is nothing to say, or nobody is there any more: opening the watch again tells which.
                     self._silent_since = self._silent_since or time.monotonic() - self._silence_seconds
                     continue
                 if isinstance(error, GoneError) or error.status not in _SAYS_NOTHING_ABOUT_VERSIONS:
@@ -214,9 +222,9 @@ class Reflector(Generic[T]):
     async def _list(self) -> None:
         """Replace everything by a fresh list, and tell the differences."""
         try:
-            seen, version = await self._take_pages(PAGE_SIZE)
-        except GoneError:  # the pages took longer than etcd keeps old revisions: once more, in one piece
-            seen, version = await self._take_pages(0)
+            seen, version = await self._take_pages()
+        except GoneError:  # the pages took longer than etcd keeps old revisions: once more; then again after a pause
+            seen, version = await self._take_pages()
         for key in [*(self._records.keys() - seen), *(self._problems.keys() - seen)]:
             self._take(key, None)
         self._version = version
@@ -225,10 +233,10 @@ class Reflector(Generic[T]):
             _log.info("%s: %d in the cache", self._resource.plural, len(self._records))
             self.synced.set()
 
-    async def _take_pages(self, size: int) -> tuple[set[Key], str]:
+    async def _take_pages(self) -> tuple[set[Key], str]:
         seen: set[Key] = set()
         version = ""
-        async for page in self._client.pages(self._resource, self._selection, size=size):
+        async for page in self._client.pages(self._resource, self._selection, size=PAGE_SIZE):
             version = page.resource_version
             for part in _slices(page.items):
                 for raw in part:
@@ -275,7 +283,7 @@ class Reflector(Generic[T]):
 
     def _found(self) -> None:
         if self._last_error is not None:
-            _log.info("%s: in sight again", self._resource.plural)
+            _log.info("%s: watch restored", self._resource.plural)
         self._lost_at = self._silent_since = None
         self._last_error = None
 
@@ -283,7 +291,7 @@ class Reflector(Generic[T]):
         if self._lost_at is None:
             self._lost_at = self._silent_since or time.monotonic()
         if self._last_error is None:  # told once per outage
-            _log.warning("%s: out of sight: %s", self._resource.plural, error)
+            _log.warning("%s: watch lost: %s", self._resource.plural, error)
         self._last_error = error
 
 

@@ -51,6 +51,10 @@ class Resource:
 DATASETS = Resource("moorage.dev", "v1alpha1", "datasets", "Dataset")
 SITES = Resource("moorage.dev", "v1alpha1", "sites", "Site", namespaced=False)
 DATASET_ACCESS_REVIEWS = Resource("moorage.dev", "v1alpha1", "datasetaccessreviews", "DatasetAccessReview")
+STRETCHED_PIPELINES = Resource("moorage.dev", "v1alpha1", "stretchedpipelines", "StretchedPipeline")
+PIPELINE_HISTORIES = Resource("moorage.dev", "v1alpha1", "pipelinehistories", "PipelineHistory")
+PIPELINE_SCHEDULES = Resource("moorage.dev", "v1alpha1", "pipelineschedules", "PipelineSchedule")
+PIPELINE_GROUPS = Resource("moorage.dev", "v1alpha1", "pipelinegroups", "PipelineGroup")
 NODE_CACHES = Resource("moorage.dev", "v1alpha1", "nodecaches", "NodeCache", namespaced=False)
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")

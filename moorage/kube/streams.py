@@ -1,4 +1,4 @@
-"""Answers that are read as they come: what a watch says, line by line."""
+"""Answers that are read as they come: what a watch says, line by line, and what a container prints."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,6 +55,21 @@ async def read_events(answer: httpx.Response, action: str) -> AsyncIterator[dict
     except httpx.ReadTimeout as error:
         raise UnreachableError(f"{action}: {_address(answer.request)} fell silent", reason=SILENCE) from error
     except (httpx.RequestError, httpx.StreamError, orjson.JSONDecodeError) as error:
+        raise error_from_silence(action, _address(answer.request), error) from error
+
+
+async def read_pieces(answer: httpx.Response, action: str) -> AsyncIterator[bytes]:
+    """Yield an answer's bytes until the server ends it.
+
+    Raises:
+        KubeError: the connection broke, or (reason `SILENCE`) nothing came for too long.
+    """
+    try:
+        async for piece in answer.aiter_bytes():
+            yield piece
+    except httpx.ReadTimeout as error:
+        raise UnreachableError(f"{action}: {_address(answer.request)} fell silent", reason=SILENCE) from error
+    except (httpx.RequestError, httpx.StreamError) as error:
         raise error_from_silence(action, _address(answer.request), error) from error
 
 

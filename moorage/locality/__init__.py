@@ -7,6 +7,8 @@ Pure. Assumes nothing of a cluster: everything is computed from one frozen snaps
     emptiness     is a source known to hold nothing for a reader?
     bringing      3. the seconds that missing bytes take
     scoring       4. 0 to 10 for each node
+    filling       should a node fill its cache? what a fill saves and costs
+    evicting      which cached versions leave a node's disk first
     reasons       a refusal in the few words that a scheduling event has room for
     verdict_json  a verdict as JSON
 """

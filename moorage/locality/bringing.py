@@ -106,12 +106,15 @@ def bring_seconds(
     return total
 
 
-def scores(seconds: Mapping[str, float]) -> dict[str, int]:
-    """The score of each candidate from its t: floor(10 * (T - t) / T + 1e-9), T the largest; 10 for all if T = 0."""
+def scores(seconds: Mapping[str, float], most: int = MAX_SCORE) -> dict[str, int]:
+    """The score of each candidate from its t: floor(10 * (T - t) / T + 1e-9), T the largest; 10 for all if T = 0.
+
+    Whoever asks for finer scores gives another `most` in the place of 10.
+    """
     largest = max(seconds.values(), default=0.0)
     if largest == 0:
-        return dict.fromkeys(seconds, MAX_SCORE)
+        return dict.fromkeys(seconds, most)
     if math.isinf(largest):
-        finite = scores({name: value for name, value in seconds.items() if not math.isinf(value)})
+        finite = scores({name: value for name, value in seconds.items() if not math.isinf(value)}, most)
         return {name: finite.get(name, 0) for name in seconds}
-    return {name: math.floor(MAX_SCORE * (largest - value) / largest + 1e-9) for name, value in seconds.items()}
+    return {name: math.floor(most * (largest - value) / largest + 1e-9) for name, value in seconds.items()}

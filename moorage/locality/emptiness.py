@@ -4,21 +4,7 @@ A pod that mounts such a source would see an empty folder, and succeed on nothin
 """
 
 from moorage.model import Dataset, Source, SourceStatus
-
-# What passes by itself (a store that is busy, or out of reach for a moment) is not here: a mount may well succeed.
-_NOTHING_TO_READ = frozenset(
-    {
-        "AccessDenied",
-        "BucketNotFound",
-        "CertificateUntrusted",
-        "EndpointNotS3",
-        "RegionWrong",
-        "SecretForbidden",
-        "SecretKeyMissing",
-        "SecretNotFound",
-    }
-)
-NO_OBJECTS = "NoObjects"
+from moorage.sources.reasons import NOTHING_TO_READ, Reason
 
 
 def nothing_to_read(dataset: Dataset, source: Source) -> str | None:
@@ -34,7 +20,7 @@ def nothing_to_read(dataset: Dataset, source: Source) -> str | None:
 
 def _problem(dataset: Dataset, told: SourceStatus) -> str | None:
     if not told.reachable:
-        return f"{told.reason}: {told.message}" if told.reason in _NOTHING_TO_READ else None
+        return f"{told.reason}: {told.message}" if told.reason in NOTHING_TO_READ else None
     if told.objects == 0 and not dataset.allow_empty:
-        return f"{NO_OBJECTS}: it holds no object: upload the data, or set spec.allowEmpty: true on the Dataset"
+        return f"{Reason.NO_OBJECTS}: it holds no object: upload the data, or set spec.allowEmpty: true on the Dataset"
     return None

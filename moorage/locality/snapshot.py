@@ -133,7 +133,14 @@ class Request:
 
 def request_of(pod: Pod, snapshot: Snapshot) -> Request:
     """What the pod's labels say that it reads, and what its volumes ask for whatever its labels say."""
+    stated = pod.usage.stated_purpose
+    return request_for(pod.namespace, pod.service_account, stated, pod.datasets, snapshot)
+
+
+def request_for(
+    namespace: str, service_account: str, stated_purpose: str | None, refs: Iterable[DatasetRef], snapshot: Snapshot
+) -> Request:
+    """The same for an account that would read these datasets together."""
     # A namespace that is not in the snapshot lists nothing: no purpose counts there.
-    listed = snapshot.purposes.get(pod.namespace, frozenset())
-    purpose = effective_purpose(pod.usage.stated_purpose, listed)
-    return Request(Reader(pod.namespace, pod.service_account, purpose), tuple(sorted(pod.datasets)))
+    purpose = effective_purpose(stated_purpose, snapshot.purposes.get(namespace, frozenset()))
+    return Request(Reader(namespace, service_account, purpose), tuple(sorted(refs)))

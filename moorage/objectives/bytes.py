@@ -1,4 +1,4 @@
-"""Bytes that cross from one site to another; computing has none."""
+"""Bytes moved from one site to another; computing moves none."""
 
 from moorage.objectives.objective import Figure, Objective, Place, Way
 from moorage.objectives.units import Unit
@@ -7,9 +7,9 @@ from moorage.objectives.units import Unit
 class _Bytes(Objective):
     name = "bytes"
     unit = Unit(steps=("B", "kB", "MB", "GB", "TB", "PB"))
-    title = "Bytes that cross"
+    title = "Bytes moved"
     explained = "between sites"
-    told = "{} cross"
+    told = "{} move between sites"
     better = "moves fewer bytes"
     less = "moves less than"
     computes_best = "fewest bytes for computing"

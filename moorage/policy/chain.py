@@ -18,7 +18,7 @@ def effective_purpose(stated: str | None, listed: frozenset[str] | None) -> str 
 
 
 def decide(ref: DatasetRef, dataset: Dataset | None, reader: Reader, place: Place, inventory: Inventory) -> Decision:
-    """Whether `reader` may read the dataset at `place`: all rules. `dataset` is None where none bears the name."""
+    """Whether `reader` may read the dataset at `place`: all rules. `dataset` is None where no Dataset has the name."""
     return decide_all(((ref, dataset),), reader, place, inventory)
 
 
@@ -133,10 +133,10 @@ def _unknown(ref: DatasetRef) -> str:
 
 def _without_source(dataset: Dataset, inventory: Inventory, *, explained: bool) -> str:
     if not explained:
-        return f"dataset {dataset.ref} has no usable source at a known site: ask its steward to mend spec.sources"
+        return f"dataset {dataset.ref} has no usable source at a known site: ask its steward to correct spec.sources"
     named = ", ".join(sorted(source.site or "spec.local" for source in dataset.sources))
     listed = ", ".join(sorted(inventory.sites)) or "none"
     return (
         f"dataset {dataset.ref} has no usable source at a known site (its sources: {named}; known sites: {listed}): "
-        "create the Site, or mend spec.sources"
+        "create the Site, or correct spec.sources"
     )

@@ -1,4 +1,4 @@
-"""What in sites and datasets can't be meant: sites that lie nowhere, names that name nothing. One sentence each."""
+"""Probable mistakes in sites and datasets: sites that lie nowhere, names that name nothing. One sentence each."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +19,7 @@ def site_problems(inventory: Inventory) -> Iterator[str]:
         elif place is not None and unknown_places([place]):
             yield (
                 f"site {site.name} has the jurisdiction {place}, which is neither a country's code nor a "
-                "subdivision's: write an ISO 3166 code, as DE or US-CA"
+                "subdivision's: write an ISO 3166 code, such as DE or US-CA"
             )
         for target in sorted(set(site.links) - set(inventory.sites)):
             yield f"site {site.name} names a link to {target}, which is not among the sites: add it, or drop the link"
@@ -40,7 +40,7 @@ def dataset_problems(datasets: Mapping[DatasetRef, Dataset], inventory: Inventor
 
 def _rule_problems(where: str, governance: Governance, inventory: Inventory) -> Iterator[str]:
     for word in unknown_places(governance.residency or ()):
-        yield f"the {where} names {word} as residency, which is no place: write an ISO 3166 code, EU or EEA"
+        yield f"the {where} names {word} as residency, which is not a place: write an ISO 3166 code, EU or EEA"
     for key, named in (("allow", governance.sites_allow or ()), ("deny", governance.sites_deny)):
         for site in sorted(set(named) - set(inventory.sites)):
             yield f"the {where} names {site} in sites.{key}, which is not among the sites"

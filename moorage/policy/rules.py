@@ -129,8 +129,8 @@ def purpose_is_not_allowed(question: Question) -> str | None:
         return None
     named = _listed(question, purposes, "certain purposes")
     return (
-        f"{question.data} may be read for {named} only, not for {reader.purpose}: state the purpose that is "
-        f"true, or ask {question.steward} to add it to spec.governance.purposes"
+        f"{question.data} may be read for {named} only, not for {reader.purpose}: state the true purpose, "
+        f"or ask {question.steward} to add it to spec.governance.purposes"
     )
 
 

@@ -28,7 +28,7 @@ class Bounds:
 
 
 def decode_strictly(data: bytes) -> object:
-    """Decode with the standard library alone. A key that stands twice, NaN and Infinity are no JSON.
+    """Decode with the standard library alone. A key that appears twice, NaN and Infinity are no JSON.
 
     Raises:
         ValueError: it is no JSON.
@@ -54,7 +54,7 @@ def read_object(data: bytes, subject: str, bounds: Bounds, decode: Decode = deco
     try:
         raw = decode(data)
     except (ValueError, RecursionError):
-        problem = f"is no JSON that is nested at most {bounds.most_depth} levels deep"
+        problem = f"is not JSON that is nested at most {bounds.most_depth} levels deep"
         raise InputError(subject, "document", problem) from None
     return fields_of(raw, subject, bounds.most_depth)
 
@@ -95,6 +95,6 @@ def _refuse_constant(name: str) -> None:
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        message = "a key stands twice"
+        message = "a key appears twice"
         raise ValueError(message)
     return document

@@ -83,8 +83,8 @@ class Fields:
         if not (URL_WITH_QUERY if query else URL).fullmatch(value):
             self.fail(
                 key,
-                "must be a host and at most a path, as https://s3.example.com: no user:password@ (everybody who may "
-                f"read the object would see it: put keys into a Secret){'' if query else ', no ? and no #'}",
+                "must be a host and at most a path, such as https://s3.example.com: no user:password@ (everybody who "
+                f"may read the object would see it: put keys into a Secret){'' if query else ', no ? and no #'}",
             )
         return value
 
@@ -149,7 +149,7 @@ class Fields:
         except ValueError as error:
             self.fail(key, str(error))
         except OverflowError:
-            self.fail(key, f"{shown(value)} is beyond what can be counted")
+            self.fail(key, f"{shown(value)} is too large")
         if seconds < 0:
             self.fail(key, f"must be at least 0, not {shown(value)}")
         return seconds
@@ -172,7 +172,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             self.fail(key, f"must be a whole number of at least {least}")
         if value > MOST_NUMBER:
-            self.fail(key, f"is beyond what can be counted: write at most {MOST_NUMBER}")
+            self.fail(key, f"is too large: write at most {MOST_NUMBER}")
         return value
 
     def choice(self, key: str, options: Iterable[Choice]) -> Choice | None:

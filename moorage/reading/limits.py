@@ -1,4 +1,4 @@
-"""How long and how many: what a field of ours may hold at most, by the field's name. The CRDs say the same.
+"""The limits of every field, by its name: how long, how many. The CRDs have the same limits.
 
 One name has one limit wherever it stands, so that a new kind of source needs no new rule: what is not named here has
 the default. Lengths are in characters, as the API server counts them.
@@ -40,6 +40,7 @@ LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
         "command": 16_384,
         "args": 16_384,
         "nodeSelector": 63,
+        "inline": 1_000_000,
     }
 )
 """Of a text, of each text of a list and of each value of a mapping."""
@@ -59,6 +60,9 @@ MOST_BY_FIELD: Mapping[str, int] = MappingProxyType(
         "resources": 32,
         "nodeSelector": 8,
         "datasets": 1024,
+        "parameters": 256,
+        "imports": 4096,
+        "exports": 4096,
     }
 )
 """Entries of a list or a mapping."""

@@ -25,14 +25,14 @@ _SUFFIXES = {
 }
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:([eE][+-]?[0-9]{1,3})|(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]))?")
 
-_TOO_MUCH = "is beyond what can be counted: write at most 9223372036854775807, which is just below 8Ei"
+_TOO_MUCH = "is too large: write at most 9223372036854775807, which is just below 8Ei"
 
 
 def parse_quantity(text: str | float) -> Fraction:
     """The exact value of a quantity.
 
     Raises:
-        ValueError: `text` is not a quantity, or beyond what the API counts with.
+        ValueError: `text` is not a quantity, or larger than the API can hold.
     """
     if isinstance(text, int) and abs(text) > MOST_NUMBER:  # not even written out: that takes long where it is long
         raise ValueError(f"a number {_TOO_MUCH}")
@@ -41,8 +41,8 @@ def parse_quantity(text: str | float) -> Fraction:
     if match is None:
         shown = written if len(written) <= LONGEST_NUMBER else f"{written[:LONGEST_NUMBER]}..."
         raise ValueError(
-            f"{shown!r} is not a quantity: write a number with an optional suffix, as 500m, 125M or 12Gi, of at most "
-            f"{LONGEST_NUMBER} characters"
+            f"{shown!r} is not a quantity: write a number with an optional suffix, such as 500m, 125M or 12Gi, with at "
+            f"most {LONGEST_NUMBER} characters"
         )
     number, exponent, suffix = match.groups()
     value = Fraction(number + exponent) if exponent else Fraction(number) * _SUFFIXES[suffix or ""]

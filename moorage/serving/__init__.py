@@ -1,4 +1,4 @@
-"""What every server of ours shares: certificates that renew themselves, health endpoints, logs, an orderly end.
+"""What every server shares: self-renewing certificates, health endpoints, logs, graceful shutdown.
 
 It may not know what is served. What changes a certificate is decided purely (`rotation`, over `certificates`) and
 carried out by `keeper`.
@@ -14,6 +14,8 @@ carried out by `keeper`.
     connections    the connection table: which one is closed to make room (pure)
     listening      the listener that holds to them
     callers        client certificate authorization by name
+    token_reviews  whose service account token: TokenReview, kept for seconds
+    rate_limit     how often somebody may ask
     health         /healthz and /readyz with named checks
     metrics      Prometheus metrics and /metrics
     run            an aiohttp application as a process: SIGTERM drains it

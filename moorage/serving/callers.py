@@ -1,4 +1,4 @@
-"""Client certificate authorization: only callers whose certificate bears one of the given names are served.
+"""Client certificate authorization: serves only callers whose certificate has one of the given names.
 
 That a certificate chains to a trusted authority is the TLS handshake's business. An authority often signs for more than
 one client (a cluster's own signs for every kubelet), so the name counts as well.

@@ -79,7 +79,7 @@ def make_leaf(authority: KeyPair, names: tuple[str, ...], now: datetime, life: t
     issuer = x509.load_pem_x509_certificate(authority.certificate.pem)
     issuer_key = serialization.load_pem_private_key(authority.key_pem, None)
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
-        raise InputError("certificate authority", "key", "is not an EC key; delete the Secret, it is made anew")
+        raise InputError("certificate authority", "key", "is not an EC key; delete the Secret, and it is made again")
     key = ec.generate_private_key(ec.SECP256R1())
     end = min(now + life, authority.certificate.not_after)
     issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value

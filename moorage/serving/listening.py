@@ -256,7 +256,7 @@ class BoundedListener:
             victim = self._table.largest_body_to_come()
             if victim is None:
                 raise web.HTTPServiceUnavailable(
-                    text="too many large requests at once; ask again later\n", headers={hdrs.CONNECTION: "close"}
+                    text="too many large requests at once; try again later\n", headers={hdrs.CONNECTION: "close"}
                 )
             self._closed_early += 1
             self._close(victim)

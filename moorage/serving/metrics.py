@@ -38,6 +38,40 @@ QUEUE_DEPTH = Gauge("moorage_work_queue_depth", "Keys that wait in a work queue.
 PUBLISHES = Counter("moorage_volume_publishes", "Calls of NodePublishVolume, by their result.", ["result"])
 HEALS = Counter("moorage_mount_heals", "Mounts whose server was replaced while the pod went on.")
 
+EVIDENCE_LINES = Counter("moorage_evidence_lines", "Lines of evidence that were written, by what they tell.", ["event"])
+EVIDENCE_STORED = Counter("moorage_evidence_stored_lines", "Lines of evidence that the store has taken.")
+EVIDENCE_FAILURES = Counter(
+    "moorage_evidence_failures", "Times that evidence could not be stored, sealed or published.", ["reason"]
+)
+EVIDENCE_UNANSWERED = Counter(
+    "moorage_evidence_unanswered", "Questions that got no answer, because no more lines of evidence may wait."
+)
+EVIDENCE_WAITING = Gauge("moorage_evidence_waiting_lines", "Lines of evidence that wait for the store.")
+EVIDENCE_WAITING_SECONDS = Gauge(
+    "moorage_evidence_waiting_seconds", "How long the oldest line of evidence has waited for the store."
+)
+
+CACHE_FILLS = Counter("moorage_node_cache_fills", "Fills of the node's cache that ended, by how.", ["ending"])
+CACHE_FILLED_BYTES = Counter("moorage_node_cache_filled_bytes", "Bytes of versions that fills made whole.")
+CACHE_EVICTIONS = Counter(
+    "moorage_node_cache_evictions",
+    "Versions that left the node's cache: refused by a rule, useless, or for room.",
+    ["why"],
+)
+CACHE_BYTES = Gauge("moorage_node_cache_bytes", "What the node's cache takes of its disk.")
+CACHE_READS = Counter(
+    "moorage_node_cache_reads", "Volumes of cacheable datasets, by where their bytes come from.", ["source"]
+)
+
+RUN_PHASES = Counter("moorage_run_phases", "How often a run came into a phase.", ["phase"])
+GROUPS_SUBMITTED = Counter("moorage_groups_submitted", "Attempts of groups that the hub submitted.")
+SCHEDULED_RUNS = Counter("moorage_scheduled_runs", "Runs that PipelineSchedules made, by what for.", ["cause"])
+EXPIRED_OBJECTS = Counter("moorage_expired_objects", "Objects of runs that the hub deleted from stores.")
+PLANNING_SECONDS = Histogram(
+    "moorage_planning_seconds", "How long making a plan took, by its result.", ["result"], buckets=_SLOW_SECONDS
+)
+CLUSTERS_OUT_OF_SIGHT = Gauge("moorage_clusters_out_of_sight", "Clusters of sites that the hub does not see.")
+
 
 class Followed(Protocol):
     """An informer's cache."""
@@ -48,6 +82,17 @@ class Followed(Protocol):
 
     def snapshot(self) -> Mapping[tuple[str, str], object]:
         """Its records."""
+
+
+class Queue(Protocol):
+    """A work queue."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in metrics."""
+
+    def __len__(self) -> int:
+        """How many keys wait."""
 
 
 class _Caches(Collector):
@@ -83,6 +128,11 @@ def forget_caches(caches: Mapping[str, Followed]) -> None:
     for resource, cache in caches.items():
         if _CACHES.followed.get(resource) is cache:
             del _CACHES.followed[resource]
+
+
+def follow_depth(queue: Queue) -> None:
+    """Expose how many keys wait in a work queue, under its name."""
+    QUEUE_DEPTH.labels(queue.name).set_function(lambda: len(queue))
 
 
 @web.middleware

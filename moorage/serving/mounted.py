@@ -1,4 +1,4 @@
-"""Certificates that somebody else keeps, cert-manager for one: files, loaded again when they change.
+"""Certificates that others renew, such as cert-manager: files that are loaded again when they change.
 
 It stands in for `keeper.Keeper`: `context`, `problem` and `async with` mean the same.
 """

@@ -1,7 +1,9 @@
-"""How often somebody may ask: token buckets, a bounded number of them. Pure but for the clock that is passed in."""
+"""Rate limits: a bounded number of token buckets. Pure; the clock is passed in."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+
+from moorage.queueing.rate import Rate, TokenBucket
 
 _MOST_BUCKETS = 10_000
 
@@ -16,18 +18,18 @@ class RateLimit:
     """
 
     def __init__(self, per_second: float, burst: float, clock: Callable[[], float]) -> None:
-        self._per_second = per_second
-        self._burst = burst
+        self._rate = Rate(per_second, burst)
         self._clock = clock
-        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def admits(self, key: Hashable) -> bool:
         """Count one request; False where it is one too many."""
         now = self._clock()
-        left, then = self._buckets.pop(key, (self._burst, now))
-        left = min(self._burst, left + (now - then) * self._per_second)
-        admitted = left >= 1
-        self._buckets[key] = (left - 1 if admitted else left, now)
+        bucket = self._buckets.pop(key, None) or TokenBucket(self._rate)
+        admitted = bucket.ready_at(now) <= now
+        if admitted:
+            bucket.spend(now)
+        self._buckets[key] = bucket
         if len(self._buckets) > _MOST_BUCKETS:
             self._buckets.popitem(last=False)
         return admitted

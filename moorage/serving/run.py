@@ -1,4 +1,4 @@
-"""An aiohttp application as a process that ends in order.
+"""Runs an aiohttp application as a process that shuts down gracefully.
 
 On SIGTERM (or SIGINT): /readyz turns false; for `linger_seconds` new requests are still served, because endpoints and
 load balancers learn of it late; then the port is closed and running requests get `drain_seconds` to finish. Together

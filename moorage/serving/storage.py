@@ -1,4 +1,4 @@
-"""How a rotation state lies in a Secret: pure, both ways.
+"""Reads and writes a rotation state as a Secret. Pure.
 
 `tls.crt`, `tls.key` and `ca.crt` as everybody knows them, and `authorities.json` with the CAs' keys. Private keys stand
 nowhere else.
@@ -47,7 +47,7 @@ def from_data(data: Mapping[str, str]) -> State:
         authorities = tuple(_authority(entry) for entry in orjson.loads(decoded[_AUTHORITIES]))
         leaf = read_pair(decoded["tls.crt"], decoded["tls.key"]) if "tls.crt" in decoded else None
     except (InputError, ValueError, KeyError, TypeError, AttributeError):  # the cause may quote a key
-        raise InputError("Secret", "data", "is damaged; delete the Secret, it is made anew") from None
+        raise InputError("Secret", "data", "is damaged; delete the Secret, and it is made again") from None
     return State(authorities, leaf)
 
 

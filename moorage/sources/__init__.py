@@ -6,6 +6,10 @@ it. Nothing else in the tree names a kind but whoever lists it or mounts it; doc
     location      what each kind says of itself
     table         all kinds
     uris, paths   what several kinds share
+    reasons       why one can't be listed
+    signatures    of requests to an S3 store; signed_gets and signed_puts say of which
+    versions      what a version is the hash of
+    store_addresses, store_documents   what no answer of a store may lead to or hold
 """
 
 from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
@@ -20,17 +24,10 @@ from moorage.sources.table import (
     unserved,
 )
 
-LISTED = "Listed"
-NOT_LISTED = "NotListed"
-NOT_SUPPORTED = "SourceNotSupported"
-
 __all__ = [
     "KINDS",
-    "LISTED",
     "LOCAL_KINDS",
     "MOUNTED_KINDS",
-    "NOT_LISTED",
-    "NOT_SUPPORTED",
     "REMOTE_KIND",
     "SPEC_KINDS",
     "WRITTEN_KINDS",

@@ -1,4 +1,4 @@
-"""A table that a Hive metastore knows: `hive`."""
+"""A table in a Hive metastore: `hive`."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass

@@ -1,28 +1,37 @@
-"""A file behind a URL: `http`."""
+"""Files behind a web server: `http`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from moorage.reading.fields import Fields
-from moorage.sources.location import Location
+from moorage.sources.certificates import certificates_of
+from moorage.sources.location import Abilities, HandOut, Location, Option, Server
 from moorage.sources.uris import Uri, beneath, without_scheme
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSource(Location):
-    """A file behind a URL; `extract` unpacks an archive."""
+    """A folder that a web server lists. A single file and an archive (`extract`) are accepted, and not served yet."""
 
     url: str
     extract: bool = False
+    ca_bundle: str | None = None
 
     kind = "http"
+    abilities = Abilities(served_by=Server.SIDECAR, listed=True, handed_out=True)
     local_types = ("ARCHIVE",)
     local_keys = ("url",)
+    options = (
+        Option("--url", "The URL of a folder that a web server lists, instead of a bucket.", lambda url: {"url": url}),
+    )
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """From its mapping."""
-        return cls(fields.url("url", "https", "http", query=True), fields.flag("extract"))
+        url = fields.url("url", "https", "http", query=True)
+        return cls(url, fields.flag("extract"), fields.text("caBundle", lines=True))
 
     @classmethod
     def read_local(cls, fields: Fields, type_name: str) -> Self:
@@ -32,12 +41,70 @@ class HttpSource(Location):
 
     def write(self) -> dict[str, Any]:
         """The mapping."""
-        return {"url": self.url, **({"extract": True} if self.extract else {})}
+        raw: dict[str, Any] = {"url": self.url}
+        if self.extract:
+            raw["extract"] = True
+        if self.ca_bundle:
+            raw["caBundle"] = self.ca_bundle
+        return raw
 
     @property
     def words(self) -> str:
         """The URL."""
         return self.url
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """The URL."""
+        return {"url": self.url}
+
+    @property
+    def label(self) -> str:
+        """What is not served yet is a kind of its own in messages."""
+        if self.extract:
+            return "http with extract"
+        return self.kind if self.is_folder else "http to a single file"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the URL names a folder: as everywhere on the web, by the slash at its end."""
+        return self.url.endswith("/") and "?" not in self.url
+
+    @property
+    def server_url(self) -> str:
+        """The server's: listings at one server share a number of slots."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def served(self) -> bool:
+        """Folders are."""
+        return self.is_folder and not self.extract
+
+    @property
+    def remedy(self) -> str:
+        """Of what is not served."""
+        if self.extract:
+            return "unpack the archive, and name the folder with its files"
+        return "name the folder that holds the file, by a URL that ends with /"
+
+    def without_keys(self) -> Self:
+        """Without certificates."""
+        return replace(self, ca_bundle=None)
+
+    def for_mount(self) -> Self:
+        """With its certificates as PEM.
+
+        Raises:
+            SourceError: they can't be read.
+        """
+        if self.ca_bundle is None:
+            return self
+        return replace(self, ca_bundle=certificates_of(self.ca_bundle, "http.caBundle"))
+
+    def hand_out(self) -> HandOut | str:
+        """The URL."""
+        return HandOut({"url": self.url})
 
     def holds(self, uri: Uri) -> int | None:
         """A URL beneath its own, by either scheme."""

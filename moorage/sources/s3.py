@@ -1,19 +1,17 @@
 """Objects under a prefix of a bucket: `s3`."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
-from moorage.errors import SourceError
 from moorage.reading.fields import Fields
+from moorage.sources.certificates import certificates_of
 from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
 from moorage.sources.uris import Uri, beneath, without_scheme
 
 SECRET_KEYS: Final = ("accessKeyID", "secretAccessKey")
+_USUAL_REGION: Final = "us-east-1"
 _MASKED: Final = Credentials("", "")
-_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _BUCKET_SCHEMES: Final = frozenset({"s3", "minio", "gs"})
 _GOOGLE: Final = "storage.googleapis.com"
 
@@ -38,7 +36,7 @@ class S3Source(Location):
     options = (
         Option(
             "--s3-endpoint",
-            "The URL of its S3 store, as https://s3.example.com.",
+            "The URL of its S3 store, for example https://s3.example.com.",
             lambda value: {"endpoint": value},
         ),
         Option("--bucket", "The bucket.", lambda value: {"bucket": value}),
@@ -77,7 +75,7 @@ class S3Source(Location):
         del type_name
         key_id, secret_key = fields.text("accessKeyID"), fields.text("secretAccessKey")
         if (key_id is None) != (secret_key is None):
-            fields.fail("secretAccessKey" if key_id else "accessKeyID", "is required beside the other key")
+            fields.fail("secretAccessKey" if key_id else "accessKeyID", "is required together with the other key")
         endpoint = fields.required_text("endpoint")
         complete = Fields(
             fields.subject, fields.path, {"endpoint": endpoint if "://" in endpoint else f"https://{endpoint}"}
@@ -105,6 +103,18 @@ class S3Source(Location):
         if self.ca_bundle:
             raw["caBundle"] = self.ca_bundle
         return raw
+
+    @property
+    def signing_region(self) -> str:
+        """What signatures name: stores without regions take the one that all clients assume."""
+        return self.region or _USUAL_REGION
+
+    def key_of(self, uri: str) -> str | None:
+        """The key of `s3://bucket/key` below this prefix; None where it lies elsewhere."""
+        head, prefix = f"s3://{self.bucket}/", self.prefix.strip("/")
+        key = uri[len(head) :] if uri.startswith(head) else ""
+        inside = key.startswith(f"{prefix}/") if prefix else bool(key)
+        return key if inside and ".." not in key.split("/") else None
 
     @property
     def words(self) -> str:
@@ -150,7 +160,7 @@ class S3Source(Location):
             self,
             prefix=self.prefix.strip("/"),
             secret_name=None,
-            ca_bundle=None if self.ca_bundle is None else certificates_of(self.ca_bundle),
+            ca_bundle=None if self.ca_bundle is None else certificates_of(self.ca_bundle, "s3.caBundle"),
             inline_credentials=None,
         )
 
@@ -183,27 +193,8 @@ def folder_prefix(prefix: str) -> str:
     return f"{folder}/" if folder else ""
 
 
-def certificates_of(bundle: str) -> str:
-    """PEM, also where it was given base64-encoded as Kubernetes' own caBundle fields are.
-
-    Raises:
-        SourceError: it holds no certificate.
-    """
-    if _BEGIN in bundle:
-        return bundle
-    try:
-        decoded = base64.b64decode("".join(bundle.split()), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        decoded = ""
-    if _BEGIN not in decoded:
-        raise SourceError(
-            "CertificateUntrusted", "s3.caBundle holds no certificate: give PEM text, -----BEGIN CERTIFICATE----- ..."
-        )
-    return decoded
-
-
 def _bucket(fields: Fields) -> str:
     bucket = fields.required_text("bucket")
     if "/" in bucket or bucket in {".", ".."}:
-        fields.fail("bucket", f"{bucket!r} is no bucket's name: write a folder in it as the prefix")
+        fields.fail("bucket", f"{bucket!r} is not a bucket name: write a folder in it as the prefix")
     return bucket

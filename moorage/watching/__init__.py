@@ -1,4 +1,4 @@
-"""What rooms follow of a cluster: informers over the objects that the policy asks for, and indexes made of them.
+"""Informers that several components share, over the objects that the policy needs, and indexes over them.
 
 A room that decides takes a `Catalogue` (Datasets, Sites, Namespaces and, where it asks, Nodes), or a `Bundle` of its
 own reflectors. Nothing here decides; nothing here writes.

@@ -56,7 +56,7 @@ class Bundle:
             return missing
         for name, reflector in self._waited_for().items():
             if reflector.age_seconds > blind_seconds:
-                return f"{name} were out of sight for {reflector.age_seconds:.0f} s"
+                return f"the watch on {name} has been broken for {reflector.age_seconds:.0f} s"
         return None
 
     def _waited_for(self) -> dict[str, Reflector[Any]]:

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from moorage.errors import InputError
-from moorage.kube import DATASETS, NAMESPACES, NODES, SITES, Client, Key, RawObject, Reflector
+from moorage.kube import DATASETS, NAMESPACES, NODES, SITES, Change, Client, Key, RawObject, Reflector
 from moorage.model import Dataset, DatasetRef, Node, Site
 from moorage.sites import Inventory
 from moorage.watching.bundle import Bundle
@@ -20,21 +20,23 @@ class Catalogue:
     Args:
         client: the API server.
         project: reads a Dataset, and may leave out what its room never asks for.
+        on_dataset: told after each change of a Dataset; it must be quick.
         with_nodes: whether Nodes are followed, too.
         more: further reflectors that start, sync and age with these.
         optional: of those, what may be absent as a whole; see `Bundle`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each but the first is a keyword
         self,
         client: Client,
         *,
         project: Callable[[RawObject], Dataset] = read_for_deciding,
+        on_dataset: Callable[[Change[Dataset]], None] | None = None,
         with_nodes: bool = False,
         more: Mapping[str, Reflector[Any]] | None = None,
         optional: Mapping[str, Callable[[], bool]] | None = None,
     ) -> None:
-        self.datasets: Reflector[Dataset] = Reflector(client, DATASETS, project=project)
+        self.datasets: Reflector[Dataset] = Reflector(client, DATASETS, project=project, on_change=on_dataset)
         self.sites: Reflector[Site] = Reflector(client, SITES, project=read_site)
         self.namespaces: Reflector[NamespacePurposes] = Reflector(client, NAMESPACES, project=NamespacePurposes.read)
         self.nodes: Reflector[Node] = Reflector(client, NODES, project=read_node)
@@ -66,13 +68,17 @@ class Catalogue:
         return self._bundle.problem(blind_seconds)
 
     def dataset(self, ref: DatasetRef) -> Dataset | None:
-        """The dataset; None where none bears the name, or its spec can't be read."""
+        """The dataset; None where no Dataset has the name, or its spec can't be read."""
         return self.datasets.snapshot().get((ref.namespace, ref.name))
 
     def unreadable(self, ref: DatasetRef) -> InputError | None:
         """Why the dataset's spec can't be read, where it is there; None otherwise."""
         problem = self.datasets.problems.get((ref.namespace, ref.name))
         return None if problem is None else problem.error
+
+    def site(self, name: str) -> Site | None:
+        """The site."""
+        return self.sites.snapshot().get(("", name))
 
     def node(self, name: str) -> Node | None:
         """The node."""

@@ -8,17 +8,23 @@ from moorage.wire import read_dataset
 
 # Columns, and the pods that use it, are for people: together they may be larger than all the rest.
 _ASKED_FOR = ("conditions", "bytes", "objects", "version", "sources")
+_LONGEST_MESSAGE = 500
 
 
 def read_for_deciding(raw: RawObject) -> Dataset:
-    """A Dataset without what no decision asks for: columns, users and messages of its status, commands of releases.
+    """A Dataset without what no decision asks for: columns and users of its status, commands of releases.
+
+    Of a source that can't be reached the message is kept: a refused mount repeats its remedy.
 
     Raises:
         InputError: naming the object, the field and the remedy.
     """
     told = raw.get("status") or {}
     dataset = read_dataset({**raw, "status": {key: told[key] for key in _ASKED_FOR if key in told}})
-    sources = tuple(replace(source, message="") for source in dataset.status.sources)
+    sources = tuple(
+        replace(source, message="" if source.reachable else source.message[:_LONGEST_MESSAGE])
+        for source in dataset.status.sources
+    )
     return replace(
         dataset,
         governance=without_commands(dataset.governance),

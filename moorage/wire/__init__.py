@@ -6,8 +6,15 @@ strict: a field they do not know is an error, because an unknown rule must never
 
 from moorage.reading.quantity import format_bytes, parse_quantity
 from moorage.wire.dataset import read_dataset, read_dataset_status, write_dataset_spec
+from moorage.wire.histories import read_history, write_history_spec
 from moorage.wire.node import read_node, read_node_cache, write_node_cache
 from moorage.wire.pod import looks_like_dataset_label, read_namespace_purposes, read_pod, read_usage
+from moorage.wire.runs import (
+    read_pipeline_group,
+    read_stretched_pipeline,
+    write_pipeline_group_spec,
+    write_stretched_pipeline_spec,
+)
 from moorage.wire.site import read_site, write_site_spec
 
 __all__ = [
@@ -16,13 +23,19 @@ __all__ = [
     "parse_quantity",
     "read_dataset",
     "read_dataset_status",
+    "read_history",
     "read_namespace_purposes",
     "read_node",
     "read_node_cache",
+    "read_pipeline_group",
     "read_pod",
     "read_site",
+    "read_stretched_pipeline",
     "read_usage",
     "write_dataset_spec",
+    "write_history_spec",
     "write_node_cache",
+    "write_pipeline_group_spec",
     "write_site_spec",
+    "write_stretched_pipeline_spec",
 ]

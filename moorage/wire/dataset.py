@@ -53,7 +53,7 @@ def _read_sources(spec: Fields, namespace: str) -> tuple[Source, ...]:
     for index, fields in enumerate(listed):
         source = read_source(fields)
         if source.site in sources:
-            spec.fail(f"sources[{index}].site", f"{source.site!r} has a source already: one full copy each site")
+            spec.fail(f"sources[{index}].site", f"{source.site!r} has a source already: give one full copy per site")
         sources[source.site] = source
     _check_size(spec, [fields.raw for fields in listed])
     return tuple(sources.values())
@@ -68,7 +68,7 @@ def _check_size(spec: Fields, listed: list[Raw]) -> None:
         spec.fail(
             "sources",
             f"must have at most {MOST_CERTIFICATES} characters of caBundle together, not {certificates}: leave out "
-            "certificates that the endpoint's does not need",
+            "certificates that are not needed to verify the endpoint",
         )
 
 
@@ -103,10 +103,12 @@ def read_dataset_status(raw: Raw) -> DatasetStatus:
                 message=str(source.get("message") or ""),
                 size_bytes=source.get("bytes"),
                 objects=source.get("objects"),
+                version=source.get("version"),
             )
             for source in raw.get("sources") or ()
         ),
-        in_use_by=tuple(str(user) for user in raw.get("inUseBy") or ()),
+        in_use_by=(users := tuple(str(user) for user in raw.get("inUseBy") or ())),
+        in_use_count=int(raw.get("inUseCount") or len(users)),
     )
 
 

@@ -63,7 +63,7 @@ def _check_size(fields: Fields) -> None:
 def _read_release(fields: Fields) -> Release:
     yields = fields.sub("yields")
     if yields is None:
-        fields.fail("yields", "is required: the governance of what the release gives out")
+        fields.fail("yields", "is required: the governance of the release's output")
     release = Release(
         name=fields.name("name"),
         component=_read_component(fields),
@@ -89,7 +89,8 @@ def _read_component(parent: Fields) -> Component:
     fields.finish()
     actual = component_digest(component)
     if component.digest and component.digest != actual:
-        fields.fail("digest", f"does not belong to this container, whose digest is {actual}: write that, or mend it")
+        problem = f"does not belong to this container, whose digest is {actual}: write that, or correct the container"
+        fields.fail("digest", problem)
     return Component(component.image, component.command, component.args, actual)
 
 

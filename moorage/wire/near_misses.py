@@ -1,4 +1,4 @@
-"""Labels that were meant for Moorage and say nothing to it: misspelt, incomplete, or written as annotations. Pure.
+"""Labels meant for Moorage that have no effect: misspelt, incomplete, or written as annotations. Pure.
 
 Each is told as one sentence with the line to write instead. Nothing here refuses: whether a label can be read at all is
 `moorage.wire.pod`'s to say.
@@ -40,7 +40,7 @@ def _all(labels: Mapping[str, Any], annotations: Mapping[str, Any]) -> Iterator[
         if looks_like_dataset_label(key):
             if key.endswith(".id") and not any(f"{key[:-2]}{field}" in labels for field in _COMPLETING):
                 yield (
-                    f"label {key} names dataset {_shown(labels[key])}, but the pod gets nothing of it: add the label "
+                    f"label {key} names dataset {_shown(labels[key])}, but the pod gets no data from it: add the label "
                     f"{key[:-2]}useas: mount"
                 )
         elif (meant := _meant(key)) is not None:

@@ -5,7 +5,7 @@ be used ends the reading.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from moorage.errors import InputError, LabelError
 from moorage.model import (
@@ -52,7 +52,7 @@ def read_usage(labels: Mapping[str, str], namespace: str, subject: str) -> Usage
         if not looks_like_dataset_label(key):
             continue
         index, field = _split(key, subject)
-        groups.setdefault(index, {})[field] = labels[key]
+        groups.setdefault(index, {})[field] = _label(labels, key, subject)
     uses: dict[DatasetRef, DatasetUse] = {}
     for index, group in sorted(groups.items()):
         use = _read_use(index, group, namespace, subject)
@@ -61,10 +61,10 @@ def read_usage(labels: Mapping[str, str], namespace: str, subject: str) -> Usage
             raise LabelError(
                 subject,
                 f"metadata.labels[dataset.{use.index}.id]",
-                f"dataset {use.ref} stands at index {other.index} already: name each dataset once, "
-                "with its uses joined by dots, as mount.configmap",
+                f"dataset {use.ref} is named at index {other.index} already: name each dataset once, "
+                "with its uses joined by dots, such as mount.configmap",
             )
-    return Usage(tuple(uses.values()), labels.get(PURPOSE_LABEL) or None)
+    return Usage(tuple(uses.values()), _label(labels, PURPOSE_LABEL, subject) or None)
 
 
 def _split(key: str, subject: str) -> tuple[int, str]:
@@ -73,7 +73,7 @@ def _split(key: str, subject: str) -> tuple[int, str]:
         raise LabelError(
             subject,
             f"metadata.labels[{key}]",
-            f"the index must be a number from 0 to {MOST_DATASETS - 1}, as dataset.0.id: a pod names at most "
+            f"the index must be a number from 0 to {MOST_DATASETS - 1}, such as dataset.0.id: a pod names at most "
             f"{MOST_DATASETS} datasets",
         )
     if match[2] not in _KEYS:
@@ -132,28 +132,63 @@ def read_pod(raw: Raw) -> Pod:
         InputError: it has no name, or volumes of our driver that no pod may have.
     """
     subject, name, metadata = object_fields(raw, "Pod")
-    namespace = str(metadata.get("namespace") or "default")
-    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    namespace = _text(metadata, "namespace", subject, "metadata") or "default"
+    spec, status = _mapping(raw, "spec", subject), _mapping(raw, "status", subject)
     volumes = _read_volumes(spec, namespace, subject)
+    started = _has_started(status, subject)
     return Pod(
         namespace=namespace,
         name=name,
-        uid=str(metadata.get("uid") or ""),
-        service_account=str(spec.get("serviceAccountName") or "default"),
-        usage=read_usage(metadata.get("labels") or {}, namespace, subject),
-        node_name=spec.get("nodeName") or None,
-        scheduler_name=str(spec.get("schedulerName") or "default-scheduler"),
-        started=_has_started(status),
-        finished=status.get("phase") in {"Succeeded", "Failed"},
+        uid=_text(metadata, "uid", subject, "metadata"),
+        service_account=_text(spec, "serviceAccountName", subject, "spec") or "default",
+        usage=read_usage(_mapping(metadata, "labels", subject, "metadata"), namespace, subject),
+        node_name=_text(spec, "nodeName", subject, "spec") or None,
+        scheduler_name=_text(spec, "schedulerName", subject, "spec") or "default-scheduler",
+        started=started,
+        finished=_text(status, "phase", subject, "status") in {"Succeeded", "Failed"},
         deleting="deletionTimestamp" in metadata,
         mounts=tuple(dict.fromkeys(volumes.values())),
-        published=_read_published(spec, status, volumes) if volumes else (),
+        published=_read_published(spec, status, volumes, subject) if volumes and started else (),
     )
 
 
-def _has_started(status: Raw) -> bool:
+def _label(labels: Mapping[str, str], key: str, subject: str) -> str:
+    value: object = labels.get(key, "")
+    if not isinstance(value, str):
+        raise LabelError(subject, f"metadata.labels[{key}]", f"must be a string, not of type {type(value).__name__}")
+    return value
+
+
+def _text(raw: Raw, key: str, subject: str, at: str) -> str:
+    value = raw.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InputError(subject, f"{at}.{key}", f"must be a string, not of type {type(value).__name__}")
+    return value
+
+
+def _mapping(raw: Raw, key: str, subject: str, at: str = "") -> Raw:
+    value = raw.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InputError(subject, f"{at}.{key}".lstrip("."), "must be a mapping")
+    return value
+
+
+def _mappings(raw: Raw, key: str, subject: str, at: str) -> Sequence[Raw]:
+    value = raw.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        raise InputError(subject, f"{at}.{key}", "must be a list of mappings")
+    return value
+
+
+def _has_started(status: Raw, subject: str) -> bool:
     """Whether the sandbox stands, which the kubelet makes once all volumes are there; of old kubelets, the phase."""
-    for condition in status.get("conditions") or ():
+    for condition in _mappings(status, "conditions", subject, "status"):
         if condition.get("type") == "PodReadyToStartContainers":
             return bool(condition.get("status") == "True")
     return bool(status.get("phase") == "Running")
@@ -163,10 +198,12 @@ def _read_volumes(spec: Raw, namespace: str, subject: str) -> dict[str, DatasetR
     """The dataset that each volume of our driver names, by the volume's name."""
     refs: dict[str, DatasetRef] = {}
     distinct: set[DatasetRef] = set()
-    for volume in spec.get("volumes") or ():
-        csi = volume.get("csi") or {}
-        attributes = csi.get("volumeAttributes") or {}
-        if csi.get("driver") != CSI_DRIVER or not attributes.get("dataset"):
+    for volume in _mappings(spec, "volumes", subject, "spec"):
+        csi = _mapping(volume, "csi", subject, "spec.volumes[]")
+        if csi.get("driver") != CSI_DRIVER:
+            continue
+        attributes = _mapping(csi, "volumeAttributes", subject, "spec.volumes[].csi")
+        if not attributes.get("dataset"):
             continue
         names = (str(attributes.get("namespace") or namespace), str(attributes["dataset"]))
         if not all(DNS_LABEL.fullmatch(name) for name in names):
@@ -184,18 +221,28 @@ def _read_volumes(spec: Raw, namespace: str, subject: str) -> dict[str, DatasetR
     return refs
 
 
-def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef]) -> tuple[DatasetRef, ...]:
-    """What was mounted for the pod. The kubelet leaves out a volume that no container mounts.
+def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef], subject: str) -> tuple[DatasetRef, ...]:
+    """What was mounted for a pod that has started. The kubelet leaves out a volume that no container mounts.
 
     A container that was added to the running pod waits for its volumes by itself.
     """
-    if not _has_started(status):
-        return ()
-    told = status.get("ephemeralContainerStatuses") or ()
-    running = {each.get("name") for each in told if "running" in (each.get("state") or {})}
-    late = [each for each in spec.get("ephemeralContainers") or () if each.get("name") in running]
-    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ()), *late]
-    mounted = {mount.get("name") for container in containers for mount in container.get("volumeMounts") or ()}
+    told = _mappings(status, "ephemeralContainerStatuses", subject, "status")
+    running = {
+        _text(each, "name", subject, "status.ephemeralContainerStatuses[]")
+        for each in told
+        if "running" in _mapping(each, "state", subject, "status.ephemeralContainerStatuses[]")
+    }
+    containers: list[Raw] = []
+    for kind in ("initContainers", "containers", "ephemeralContainers"):
+        found = _mappings(spec, kind, subject, "spec")
+        at = f"spec.{kind}[]"
+        late = kind == "ephemeralContainers"
+        containers += [each for each in found if not late or _text(each, "name", subject, at) in running]
+    mounted = {
+        _text(mount, "name", subject, "spec.containers[].volumeMounts[]")
+        for container in containers
+        for mount in _mappings(container, "volumeMounts", subject, "spec.containers[]")
+    }
     return tuple(dict.fromkeys(ref for name, ref in volumes.items() if name in mounted))
 
 
@@ -206,7 +253,9 @@ def read_namespace_purposes(raw: Raw) -> frozenset[str] | None:
         InputError: it is not a Namespace.
     """
     _, _, metadata = object_fields(raw, "Namespace")
-    listed = (metadata.get("annotations") or {}).get(PURPOSES_ANNOTATION)
-    if listed is None:
+    subject = f"Namespace {metadata['name']}"
+    annotations = _mapping(metadata, "annotations", subject, "metadata")
+    if annotations.get(PURPOSES_ANNOTATION) is None:
         return None
+    listed = _text(annotations, PURPOSES_ANNOTATION, subject, "metadata.annotations")
     return frozenset(word.strip() for word in listed.split(",") if word.strip())

@@ -50,7 +50,7 @@ def read_currency(fields: Fields, key: str) -> str | None:
     """An ISO 4217 code, or None where it is absent."""
     value = fields.text(key)
     if value is not None and not _CURRENCY.fullmatch(value):
-        fields.fail(key, "must be three capital letters of ISO 4217, as EUR")
+        fields.fail(key, "must be three capital letters of ISO 4217, such as EUR")
     return value
 
 

@@ -24,10 +24,10 @@ def check(directory: Path, request: Request) -> int:
         InputError: there is no plan, or it can't be read.
     """
     if not directory.is_dir():
-        raise InputError(str(directory), "--check", "is no directory: name one that moorage plan -o wrote")
+        raise InputError(str(directory), "--check", "is not a directory: name one that moorage plan -o wrote")
     files = {name: read_text(directory / name) for name in _NAMES if (directory / name).exists()}
     if not files.keys() & {"plan.json", "infeasible.json"}:
-        raise InputError(str(directory), "--check", "holds no plan.json: name a directory that moorage plan -o wrote")
+        raise InputError(str(directory), "--check", "has no plan.json: name a directory that moorage plan -o wrote")
     for path in sorted((directory / "groups").glob("*")):
         files[f"groups/{path.name}"] = read_text(path)
     graph, pipeline = _read_graph(request)
@@ -61,6 +61,6 @@ def _print(verdict: Verdict, what: str) -> None:
         if len(verdict.findings) > MOST_FINDINGS:
             say(f"  ... and {len(verdict.findings) - MOST_FINDINGS} more")
     else:
-        say(f"{what} holds: {'; '.join(verdict.checked) or 'nothing was to be checked'}.")
+        say(f"{what} holds: {'; '.join(verdict.checked) or 'there was nothing to check'}.")
     for sentence in verdict.unchecked:
         say(f"Not checked: {sentence}.")

@@ -33,7 +33,7 @@ class _Amount(click.FloatRange):
         """As click's, without `nan`, which is neither below nor above any limit."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value!r} is no number", param, ctx)
+            self.fail(f"{value!r} is not a number", param, ctx)
         return number
 
 
@@ -48,47 +48,47 @@ _AMOUNT = _Amount(min=0, max=_MOST)
     no_args_is_help=True,
 )
 @click.argument("pipeline", type=_FILE)
-@click.option("--sites", type=_FILE, required=True, help="Site objects: YAML or JSON, several documents or a List.")
-@click.option("--datasets", type=_FILE, help="Dataset objects, likewise; needed as soon as a task names a dataset.")
-@click.option("--hints", type=_FILE, multiple=True, help="Sizes, seconds, accounts; repeatable, the later wins.")
+@click.option("--sites", type=_FILE, required=True, help="Site objects, as `kubectl get -o yaml` prints them.")
+@click.option("--datasets", type=_FILE, help="Dataset objects, likewise; required if a task names one.")
+@click.option("--hints", type=_FILE, multiple=True, help="Sizes, seconds, accounts. Repeat it: later files win.")
 @click.option(
     "--objective",
     default=MONEY.name,
     show_default=True,
-    help=f"One of {', '.join(OBJECTIVES)}; or several, comma-separated: the first counts most.",
+    help=f"{', '.join(OBJECTIVES)}; or a list of these with commas, the most important first.",
 )
 @click.option(
     "--tolerance",
     type=_AMOUNT,
     default=TOLERANCE,
     show_default=True,
-    help="Of several objectives: how much of an earlier one a later one may give up, relative.",
+    help="With several objectives: the share of an earlier one that may be given up for a later one.",
 )
 @click.option(
     "--time-limit",
     type=_AMOUNT,
     default=60.0,
     show_default=True,
-    help="Seconds; the best so far is kept.",
+    help="Stop after this many seconds with the best plan found.",
 )
 @click.option(
     "--gap",
     type=_AMOUNT,
     default=GAP,
     show_default=True,
-    help="Relative; a plan this close is good enough.",
+    help="Stop when the plan is this close to the bound, as a share.",
 )
 @click.option(
     "--kwh-per-gb",
     type=_AMOUNT,
     default=KWH_PER_GB,
     show_default=True,
-    help="Energy that the network takes for 1e9 bytes.",
+    help="Network energy for 1e9 bytes, in kWh (for carbon).",
 )
 @click.option(
     "-o", "--output", "directory", type=_FILE, help="Write plan.json, bound.json, report.html and groups/ here."
 )
-@click.option("--check", "checked", type=_FILE, help="Don't plan: recompute what the plan in this directory says.")
+@click.option("--check", "checked", type=_FILE, help="Don't plan; verify the plan in this directory.")
 def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
     pipeline: Path,
     sites: Path,
@@ -102,10 +102,10 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
     directory: Path | None,
     checked: Path | None,
 ) -> int:
-    """Split PIPELINE across sites: where each task runs, what crosses, what that costs, and why.
+    """Split PIPELINE across sites: where each task runs and why, what moves, and what it costs.
 
-    PIPELINE is compiled Kubeflow IR (YAML or JSON), or a recorded workflow in WfFormat; either may be gzipped. With -o,
-    the plan is written down, with one pipeline for each group.
+    PIPELINE is a compiled Kubeflow pipeline (YAML or JSON) or a workflow recorded in WfFormat; either may be gzipped.
+    With -o, the plan is written to a directory, with one pipeline for each group of tasks.
 
     \b
     moorage plan pipeline.yaml --sites sites.yaml --datasets datasets.yaml
@@ -115,7 +115,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """  # noqa: D301 - \b is what click needs
     began = time.monotonic()
     if checked is not None and directory is not None:
-        raise InputError("--check", str(checked), "goes without -o: a check writes nothing")
+        raise InputError("--check", str(checked), "can't be combined with -o: a check writes nothing")
     if directory is not None:
         check_directory(directory)
     from pipeline_splitter.inputs import (  # noqa: PLC0415 - a help text needs none of it
@@ -127,7 +127,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     objectives = read_objectives(objective)
     if [pipeline, sites, datasets, *hints].count(Path("-")) > 1:
-        raise InputError("-", "standard input", "can be one of the files only")
+        raise InputError("-", "standard input", "can be given for one of the files only")
     of_sites = read_documents(sites, "--sites")
     of_datasets = read_documents(datasets, "--datasets") if datasets else []
     of_hints = [(str(path), read_documents(path, "--hints")) for path in hints]

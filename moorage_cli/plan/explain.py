@@ -19,7 +19,7 @@ from pipeline_splitter.plan_json import read_plan
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.argument("task")
 def explain(directory: Path, task: str) -> None:
-    """Tell why TASK of the plan in DIRECTORY runs where it does.
+    """Explain why TASK of the plan in DIRECTORY runs where it does.
 
     \b
     moorage plan explain plan/ train
@@ -41,7 +41,7 @@ def _by_title(title: str, plan: Plan) -> PlannedTask | None:
 def _near(name: str, plan: Plan) -> str:
     around = [task.name for task in plan.tasks if name.startswith(f"{task.name}/")]
     if around:
-        return f": it is inside of {around[0]}, which is placed as one: ask for that"
+        return f": it is inside {around[0]}, which is placed as one unit: ask for {around[0]}"
     import difflib  # noqa: PLC0415 - only for a mistake
 
     near = difflib.get_close_matches(name, [task.name for task in plan.tasks], n=5, cutoff=0.4)

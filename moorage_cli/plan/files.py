@@ -76,7 +76,7 @@ def check_directory(directory: Path) -> None:
     strange = [name for name in entries if name not in OURS and not name.startswith(_UNFINISHED)]
     if strange:
         raise InputError(
-            str(directory), "-o", f"holds {strange[0]}, which no plan wrote: name an empty or a new directory"
+            str(directory), "-o", f"holds {strange[0]}, which no plan wrote: name an empty or new directory"
         )
 
 

@@ -28,7 +28,7 @@ def print_plan(plan: Plan, comparison: Sequence[Scenario]) -> None:
         _print_tasks(plan)
     if plan.transfers:
         say()
-        output.title("What crosses")
+        output.title("What moves")
         _print_transfers(plan.transfers, plan.currency)
     _print_comparison(plan, comparison)
     for warning in plan.warnings:
@@ -90,7 +90,7 @@ def _print_comparison(plan: Plan, comparison: Sequence[Scenario]) -> None:
             cells = [amount(objective, scenario.costs[objective], plan.currency) for objective in OBJECTIVES]
         rows.append([scenario.name, *cells, scenario.reason])
     say()
-    output.title("Beside other ways to place it")
+    output.title("Compared with other placements")
     output.table(["PLAN", *(objective.upper() for objective in OBJECTIVES), "MESSAGE"], rows)
 
 
@@ -99,7 +99,7 @@ def proof(result: ObjectiveResult, currency: str = "") -> str:
     value = amount(result.objective, result.value, currency)
     least = f"no plan has less than {amount(result.objective, result.lower_bound, currency)}"
     how = "proven best" if result.optimal else f"{least}: at most {result.gap:.2%} less is possible"
-    by = "bound.json proves it" if result.certified else f"by the word of the solver {result.solver}"
+    by = "bound.json proves it" if result.certified else f"according to the solver {result.solver}"
     return f"{result.objective}: {value}, {how} ({by})"
 
 
@@ -110,8 +110,8 @@ def amount(objective: str, value: float, currency: str = "") -> str:
 
 def print_infeasible(answer: Infeasible, warnings: Sequence[str] = ()) -> None:
     """What can't hold together, each single thing that would help, and what else looks wrong; on stderr."""
-    needed = ", and each of them is needed for that" if "facts" not in answer.undecided else ""
-    say(f"No plan is possible. These facts can't hold together{needed}:", err=True)
+    needed = ", and each of them is needed" if "facts" not in answer.undecided else ""
+    say(f"No plan is possible. These facts can't all hold{needed}:", err=True)
     for fact in answer.facts:
         say(f"  - {fact['message']}", err=True)
     if answer.remedies:
@@ -119,7 +119,7 @@ def print_infeasible(answer: Infeasible, warnings: Sequence[str] = ()) -> None:
         for remedy in answer.remedies:
             say(f"  - {remedy['message']}", err=True)
     elif "remedies" not in answer.undecided:
-        say("No single release, acceptance or clearance would do: change what a fact above names.", err=True)
+        say("No single release, acceptance or clearance would help: change what a fact above names.", err=True)
     if "facts" in answer.undecided:
         say("Time ran out: one of these facts may be superfluous. A longer --time-limit may tell.", err=True)
     if "remedies" in answer.undecided:

@@ -45,7 +45,7 @@ def _open_in_root(root: Path, path: str) -> int:
     try:
         root_descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        message = f"{path} is not shown to pods: no folder of the nodes is, unless nodePlugin.hostPaths lists it"
+        message = f"{path} is not available to pods: only folders that nodePlugin.hostPaths lists are"
         raise MountError(message) from error
     how = _OpenHow(
         flags=os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, mode=0, resolve=_RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS

@@ -1,4 +1,4 @@
-"""The mount server beside the app: it holds no right and no secret of its own, and serves what the driver hands it.
+"""The sidecar: serves the mounts that the driver hands it. It has no right and no secret of its own.
 
 One rclone for each dataset of the pod, each on a FUSE descriptor that the driver opened. It runs as nobody in
 particular, without capabilities, on a read-only root. It imports the standard library and what
@@ -9,6 +9,7 @@ of `moorage` needs no more: it is started beside every pod that mounts something
     remotes      kinds of sources, as rclone takes them (pure)
     rclone       the command line and configuration of one mount server (pure)
     mount_server one rclone, started again with a new descriptor whenever it ends
+    store_errors what a store answered, in words (pure)
     progress     what each dataset is waiting for, for the hook and for people
     post_start   the postStart hook: the pod's other containers start once it has ended
     settings     what the pod's spec says

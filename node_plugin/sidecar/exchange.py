@@ -66,7 +66,7 @@ def read_request(line: bytes) -> AttachRequest:
     fields.word("op", "attach")
     volume = fields.required_text("volume")
     if not DNS_LABEL.fullmatch(volume):
-        fields.fail("volume", "is no name of a volume")
+        fields.fail("volume", "is not the name of a volume")
     request = AttachRequest(volume, fields.exact_flag("holdsGrant"))
     fields.finish()
     return request

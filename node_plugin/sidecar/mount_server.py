@@ -17,11 +17,11 @@ from typing import Final
 
 from moorage.errors import MoorageError, MountError
 from moorage.grants.grant import Grant
-from node_plugin.sidecar import rclone
+from node_plugin.sidecar import rclone, store_errors
 from node_plugin.sidecar.driver_link import attach
 from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest
 from node_plugin.sidecar.progress import Progress, Stage
-from node_plugin.sidecar.remotes import remote_of
+from node_plugin.sidecar.remotes import Remote, remote_of
 
 _log = logging.getLogger("moorage.sidecar")
 
@@ -31,6 +31,7 @@ _MOST_DELAY_SECONDS: Final = 5.0
 _MOST_DELAY_AFTER_SERVING_SECONDS: Final = 1.0
 # A refusal stands until somebody changes something, and asking costs the broker.
 _MOST_DELAY_AFTER_REFUSAL_SECONDS: Final = 30.0
+_EXPLAIN_SECONDS: Final = 15.0
 # After one that ran this long, the next one is started without delay.
 _SETTLED_SECONDS: Final = 10.0
 # All that an rclone may inherit of the environment: who signs certificates.
@@ -47,7 +48,7 @@ class Surroundings:
         cache_share_bytes: how much of it one dataset may keep.
         memory_share_bytes: what one server should stay below; None: no limit is known.
         program: rclone.
-        start_seconds: a server that is not ready by then is killed; until then, whoever looks into its mount waits.
+        start_seconds: a server that is not ready by then is killed; until then, reads of its mount wait.
     """
 
     run_dir: Path
@@ -113,13 +114,42 @@ class MountServer:
                 self._do_without(attachment.answer)
                 return
             try:
-                child = self._start(attachment.answer, attachment.descriptor, ready)
+                self._grant = attachment.answer.grant or self._grant
+                # rclone serves a bucket that does not exist as an empty folder; whoever listed it saw that it does.
+                if self._grant is not None and self._grant.version is None and self._has_trouble():
+                    return
+                child = self._start(attachment.descriptor, ready)
             finally:
                 # The kernel declares the mount dead when its last descriptor is closed; that must be the server's.
                 os.close(attachment.descriptor)
             status = self._watch(child, ready)
-        if not self._stopping.is_set():
-            self._tell(f"the mount server ended ({_describe(status)}); another one is started", level=logging.WARNING)
+        if self._stopping.is_set():
+            return
+        if status > 0 and not self._has_served and self._has_trouble(mounted=True):
+            return
+        self._tell(f"the mount server ended ({_describe(status)}); another one is started", level=logging.WARNING)
+
+    def _has_trouble(self, *, mounted: bool = False) -> bool:
+        """Ask the store for the folder's names, and tell why it does not give them.
+
+        Args:
+            mounted: a mount of it has failed: that is to be told where the names are given all the same.
+        """
+        grant = self._grant
+        remote = None if grant is None else remote_of(grant.location, grant.credentials)
+        if remote is None:
+            return False
+        with _secrets_of(remote) as (config, ca_bundle):
+            command = rclone.probe_command(self._surroundings.program, remote, config, ca_bundle)
+            status, printed = _run_bounded(command, self._environment(), (config, ca_bundle))
+        hidden = store_errors.Trouble(remote.words.hidden) if mounted else None
+        trouble = hidden if status == 0 else store_errors.trouble_of(status, printed, remote.words)
+        if trouble is None:
+            return False
+        if trouble.stands:
+            self._most_delay_seconds = _MOST_DELAY_AFTER_REFUSAL_SECONDS
+        self._tell(trouble.message, refused=trouble.stands, level=logging.WARNING)
+        return True
 
     def _do_without(self, answer: AttachAnswer) -> None:
         if answer.status == "refused":
@@ -131,8 +161,8 @@ class MountServer:
         self._tell("mounted by the node", served=True)
         self._stopping.wait()
 
-    def _start(self, answer: AttachAnswer, fuse: int, ready: socket.socket) -> "subprocess.Popen[bytes]":
-        self._grant = grant = answer.grant or self._grant
+    def _start(self, fuse: int, ready: socket.socket) -> "subprocess.Popen[bytes]":
+        grant = self._grant
         remote = None if grant is None else remote_of(grant.location, grant.credentials)
         if grant is None or remote is None:
             message = "the node plugin's answer names no source that this sidecar can serve"
@@ -141,9 +171,7 @@ class MountServer:
         place = rclone.CachePlace(
             directory=self._surroundings.cache_dir / self.volume, limit_bytes=self._surroundings.cache_share_bytes
         )
-        with contextlib.ExitStack() as files:
-            config = files.enter_context(_in_memory("rclone.conf", rclone.write_config(remote)))
-            ca_bundle = files.enter_context(_in_memory("ca.crt", remote.ca_bundle)) if remote.ca_bundle else None
+        with _secrets_of(remote) as (config, ca_bundle):
             rule = rclone.CacheRule(grant.cache, grant.local)
             descriptors = rclone.Descriptors(fuse=fuse, config=config, ca_bundle=ca_bundle)
             command = rclone.command(self._surroundings.program, remote, rule, place, descriptors)
@@ -154,18 +182,18 @@ class MountServer:
                 self._child = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
-                    env=self._environment(str(ready.getsockname())),
+                    env=self._environment() | {"NOTIFY_SOCKET": str(ready.getsockname())},
                     pass_fds=[number for number in (fuse, config, ca_bundle) if number is not None],
                 )
                 return self._child
 
-    def _environment(self, notify_socket: str) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         limit = self._surroundings.memory_share_bytes
         if limit is not None:
             environment["GOMEMLIMIT"] = f"{limit}B"
         path = os.environ.get("PATH", "/usr/local/bin:/usr/bin")
-        return environment | {"PATH": path, "NOTIFY_SOCKET": notify_socket}
+        return environment | {"PATH": path}
 
     def _watch(self, child: "subprocess.Popen[bytes]", ready: socket.socket) -> int:
         """Wait for the child's end; tell when it serves, which rclone says as a systemd service would."""
@@ -206,6 +234,37 @@ def _notifications(path: Path) -> Iterator[socket.socket]:
             yield listener
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _secrets_of(remote: Remote) -> Iterator[tuple[int, int | None]]:
+    """Descriptors of the configuration and of who may sign the store's certificate, for a child to inherit."""
+    with contextlib.ExitStack() as files:
+        config = files.enter_context(_in_memory("rclone.conf", rclone.write_config(remote)))
+        yield config, files.enter_context(_in_memory("ca.crt", remote.ca_bundle)) if remote.ca_bundle else None
+
+
+def _run_bounded(
+    command: list[str], environment: dict[str, str], inherited: tuple[int | None, ...]
+) -> tuple[int | None, str]:
+    """Run a command; gives its exit status, None where it did not end in time, and the end of what it printed."""
+    with os.fdopen(os.memfd_create("printed", os.MFD_CLOEXEC), "w+b") as printed:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=printed,
+            env=environment,
+            pass_fds=[number for number in inherited if number is not None],
+        )
+        try:
+            status: int | None = child.wait(_EXPLAIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            status = None
+        printed.seek(max(0, printed.seek(0, os.SEEK_END) - store_errors.MOST_BYTES))
+        return status, printed.read().decode(errors="replace")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """`python3 -m node_plugin.sidecar.post_start`: the container's postStart hook, which ends once every dataset is served.
 
 The kubelet starts the next container of the pod then. A startup probe would say the same a second or two later: the
-kubelet first probes when it has seen the container run, asks once a second, and must see the pod anew before it acts
+kubelet first probes when it has seen the container run, asks once a second, and must see the pod again before it acts
 (docs/decisions/0034-a-hook-instead-of-a-probe.md). A module of its own with few imports, because it is started beside
 the supervisor.
 """

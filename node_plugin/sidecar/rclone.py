@@ -77,15 +77,12 @@ def write_config(remote: Remote) -> str:
 
 def command(program: str, remote: Remote, rule: CacheRule, place: CachePlace, descriptors: Descriptors) -> list[str]:
     """The command line; nothing in it is secret."""
-    authorities = [] if descriptors.ca_bundle is None else ["--ca-cert", f"/proc/self/fd/{descriptors.ca_bundle}"]
     return [
         program,
         "mount2",
         f"{_REMOTE}:{remote.path}",
         f"/dev/fd/{descriptors.fuse}",
-        "--config",
-        f"/proc/self/fd/{descriptors.config}",
-        *authorities,
+        *_secrets(descriptors.config, descriptors.ca_bundle),
         "--allow-non-empty",
         "--read-only",
         # Whoever the app runs as reads; the kernel checks these (default_permissions).
@@ -106,6 +103,27 @@ def command(program: str, remote: Remote, rule: CacheRule, place: CachePlace, de
         "--log-level=NOTICE",
         *(_cached(rule.policy, place) if rule.is_cached else _direct(place)),
     ]
+
+
+def probe_command(program: str, remote: Remote, config: int, ca_bundle: int | None) -> list[str]:
+    """A command that lists the folder and, unlike a mount, says on standard error why it can't; nothing is secret."""
+    return [
+        program,
+        "lsf",
+        f"{_REMOTE}:{remote.path}/",
+        *_secrets(config, ca_bundle),
+        "--max-depth=1",
+        "--contimeout=5s",
+        "--timeout=10s",
+        "--retries=1",
+        "--low-level-retries=1",
+        "--log-level=ERROR",
+    ]
+
+
+def _secrets(config: int, ca_bundle: int | None) -> list[str]:
+    authorities = [] if ca_bundle is None else ["--ca-cert", f"/proc/self/fd/{ca_bundle}"]
+    return ["--config", f"/proc/self/fd/{config}", *authorities]
 
 
 def _direct(place: CachePlace) -> list[str]:

@@ -141,7 +141,7 @@ class _Check:
             where = f"releases[{number}]"
             insertion = names.get(each.task)
             if insertion is None or each.task in seen:
-                notes.add(f"{where}.task", f"{each.task} is no release that could be inserted once here")
+                notes.add(f"{where}.task", f"{each.task} is not a release that could be inserted once here")
                 return None
             seen.add(each.task)
             spot, dataset, release = insertion
@@ -159,7 +159,7 @@ class _Check:
                 return None
             chosen |= options_here
         if chosen:
-            notes.checked.append(f"{len(self.plan.releases)} inserted releases")
+            notes.checked.append(f"{len(self.plan.releases)} inserted release{'s' * (len(self.plan.releases) != 1)}")
         return insert(graph, chosen, datasets)
 
     def _check_tasks(self, graph: Graph) -> bool:
@@ -169,7 +169,7 @@ class _Check:
         for name in sorted(expected - found):
             notes.add("tasks", f"{name} is missing")
         for name in sorted(found - expected):
-            notes.add(f"tasks[{name}]", "is no task of the pipeline, nor an inserted release")
+            notes.add(f"tasks[{name}]", "is neither a task of the pipeline nor an inserted release")
         if len(found) != len(names):
             notes.add("tasks", "a task stands there twice")
         holds = found == expected and len(found) == len(names)

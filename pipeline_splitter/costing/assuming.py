@@ -1,4 +1,4 @@
-"""What a plan rests on that nobody stated, told with the task that it concerns."""
+"""The assumptions of a plan: defaults used because nothing states a value, each with the task that it concerns."""
 
 from collections.abc import Mapping
 

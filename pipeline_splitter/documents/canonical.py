@@ -65,7 +65,7 @@ def _write(value: Any, put: Callable[[str], None]) -> None:  # noqa: ANN401
             opening = ","
         put("]" if value else "[]")
     else:
-        raise ValueError(f"{type(value).__name__} is no JSON value")
+        raise ValueError(f"{type(value).__name__} is not a JSON value")
 
 
 def _scalar(value: Any) -> str | None:  # noqa: ANN401
@@ -96,9 +96,9 @@ def _number(value: float) -> str:
     try:
         number = float(value)
     except OverflowError:
-        raise ValueError("an integer is beyond the doubles") from None
+        raise ValueError("an integer is too large for a double") from None
     if not math.isfinite(number):
-        raise ValueError(f"{number} is no JSON number")
+        raise ValueError(f"{number} is not a JSON number")
     if number == 0:
         return "0"
     sign = "-" if number < 0 else ""

@@ -38,7 +38,7 @@ _SURELY_FINITE = 300
 
 
 class _NotPlainError(Exception):
-    """A key stands twice, or a number is not finite."""
+    """A key appears twice, or a number is not finite."""
 
 
 def parse_json(text: str, subject: str) -> list[Any]:
@@ -49,7 +49,9 @@ def parse_json(text: str, subject: str) -> list[Any]:
     """
     nodes = text.count(",") + text.count("[") + text.count("{")
     if nodes > MAX_JSON_NODES:
-        raise InputError(subject, "size", f"has more than {MAX_JSON_NODES} values: that is no pipeline; leave data out")
+        raise InputError(
+            subject, "size", f"has more than {MAX_JSON_NODES} values: that is not a pipeline; leave data out"
+        )
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_float, parse_int=_integer
@@ -58,7 +60,7 @@ def parse_json(text: str, subject: str) -> list[Any]:
         return _parse_as_yaml(text, subject, error)
     except (_NotPlainError, RecursionError) as error:
         _refuse_fault(text, subject)
-        raise InputError(subject, "line 1", f"can't be read as JSON ({error}): mend it") from None
+        raise InputError(subject, "line 1", f"can't be read as JSON ({error}): correct it") from None
     if _is_too_deep(value) or ("\\u" in text and _ESCAPED_SURROGATE.search(text)):
         _refuse_fault(text, subject)
     return [value]
@@ -93,7 +95,7 @@ def _parse_as_yaml(text: str, subject: str, error: json.JSONDecodeError) -> list
     try:
         return read_yaml(text, subject)
     except yaml.YAMLError:
-        fail(subject, error.lineno, error.colno, f"is not JSON ({error.msg}): mend it, or write the file anew")
+        fail(subject, error.lineno, error.colno, f"is not JSON ({error.msg}): correct it, or write the file again")
 
 
 def _is_too_deep(value: Any) -> bool:  # noqa: ANN401 - any JSON value
@@ -130,7 +132,7 @@ def _refuse_fault(text: str, subject: str) -> None:
             seen = keys[-1] if keys and at_key else None
             problem = LONE_SURROGATE if has_lone_surrogate(string) else ""
             if seen is not None:
-                problem = problem or (f"key {shown(string)} stands twice: keep one of them" if string in seen else "")
+                problem = problem or (f"key {shown(string)} appears twice: keep one of them" if string in seen else "")
                 seen.add(string)
             at_key = False
         elif kind == "constant":

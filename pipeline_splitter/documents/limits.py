@@ -21,9 +21,9 @@ LEAST_RATE = 1e-12
 """Of what is divided by: speeds, bytes per second."""
 
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels: flatten it"
-TOO_LARGE_NUMBER = "is a number that a double can't hold: write it as a string, or mend it"
-NOT_A_NUMBER = "NaN and infinity are no JSON numbers: write a finite number, or a string"
-LONE_SURROGATE = "holds half of a surrogate pair, which is no character: mend the \\u escapes"
+TOO_LARGE_NUMBER = "is a number that a double can't hold: write it as a string, or correct it"
+NOT_A_NUMBER = "NaN and infinity are not JSON numbers: write a finite number, or a string"
+LONE_SURROGATE = "holds half of a surrogate pair, which is not a character: correct the \\u escapes"
 
 
 def fail(subject: str, line: int, column: int, problem: str) -> NoReturn:

@@ -24,7 +24,7 @@ def parse(text: str | bytes, subject: str) -> list[Any]:
         InputError: with line and column, and the remedy.
     """
     if len(text) > MAX_BYTES:
-        raise InputError(subject, "size", f"is more than {MAX_BYTES >> 20} MiB: that is no pipeline; leave data out")
+        raise InputError(subject, "size", f"is more than {MAX_BYTES >> 20} MiB: that is not a pipeline; leave data out")
     text = _decode(text, subject).removeprefix("\ufeff")
     if text.lstrip()[:1] in {"{", "["}:
         return parse_json(text, subject)

@@ -47,11 +47,11 @@ def parse_yaml(text: str, subject: str) -> list[Any]:
         return read_yaml(text, subject)
     except yaml.reader.ReaderError as error:
         line, column = place(text, error.position)
-        fail(subject, line, column, f"is no character that YAML permits ({error.reason}): is this a text file?")
+        fail(subject, line, column, f"is not a character that YAML permits ({error.reason}): is this a text file?")
     except yaml.MarkedYAMLError as error:
         problem = " ".join(part for part in (error.context, error.problem) if part)
         line, column = _place_of(error.problem_mark or error.context_mark)
-        fail(subject, line, column, f"is not YAML ({problem}): mend it, or write the file anew")
+        fail(subject, line, column, f"is not YAML ({problem}): correct it, or write the file again")
 
 
 def read_yaml(text: str, subject: str) -> list[Any]:
@@ -127,7 +127,7 @@ class _Builder:
             self._fail(
                 event,
                 f"the text has grown beyond {MAX_YAML_NODES} values or {MAX_BYTES >> 20} MiB here, aliases expanded: "
-                "that is no pipeline; leave data and aliases out, or write it as JSON",
+                "that is not a pipeline; leave data and aliases out, or write it as JSON",
             )
 
     def _expects_key(self) -> bool:
@@ -148,7 +148,7 @@ class _Builder:
     def _key(self, event: yaml.ScalarEvent, text: str) -> None:
         parent = self.stack[-1]
         if text in parent.value or (parent.merged and text == "<<"):
-            self._fail(event, f"key {shown(text)} stands twice: keep one of them")
+            self._fail(event, f"key {shown(text)} appears twice: keep one of them")
         if event.tag not in {None, "!", _STRING} and not event.implicit[0]:
             self._fail(event, f"a key can't have the tag {shortened(str(event.tag))}: leave the tag out")
         parent.key = text
@@ -176,7 +176,7 @@ class _Builder:
         except OverflowError:
             self._fail(event, TOO_LARGE_NUMBER)
         except (ValueError, KeyError, IndexError):
-            self._fail(event, f"{shown(text)} can't be read as {tag.removeprefix(_TAG)}: mend it, or quote it")
+            self._fail(event, f"{shown(text)} can't be read as {tag.removeprefix(_TAG)}: correct it, or quote it")
         if not finite:
             self._fail(event, NOT_A_NUMBER)
         return value
@@ -209,7 +209,7 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent) -> None:
         name = shortened(str(event.anchor))
         if any(entry.start.anchor == event.anchor for entry in self.stack):
-            self._fail(event, f"the alias *{name} stands inside of what it repeats: write it out")
+            self._fail(event, f"the alias *{name} is inside of what it repeats: write it out")
         anchored = self.anchors.get(str(event.anchor))
         if anchored is None:
             self._fail(

@@ -1,4 +1,4 @@
-"""How far from the start of a pipeline a task is: what is wrong is best told where it shows first."""
+"""How far from the start of a pipeline a task is: an explanation names the first task with a problem."""
 
 from pipeline_splitter.graph import Graph
 

@@ -125,7 +125,7 @@ def _known(ref: DatasetRef, datasets: Datasets) -> str:
 
 def _warning(step: Step, use: DatasetUse, name: str, carried: Rules, datasets: Datasets) -> str:
     claim = (
-        f"task {step.name} is labelled dataset.{use.index}.release: {name} of dataset {use.ref}, but releases nothing"
+        f"task {step.name} is labelled dataset.{use.index}.release: {name} of dataset {use.ref}, but makes no release"
     )
     release = declared(use.ref, name, datasets)
     if use.ref not in datasets:

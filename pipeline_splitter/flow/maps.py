@@ -68,7 +68,7 @@ def in_order(steps: Mapping[str, Step]) -> list[Step]:
             state[name] = False
             for earlier in sources(steps[name]):
                 if earlier not in steps:
-                    raise ValueError(f"step {name} reads from {earlier}, which is no step")
+                    raise ValueError(f"step {name} reads from {earlier}, which is not a step")
                 if state.get(earlier) is False:
                     raise ValueError(f"steps {name} and {earlier} read from each other")
                 if earlier not in state:

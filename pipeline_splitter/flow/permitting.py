@@ -99,7 +99,7 @@ def resource_excess(requests: Mapping[str, float], site: Site) -> dict[str, str]
         offered = site.resources.get(name, 0.0)
         if requests[name] > offered:
             exceeded[name] = (
-                f"{amount(name, requests[name])} are asked for and the largest node of site {site.name} has "
+                f"{amount(name, requests[name])} are requested, and the largest node of site {site.name} has "
                 f"{amount(name, offered)}: ask for less, or run at a site with larger nodes"
             )
     return exceeded
@@ -113,7 +113,7 @@ def namespace_doubt(step: Step, decision: Decision) -> str:
     is_of_it = decision.dataset is not None and decision.dataset.namespace == namespace
     if decision.rule is Rule.CONSUMER_NOT_ALLOWED or (decision.rule is Rule.DATASET_UNKNOWN and is_of_it):
         return (
-            f" (no hint says in which namespace the task runs, so {namespace} was taken: write defaults.namespace in "
+            f" (no hint says in which namespace the task runs, so {namespace} was assumed: set defaults.namespace in "
             "--hints)"
         )
     return ""

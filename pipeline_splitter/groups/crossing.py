@@ -1,4 +1,4 @@
-"""What crosses from group to group, and what it is called there: the same name in every file.
+"""Artifacts and parameters that pass from group to group, and their names, the same in every file.
 
 - A parameter that crosses is the consuming group's pipeline parameter `<task>_<output>` and the producing group's
   output of the same name.

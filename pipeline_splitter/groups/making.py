@@ -1,4 +1,4 @@
-"""Tasks that the pipeline has not: importers of what other groups make, and inserted releases."""
+"""Tasks that are not in the pipeline: importers of what other groups make, and inserted releases."""
 
 from typing import Any
 

@@ -83,7 +83,7 @@ def _read_before(pipeline: KfpPipeline, node: Node, entry: Entry, use: Use, adde
         raise InputError(
             f"pipeline {pipeline.name}",
             f"task {step}, input {use[1]}",
-            f"is made inside of {entry.path}, where no release can be put in front of it: leave out what makes the "
+            f"is made inside {entry.path}, where no release can be put in front of it: leave out what makes the "
             "task accept the released form, or bring the artifact in from outside",
         )
     return node.artifacts[name]

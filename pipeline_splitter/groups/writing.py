@@ -59,6 +59,7 @@ def write_groups(
     for group in plan.groups:
         file = f"groups/{group.id}.yaml"
         documents = whole_documents(pipeline, spec, steps) if is_whole else flat_documents(split, group.id)
+        written = {} if is_whole else documents[0]["root"]["dag"]["tasks"]
         files[file] = write_documents(documents)
         groups.append(
             replace(
@@ -66,6 +67,7 @@ def write_groups(
                 file=file,
                 imports=tuple(_imports(crossings, group.id, members.home)),
                 exports=tuple(_exports(crossings, group.id)),
+                renamed={name: path for path, name in names.items() if name != path and name in written},
             )
         )
     return files, tuple(groups)

@@ -9,7 +9,7 @@ What the files leave open is decided so:
   writes for If/Elif/Else (`condition-branches-N`, or any whose output is one of several conditions').
 - Who waits for a nested pipeline waits for each task inside, and each task inside waits for what it waits for.
 - Loops and conditions read what they look at: a control step. Inputs of a unit that nothing inside reads are read by
-  the unit's own control step, for Kubeflow resolves them all the same.
+  the unit's own control step, because Kubeflow resolves them anyway.
 - What a task asks of a node includes its cores, also where one is assumed. Text is a Kubernetes quantity; numbers
   without quotes are cores, and 1e9 bytes of memory.
 - An output of a unit has the size that a hint gives it by the unit's name, else the largest that is known of the steps

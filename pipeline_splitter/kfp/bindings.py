@@ -96,5 +96,5 @@ def _read_artifact(place: Place) -> Said:
     elif place.has("componentInputArtifact"):
         origin = FromInput(place.required_text("componentInputArtifact"))
     else:
-        place.fail("must have one of taskOutputArtifact and componentInputArtifact")
+        place.fail("must have either taskOutputArtifact or componentInputArtifact")
     return Said(origin, None, place.raw, place)

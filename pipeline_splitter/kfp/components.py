@@ -175,7 +175,7 @@ def _topological(upstream: Mapping[str, frozenset[str]], dag: Place) -> list[str
     order = [names[index] for index in topological_order(len(names), edges)]
     if len(order) < len(names):
         stuck = sorted(set(names) - set(order))
-        dag.fail(f"these tasks wait for each other in a circle, or for one that does: {', '.join(stuck)}", "tasks")
+        dag.fail(f"these tasks wait for each other in a cycle, or for a task that does: {', '.join(stuck)}", "tasks")
     return order
 
 

@@ -65,7 +65,7 @@ def _read_importer(place: Place) -> Importer:
         uri.fail(f"must be a string, not {shown(constant)}", "constant")
     parameter = uri.text("runtimeParameter") or None
     if constant is None and parameter is None:
-        uri.fail("must have one of constant and runtimeParameter")
+        uri.fail("must have either constant or runtimeParameter")
     return Importer(constant, parameter, place.flag("downloadToWorkspace"))
 
 

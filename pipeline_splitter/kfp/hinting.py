@@ -50,8 +50,8 @@ class HintBook:
         Raises:
             InputError: naming what comes near.
         """
-        _refuse("tasks", self.hints.tasks, self._paths, self._titles)
-        _refuse("artifacts", self.hints.artifacts, self._artifacts)
+        _refuse("tasks", self.hints.stated("tasks", self.hints.tasks), self._paths, self._titles)
+        _refuse("artifacts", self.hints.stated("artifacts", self.hints.artifacts), self._artifacts)
         _refuse("inputs", self.hints.inputs, set(inputs))
 
 
@@ -64,8 +64,10 @@ def _refuse(section: str, named: Iterable[str], known: set[str], titles: Mapping
         inside = sorted(path for path in known if path.endswith(f"/{name}"))
         if inside:
             around = inside[0].removesuffix(f"/{name}")
-            remedy = f"it is inside of {around}, so write {' or '.join(inside[:_SHOWN])}"
-            raise InputError(_SUBJECT, f"{section}[{name}]", f"is no name at the top of this pipeline: {remedy}")
+            remedy = f"it is inside {around}, so write {' or '.join(inside[:_SHOWN])}"
+            raise InputError(
+                _SUBJECT, f"{section}[{name}]", f"is not a name at the top level of this pipeline: {remedy}"
+            )
         if name in titles:
             raise InputError(_SUBJECT, f"{section}[{name}]", f"is a display name: write {titles[name]}")
         near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)

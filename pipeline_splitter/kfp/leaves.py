@@ -24,7 +24,7 @@ def visit_container(context: Context, here: Here, container: Container) -> Visit
     own = context.book.on(path)
     hint = here.scope.hint if is_whole_unit else merged(here.scope.hint, own)
     if own.iterations is not None and here.task.iterator is None and not here.task.is_conditional:
-        ledger.warnings.add(f"{path} is no loop, so that the iterations in its hint mean nothing")
+        ledger.warnings.add(f"{path} is not a loop, so its hint `iterations` means nothing")
     pod = context.library.pod_of(here.component)
     values = [parameter(each.said, here.scope, here.beside, here.inputs.parameters) for each in pod.references]
     owner = path if unit is None else unit.path
@@ -69,7 +69,7 @@ def visit_importer(context: Context, here: Here, importer: Importer) -> Visited:
     """An importer: no task, wherever it stands; inside of a unit a step of it."""
     ledger, unit, path = context.ledger, here.scope.unit, here.path
     if context.book.on(path) != TaskHint():
-        ledger.warnings.add(f"{path} is an importer: it has no cost and no site, so that its hint means nothing")
+        ledger.warnings.add(f"{path} is an importer: it has no cost and no site, so its hint means nothing")
     dataset, by_input = imported(importer, here.inputs, context.spec, context.book.hints, context.datasets)
     if by_input is not None:
         ledger.used_inputs.add(by_input)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from moorage.errors import InputError
-from moorage.model import DatasetRef, DatasetUse, Reader, Usage
+from moorage.model import MOST_DATASETS, DatasetRef, DatasetUse, Reader, Usage
 from moorage.policy import effective_purpose
 from moorage.wire.pod import read_usage
 from pipeline_splitter.graph import Read, Role, Step
@@ -14,6 +14,8 @@ from pipeline_splitter.kfp.executors import Container
 from pipeline_splitter.kfp.pods import PodConfig
 from pipeline_splitter.kfp.scopes import Inputs
 from pipeline_splitter.kfp.values import Value
+
+_LONGEST_LABEL = 63
 
 
 def container_step(  # noqa: PLR0913 - a step has this many sides
@@ -39,6 +41,8 @@ def container_step(  # noqa: PLR0913 - a step has this many sides
     namespace = hint.namespace or defaults.namespace
     usage = _usage(pod, namespace)
     uses = _accepting(usage.uses, hint.accepts)
+    reads = artifact_reads(component, inputs.artifacts, data)
+    _check_labels(path, uses, reads)
     return Step(
         name=path,
         task=task,
@@ -52,7 +56,7 @@ def container_step(  # noqa: PLR0913 - a step has this many sides
         ),
         uses=uses,
         container_digest=container.digest,
-        reads=artifact_reads(component, inputs.artifacts, data),
+        reads=reads,
         parameters_from=steps_behind((*inputs.parameters.values(), *references)),
         accepts=frozenset((use.ref, release) for use in uses for release in use.accepts),
         namespace_assumed=hint.namespace is None and not defaults.namespace_said,
@@ -91,6 +95,33 @@ def _usage(pod: PodConfig, namespace: str) -> Usage:
         raise InputError(
             error.subject, pod.place.at("podMetadata", error.field.removeprefix("metadata.")), error.problem
         ) from None
+
+
+def _check_labels(path: str, uses: Iterable[DatasetUse], reads: Iterable[Read]) -> None:
+    """Refuse what hints say of a step where its pod could not be labelled so.
+
+    Raises:
+        InputError: too many datasets for one pod, or too many releases of one dataset for one label.
+    """
+    refs = {use.ref for use in uses} | {
+        read.dataset for read in reads if read.step is None and read.dataset is not None
+    }
+    if len(refs) > MOST_DATASETS:
+        raise InputError(
+            "hints",
+            f"tasks[{path}]",
+            f"reads {len(refs)} datasets, by its labels, `accepts` and the inputs that hints call datasets: a pod "
+            f"names at most {MOST_DATASETS}; leave some out, or split the task",
+        )
+    for use in uses:
+        label = ".".join(sorted(use.accepts))
+        if len(label) > _LONGEST_LABEL:
+            raise InputError(
+                "hints",
+                f"tasks[{path}].accepts",
+                f"the releases of dataset {use.ref} become one label, joined by dots, of {len(label)} characters; a "
+                f"label has at most {_LONGEST_LABEL}: accept fewer releases of it, or give them shorter names",
+            )
 
 
 def _accepting(uses: tuple[DatasetUse, ...], accepted: frozenset[tuple[DatasetRef, str]]) -> tuple[DatasetUse, ...]:

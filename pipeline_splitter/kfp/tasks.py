@@ -112,7 +112,7 @@ def _read_iterator(place: Place) -> Iterator | None:
             items = iterator.required("items")
             source = items.text(source_key)
             if source is None and not (key == "parameterIterator" and items.has("raw")):
-                items.fail(f"must say over what the loop goes: {source_key}")
+                items.fail(f"must say what the loop iterates over: {source_key}")
             return Iterator(
                 item=iterator.required_text("itemInput"),
                 source=source,

@@ -38,7 +38,7 @@ def assemble(placed: Placed, basis: Basis, results: Sequence[ObjectiveResult], r
     elsewhere = alternatives(basis, site_of, prepared.permits, charged.costs[TIME.name])
     spare = [each.value * (1 + request.tolerance) - charged.costs[each.objective] for each in results[:-1]]
     why = reasons(basis, site_of, elsewhere, spare, charged.costs[TIME.name])
-    groups = group(graph, blocks, site_of)
+    groups = group(graph, blocks, site_of, request.settled, request.taken)
     group_of = {task: each.id for each in groups for task in each.tasks}
     assumed = assumptions(graph)
     tasks = tuple(

@@ -2,7 +2,7 @@
 
 A solver stops at the first plan that is best by the objectives; many others may be as good, and some move less. Single
 blocks move, one after the other, as long as that helps; then all that one datum is brought for, together. What is kept
-equal is each objective of the list; a makespan is kept by scheduling anew, in the order of the plan's own starts.
+equal is each objective of the list; a makespan is kept by scheduling again, in the order of the plan's own starts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

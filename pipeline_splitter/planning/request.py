@@ -29,6 +29,8 @@ class Request:
         gap: relative: when a plan is good enough.
         kwh_per_gb: energy that the network takes, in kWh for 1e9 bytes.
         datasets_said: whether somebody gave datasets at all, even none.
+        settled: by task, the group of an earlier plan that it stays in, as far as it is placed at that group's site.
+        taken: ids of groups of earlier plans, which no new group gets.
     """
 
     documents: Sequence[Any]
@@ -41,6 +43,8 @@ class Request:
     gap: float = GAP
     kwh_per_gb: float = KWH_PER_GB
     datasets_said: bool = True
+    settled: Mapping[str, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.inventory.sites:

@@ -1,13 +1,15 @@
 """Everything that the page knows, as one JSON value. Whatever repeats stands once, in a table, and is pointed at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from moorage.model import DatasetRef, Governance
 from moorage.objectives import BYTES, OBJECTIVES, Objective
 from moorage.sites import Inventory
 from pipeline_splitter.graph import Graph
-from pipeline_splitter.plan import Alternative, Group, Plan, Transfer
+from pipeline_splitter.plan import Alternative, Denial, Group, Plan, Transfer
 from pipeline_splitter.plan_json import write_governance_of_plan
 from pipeline_splitter.report import sentences
 from pipeline_splitter.report.comparison import Scenario
@@ -28,11 +30,11 @@ class Table:
     values: list[Any] = field(default_factory=list)
     _index: dict[Any, int] = field(default_factory=dict)
 
-    def index(self, key: Any, value: Any = None) -> int:  # noqa: ANN401 - whatever is written as JSON
-        """Where the value stands; `key` tells it from others and is the value itself where none is given."""
+    def index(self, key: Hashable, make: Callable[[], Any] | None = None) -> int:
+        """Where the value stands; `key` tells it from others, and is the value itself where nothing makes one of it."""
         if key not in self._index:
             self._index[key] = len(self.values)
-            self.values.append(key if value is None else value)
+            self.values.append(key if make is None else make())
         return self._index[key]
 
 
@@ -86,9 +88,7 @@ def gather(
                 "at": inner[task.name],
                 "along": along[numbers[task.name]],
                 "carries": [
-                    carried.index(
-                        (ref, governance), [str(ref), next(iter(write_governance_of_plan({ref: governance}).values()))]
-                    )
+                    carried.index((ref, governance), partial(_carried, ref, governance))
                     for ref, governance in sorted(task.governance.items(), key=lambda item: item[0])
                 ],
                 "assumed": list(task.assumed),
@@ -196,8 +196,15 @@ def _elsewhere(alternative: Alternative, site_index: dict[str, int], denials: Ta
     if alternative.denied is None:
         return [site, alternative.cost_delta]
     denial = alternative.denied
-    raw = {"rule": denial.rule, "dataset": str(denial.dataset or ""), "message": denial.message}
-    return [site, None, denials.index(denial, raw)]
+    return [site, None, denials.index(denial, partial(_denied, denial))]
+
+
+def _denied(denial: Denial) -> Raw:
+    return {"rule": denial.rule, "dataset": str(denial.dataset or ""), "message": denial.message}
+
+
+def _carried(ref: DatasetRef, governance: Governance) -> list[Any]:
+    return [str(ref), next(iter(write_governance_of_plan({ref: governance}).values()))]
 
 
 def _group(group: Group, place: Place, numbers: dict[str, int], site_index: dict[str, int]) -> Raw:
@@ -231,7 +238,7 @@ def _lanes(sites: Sequence[str], plan: Plan) -> tuple[int, ...]:
 def _places_along(count: int, edges: Sequence[Edge], numbers: dict[str, int]) -> list[Place]:
     """Column and row of every node, whatever its group."""
     placed = arrange(count, [(numbers[edge.origin], numbers[edge.target]) for edge in edges], most_rows=count or None)
-    return placed.places
+    return placed.places()
 
 
 def _inner_places(plan: Plan, edges: Sequence[Edge]) -> dict[str, Place]:
@@ -246,7 +253,7 @@ def _inner_places(plan: Plan, edges: Sequence[Edge]) -> dict[str, Place]:
     for group in plan.groups:
         index = {name: number for number, name in enumerate(group.tasks)}
         placed = arrange(len(group.tasks), [(index[edge.origin], index[edge.target]) for edge in inside[group.id]])
-        places.update({name: placed.places[number] for name, number in index.items()})
+        places.update(zip(group.tasks, placed.places(), strict=True))
     return places
 
 
@@ -259,5 +266,5 @@ def _outer_places(plan: Plan, edges: Sequence[Edge], stocks: Sequence[Stock]) ->
     ]
     count = len(plan.groups) + len(stocks)
     placed = arrange(count, between, most_rows=count if count <= _MOST_STOCKS else None)
-    places = placed.places
+    places = placed.places()
     return places[: len(plan.groups)], places[len(plan.groups) :]

@@ -23,9 +23,8 @@ class Arrangement:
     row: tuple[int, ...]
     continues: tuple[bool, ...]
 
-    @property
     def places(self) -> list[tuple[int, int, int]]:
-        """All three for each node, as numbers."""
+        """All three for each node, as numbers; a new list, so ask once."""
         return list(zip(self.column, self.row, map(int, self.continues), strict=True))
 
 

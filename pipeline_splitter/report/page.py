@@ -1,17 +1,16 @@
 """One HTML page: markup, style and script of ours, and the facts as JSON that can't end its element."""
 
-import base64
-import hashlib
 import html
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
 from typing import Any
 
+from moorage.errors import InputError
 from moorage.sites import Inventory
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Plan
+from pipeline_splitter.report.assets import bundle, file, filled, policy
 from pipeline_splitter.report.comparison import Scenario
 from pipeline_splitter.report.facts import gather
 
@@ -28,9 +27,11 @@ _SCRIPTS = (
     "panel",
     "table",
     "search",
+    "sites",
     "start",
 )
 """In this order; each may use those before it when the page starts, and all of them later."""
+_FACTS_BEGIN = '<script id="facts" type="application/json">'
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -51,13 +52,9 @@ def write_report(
         warnings: sentences for the person who planned; the plan's own are shown too.
     """
     facts = gather(plan, graph, inventory, comparison, tuple(dict.fromkeys((*plan.warnings, *warnings))))
-    style, script = _style(), _script()
-    policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    style, script = file("page.css"), _script()
     parts = {
-        "POLICY": policy,
+        "POLICY": policy(style, script),
         "STYLE": style,
         "SCRIPT": script,
         "NAME": html.escape(plan.pipeline_name or "pipeline"),
@@ -66,9 +63,39 @@ def write_report(
         "ASSUMED": f'<p class="assumed">{html.escape(facts["assumed"])}</p>' if facts["assumed"] else "",
         "FACTS": script_json(facts),
     }
-    page = "".join(parts[part[1]] if isinstance(part, tuple) else part for part in _template())
-    # Half of a surrogate pair can't be encoded; it can only come from names, which are shown as text.
-    return page.encode("utf-8", "replace").decode()
+    return filled("page.html", parts)
+
+
+def read_facts(text: str, subject: str = "report.html") -> dict[str, Any]:
+    """What a page that `write_report` wrote knows, for whoever draws the plan again.
+
+    Raises:
+        InputError: it is no such page.
+    """
+    _, begin, rest = text.partition(_FACTS_BEGIN)
+    content, end, _ = rest.partition("</script>")
+    if not begin or not end:
+        raise InputError(subject, "facts", "is missing: this is no report of a plan")
+    try:
+        facts = json.loads(content)
+    except (ValueError, RecursionError):
+        raise InputError(subject, "facts", "can't be read: plan again") from None
+    if not isinstance(facts, dict):
+        raise InputError(subject, "facts", "must be a JSON object: plan again")
+    return facts
+
+
+def drawing_style() -> str:
+    """The page's style sheet."""
+    return file("page.css")
+
+
+def drawing_script(names: Sequence[str]) -> str:
+    """Some of the page's scripts, in this order and in one scope, for another page that draws a plan.
+
+    The page has an element `facts` with the facts as JSON, and those that the scripts look for.
+    """
+    return "\n".join(file(f"{name}.js") for name in names)
 
 
 def script_json(value: Any) -> str:  # noqa: ANN401 - whatever is JSON
@@ -79,33 +106,6 @@ def script_json(value: Any) -> str:  # noqa: ANN401 - whatever is JSON
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _file(name: str) -> str:
-    return (resources.files("pipeline_splitter.report") / "page" / name).read_text("utf-8")
-
-
-@cache
-def _style() -> str:
-    return _file("page.css")
-
-
 @cache
 def _script() -> str:
-    return "\n".join(['"use strict";', "(() => {", *(_file(f"{name}.js") for name in _SCRIPTS), "})();"])
-
-
-@cache
-def _template() -> tuple[str | tuple[str, str], ...]:
-    """The page's text and, between, ("part", NAME) for each {{NAME}}: what is put in is never looked at again."""
-    found: list[str | tuple[str, str]] = []
-    for piece in _file("page.html").split("{{"):
-        name, mark, rest = piece.partition("}}")
-        if found and mark:
-            found += [("part", name), rest]
-        else:
-            found.append(piece)
-    return tuple(found)
+    return bundle(*(f"{name}.js" for name in _SCRIPTS))

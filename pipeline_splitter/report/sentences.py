@@ -10,10 +10,10 @@ _BYTES_OF = "bytes of "
 def headline(plan: Plan) -> str:
     """What was planned, in one sentence."""
     if not plan.tasks:
-        return "There is nothing to run, and it costs nothing."
+        return "There is nothing to run, so it costs nothing."
     sites = {task.site for task in plan.tasks}
     moved = plan.costs[BYTES.name]
-    crossing = BYTES.told.format(BYTES.unit.amount(moved)) if moved else "nothing crosses"
+    crossing = BYTES.told.format(BYTES.unit.amount(moved)) if moved else "nothing moves between sites"
     where = count(len(sites), "site")
     return f"{count(len(plan.tasks), 'task')} at {where}; {crossing}; {_price(plan)}"
 
@@ -43,10 +43,10 @@ def proven(plan: Plan) -> str:
     said = []
     for index, result in enumerate(plan.cost):
         lead = "" if len(plan.cost) == 1 else f"{result.objective.capitalize()}: "
-        among = "" if not index else " Asked of the plans that are as good by what stands before."
+        among = "" if not index else " This holds among the plans that are as good by the objectives before it."
         said.append(lead + proof(result, plan.currency) + among)
     if any(result.certified for result in plan.cost):
-        said.append("Anybody can recompute that bound from bound.json: moorage plan --check.")
+        said.append("Anybody can recompute that bound from bound.json with moorage plan --check.")
     return " ".join(said)
 
 
@@ -65,7 +65,7 @@ def assumed(plan: Plan) -> str:
         told.append(f"the size of {count(len(sizes), 'artifact or dataset', 'artifacts or datasets')}")
     if not told:
         return ""
-    return f"Assumed, because nobody said: {', '.join(told)}. Hints or labels can say it."
+    return f"Assumed, because nothing states it: {', '.join(told)}. Hints or labels can state it."
 
 
 def amount(objective: str, value: float, currency: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Presolve for budgets of zero: what may cost nothing at all is settled before anything is searched.
+"""Presolve for budgets of zero: settles what may cost nothing at all before the search.
 
 A list like `bytes,money` often begins with a best of 0: then no datum may cross, and whoever reads it sits where its
 writer sits. Such blocks are made one, sites that would cost something are closed, and the budget is gone. Numerically

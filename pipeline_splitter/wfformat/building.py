@@ -172,9 +172,9 @@ def _order(
 def _edge(task: RecordedTask, key: str, name: str, recording: Recording, subject: str) -> tuple[str, str]:
     place = f"{task.place}.{key}"
     if name not in recording.tasks:
-        raise InputError(subject, place, f"{shown(name)} is no task of this workflow: add it, or mend the name")
+        raise InputError(subject, place, f"{shown(name)} is not a task of this workflow: add it, or correct the name")
     if name == task.name:
-        raise InputError(subject, place, f"{shown(name)} waits for itself: take it out")
+        raise InputError(subject, place, f"{shown(name)} waits for itself: remove it")
     return (name, task.name) if key == "parents" else (task.name, name)
 
 
@@ -182,7 +182,7 @@ def _warnings(recording: Recording, hints: Hints) -> list[str]:
     updated = sorted(task.name for task in recording.tasks.values() if set(task.reads) & set(task.writes))
     counted = sorted(name for name, hint in hints.tasks.items() if hint.iterations is not None)
     found = [f"task {name} reads what it writes itself: that read moves nothing" for name in updated]
-    return found + [f"the hint iterations of task {name} says nothing: it is no loop" for name in counted]
+    return found + [f"the hint iterations of task {name} means nothing: it is not a loop" for name in counted]
 
 
 def _refuse_cycle(graph: Graph, subject: str) -> None:
@@ -197,5 +197,5 @@ def _refuse_cycle(graph: Graph, subject: str) -> None:
         raise InputError(
             subject,
             f"task {shown(circle[0])}",
-            f"waits for itself, through {shortened(way)}: take one of these edges out",
+            f"waits for itself, through {shortened(way)}: remove one of these edges",
         ) from None

@@ -36,7 +36,9 @@ def read_recording(workflow: Raw, subject: str) -> Recording:
         )
     for name, (_, _, place) in measured.items():
         fail(
-            subject, f"{place}.id", f"{shown(name)} is no task of {_SPECIFICATION}.tasks: add it there, or mend the id"
+            subject,
+            f"{place}.id",
+            f"{shown(name)} is not a task of {_SPECIFICATION}.tasks: add it there, or correct the id",
         )
     if "files" not in specification:
         sizes = dict.fromkeys(each for task in tasks.values() for each in task.reads + task.writes)
@@ -50,7 +52,7 @@ def _read_sizes(specification: Raw, subject: str) -> dict[str, float | None]:
         place = f"{_SPECIFICATION}.files[{index}]"
         name = text(raw, "id", subject, place)
         if name in sizes:
-            fail(subject, f"{place}.id", f"{shown(name)} stands twice: ids are unique")
+            fail(subject, f"{place}.id", f"{shown(name)} appears twice: ids are unique")
         sizes[name] = number(raw, ("sizeInBytes",), subject, place)
     return sizes
 
@@ -65,7 +67,7 @@ def _read_measured(workflow: Raw, subject: str) -> dict[str, tuple[float | None,
         place = f"{_EXECUTION}.tasks[{index}]"
         name = text(raw, "id", subject, place)
         if name in measured:
-            fail(subject, f"{place}.id", f"{shown(name)} stands twice: a task is measured once")
+            fail(subject, f"{place}.id", f"{shown(name)} appears twice: a task is measured once")
         seconds = number(raw, ("runtimeInSeconds",), subject, place)
         measured[name] = (seconds, number(raw, ("coreCount", "cores"), subject, place), place)
     return measured
@@ -79,5 +81,5 @@ def _refuse_unlisted_files(tasks: dict[str, RecordedTask], sizes: dict[str, floa
                     fail(
                         subject,
                         f"{task.place}.{key}",
-                        f"{shown(name)} is no file of {_SPECIFICATION}.files: add it there, or mend the id",
+                        f"{shown(name)} is not a file of {_SPECIFICATION}.files: add it there, or correct the id",
                     )

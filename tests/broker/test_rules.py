@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.app import pod_limit
-from broker.identity import NodeIdentity, UnknownCallerError, identity_of
+from broker.identity import NodeIdentity, identity_of
 from broker.ruling import Permission, Question, choose_source, granted, rule
 from broker.vouching import MIRROR_ANNOTATION, vouch
 from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import InputError
 from moorage.grants.grant import write_grant
 from moorage.grants.question import GrantQuestion, PodIdentity, read_question
+from moorage.locality.emptiness import nothing_to_read
 from moorage.model import (
     CSI_DRIVER,
     PURPOSE_LABEL,
@@ -31,12 +32,14 @@ from moorage.model import (
 )
 from moorage.refusal import Refusal
 from moorage.serving.rate_limit import RateLimit
+from moorage.serving.token_reviews import UnknownCallerError
 from moorage.sites import Inventory
 from moorage.sources import Credentials
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.s3 import S3Source
+from moorage.watching.projections import read_for_deciding
 from tests.builders import make_dataset
 
 CLAIMS = DatasetRef("steward", "claims")
@@ -237,9 +240,9 @@ def test_which_source(dataset: Dataset, site: str, chosen: str | None) -> None:
         ((SourceStatus("eu-1", reachable=True, reason="Listed", objects=0),), False, "NoObjects: it holds no object"),
         ((SourceStatus("eu-1", reachable=True, reason="Listed", objects=0),), True, None),
         (
-            (SourceStatus("eu-1", reachable=False, reason="AccessDenied", message="mend the Secret"),),
+            (SourceStatus("eu-1", reachable=False, reason="AccessDenied", message="correct the Secret"),),
             False,
-            "AccessDenied: mend the Secret",
+            "AccessDenied: correct the Secret",
         ),
         (
             (SourceStatus("eu-1", reachable=False, reason="BucketNotFound", message="correct bucket"),),
@@ -250,6 +253,16 @@ def test_which_source(dataset: Dataset, site: str, chosen: str | None) -> None:
             (SourceStatus("eu-1", reachable=False, reason="SecretNotFound", message="create it"),),
             False,
             "SecretNotFound: create it",
+        ),
+        (
+            (SourceStatus("eu-1", reachable=False, reason="EndpointRefused", message="correct it"),),
+            False,
+            "EndpointRefused: correct it",
+        ),
+        (
+            (SourceStatus("eu-1", reachable=False, reason="RedirectRefused", message="correct it"),),
+            False,
+            "RedirectRefused: correct it",
         ),
         (
             (SourceStatus("eu-1", reachable=False, reason="EndpointUnreachable", message="see it"),),
@@ -319,6 +332,7 @@ def test_the_grant_as_json() -> None:
         },
         "credentials": {"accessKeyId": "id", "secretAccessKey": "key", "sessionToken": None},
         "cache": {"mode": "always", "sizeLimitBytes": 2**30},
+        "fill": {"sizeBytes": 10**9, "farMilliseconds": 1000, "listedVersion": "v1", "asked": False},
     }
     assert write_grant(granted(permission, None))["credentials"] is None
 
@@ -399,3 +413,20 @@ def test_a_pod_with_the_most_datasets_starts_at_once() -> None:
     """It asks twice for each of 64: when its volume is published, and when its sidecar attaches."""
     limit = pod_limit(1.0)
     assert all(limit.admits("pod") for _ in range(2 * 64))
+
+
+def test_the_remedy_is_kept_for_those_who_decide() -> None:
+    """What the broker's cache holds of a status has the message that a refused mount repeats, and no other."""
+    told = [
+        {"site": "eu-1", "reachable": False, "reason": "AccessDenied", "message": "correct the Secret"},
+        {"site": "us-1", "reachable": True, "reason": "Listed", "message": "x" * 900},
+    ]
+    source = {"s3": {"endpoint": "https://s3.test", "bucket": "b"}}
+    raw = {
+        "metadata": {"name": "claims", "namespace": "stewards"},
+        "spec": {"sources": [{"site": "eu-1", **source}, {"site": "us-1", **source}]},
+        "status": {"sources": told},
+    }
+    kept = read_for_deciding(raw)
+    assert nothing_to_read(kept, kept.sources[0]) == "AccessDenied: correct the Secret"
+    assert [status.message for status in kept.status.sources] == ["correct the Secret", ""]

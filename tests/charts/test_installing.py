@@ -12,6 +12,11 @@ import pytest
 import yaml
 
 from devcluster.cluster import Cluster
+from moorage.kube import Client
+from moorage.model import CachedDataset, DatasetRef
+from moorage.wire import read_node_cache
+from node_plugin.caching.holding import Holding, VersionKey
+from node_plugin.caching.reporting import Reporter
 
 _CHART = Path(__file__).parents[2] / "charts/moorage"
 _NAMESPACE = "moorage-system"
@@ -195,6 +200,38 @@ def test_each_account_may_do_its_work_and_no_more(kubectl: Kubectl, right: tuple
     where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
     answer = kubectl("auth", "can-i", *words, *where, "--as", _account(account), check=False).stdout.strip()
     assert answer == ("yes" if allowed else "no")
+
+
+async def test_a_node_plugin_writes_the_cache_of_its_own_node_and_of_no_other(kubectl: Kubectl) -> None:
+    """What its token is bound to decides; and at rest it writes nothing."""
+    node, account = "chart-paper-a", "moorage-node-plugin"
+    kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
+    pod = {"nodeName": node, "serviceAccountName": account, "containers": [{"name": "main", "image": "none"}]}
+    metadata = {"name": "chart-paper", "namespace": _NAMESPACE}
+    kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
+    bound = ["--bound-object-kind", "Pod", "--bound-object-name", "chart-paper"]
+    token = kubectl("create", "token", account, "-n", _NAMESPACE, *bound).stdout.strip()
+    config = yaml.safe_load(kubectl("config", "view", "--raw").stdout)
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    held = Holding(
+        key=VersionKey(DatasetRef("steward", "claims"), "a" * 64), size_bytes=5, disk_bytes=9, whole=True, last_used=0.0
+    )
+    try:
+        async with Client.from_kubeconfig(yaml.safe_dump(config), "the test") as client:
+            own, other = Reporter(client, node), Reporter(client, "chart-paper-b")
+            assert await own.tell([held], 0.0)
+            version = kubectl("get", "nodecache", node, "-o", "jsonpath={.metadata.resourceVersion}").stdout
+            assert not await own.tell([held], 1000.0)
+            assert not await other.tell([held], 0.0)
+        found = json.loads(kubectl("get", "nodecache", node, "-o", "json").stdout)
+        assert found["metadata"]["resourceVersion"] == version
+        assert read_node_cache(found).datasets == (CachedDataset(held.key.ref, "a" * 64, 5),)
+        assert "NotFound" in kubectl("get", "nodecache", "chart-paper-b", check=False).stderr
+    finally:
+        kubectl("delete", "nodecache", node, "--ignore-not-found")
+        kubectl("delete", "pod", "chart-paper", "-n", _NAMESPACE, "--force", "--grace-period=0", check=False)
+        kubectl("delete", "node", node)
 
 
 @pytest.mark.parametrize(

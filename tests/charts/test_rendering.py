@@ -252,9 +252,38 @@ def test_the_clusters_own_scheduler_can_call_the_extender(render: Render) -> Non
     webhook = {each["name"]: each.get("value") for each in _containers(manifests)["webhook"]["env"]}
     assert webhook["MOORAGE_SCHEDULER_NAME"] == "default-scheduler"
     assert webhook["MOORAGE_MANAGED_RESOURCE"] == "moorage.dev/dataset"
+
+
+def test_the_clusters_own_scheduler_asks_on_loopback(render: Render) -> None:
+    """On each control-plane node, or where one says; no Service, and nobody else reaches it."""
+    manifests = render(_CLUSTER_MODE)
+    assert not [each for each in manifests if each["metadata"]["name"] == "moorage-extender"]
+    assert _one(manifests, "DaemonSet", "moorage-scheduler")["spec"].keys() == {"selector", "template"}
+    pod = _pods(manifests)["moorage-scheduler"]["spec"]
+    assert pod["hostNetwork"] is True
+    assert pod["nodeSelector"] == {"node-role.kubernetes.io/control-plane": ""}
+    assert [each["key"] for each in pod["tolerations"]] == ["node-role.kubernetes.io/control-plane"]
+    extender = _containers(manifests)["extender"]
+    written = {each["name"]: each.get("value") for each in extender["env"]}
+    assert written["MOORAGE_LISTEN_HOST"] == "127.0.0.1"
+    assert [str(port["containerPort"]) for port in extender["ports"]] == [written["MOORAGE_HEALTH_PORT"]]
+    elsewhere = _pods(render(_CLUSTER_MODE, 'scheduler.nodeSelector={"a":"b"}'))["moorage-scheduler"]["spec"]
+    assert elsewhere["nodeSelector"] == {"a": "b"}
+
+
+def test_an_extender_with_a_service_is_asked_by_whom_a_policy_names(helm: Path, render: Render) -> None:
+    """Else whoever reaches it could ask where any pod may go: the chart says so instead."""
+    service_mode = 'scheduler.extender="service"'
+    manifests = render(_CLUSTER_MODE, service_mode, 'networkPolicy.apiServers=["10.0.0.0/28"]')
     service = _one(manifests, "Service", "moorage-extender")
     ports = {port["name"]: port["containerPort"] for port in _containers(manifests)["extender"]["ports"]}
     assert ports[service["spec"]["ports"][0]["targetPort"]] == service["spec"]["ports"][0]["port"]
+    asking = _one(manifests, "NetworkPolicy", "moorage-scheduler")["spec"]["ingress"][1]
+    assert asking["from"] == [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
+    arguments = [argument for value in (_CLUSTER_MODE, service_mode) for argument in ("--set-json", value)]
+    done = subprocess.run([helm, "template", "moorage", CHART, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "networkPolicy.apiServers" in done.stderr
 
 
 def test_cert_manager_takes_over_the_certificates(render: Render) -> None:
@@ -274,7 +303,7 @@ def test_cert_manager_takes_over_the_certificates(render: Render) -> None:
 
 
 def test_the_node_plugin_reaches_no_folder_of_the_host_unasked(render: Render) -> None:
-    """The kubelet's and /dev, and those that the administrator names, below the root that the plugin looks in."""
+    """The kubelet's, /dev and the cache's, and those that the administrator names, below the root it looks in."""
 
     def folders(manifests: list[Manifest]) -> dict[str, str]:
         pod = _pods(manifests)["moorage-node-plugin"]["spec"]
@@ -283,6 +312,8 @@ def test_the_node_plugin_reaches_no_folder_of_the_host_unasked(render: Render) -
         return {each["mountPath"]: paths[each["name"]] for each in mounts if each["name"] in paths}
 
     unasked = {"/var/lib/kubelet": "/var/lib/kubelet", "/dev": "/dev"}
+    assert folders(render("nodePlugin.cache.enabled=false")) == unasked
+    unasked["/var/cache/moorage"] = "/var/lib/moorage/cache"
     assert folders(render()) == unasked
     asked = render('nodePlugin.hostPaths=["/data","/srv/x"]')
     assert folders(asked) == unasked | {"/host/data": "/data", "/host/srv/x": "/srv/x"}
@@ -376,7 +407,12 @@ def test_each_component_has_a_network_policy_that_selects_its_pods(render: Rende
         ("webhook", _POLICY_VALUES, "health", [{"cidr": "10.1.0.0/16"}]),
         ("broker", [*_POLICY_VALUES, "nodePlugin.hostNetwork=true"], "https", [{"cidr": "10.2.0.0/16"}]),
         ("broker", ["nodePlugin.hostNetwork=true"], "https", None),
-        ("scheduler", [*_POLICY_VALUES, _CLUSTER_MODE], "extender", [{"cidr": "10.0.0.1/32"}]),
+        (
+            "scheduler",
+            [*_POLICY_VALUES, _CLUSTER_MODE, 'scheduler.extender="service"'],
+            "extender",
+            [{"cidr": "10.0.0.1/32"}],
+        ),
         ("scheduler", _POLICY_VALUES, "metrics", [{"cidr": "10.1.0.0/16"}]),
         ("operator", _POLICY_VALUES, "health", [{"cidr": "10.1.0.0/16"}]),
         ("node-plugin", _POLICY_VALUES, "health", [{"cidr": "10.1.0.0/16"}]),
@@ -400,6 +436,44 @@ def test_only_node_plugins_may_reach_the_broker(render: Render) -> None:
 def test_the_extender_beside_its_scheduler_is_reached_by_nobody(render: Render) -> None:
     """It listens on loopback, and its port is in no policy."""
     assert set(_allowed(_one(render(), "NetworkPolicy", "moorage-scheduler"))) == {"health", "metrics"}
+
+
+def test_evidence_is_kept_where_the_operator_says(render: Render) -> None:
+    """The broker can read the value, may reach the store, and may write its key and heads; a typo is refused."""
+    store = {"endpoint": "https://s3.test", "bucket": "evidence", "secretRef": {"name": "keys"}}
+    manifests = render(f"evidence.store={json.dumps(store)}", "evidence.retentionDays=30")
+    environment = {each["name"]: each.get("value", "") for each in _containers(manifests)["broker"]["env"]}
+    read = settings.read(BrokerSettings, environment)
+    assert read.evidence_store is not None
+    assert read.evidence_store.write() == store
+    assert (read.evidence_retention.days, read.evidence_retention.mode) == (30, "GOVERNANCE")
+    assert "Egress" not in _one(manifests, "NetworkPolicy", "moorage-broker")["spec"]["policyTypes"]
+    assert "Egress" in _one(render(), "NetworkPolicy", "moorage-broker")["spec"]["policyTypes"]
+    assert settings.read(BrokerSettings, {}).evidence_store is None
+    for kind, plural in (("Secret", "secrets"), ("ConfigMap", "configmaps")):
+        assert "data" not in _one(manifests, kind, "moorage-broker-evidence")
+        (rule,) = [each for each in _one(manifests, "Role", "moorage-broker")["rules"] if each["resources"] == [plural]]
+        assert "moorage-broker-evidence" in rule["resourceNames"]
+        assert {"get", "update", "patch"} <= set(rule["verbs"])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        'evidence.store={"bucket":"x"}',
+        'evidence.store={"bucket":"x","endpoint":"s3.test"}',
+        'evidence.store={"bucket":"x","endpoint":"https://s3.test","secret":"x"}',
+        'evidence.lockMode="none"',
+        "evidence.retentionDays=-1",
+    ],
+)
+def test_a_store_of_evidence_that_is_none_is_refused(helm: Path, value: str) -> None:
+    """By helm, before a broker could fail to start."""
+    done = subprocess.run(
+        [helm, "template", "moorage", CHART, "--set-json", value], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "/evidence" in done.stderr
 
 
 def test_what_is_sure_of_egress_is_limited(render: Render) -> None:

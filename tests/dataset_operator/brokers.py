@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.dataset_operator.processes import SYSTEM, Running, run_module
-from tests.dataset_operator.stores import free_port
+from tests.ports import free_port
 from tests.world import World, eventually
 
 Raw = dict[str, Any]
@@ -74,7 +74,7 @@ class Broker:
 
 
 @contextmanager
-def run_broker(world: World, kubeconfig: Path, folder: Path) -> Iterator[Broker]:
+def run_broker(world: World, kubeconfig: Path, folder: Path, **changes: str) -> Iterator[Broker]:
     """A broker, a node plugin's account, and pods of it on two nodes."""
     world.apply(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": SYSTEM}},
@@ -86,7 +86,7 @@ def run_broker(world: World, kubeconfig: Path, folder: Path) -> Iterator[Broker]
     settings = {"namespace": SYSTEM, "node_plugin_account": f"{SYSTEM}/{ACCOUNT}", "listen_port": str(port)}
     settings |= {"listen_host": "127.0.0.1", "linger_seconds": "0", "identity_seconds": "1"}
     settings |= {"pod_grants_per_second": "0.2"}  # a hundred questions at once are more than one pod may ask
-    with run_module(world, "broker", kubeconfig, folder, **settings) as running:
+    with run_module(world, "broker", kubeconfig, folder, **settings, **changes) as running:
         made = Broker(running, port, world)
         eventually(lambda: made.ready() or not running.alive())
         assert running.alive(), running.text()

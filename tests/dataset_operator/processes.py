@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.dataset_operator.stores import free_port
+from tests.ports import free_port
 from tests.world import World, eventually
 
 SYSTEM = "moorage-oper"

@@ -1,7 +1,8 @@
-"""The rights that the chart gives to operator and broker, given to nobody else: a process under test has no others."""
+"""The rights that the chart gives to its components, given to nobody else: a process under test has no others."""
 
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,28 +20,32 @@ Raw = dict[str, Any]
 
 
 @contextmanager
-def granted(world: World, namespace: str, folder: Path) -> Iterator[dict[str, Path]]:
-    """Give the chart's rights in a new namespace; gives a kubeconfig for each component."""
-    objects = [_own(raw, namespace) for raw in _rendered(world, namespace)]
+def granted(
+    world: World, namespace: str, folder: Path, components: Sequence[str] = COMPONENTS, values: Sequence[str] = ()
+) -> Iterator[dict[str, Path]]:
+    """Give the chart's rights in a new namespace, rendered with these values; a kubeconfig for each component."""
+    objects = [_own(raw, namespace) for raw in _rendered(world, namespace, components, values)]
     names = [f"{raw['kind']}/{raw['metadata']['name']}" for raw in objects if raw["kind"] in _CLUSTER_WIDE]
     try:
         world.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *objects)
-        yield {component: _kubeconfig(world, namespace, component, folder) for component in COMPONENTS}
+        yield {component: _kubeconfig(world, namespace, component, folder) for component in components}
     finally:
         world.kubectl("delete", *names, "--ignore-not-found")
         world.kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 
 
-def _rendered(world: World, namespace: str) -> list[Raw]:
+def _rendered(world: World, namespace: str, components: Sequence[str], values: Sequence[str]) -> list[Raw]:
+    arguments = [argument for value in values for argument in ("--set-json", value)]
     done = subprocess.run(
-        [world.cluster.bin_dir / "helm", "template", "moorage", CHART, "--namespace", namespace],
+        [world.cluster.bin_dir / "helm", "template", "moorage", CHART, "--namespace", namespace, *arguments],
         capture_output=True,
         check=True,
         text=True,
     )
-    ours = {f"moorage-{component}" for component in COMPONENTS} | {"moorage-broker-tls", "moorage-broker-ca"}
+    names = "|".join(components)
+    ours = re.compile(rf"moorage-({names})(-tls|-ca|-evidence|-runs|-logs|-kubeflow)?")
     documents = [raw for raw in yaml.safe_load_all(done.stdout) if raw]
-    return [raw for raw in documents if raw["kind"] in _KINDS and raw["metadata"]["name"] in ours]
+    return [raw for raw in documents if raw["kind"] in _KINDS and ours.fullmatch(raw["metadata"]["name"])]
 
 
 def _own(raw: Raw, namespace: str) -> Raw:

@@ -21,19 +21,13 @@ from dataset_operator.listing import Budget, Listing, list_folder
 from dataset_operator.listing.s3 import Access
 from moorage.sources import Credentials
 from moorage.sources.s3 import S3Source
+from tests.polling import PATIENCE_SECONDS
+from tests.ports import accepts, free_port
 
 BUCKET = "data"
 STEWARD = Credentials("STEWARDKEY", "steward-secret-that-nobody-may-see")
 # May list another bucket only.
 STRANGER = Credentials("STRANGERKEY", "stranger-secret-that-nobody-may-see")
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)
@@ -113,8 +107,8 @@ def run_tls_store(folder: Path, certificate: Path, key: Path) -> Iterator[str]:
     command += [f"--cert={certificate}", f"--key={key}", keys]
     server = subprocess.Popen(command, env={"PATH": os.environ["PATH"], "HOME": str(folder)})
     try:
-        end = time.monotonic() + 60
-        while not _accepts(port):
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not accepts(port):
             assert server.poll() is None, "rclone ended"
             assert time.monotonic() < end, "rclone did not start"
             time.sleep(0.05)
@@ -137,7 +131,7 @@ def _identity(name: str, keys: Credentials, actions: list[str]) -> dict[str, Any
 
 
 def _wait_for_bucket(client: Any, server: subprocess.Popen[bytes]) -> None:  # noqa: ANN401 - boto3 has no types
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             client.create_bucket(Bucket=BUCKET)
@@ -147,9 +141,3 @@ def _wait_for_bucket(client: Any, server: subprocess.Popen[bytes]) -> None:  # n
             time.sleep(0.1)
         else:
             return
-
-
-def _accepts(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False

@@ -29,7 +29,7 @@ def test_a_permitted_pod_gets_the_keys(world: World, broker: Broker) -> None:
     assert (grant["site"], grant["source"]["site"], grant["source"]["local"]) == (world.eu, world.eu, True)
     assert grant["cache"] == {"mode": "always", "sizeLimitBytes": 2**30}
     audit = eventually(lambda: [entry for entry in broker.audits() if entry.get("pod", "").endswith("/permitted")])[-1]
-    assert audit["decision"] == "granted"
+    assert audit["event"] == "granted"
     assert audit["account"] == f"{world.reader}/trainer"
     assert (audit["node"], audit["site"], audit["dataset"]) == (world.node("eu-a"), world.eu, f"{world.steward}/claims")
 
@@ -59,7 +59,7 @@ def test_a_hand_written_volume_gets_no_more_than_a_label_would(
     code, answer = broker.ask(token(world), question)
     assert (code, answer["rule"]) == (403, rule)
     audit = eventually(lambda: [entry for entry in broker.audits() if entry.get("pod", "").endswith(f"/{name}")])[-1]
-    assert (audit["decision"], audit["rule"]) == ("refused", rule)
+    assert (audit["event"], audit["rule"]) == ("refused", rule)
 
 
 def test_a_namespace_can_limit_purposes(world: World, broker: Broker) -> None:

@@ -9,12 +9,12 @@ import pytest
 from dataset_operator.listing import Budget, Cancellation, list_folder
 from dataset_operator.listing.budget import MIB
 from dataset_operator.listing.s3 import Access
-from dataset_operator.listing.s3.addresses import is_refused
-from dataset_operator.tables import look_into
 from moorage.errors import SourceError
 from moorage.sources.s3 import S3Source
+from moorage.sources.store_addresses import is_refused
 from tests.dataset_operator import hostile
 from tests.dataset_operator.hostile import Answer, Hostile, hostile_store
+from tests.dataset_operator.parsing import looked_into
 from tests.dataset_operator.stores import STEWARD, listed
 from tests.world import eventually
 
@@ -86,7 +86,7 @@ def test_answers_do_not_unfold(answer: Answer, reason: str) -> None:
 def test_a_listing_without_end_ends(answer: Answer, budget: dict[str, int], told: str) -> None:
     """By the number of objects, or by the disk's share; the remedy is said."""
     with hostile_store(answer) as store:
-        error = refusal(access(store.endpoint, request_seconds=FOREVER, **budget))
+        error = refusal(access(store.endpoint, None, request_seconds=FOREVER, **budget))
         assert error.reason == "ListTooLarge"
         assert told in str(error)
         assert "split the folder" in str(error)
@@ -136,7 +136,7 @@ def test_looking_into_objects_has_a_deadline(body: Answer) -> None:
         place = access(store.endpoint)
         listing = listed(place)
         with pytest.raises(SourceError) as caught:
-            look_into(place, listing)
+            looked_into(place, listing)
         assert caught.value.reason == "ListTooSlow"
         eventually(lambda: store.open == 0)
 
@@ -148,7 +148,7 @@ def test_looking_into_objects_reads_what_was_asked_for() -> None:
         listing = listed(place)
         tracemalloc.start()
         with pytest.raises(SourceError) as caught:
-            look_into(place, listing)
+            looked_into(place, listing)
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert caught.value.reason == "ListFailed"
@@ -163,7 +163,7 @@ def test_looking_into_objects_follows_no_redirect() -> None:
             place = access(store.endpoint)
             listing = listed(place)
             with pytest.raises(SourceError):
-                look_into(place, listing)
+                looked_into(place, listing)
             assert not other.requests
 
 
@@ -176,7 +176,7 @@ def test_looking_into_objects_can_be_cancelled() -> None:
         threading.Timer(0.5, stop.cancel).start()
         began = time.monotonic()
         with pytest.raises(SourceError) as caught:
-            look_into(place, listing)
+            looked_into(place, listing)
         assert caught.value.reason == "Interrupted"
         assert time.monotonic() - began < FOREVER / 4
 

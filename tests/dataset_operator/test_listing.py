@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from dataset_operator.listing.sorting import sorted_by_key
 from dataset_operator.listing.tally import Entry, Tally
-from dataset_operator.tables import look_into
 from moorage.errors import SourceError
 from moorage.serving.certificates import make_authority, make_leaf
 from moorage.sources import Credentials
-from moorage.sources.s3 import certificates_of, folder_prefix
+from moorage.sources.certificates import certificates_of
+from moorage.sources.s3 import folder_prefix
+from tests.dataset_operator.parsing import looked_into
 from tests.dataset_operator.stores import BUCKET, STEWARD, STRANGER, Store, listed, run_tls_store, silent_endpoint
 
 
@@ -117,8 +118,8 @@ def test_listing_has_a_time_limit(store: Store) -> None:
     ("reason", "told", "keys", "changes"),
     [
         ("BucketNotFound", "correct s3.bucket", STEWARD, {"bucket": "nowhere"}),
-        ("AccessDenied", "mend the Secret", Credentials("NOBODY", "wrong"), {}),
-        ("AccessDenied", "mend the Secret", Credentials(STEWARD.access_key_id, "wrong"), {}),
+        ("AccessDenied", "correct the Secret", Credentials("NOBODY", "wrong"), {}),
+        ("AccessDenied", "correct the Secret", Credentials(STEWARD.access_key_id, "wrong"), {}),
         ("AccessDenied", "permit them", STRANGER, {}),
         ("AccessDenied", "permit them", None, {}),
         ("EndpointUnreachable", "Connection refused", STEWARD, {"endpoint": "http://127.0.0.1:9"}),
@@ -213,7 +214,7 @@ def test_keys_that_lie_about_are_never_used(store: Store, monkeypatch: pytest.Mo
     store.put({"private/a.parquet": b"x" * 16})
     listing = listed(store.access("private"))
     nobody = store.access("private", None)
-    for read in (lambda: listed(nobody), lambda: look_into(nobody, listing)):
+    for read in (lambda: listed(nobody), lambda: looked_into(nobody, listing)):
         with pytest.raises(SourceError) as caught:
             read()
         assert caught.value.reason == "AccessDenied"

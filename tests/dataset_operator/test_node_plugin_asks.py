@@ -1,5 +1,6 @@
 """The real broker answers the real node plugin's client, over TLS, with a real API server behind: one contract."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import BrokerError
 from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion, PodIdentity
+from moorage.grants.standing import Standing
 from moorage.model import SITE_LABEL, DatasetRef
 from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE, Refusal
 from moorage.sources import Credentials, Location
@@ -18,6 +20,7 @@ from node_plugin.broker import HttpsBroker
 from tests.dataset_operator.brokers import Broker, Raw, dataset, mounting, plugin_pod, token
 from tests.dataset_operator.processes import SYSTEM
 from tests.dataset_operator.stores import STEWARD
+from tests.polling import until
 from tests.world import World
 
 
@@ -51,7 +54,50 @@ async def test_a_grant(world: World, broker: Broker, tmp_path: Path) -> None:
         site=world.eu,
         source_site=world.eu,
         version=grant.version,
+        fill=grant.fill,
     )
+
+
+async def test_what_may_stay_on_a_node(world: World, broker: Broker, tmp_path: Path) -> None:
+    """Until the steward keeps it elsewhere, or deletes it; without a watch, by asking again."""
+    raw = world.dataset("held", world.eu, residency=["EU"])
+    world.apply(raw)
+    world.set_status("dataset", "held", {"version": "a" * 64, "bytes": 10}, world.steward)
+    asking, ref = client(broker, tmp_path, token(world)), DatasetRef(world.steward, "held")
+
+    async def told(rule: str) -> Standing | None:
+        found = (await asking.ask_standing([ref]))[ref]
+        return found if found.rule == rule and (rule or found.version) else None
+
+    assert await eventually_told(told, "") == Standing(
+        ref=ref, version="a" * 64, size_bytes=10, far_seconds=0.0, mode=CacheMode.AUTO
+    )
+    raw["spec"]["governance"]["residency"] = ["US"]
+    world.apply(raw)
+    assert "US" in (await eventually_told(told, "ResidencyViolated")).message
+    assert {"dataset": str(ref), "node": world.node("eu-a"), "event": "evicted"}.items() <= broker.audits()[-1].items()
+    world.kubectl("delete", "dataset", "held", "-n", world.steward)
+    await eventually_told(told, "DatasetUnknown")
+
+
+async def eventually_told(told: Callable[[str], Awaitable[Standing | None]], rule: str) -> Standing:
+    """The standing, once the broker has seen the change."""
+    found: list[Standing] = []
+
+    async def look() -> bool:
+        standing = await told(rule)
+        found.extend([standing] if standing is not None else [])
+        return bool(found)
+
+    await until(look)
+    return found[0]
+
+
+async def test_a_stranger_learns_of_no_standing(world: World, broker: Broker, tmp_path: Path) -> None:
+    """Only a node plugin with its node's token is answered."""
+    stranger = client(broker, tmp_path, token(world, account="other", bound=False))
+    with pytest.raises(BrokerError, match="401"):
+        await stranger.ask_standing([DatasetRef(world.steward, "claims")])
 
 
 @pytest.mark.parametrize("location", [NfsSource("nfs.test", "/export"), HostPathSource("/srv/data")])
@@ -78,7 +124,7 @@ async def test_kinds_that_the_node_serves(
 
 
 async def test_each_refusal(world: World, broker: Broker, tmp_path: Path) -> None:
-    """By a rule, for a pod that is not there, and for one that is another one now."""
+    """By a rule, for a pod that is not there, and for one that is no longer the one."""
     plugin = client(broker, tmp_path, token(world))
     asked = question_of(mounting(world, "meets-refusals"))
     world.kubectl("label", "pod", "meets-refusals", "-n", world.reader, "moorage.dev/purpose-")
@@ -87,12 +133,12 @@ async def test_each_refusal(world: World, broker: Broker, tmp_path: Path) -> Non
     assert (denied.code, denied.reason) == (DENIED, "PurposeMissing")
     assert f"{world.steward}/claims" in denied.message
     gone = PodIdentity(world.reader, "meets-nobody", "uid")
-    assert await plugin.ask(GrantQuestion(gone, asked.dataset)) == Refusal(NOT_FOUND, "", f"pod {gone} is not there")
+    assert await plugin.ask(GrantQuestion(gone, asked.dataset)) == Refusal(NOT_FOUND, "", f"pod {gone} does not exist")
     other = PodIdentity(world.reader, "meets-refusals", "another-uid")
     answer = await plugin.ask(GrantQuestion(other, asked.dataset))
     assert isinstance(answer, Refusal)
     assert (answer.code, answer.reason) == (NOT_POSSIBLE, "")
-    assert "is another one now" in answer.message
+    assert "is no longer the one" in answer.message
 
 
 async def test_a_token_that_nobody_vouches_for_is_no_decision(

@@ -10,6 +10,7 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from tests.dataset_operator.conftest import secret
+from tests.dataset_operator.footers import wide_footer
 from tests.dataset_operator.processes import Running, run_operator
 from tests.dataset_operator.stores import STEWARD, Store, silent_endpoint
 from tests.dataset_operator.test_listing import version_of
@@ -65,6 +66,24 @@ def events(world: World, name: str) -> list[str]:
     return [entry["reason"] for entry in found if entry["regarding"].get("name") == name]
 
 
+def test_a_file_that_exhausts_its_parser_is_its_own_datasets_trouble(
+    world: World, store: Store, operator: Running
+) -> None:
+    """12 MB of footer that become 1.5 GB: that Dataset says so, the operator goes on, and the next Dataset is read."""
+    store.put({"crafted/a.parquet": wide_footer(900_000), "unharmed/a.parquet": parquet(3)})
+    world.apply(dataset(world, "crafted", source(store, world.eu, "crafted")))
+    told = ready(status_when(world, "crafted", "FormatUnreadable"))["message"]
+    assert told.startswith("a.parquet needs more than 167 MiB of memory for its columns to be read: replace it")
+    world.apply(dataset(world, "beside", source(store, world.eu, "unharmed")))
+    eventually(lambda: "schema" in world.get("dataset", "beside", world.steward)["status"])
+    assert [column["name"] for column in status_when(world, "beside", "Ready")["schema"]] == ["id", "note"]
+    assert operator.process.poll() is None
+    peak = next(
+        line for line in Path(f"/proc/{operator.process.pid}/status").read_text().splitlines() if "VmHWM" in line
+    )
+    assert int(peak.split()[1]) < 400 * 1024
+
+
 def test_a_dataset_becomes_ready_and_carries_no_trace_of_us(world: World, store: Store) -> None:
     """Status, Event, printed columns; no finalizer, no annotation, no key anywhere."""
     objects = {"part-0.parquet": parquet(3), "part-1.parquet": parquet(4)}
@@ -106,7 +125,7 @@ def test_a_missing_secret_is_told_and_found_when_it_comes(world: World, store: S
     """The reason names it; nobody has to touch the Dataset when it is created, nor when its keys are mended."""
     store.put({"late/a.parquet": parquet(1)})
     world.apply(dataset(world, "late", source(store, world.eu, "late", secretRef={"name": "late-keys"})))
-    assert "late-keys: is not there" in ready(status_when(world, "late", "SecretNotFound"))["message"]
+    assert "late-keys: does not exist" in ready(status_when(world, "late", "SecretNotFound"))["message"]
     world.apply(secret(world, "late-keys", {"accessKeyID": STEWARD.access_key_id}))
     assert "has no secretAccessKey" in ready(status_when(world, "late", "SecretKeyMissing"))["message"]
     world.apply(secret(world, "late-keys", {"accessKeyID": "NOBODY", "secretAccessKey": "wrong-secret-key"}))

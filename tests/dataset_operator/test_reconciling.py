@@ -57,7 +57,8 @@ def test_the_whole_status() -> None:
         "inUseCount",
     }
     assert WRITTEN["schema"] == [{"name": "id", "type": "int64", "nullable": True}]
-    assert WRITTEN["sources"] == [{"site": "eu-1", "reachable": True, "reason": "Listed", "bytes": 4096, "objects": 4}]
+    listed = {"site": "eu-1", "reachable": True, "reason": "Listed", "bytes": 4096, "objects": 4, "version": "v1"}
+    assert WRITTEN["sources"] == [listed]
     assert read_dataset_status(WRITTEN).ready is True
 
 

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from dataset_operator.paced_worker import PER_NAMESPACE
+from dataset_operator.cluster_index import PER_NAMESPACE
 from dataset_operator.requeueing import CONDITION
-from tests.dataset_operator.stores import free_port
+from tests.ports import free_port
 from tests.scheduler_plugin.conftest import run_extender
 from tests.world import World, eventually
 

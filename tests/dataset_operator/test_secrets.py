@@ -41,7 +41,7 @@ def test_keys_that_count(raw: dict[str, dict[str, str]], keys: Credentials) -> N
         (secret(accessKeyID="a"), "has no secretAccessKey"),
         (secret(accessKeyID="", secretAccessKey="hidden-value"), "has no accessKeyID"),
         (secret(accessKeyID="  ", secretAccessKey="hidden-value"), "has no accessKeyID"),
-        ({"data": {"accessKeyID": "///x", "secretAccessKey": "AA=="}}, "value of accessKeyID is not the text of a key"),
+        ({"data": {"accessKeyID": "///x", "secretAccessKey": "AA=="}}, "value of accessKeyID is not a valid key"),
     ],
 )
 def test_what_is_missing_is_named(raw: dict[str, dict[str, str]], told: str) -> None:
@@ -56,7 +56,7 @@ def test_what_is_missing_is_named(raw: dict[str, dict[str, str]], told: str) -> 
 @pytest.mark.parametrize("name", ["..", "../pods/x", "a/b", "Upper", "a?x=1"])
 async def test_a_name_that_no_secret_has_is_not_asked_for(client: Client, namespace: str, name: str) -> None:
     """Names become paths at the API server: what is no name is refused before anything is asked."""
-    with pytest.raises(SourceError, match="is no name") as caught:
+    with pytest.raises(SourceError, match="is not a name") as caught:
         await read_credentials(client, namespace, S3Source("http://s3", "b", secret_name=name))
     assert caught.value.reason == "SecretNotFound"
 

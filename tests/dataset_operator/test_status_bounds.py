@@ -13,7 +13,7 @@ NOW = "2026-11-20T12:00:00Z"
 
 def written(status: DatasetStatus) -> dict[str, object]:
     """The status as it is written where there was none."""
-    return write_status(Verdict(status=status, conditions=(), sites="eu-1", users_count=0), {}, 1, NOW)
+    return write_status(Verdict(status=status, conditions=(), sites="eu-1"), {}, 1, NOW)
 
 
 def test_sizes_beyond_what_the_api_counts_with_are_the_largest() -> None:

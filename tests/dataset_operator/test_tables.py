@@ -1,8 +1,10 @@
 """Formats by name and by look, columns of real files, and what is told of files that are none."""
 
+import contextlib
 import gzip
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Self, cast
 
 import pyarrow as pa
 import pyarrow.feather as pa_feather
@@ -10,11 +12,14 @@ import pyarrow.ipc as pa_ipc
 import pyarrow.parquet as pa_parquet
 import pytest
 
+from dataset_operator.listing import Folder, Listing
 from dataset_operator.listing.names import format_of_kinds
-from dataset_operator.tables import Format, TableLook, kind_of_name, look_into
-from dataset_operator.tables.readers import Blob, UnreadableError, read_schema
+from dataset_operator.listing.tally import Sample
+from dataset_operator.tables import Format, TableLook, kind_of_name
+from dataset_operator.tables.excerpt import Blob, excerpt_of
 from moorage.errors import SourceError
 from moorage.model import Column
+from tests.dataset_operator.parsing import looked_into
 from tests.dataset_operator.stores import STRANGER, Store, listed
 
 TABLE = pa.table({"id": [1, 2], "name": ["x", "y"], "share": pa.array([1.5, None])})
@@ -102,7 +107,7 @@ def test_columns_of_real_files(store: Store, key: str, body: bytes, form: str) -
     folder = f"tables/{form}-{key}"
     store.put({f"{folder}/{key}": body})
     access = store.access(folder)
-    assert look_into(access, listed(access)) == TableLook(Format(form), COLUMNS)
+    assert looked_into(access, listed(access)) == TableLook(Format(form), COLUMNS)
 
 
 @pytest.mark.parametrize("body", [b"\x00\x01\x02 nothing known", b"", b'{\n  "pretty": [1]\n}\n', b"[1, 2]"])
@@ -111,7 +116,7 @@ def test_opaque_files_are_no_error(store: Store, body: bytes) -> None:
     key = f"opaque/{len(body)}/thing.json" if body.startswith((b"{", b"[")) else f"opaque/{len(body)}/thing"
     store.put({key: body})
     access = store.access(key.rpartition("/")[0])
-    assert look_into(access, listed(access)) == TableLook(Format.UNKNOWN)
+    assert looked_into(access, listed(access)) == TableLook(Format.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,7 @@ def test_opaque_files_are_no_error(store: Store, body: bytes) -> None:
         ("a.parquet", b"", "is empty"),
         ("a.parquet", PARQUET[:-8] + b"\xff\xff\xff\x7fPAR1", "has a footer of 2147483647 bytes"),
         ("a.parquet", PARQUET[:4] + b"\0" * (len(PARQUET) - 12) + PARQUET[-8:], "is not a Parquet file"),
-        ("a.feather", b"FEA1 and so on, an old file", "version 1"),
+        ("a.feather", b"FEA1 and so on, an old file", "is a Feather file of version 1"),
         ("a.arrow", b"ARROW1\0\0 and nothing", "is not an Arrow IPC file"),
         ("a.csv", b"a,b\n1,2,3\n", "is not a CSV file"),
         ("a.csv", b"\xff\xfe\x00\x01\n", "is not a CSV file"),
@@ -134,15 +139,31 @@ def test_files_that_are_not_what_their_name_says(key: str, body: bytes, told: st
     """The reason is told in words that complete `<key> ...`."""
     kind = kind_of_name(key.encode(), len(body))
     assert kind is not None
-    with pytest.raises(UnreadableError, match=told):
-        read_schema(Blob(key, len(body), lambda: io.BytesIO(body)), Format(kind))
+    listing = Listing("", "", 1, len(body), {kind: (Sample(key, len(body)),)})
+    look = looked_into(cast("Folder", _InMemory(body)), listing)
+    assert look.problem.startswith(f"{key} {told}")
+    assert look.problem.endswith(f": replace it, or give it a name without .{look.format}")
+
+
+class _InMemory:
+    """A folder of one object."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[Self]:
+        yield self
+
+    def open(self, key: str, size_bytes: int) -> io.BytesIO:  # noqa: ARG002 - the protocol's
+        return io.BytesIO(self._body)
 
 
 def test_a_broken_file_is_named_with_a_remedy(store: Store) -> None:
     """The status names the key and what to do."""
     store.put({"broken/a.parquet": PARQUET, "broken/b.parquet": b"oh no, not a table"})
     access = store.access("broken")
-    look = look_into(access, listed(access))
+    look = looked_into(access, listed(access))
     assert look.problem == "b.parquet is not a Parquet file: replace it, or give it a name without .parquet"
 
 
@@ -151,7 +172,7 @@ def test_other_columns_are_noted(store: Store) -> None:
     other = written(lambda file: pa_parquet.write_table(pa.table({"z": [1]}), file))
     store.put({"evolved/a.parquet": PARQUET, "evolved/b.parquet": other})
     access = store.access("evolved")
-    look = look_into(access, listed(access))
+    look = looked_into(access, listed(access))
     assert (look.columns, look.problem) == (COLUMNS, "")
     assert "b.parquet has other columns than a.parquet" in look.note
 
@@ -168,7 +189,8 @@ def test_only_a_few_bytes_are_read() -> None:
             read.append(len(data))
             return data
 
-    read_schema(Blob("big.parquet", len(body), lambda: Counted(body)), Format.PARQUET)
+    excerpt = excerpt_of(Blob("big.parquet", len(body), lambda: Counted(body)), Format.PARQUET)
+    assert len(excerpt.fetch()) == excerpt.size_bytes
     assert sum(read) < 100_000 < len(body)
 
 
@@ -177,5 +199,5 @@ def test_who_may_not_read_is_told_so(store: Store) -> None:
     store.put({"closed/a.parquet": PARQUET})
     listing = listed(store.access("closed"))
     with pytest.raises(SourceError) as caught:
-        look_into(store.access("closed", STRANGER), listing)
+        looked_into(store.access("closed", STRANGER), listing)
     assert caught.value.reason == "AccessDenied"

@@ -120,7 +120,7 @@ def test_a_copy_that_differs_is_not_used() -> None:
     source = judged.status.sources[1]
     assert (source.reason, source.reachable) == ("Diverged", True)
     assert "3 objects of 7 bytes here, 4 of 4096 bytes there" in source.message
-    assert "copy the first source here anew" in source.message
+    assert "copy the first source here again" in source.message
     assert _used(judged) == ["eu-1"]
 
 
@@ -163,7 +163,7 @@ def test_users_are_listed_up_to_a_bound_and_all_counted() -> None:
     users = [f"lab/pod-{number:04}" for number in range(250)]
     judged = judge(DATASET, None, EMPTY, BOTH, users)
     assert judged.status.in_use_by == tuple(users[:MOST_USERS_LISTED])
-    assert judged.users_count == 250
+    assert judged.status.in_use_count == 250
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_users_are_listed_up_to_a_bound_and_all_counted() -> None:
         (make_dataset("a").staying_in("EU"), "True/Governed: may be read at eu-1; not at us-1 (ResidencyViolated)"),
         (make_dataset("a").for_consumers("lab"), "True/Governed: may be read at eu-1, us-1"),
         (make_dataset("a").allowed_at("mars"), "no Site is called mars"),
-        (make_dataset("a").staying_in("EUROPE"), "residency names EUROPE, which is no place of ISO 3166: correct it"),
+        (make_dataset("a").staying_in("EUROPE"), "EUROPE, which is not a place of ISO 3166: correct it"),
         (make_dataset("a").staying_in("FR"), "True/NoSitePermitted: may be read at no site"),
     ],
 )

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from demo import data, platform
+from demo import data
+from demo.accounts import READER
 from demo.stage import IMAGE, Stage
 from devcluster import cluster, preflight
 from devcluster.spec import ClusterSpec
@@ -52,7 +53,7 @@ def demo() -> Iterator[str]:
         return
     if missing := preflight.problems(preflight.gather(), ClusterSpec(NAME)):
         pytest.skip(f"this machine can't run the demo: {'; '.join(missing)}")
-    done = run_line("make demo", minutes=30)
+    done = run_line("make demo", minutes=50)
     try:
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
         yield done.stdout
@@ -66,6 +67,6 @@ def stage(demo: str) -> Stage:
     del demo
     made = cluster.find(NAME)
     store = made.object_stores["eu-1"]
-    reader = platform.reader_identity(NAME)
+    reader = READER.identity(NAME)
     fields = {"image": IMAGE, "endpoint": store.endpoint, "bucket": data.BUCKET, "prefix": data.PREFIX}
     return Stage(made, data.prepare(), (reader.secret_key, store.secret_key), fields, Console(quiet=True))

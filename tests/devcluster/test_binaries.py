@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,8 +141,13 @@ def test_two_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MOORAGE_MIRROR", "http://127.0.0.1:9")
     package = _go_package(tmp_path)
     monkeypatch.setattr(binaries, "packages", lambda: (package,))
-    builds = []
-    monkeypatch.setattr(binaries, "build", lambda *given: (builds.append(given), build(*given)))
+    builds: list[object] = []
+
+    def counted(*given: Any) -> None:  # noqa: ANN401 - passed on
+        builds.append(given)
+        build(*given)
+
+    monkeypatch.setattr(binaries, "build", counted)
     both = threading.Barrier(2)
 
     def provide(_: int) -> dict[str, Path]:

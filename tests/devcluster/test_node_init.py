@@ -13,6 +13,7 @@ import pytest
 
 from devcluster import node_init, process
 from devcluster.node_init import Program, Supervisor
+from tests.polling import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def _want(supervisor: Supervisor, name: str, *argv: str) -> None:
 
 
 def _until(condition: Callable[[], object], step: Callable[[], object] = lambda: None) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         step()

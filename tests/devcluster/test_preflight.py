@@ -68,7 +68,7 @@ def test_without_root_it_is_said_what_works(tmp_path: Path) -> None:
         [sys.executable, "-c", script], capture_output=True, check=False, text=True, env=environment
     )
     assert refused.returncode == 1
-    assert "not root, and real nodes have namespaces" in refused.stderr
+    assert "not root, and real nodes need namespaces" in refused.stderr
     assert preflight.WORKS_ANYWHERE in refused.stderr
 
 

@@ -14,19 +14,20 @@ import pytest
 
 from devcluster import record
 from devcluster.cluster import Cluster
+from tests.polling import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.real
 
 _NAMESPACE = "devcluster-test"
-_DEADLINE_SECONDS = 60.0
 
 
 class Kubectl:
     """The cluster's own kubectl, as the administrator or as somebody else."""
 
-    def __init__(self, cluster: Cluster, kubeconfig: object = None) -> None:
+    def __init__(self, cluster: Cluster, kubeconfig: object = None, namespace: str = _NAMESPACE) -> None:
         """Speak to this cluster with this kubeconfig."""
         self._command = [str(cluster.bin_dir / "kubectl"), f"--kubeconfig={kubeconfig or cluster.kubeconfig_path}"]
+        self._namespace = namespace
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         """What kubectl prints."""
@@ -34,7 +35,7 @@ class Kubectl:
 
     def tried(self, *arguments: str, stdin: str | None = None, check: bool = False) -> subprocess.CompletedProcess[str]:
         """What came of it."""
-        command = [*self._command, "--namespace", _NAMESPACE, *arguments]
+        command = [*self._command, "--namespace", self._namespace, *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, check=False, text=True)
         assert not check or done.returncode == 0, done.stderr
         return done
@@ -81,7 +82,7 @@ def _get(address: str, path: str = "", port: int = 80) -> str:
 
 def eventually(attempt: Callable[[], str], wanted: str) -> None:
     """Wait until an attempt gives what is wanted."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := attempt()) != wanted:
         assert time.monotonic() < deadline, f"still {found!r}, not {wanted!r}"
         time.sleep(0.2)

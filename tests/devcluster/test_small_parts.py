@@ -15,12 +15,13 @@ import yaml
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from devcluster import address, kubeconfig, limits, process, record
+from devcluster import address, dns, kubeconfig, limits, process, record
 from devcluster.address import Addresses
 from devcluster.certificates import Authority, service_account_keys
 from devcluster.layout import Layout, cache_dir, state_root
 from devcluster.spec import ClusterSpec
 from moorage.errors import DevClusterError
+from tests.polling import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +213,7 @@ def test_a_process_is_found_by_file_and_by_mark(tmp_path: Path) -> None:
     )
     try:
         assert process.read(tmp_path / "pid") == started
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(found := process.marked(str(tmp_path))) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -229,7 +230,7 @@ def test_output_is_logged_and_secrets_of_ours_are_not_inherited(
     """A program sees the variables that it was given, and no others of whoever started it."""
     monkeypatch.setenv("SOMEBODYS_PASSWORD", "secret")
     started = _start(tmp_path, "import os, sys; print(sorted(os.environ)); print('oops', file=sys.stderr)")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while started.alive:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -245,7 +246,7 @@ def test_the_deaf_are_killed(tmp_path: Path) -> None:
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
     started = _start(tmp_path, script)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while "deaf" not in (tmp_path / "log").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -317,3 +318,10 @@ def test_limits_are_put_back(tmp_path: Path) -> None:
     limits.restore_limits(tmp_path)
     assert [int(each.read_text()) for each in (instances, watches)] == [128, 999999]
     limits.restore_limits(tmp_path)
+
+
+def test_a_port_that_another_server_holds_is_told() -> None:
+    """A server at all addresses holds the one of the cluster's DNS, too; no other reason is guessed."""
+    taken = "Error during start: listen tcp 10.127.0.1:53: bind: address already in use"
+    assert "bind-interfaces" in dns.remedy(taken)
+    assert dns.remedy("Corefile:3: unknown directive") == ""

@@ -15,6 +15,7 @@ from devcluster.cluster import Cluster
 from devcluster.spec import ClusterSpec
 from moorage.errors import DevClusterError
 from tests.conftest import BUSYBOX, make_busybox_image
+from tests.polling import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.real
 
@@ -145,7 +146,7 @@ def test_components_stop_and_start(second: Cluster) -> None:
         return [int(line.split()[0]) for line in listed.splitlines() if line.endswith(" kubelet")]
 
     def wait_for(number: int, without: int | None = None) -> list[int]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(found := kubelets()) != number or without in found:
             assert time.monotonic() < deadline, f"{len(found)} kubelets, not {number}"
             time.sleep(0.05)

@@ -196,7 +196,7 @@ def descriptions_missing(path: str, schema: dict[str, Any]) -> list[str]:
     return missing
 
 
-@pytest.mark.parametrize("name", ["dataset", "site"])
+@pytest.mark.parametrize("name", ["dataset", "site", "pipelineschedule", "pipelinehistory"])
 def test_every_field_is_explained(name: str) -> None:
     """Each field of a spec has a description."""
     assert descriptions_missing("spec", schema_of(name)["spec"]) == []
@@ -313,16 +313,16 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
         "releases",
         "at most 8192 characters in the consumers",
     ),
-    "a size": ({"sources": [SOURCE], "cache": {"sizeLimit": "8Ei"}}, "cache.sizeLimit", "beyond what can be counted"),
+    "a size": ({"sources": [SOURCE], "cache": {"sizeLimit": "8Ei"}}, "cache.sizeLimit", "is too large"),
     "a size in powers of ten": (
         {"sources": [SOURCE], "cache": {"sizeLimit": "1e19"}},
         "cache.sizeLimit",
-        "beyond what can be counted",
+        "is too large",
     ),
     "a size of many digits": (
         {"sources": [SOURCE], "cache": {"sizeLimit": "9" * 10_000}},
         "cache.sizeLimit",
-        "of at most 32 characters",
+        "with at most 32 characters",
     ),
     "a control character": ({"sources": [at(0, prefix="a\nb")]}, "s3.prefix", "U+000A is character 2"),
     "a terminal's escape": ({"sources": [at(0, bucket="a\x9b31m")]}, "s3.bucket", "U+009B is character 2"),
@@ -427,6 +427,8 @@ def test_the_largest_dataset_is_small() -> None:
         ({"sources": [SOURCE], "governance": {"colour": "red"}}, "governance.colour", "not a field"),
         ({"sources": [SOURCE], "unknown": 1}, "spec.unknown", "not a field"),
         ({"sources": [{"site": "eu-1", "hostPath": {"path": "/a/../b"}}]}, "hostPath.path", ".."),
+        ({"sources": [{"site": "eu-1", "nfs": {"server": "s", "path": "/a/../b"}}]}, "nfs.path", ".."),
+        ({"sources": [{"site": "eu-1", "nfs": {"server": "s", "path": "a"}}]}, "nfs.path", "absolute"),
         (
             {"local": {"type": "COS", "endpoint": "s3", "bucket": "b", "secret-namespace": "other"}},
             "secret-name",
@@ -464,3 +466,12 @@ def test_keys_in_a_manifest_are_never_printed() -> None:
     dataset = read_dataset({"kind": "Dataset", "metadata": {"name": "d", "namespace": "n"}, "spec": {"local": local}})
     assert "hush" not in repr(dataset)
     assert "AKIA-1" not in repr(dataset)
+
+
+def test_a_schedules_template_is_a_run() -> None:
+    """All fields of a StretchedPipeline's spec but those that act on a run that is there; with the same limits."""
+    run = schema_of("stretchedpipeline")["spec"]["properties"]
+    template = schema_of("pipelineschedule")["spec"]["properties"]["template"]["properties"]["spec"]
+    assert template["required"] == ["pipeline"]
+    acting = {"approvedPlan", "cancel", "retries"}
+    assert template["properties"] == {name: field for name, field in run.items() if name not in acting}

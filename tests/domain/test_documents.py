@@ -61,14 +61,14 @@ def test_bytes_are_read_or_refused(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"[" * 10_000 + b"]" * 10_000, "is no JSON that is nested at most 8 levels deep"),
-        (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "is no JSON that is nested at most 8 levels deep"),
+        (b"[" * 10_000 + b"]" * 10_000, "is not JSON that is nested at most 8 levels deep"),
+        (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "is not JSON that is nested at most 8 levels deep"),
         (b'{"a":' * 9 + b"1" + b"}" * 9, "must be nested at most 8 levels deep"),
         (b'{"a": "' + b"x" * 100_000 + b'"}', "must have at most 100000 bytes, not 100009"),
-        (b'{"a": NaN}', "is no JSON"),
-        (b'{"a": "\xff"}', "is no JSON"),
+        (b'{"a": NaN}', "is not JSON"),
+        (b'{"a": "\xff"}', "is not JSON"),
         (b"[]", "must be a JSON object"),
-        (b"", "is no JSON"),
+        (b"", "is not JSON"),
     ],
 )
 def test_what_is_refused(decode: Decode, body: bytes, problem: str) -> None:

@@ -120,3 +120,19 @@ def test_thousandths_are_refused_everywhere(reader: Callable[[object], float | N
     """`5m` is not 5 milliseconds, and no time runs backwards."""
     with pytest.raises(InputError):
         reader(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("5m", 300), ("5min", 300), ("100ms", Fraction(1, 10)), ("1.5h", 5400), ("0", 0), (7, 7)],
+)
+def test_options_as_kubectl_has_them_take_minutes(text: str | float, seconds: float | Fraction) -> None:
+    """There `5m` can mean nothing else."""
+    assert parse_seconds(text, as_kubectl=True) == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "", "1d", "1h30m", "nan", "1" * 100_000])
+def test_what_kubectl_refuses_is_refused(text: str) -> None:
+    """With what to write."""
+    with pytest.raises(ValueError, match="write 30s, 5m or 1h"):
+        parse_seconds(text, as_kubectl=True)

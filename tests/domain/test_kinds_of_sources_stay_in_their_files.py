@@ -13,12 +13,17 @@ ROOMS = (
     "moorage", "moorage_cli", "broker", "dataset_operator", "webhook", "node_plugin", "scheduler_plugin",
     "pipeline_splitter",
 )  # fmt: skip
-# Where a kind is at home: its record, who lists it, who mounts it.
+# Where a kind is at home: its record, who lists it, who mounts it, who copies it.
 HOMES = (
     "moorage/sources/",
+    "moorage/calling/",
     "dataset_operator/listing/",
     "node_plugin/mounting/",
     "node_plugin/sidecar/remotes/",
+    "node_plugin/filler/",
+    # A Site's artifact store is a bucket, whatever kinds of sources there are.
+    "moorage/stores/",
+    "moorage/client/storing.py",
 )
 # Words that are kinds, and something else where they stand.
 OTHER_MEANINGS = {

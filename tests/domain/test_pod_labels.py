@@ -1,5 +1,7 @@
 """The label grammar: Datashim's, and ours besides."""
 
+import contextlib
+import copy
 import time
 from typing import Any
 
@@ -20,7 +22,7 @@ from moorage.wire import looks_like_dataset_label, read_namespace_purposes, read
         ({"dataset.x.id": "a"}, "dataset.x.id", "index must be a number"),
         ({"dataset.00.id": "a"}, "dataset.00.id", "index must be a number"),
         ({"dataset.-1.id": "a"}, "dataset.-1.id", "index must be a number"),
-        ({"dataset.64.id": "a"}, "dataset.64.id", "from 0 to 63, as dataset.0.id: a pod names at most 64 datasets"),
+        ({"dataset.64.id": "a"}, "dataset.64.id", "63, such as dataset.0.id: a pod names at most 64 datasets"),
         ({"dataset.12345.id": "a"}, "dataset.12345.id", "from 0 to 63"),
         ({"dataset.\u0663.id": "a"}, "dataset.\u0663.id", "index must be a number"),
         ({"dataset.0.id": "a", "dataset.0.use-as": "mount"}, "dataset.0.use-as", "known are id, useas"),
@@ -177,3 +179,82 @@ def test_volumes_name_datasets_by_names(attributes: dict[str, str]) -> None:
     """What is no name could be of any length."""
     with pytest.raises(InputError, match=r"volumes\[v0\].csi.volumeAttributes: dataset and namespace must be names"):
         read_pod(a_pod_with_volumes(attributes))
+
+
+_POD: dict[str, Any] = {
+    "kind": "Pod",
+    "metadata": {
+        "namespace": "fraud",
+        "name": "train",
+        "uid": "1",
+        "labels": {"dataset.0.id": "claims", "dataset.0.useas": "mount", "moorage.dev/purpose": "fraud"},
+    },
+    "spec": {
+        "serviceAccountName": "a",
+        "nodeName": "n1",
+        "schedulerName": "moorage",
+        "volumes": [
+            {"name": "v", "csi": {"driver": "data.moorage.dev", "volumeAttributes": {"dataset": "claims"}}},
+            {"name": "w", "emptyDir": {}},
+        ],
+        "initContainers": [{"name": "i", "volumeMounts": [{"name": "v"}]}],
+        "containers": [{"name": "c", "volumeMounts": [{"name": "v", "mountPath": "/a"}]}],
+        "ephemeralContainers": [{"name": "e", "volumeMounts": [{"name": "v"}]}],
+    },
+    "status": {
+        "phase": "Running",
+        "conditions": [{"type": "PodReadyToStartContainers", "status": "True"}],
+        "ephemeralContainerStatuses": [{"name": "e", "state": {"running": {}}}],
+    },
+}
+
+
+def _paths(raw: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    keys = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+    return [found for key, value in keys for found in [(*path, key), *_paths(value, (*path, key))]]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(_paths(_POD)), _JSON)
+def test_no_type_is_assumed(path: tuple[Any, ...], value: object) -> None:
+    """Whatever stands anywhere in a pod, it is read or refused with the field's name."""
+    raw = copy.deepcopy(_POD)
+    place: Any = raw
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with contextlib.suppress(InputError):
+        pod = read_pod(raw)
+        assert hash(pod.usage) is not None
+        assert isinstance(pod.service_account, str)
+        assert pod.node_name is None or isinstance(pod.node_name, str)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("metadata", "labels"), [], "metadata.labels"),
+        (("metadata", "labels", "dataset.0.id"), 1, "metadata.labels[dataset.0.id]"),
+        (("spec", "volumes"), {"name": "v"}, "spec.volumes"),
+        (("spec", "volumes", 0, "csi"), "x", "spec.volumes[].csi"),
+        (("spec", "nodeName"), {}, "spec.nodeName"),
+        (("status", "conditions"), "x", "status.conditions"),
+        (("spec", "containers", 0, "volumeMounts"), [1], "spec.containers[].volumeMounts"),
+    ],
+)
+def test_a_wrong_type_is_named(path: tuple[Any, ...], value: object, field: str) -> None:
+    """Pods come from people's files and over the extender's port, too, not from API servers alone."""
+    raw = copy.deepcopy(_POD)
+    place: Any = raw
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(InputError) as error:
+        read_pod(raw)
+    assert error.value.field == field

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from builders import DatasetBuilder, make_dataset, make_site
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from moorage.policy import (
     unknown_places,
 )
 from moorage.sites import Inventory, Place
+from tests.builders import DatasetBuilder, make_dataset, make_site
 
 INVENTORY = Inventory.of(
     [

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from builders import make_dataset, make_site
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from moorage.locality import CacheIndex, best_way, bring_seconds, scores
 from moorage.model import CachedDataset, Link, Node, NodeCache, Source
 from moorage.sites import Inventory
 from moorage.sources.s3 import S3Source
+from tests.builders import make_dataset, make_site
 
 EU_1 = make_site("eu-1", "DE", links={"us-1": Link(bytes_per_second=50e6, latency_seconds=0.09)})
 US_1 = make_site("us-1", "US", default_link=Link(price_per_gb=0.5))

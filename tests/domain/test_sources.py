@@ -1,6 +1,7 @@
 """Kinds of sources: every form and every word of each, in one table."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from moorage.sources.host_path import HostPathSource
 from moorage.sources.http import HttpSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
+from moorage.sources.reasons import Reason
 from moorage.sources.s3 import S3Source
 from moorage.sources.unsupported import UnsupportedSource
 
@@ -25,7 +27,7 @@ SAMPLES: dict[str, tuple[Location, str]] = {
     "nfs": (NfsSource("nfs.test", "/data"), "nfs.test:/data"),
     "pvc": (PvcSource("claims"), "claim claims"),
     "hostPath": (HostPathSource("/srv/data"), "/srv/data"),
-    "http": (HttpSource("https://h.test/a.tar", extract=True), "https://h.test/a.tar"),
+    "http": (HttpSource("https://h.test/a/", ca_bundle=PEM), "https://h.test/a/"),
     "hive": (HiveSource("thrift://m", "t"), "thrift://m t"),
     "bucketClaim": (BucketClaimSource("bc"), "bucket claim bc"),
     "unsupported": (UnsupportedSource("H3"), "H3"),
@@ -95,10 +97,29 @@ def test_a_web_identity_is_served_by_nobody_yet() -> None:
         location.granted()
 
 
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        (HttpSource("https://h.test/a.tar", extract=True), "http with extract is accepted but not served yet: unpack"),
+        (HttpSource("https://h.test/a.csv"), "http to a single file is accepted but not served yet: name the folder"),
+        (
+            HttpSource("https://h.test/a/?key=x/"),
+            "http to a single file is accepted but not served yet: name the folder",
+        ),
+    ],
+)
+def test_what_of_http_is_not_served_says_what_to_do(location: HttpSource, told: str) -> None:
+    """Nobody is granted it."""
+    assert str(unserved(location)).startswith(told)
+    with pytest.raises(BrokerError):
+        location.granted()
+
+
 def test_what_is_not_served_names_what_is() -> None:
     """From the table, whatever is in it."""
     assert (
-        unserved(UnsupportedSource("H3")) == "H3 is accepted but not served yet: give the data as s3, nfs or hostPath"
+        unserved(UnsupportedSource("H3"))
+        == "H3 is accepted but not served yet: give the data as s3, nfs, hostPath or http"
     )
 
 
@@ -162,3 +183,9 @@ def test_no_message_repeats_a_key() -> None:
         with pytest.raises(InputError) as caught:
             S3Source.read_local(fields(endpoint="s3.test", bucket="b", **keys), "COS")
         assert "5ecret" not in str(caught.value)
+
+
+def test_every_reason_is_explained() -> None:
+    """People look for what a status says; `Interrupted` is never in one."""
+    page = (Path(__file__).parents[2] / "docs" / "dataset-status.md").read_text()
+    assert [reason for reason in Reason if f"`{reason}`" not in page] == [Reason.INTERRUPTED]

@@ -1,22 +1,27 @@
 """The guard of the chart, in force on a real API server."""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 import yaml
 
 from devcluster.cluster import Cluster
 from moorage.errors import KubeError
 from moorage.kube import DATASETS, PODS, Client, RawObject
+from moorage.kube.connection import find_config, open_http
 from tests.polling import until
 from tests.webhook.pods import NAMESPACE, make_pod, reading
+from tests.world import eventually
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = ("guard-pods", "guard-labels", "guard-datasets")
+TEMPLATES = ("guard-pods", "guard-labels", "guard-datasets", "near-misses")
 OPTED_OUT = "opted-out"
+NODE = "eu-1-n1"
 FEW_LABELS = 1024
 """As in the chart's `_guard.tpl`: up to so many labels, misspelt ones are found."""
 
@@ -39,7 +44,7 @@ def guarded(plane: Cluster, guard_manifests: list[RawObject]) -> Iterator[Cluste
         command = [str(plane.bin_dir / "kubectl"), f"--kubeconfig={plane.kubeconfig_path}", *arguments]
         subprocess.run(command, input=stdin, text=True, check=True, capture_output=True)
 
-    namespaces = [
+    objects: list[RawObject] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {
             "apiVersion": "v1",
@@ -47,13 +52,23 @@ def guarded(plane: Cluster, guard_manifests: list[RawObject]) -> Iterator[Cluste
             "metadata": {"name": OPTED_OUT, "labels": {"moorage.dev/admission": "disabled"}},
         },
     ]
+    # Pods on a node that is not there are deleted by the garbage collector, in the middle of a test.
+    objects.append({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
     kubectl("apply", "-f", str(ROOT / "crds"))
-    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([*namespaces, *guard_manifests]))
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([*objects, *guard_manifests]))
     try:
         asyncio.run(_wait_until_in_force(plane))
+        eventually(lambda: _warns_of_near_misses(plane))
         yield plane
     finally:
-        kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all([*guard_manifests, *namespaces]))
+        kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all([*guard_manifests, *objects]))
+
+
+def _warns_of_near_misses(plane: Cluster) -> bool:
+    pod = json.dumps(make_pod(labels={"datasets.0.id": "claims"}))
+    command = [str(plane.bin_dir / "kubectl"), f"--kubeconfig={plane.kubeconfig_path}", "create", "--dry-run=server"]
+    told = subprocess.run([*command, "-f", "-"], input=pod, capture_output=True, text=True, check=False).stderr
+    return "moorage-near-misses" in told
 
 
 async def _wait_until_in_force(plane: Cluster) -> None:
@@ -71,7 +86,7 @@ async def _wait_until_in_force(plane: Cluster) -> None:
                 return "ValidatingAdmissionPolicy" in str(error)
             return False
 
-        await until(refuses, seconds=120)
+        await until(refuses)
         await _wait_until_datasets_stay(client)
 
 
@@ -91,7 +106,7 @@ async def _wait_until_datasets_stay(client: Client) -> None:
             return True
         return False
 
-    await until(stays, seconds=120)
+    await until(stays)
     await client.merge_patch(DATASETS, {"metadata": identity, "status": {"inUseBy": []}}, subresource="status")
     await client.delete(DATASETS, "probe", NAMESPACE)
 
@@ -99,5 +114,12 @@ async def _wait_until_datasets_stay(client: Client) -> None:
 @pytest.fixture
 async def client(guarded: Cluster) -> AsyncIterator[Client]:
     """The administrator's connection: nobody has more rights."""
-    async with Client.from_environment(guarded.kubeconfig_path) as client:
+    async with Client(open_patiently(guarded)) as client:
         yield client
+
+
+def open_patiently(plane: Cluster) -> httpx.AsyncClient:
+    """A connection that waits for what a busy machine does late: a pod of 60,000 labels, for instance."""
+    http = open_http(find_config(plane.kubeconfig_path))
+    http.timeout = httpx.Timeout(300)
+    return http

@@ -33,6 +33,15 @@ async def test_what_wire_refuses_is_refused(client: Client, spec: Raw) -> None:
     assert SECRET not in str(refused.value)
 
 
+@pytest.mark.parametrize("path", ["export", "/a/../b", "/..", "//a/.."])
+@pytest.mark.parametrize("kind", ["nfs", "hostPath"])
+async def test_a_path_starts_at_the_root_and_does_not_climb(client: Client, kind: str, path: str) -> None:
+    """As the command line says, too."""
+    location = {"path": path, **({"server": "nfs.example.com"} if kind == "nfs" else {})}
+    with pytest.raises(KubeError, match="path must be absolute and must not contain"):
+        await client.create(DATASETS, a_dataset({"sources": [{"site": "eu-1", kind: location}]}), dry_run=True)
+
+
 async def test_the_largest_dataset_is_taken(client: Client) -> None:
     """The rules' cost is within the API server's budget at every limit."""
     await client.create(DATASETS, a_dataset(largest_dataset()), dry_run=True)
@@ -40,7 +49,7 @@ async def test_the_largest_dataset_is_taken(client: Client) -> None:
 
 SITES_REFUSED: dict[str, tuple[Raw, str]] = {
     "a price": (a_site(cpuHourPrice="9" * 30), "spec.cpuHourPrice"),
-    "a memory": (a_site(resources={"memory": "8Ei"}), "just below 8Ei"),
+    "a memory": (a_site(resources={"memory": "8Ei"}), "below 8Ei"),
     "a rate": (a_site(links=[{"to": "us-1", "bytesPerSecond": "1e30"}]), "below 8Ei"),
     "a password": (
         a_site(artifactStore={"s3": {"endpoint": f"https://me:{SECRET}@s3", "bucket": "b"}}),

@@ -157,4 +157,4 @@ async def test_a_namespace_goes_though_pods_elsewhere_read_its_data(client: Clie
         await client.delete(DATASETS, "claims", name)
     await client.delete(SECRETS, "keys", name)
     await client.delete(NAMESPACES, name)
-    await until(lambda: is_gone(client, NAMESPACES, name), seconds=60)
+    await until(lambda: is_gone(client, NAMESPACES, name))

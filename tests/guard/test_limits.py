@@ -9,15 +9,13 @@ import pytest
 from devcluster.cluster import Cluster
 from moorage.errors import KubeError
 from moorage.kube import PODS, Client
-from moorage.kube.connection import find_config, open_http
-from tests.guard.conftest import FEW_LABELS
+from tests.guard.conftest import FEW_LABELS, NODE, open_patiently
 from tests.guard.test_create import NOT_SERVED, refusal
 from tests.guard.test_later import relabel, remove
 from tests.webhook.pods import NAMESPACE, an_s3_dataset, make_container, make_pod, reading, serve
 from webhook import pod_limits
 
 Raw = dict[str, Any]
-NODE = "eu-1-n1"
 
 
 def labels_like_ours(count: int) -> dict[str, str]:
@@ -114,7 +112,7 @@ async def patch_status_as_node(plane: Cluster, body: Raw) -> str:
         ("Impersonate-Group", "system:authenticated"),
         ("Content-Type", "application/merge-patch+json"),
     ]
-    async with open_http(find_config(plane.kubeconfig_path)) as http:
+    async with open_patiently(plane) as http:
         path = f"{PODS.path(NAMESPACE, 'reader')}/status"
         answer = await http.patch(path, content=json.dumps(body), headers=headers)
     return "" if answer.is_success else str(answer.json()["message"])
@@ -135,9 +133,9 @@ def many(datasets: int, containers: int, useas: str = "mount", mounts: int = 0, 
     )
 
 
-def served(datasets: int, *sizes: int, **more: Any) -> Raw:  # noqa: ANN401 - passed on
+def served(datasets: int, containers: int, **more: Any) -> Raw:  # noqa: ANN401 - passed on
     """A pod with so many of everything, as the webhook makes it."""
-    return serve(many(datasets, *sizes, **more), *[an_s3_dataset(f"d{number:02}") for number in range(datasets)])
+    return serve(many(datasets, containers, **more), *[an_s3_dataset(f"d{number:02}") for number in range(datasets)])
 
 
 async def test_64_datasets_in_30_containers_are_served(client: Client) -> None:

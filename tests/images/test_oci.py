@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,12 @@ def test_images_in_one_archive_share_their_layers(tmp_path: Path) -> None:
     assert len(names) == len(set(names))
     # Two documents of the layout, two of each image, three layers.
     assert len(names) == 2 + 2 * 2 + 3
+
+
+def test_two_may_write_the_same_archive_at_once(tmp_path: Path) -> None:
+    """As two commands on a fresh machine do: neither sees the other's half."""
+    image = make_image("docker.io/moorage/x:1", [_layer(LayerStore(tmp_path / "store"), "a")], IMAGE_CONFIG, ["x"])
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: write_layout(tmp_path / "x.tar", [image]), range(64))) == [None] * 64
+    assert [path.name for path in tmp_path.iterdir() if path.name != "store"] == ["x.tar"]
+    assert _blobs(tmp_path / "x.tar")

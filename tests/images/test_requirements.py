@@ -10,9 +10,17 @@ from devcluster.images.recipes import COMPONENTS
 from devcluster.images.sources import REPOSITORY
 from devcluster.images.wheels import pins
 
-# Besides those of images: all that tests and checks need, what planning needs, the rows that the demo uploads, and a
-# peer of the bench that has its own environment.
-_OTHER_FILES = {"build.txt", "dev.txt", "planner.txt", "demo-data.txt", "skypilot.txt"}
+# Besides those of images: all that tests and checks need, what planning needs, the rows that the demo uploads, what the
+# kubectl plugin's archives hold, and peers of the bench that have environments of their own.
+_OTHER_FILES = {
+    "build.txt",
+    "dev.txt",
+    "planner.txt",
+    "demo-data.txt",
+    "skypilot.txt",
+    "kubectl-plugin.txt",
+    "vineyard.txt",
+}
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
 _PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -53,11 +61,18 @@ def _listed(name: str) -> list[str | dict[str, str]]:
         ("webhook.txt", ["core"]),
         ("scheduler.txt", ["core"]),
         ("broker.txt", ["core"]),
+        ("kfp-api.txt", ["core", "schedules"]),
+        ("ui.txt", ["core", "ui"]),
         ("operator.txt", ["core", "operator"]),
         ("node-plugin.txt", ["core", "node-plugin"]),
-        ("planner.txt", ["core", "command-line", "planner"]),
+        ("planner.txt", ["core", "command-line", "planner", "schedules"]),
+        ("kubectl-plugin.txt", ["kubectl-plugin"]),
         ("skypilot.txt", ["skypilot"]),
-        ("dev.txt", ["core", "command-line", "planner", "operator", "node-plugin", "devcluster", "client"]),
+        ("executor.txt", ["core", "planner", "executor", "schedules"]),
+        (
+            "dev.txt",
+            ["core", "command-line", "planner", "operator", "node-plugin", "devcluster", "client", "schedules"],
+        ),
     ],
 )
 def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> None:
@@ -70,10 +85,17 @@ def test_what_the_project_asks_for_is_pinned(file: str, lists: list[str]) -> Non
 
 
 def test_an_installation_has_what_people_run() -> None:
-    """pyproject.toml names the lists of the command line and the planner, and none of a component's."""
+    """pyproject.toml names the lists of the command line, the planner and schedules, and none of a component's."""
     dynamic = _PROJECT["tool"]["setuptools"]["dynamic"]
-    assert {Path(name).stem for name in dynamic["dependencies"]["file"]} == {"core", "command-line", "planner"}
-    assert dynamic["optional-dependencies"] == {"client": {"file": ["requirements/client.in"]}}
+    assert {Path(name).stem for name in dynamic["dependencies"]["file"]} == {
+        "core",
+        "command-line",
+        "planner",
+        "schedules",
+    }
+    assert dynamic["optional-dependencies"] == {
+        extra: {"file": [f"requirements/{extra}.in"]} for extra in ("client", "memory")
+    }
 
 
 @pytest.mark.parametrize("project", ["kopf", "pyarrow", "boto3", "s3fs", "click"])

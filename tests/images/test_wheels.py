@@ -19,6 +19,13 @@ def test_pins_are_read_with_their_hashes() -> None:
     }
 
 
+def test_a_project_with_two_versions_keeps_both() -> None:
+    """Which of them an image gets is told by their conditions, and it must not get none."""
+    older = "numpy==2.4.6 ; python_full_version < '3.12' --hash=sha256:aa"
+    newer = "numpy==2.5.5 ; python_full_version >= '3.12' --hash=sha256:bb"
+    assert pins(f"{older}\n{newer}\n") == {"numpy": f"{older}\n{newer}"}
+
+
 @pytest.mark.parametrize(
     "line", ["aiohttp", "aiohttp>=3 " + _A, "aiohttp==3.14.5", "--index-url https://example.org/simple", "-r other.txt"]
 )

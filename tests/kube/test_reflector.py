@@ -283,15 +283,17 @@ async def test_a_server_that_forgot_our_version_is_listed_again(  # noqa: PLR091
 async def test_a_list_that_outlives_etcds_history_starts_again(
     plane: Cluster, client: Client, namespace: str, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between two pages the server forgets: lists and caches are complete all the same."""
+    """Between two pages the server forgets: lists and caches are complete all the same, and in pages all the same."""
     for number in range(3):
         await writer.put(f"m{number}", "1")
     http = open_http(find_config(plane.kubeconfig_path))
-    forgotten = 0
+    forgotten, most = 0, 1
+    asked: list[httpx.URL] = []
 
     async def forget(request: httpx.Request) -> None:
         nonlocal forgotten
-        if "continue" in request.url.params and forgotten < 2:
+        asked.append(request.url)
+        if "continue" in request.url.params and forgotten < most:
             forgotten += 1
             await writer.put("m9", str(forgotten))
             await compact(plane)
@@ -304,11 +306,14 @@ async def test_a_list_that_outlives_etcds_history_starts_again(
     async with Client(http) as remote:
         assert len(await remote.list(CONFIG_MAPS, ours(namespace), size=1)) == 4
         assert forgotten == 1
+        most = 2
         monkeypatch.setattr("moorage.kube.reflector.PAGE_SIZE", 1)
         async with followed(remote, namespace) as reflector:
             assert forgotten == 2
             assert reflector.snapshot()[writer.key("m9")] == Record("2")
             assert len(reflector.snapshot()) == 4
+    lists = [url for url in asked if "watch" not in url.params]
+    assert {url.params.get("limit") for url in lists} == {"1"}
 
 
 async def test_a_consumer_slower_than_the_server_loses_nothing(client: Client, namespace: str, writer: Writer) -> None:

@@ -1,5 +1,6 @@
 """The commands against a real API server: what a person types, reads and gets back."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,12 +9,17 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 import yaml
 
 from devcluster.cluster import Cluster
+from moorage.kube import Client
+from moorage.kube.connection import find_config, open_http
 from moorage_cli.kubectl_dataset import completions, kubectl_dataset
 from moorage_cli.running import run
+from moorage_cli.waiting import _until
+from tests.polling import until
 from tests.world import World, eventually, make_world
 
 Told = tuple[int, str, str]
@@ -49,6 +55,7 @@ _LOOKED_AT = {
     "version": "0123456789abcdef" * 4,
     "schema": [{"name": "claim_id", "type": "int64", "nullable": False}],
     "inUseBy": ["fraud/train-1"],
+    "inUseCount": 412,
 }
 
 
@@ -74,6 +81,14 @@ def test_list(world: World, dataset: Command) -> None:
     assert header.split() == ["NAME", "READY", "SITES", "OBJECTS", "SIZE", "FORMAT", "VERSION", "AGE"]
     assert blank.split()[:3] == ["blank", "Unknown", world.us]
     assert claims.split()[:-1] == ["claims", "True", world.eu, "2", "3", "GiB", "parquet", "0123456789ab"]
+
+
+def test_list_wide(world: World, dataset: Command) -> None:
+    """Rules, and how many pods use the data: all, not those that the status has room to name."""
+    _, out, _ = dataset("list", "-n", world.steward, "-o", "wide")
+    header, _, claims = out.splitlines()
+    assert header.split()[-6:] == ["CLASS", "RESIDENCY", "PURPOSES", "CONSUMERS", "USED", "BY"]
+    assert claims.split()[-1] == "412"
 
 
 def test_list_for_programs(world: World, dataset: Command) -> None:
@@ -102,7 +117,7 @@ def test_describe(world: World, dataset: Command) -> None:
         f"It may be read by namespace {world.reader} and nobody else.",
         "For research only",
         "It stays in EU",
-        "Used by 1 pod\n  fraud/train-1",
+        "Used by 412 pods\n  fraud/train-1\n  and 411 more",
     ):
         assert expected in out
     verdicts = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith((world.eu, world.us))}
@@ -146,7 +161,7 @@ def test_create_warns_of_a_site_that_is_not_known(world: World, dataset: Command
     [
         (["--s3-endpoint", "ftp://x", "--bucket", "b"], "spec.sources[0].s3.endpoint"),
         (["--host-path", "/data", "--consumer", "Bad Name"], "a consumer must be a namespace"),
-        (["--host-path", "/data", "--purpose", "two words"], "a purpose must be fit for a label value"),
+        (["--host-path", "/data", "--purpose", "two words"], "a purpose must be usable as a label value"),
         (["--host-path", "/data", "--residency", "UK"], "GB"),
     ],
 )
@@ -162,14 +177,37 @@ def test_wait(world: World, dataset: Command) -> None:
     """For readiness and for the end; what runs out of time says what it knows."""
     assert dataset("wait", "claims", "-n", world.steward)[0] == 0
     code, out, _ = dataset("wait", "blank", "-n", world.steward, "--timeout", "100ms")
-    assert (code, "blank is not ready (nobody has looked at it yet): is the operator running?" in out) == (1, True)
+    told = "blank is not ready (the operator has not looked at it yet): is the operator running?"
+    assert (code, told in out) == (1, True)
     code, out, _ = dataset("wait", "absent", "-n", world.steward, "--timeout", "0")
-    assert (code, out) == (1, f"Dataset {world.steward}/absent is not there.\n")
+    assert (code, out) == (1, f"Dataset {world.steward}/absent does not exist.\n")
     code, out, _ = dataset("wait", "claims", "-n", world.steward, "--for", "delete", "--timeout", "0s")
     assert (code, out) == (1, f"Dataset {world.steward}/claims is still there.\n")
     assert dataset("wait", "absent", "-n", world.steward, "--for", "delete")[0] == 0
-    code, _, err = dataset("wait", "claims", "--timeout", "soon")
-    assert (code, "write 30s, 5m or 1h" in err) == (2, True)
+    for timeout, problem in (("soon", "write 30s, 5m or 1h"), ("-1s", "must be from 0 to 8760h")):
+        code, _, err = dataset("wait", "claims", f"--timeout={timeout}")
+        assert (code, problem in err) == (2, True)
+
+
+async def test_wait_watches(world: World) -> None:
+    """Nothing is asked while nothing changes, and a change is seen at once; the Dataset need not exist yet."""
+    http = open_http(find_config(world.cluster.kubeconfig_path))
+    asked: list[str] = []
+
+    async def count(request: httpx.Request) -> None:
+        asked.append("watch" if "watch" in request.url.params else "list")
+
+    http.event_hooks = {"request": [count]}
+    async with Client(http) as client:
+        waiting = asyncio.create_task(_until(client, world.steward, "awaited", "ready", 60))
+        await until(lambda: "watch" in asked)
+        await asyncio.sleep(2)
+        assert asked == ["list", "list", "watch"]
+        await asyncio.to_thread(world.apply, world.dataset("awaited", world.us))
+        await asyncio.to_thread(world.set_status, "dataset", "awaited", _LOOKED_AT, world.steward)
+        assert await waiting == (True, f"Dataset {world.steward}/awaited is ready.")
+        assert asked == ["list", "list", "watch"]
+    world.kubectl("delete", "dataset", "awaited", "-n", world.steward)
 
 
 def test_delete(world: World, dataset: Command) -> None:
@@ -192,7 +230,7 @@ def test_events(world: World, dataset: Command) -> None:
         "eventTime": "2026-01-01T00:00:00.000000Z",
         "type": "Warning",
         "reason": "AccessDenied",
-        "note": "mend the Secret",
+        "note": "correct the Secret",
         "action": "List",
         "reportingController": "moorage-operator",
         "reportingInstance": "one",
@@ -206,7 +244,7 @@ def test_events(world: World, dataset: Command) -> None:
     }
     world.apply(event)
     code, out, _ = dataset("events", "claims", "-n", world.steward)
-    assert (code, out.splitlines()[1].split()[1:]) == (0, ["Warning", "AccessDenied", "mend", "the", "Secret"])
+    assert (code, out.splitlines()[1].split()[1:]) == (0, ["Warning", "AccessDenied", "correct", "the", "Secret"])
     code, out, err = dataset("events", "blank", "-n", world.steward)
     assert (code, out, err) == (0, "", "No events of dataset blank.\n")
 
@@ -216,7 +254,7 @@ def test_list_follows_changes(world: World, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("kubectl-dataset")
     environment = {**os.environ, **world.cluster.environment}
     log = tmp_path / "followed"
-    command = [program, "list", "-n", world.steward, "--watch"]
+    command = [str(program), "list", "-n", world.steward, "--watch"]
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, env=environment) as followed:
         eventually(lambda: "blank" in log.read_text())
         world.apply(world.dataset("newcomer", world.eu))
@@ -284,8 +322,10 @@ def test_why_for_a_workload(world: World, dataset: Command, kind: str) -> None:
 
 def test_why_tells_labels_that_stand_on_the_workload(world: World, dataset: Command) -> None:
     """The mistake that is silent everywhere else."""
-    pod = {"metadata": {"labels": {"app": "vain", "datasets.0.id": "claims"}}, "spec": {"restartPolicy": "Never"}}
-    pod["spec"]["containers"] = [{"name": "main", "image": "none"}]
+    pod = {
+        "metadata": {"labels": {"app": "vain", "datasets.0.id": "claims"}},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]},
+    }
     world.apply(
         {
             "apiVersion": "batch/v1",
@@ -297,7 +337,7 @@ def test_why_tells_labels_that_stand_on_the_workload(world: World, dataset: Comm
     _, out, _ = dataset("why", "job/vain", "-n", world.reader)
     told = " ".join(out.split())
     assert f"Each pod of Job {world.reader}/vain reads no dataset" in told
-    assert "Label dataset.0.id stands on the Job, whose pods do not get its labels" in told
+    assert "Label dataset.0.id is on the Job, and its pods do not get it" in told
     assert "label datasets.0.id is not read: write dataset.0.id: claims" in told
 
 
@@ -359,7 +399,7 @@ def test_a_reader_without_rights_is_told_what_it_may_not_see(world: World, datas
     code, out, err = dataset(*words)
     world.kubectl("delete", "clusterrole,clusterrolebinding", "sites-cli")
     assert (code, out) == (1, "")
-    assert "nor could Moorage be asked" in err
+    assert "Moorage could not be asked either" in err
     assert "Ask for the right" in err
     code, _, err = dataset("list", "-n", world.steward, "--kubeconfig", str(path))
     assert (code, "Ask for the right" in err) == (1, True)
@@ -390,6 +430,7 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
         "why",
         "wait",
         "events",
+        "audit",
         "delete",
         "convert",
         ":4",

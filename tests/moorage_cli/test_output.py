@@ -209,3 +209,18 @@ def test_on_a_terminal_tables_have_colour_and_names_stay_whole() -> None:
     assert "\x1b[" in names
     assert "a-rather-long-name-of-a-dataset" in names
     assert "x" * 100 not in places
+
+
+def test_what_a_program_printed_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines stay, its colours go, and what a terminal would obey is shown."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    output.write_printed(b"\x1b[1;31mred\x1b[0m\t1 %\r100 %\r\nnext\n\x1b]52;c;ZXZpbA==\x07\xff")
+    assert capsys.readouterr().out == "red\t1 %\n100 %\nnext\n\\x1b]52;c;ZXZpbA==\\x07\ufffd"
+
+
+def test_what_a_program_printed_in_a_pipe(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Byte by byte."""
+    output.write_printed(b"\x1b[1;31mred\x1b[0m\r\n\xff")
+    assert capfdbinary.readouterr().out == b"\x1b[1;31mred\x1b[0m\r\n\xff"

@@ -124,7 +124,7 @@ def test_a_task_that_is_no_release_is_told(digest: Command) -> None:
     ("text", "task", "words"),
     [
         (FORMS["YAML"], "hid", "there are hide"),
-        (FORMS["YAML"], "importer", "no task with a container"),
+        (FORMS["YAML"], "importer", "not a task with a container"),
         (FORMS["YAML"][:200], "hide", "pipeline.yaml"),
         ('{"schemaVersion": "1.5", "workflow": {"specification": {"tasks": []}}}', "a", "have no containers"),
     ],

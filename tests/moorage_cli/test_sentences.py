@@ -44,9 +44,9 @@ def test_a_rule_is_never_called_no_rule() -> None:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        (CachePolicy(), "Mounts far from every source keep what was read while the pod runs."),
-        (CachePolicy(CacheMode.NONE), "Mounts keep nothing of what was read."),
-        (CachePolicy(CacheMode.ALWAYS, 2**31), "Mounts keep what was read while the pod runs, at most 2 GiB each."),
+        (CachePolicy(), "Nodes far from every source keep a copy where that pays."),
+        (CachePolicy(CacheMode.NONE), "Nodes keep no copies, and mounts nothing of what was read."),
+        (CachePolicy(CacheMode.ALWAYS, 2**31), "Each node that reads it keeps a copy, of at most 2 GiB each."),
     ],
 )
 def test_caches_in_words(policy: CachePolicy, expected: str) -> None:

@@ -83,7 +83,7 @@ def test_without_sight_of_nodes_none_are_counted() -> None:
             "research",
             None,
             frozenset({"billing"}),
-            "the purpose that it states, research, does not count, for namespace fraud lists billing only",
+            "the purpose that it states, research, does not count, because namespace fraud lists billing only",
         ),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_pod_that_no_scheduler_saw() -> None:
 
 def test_a_pod_of_another_scheduler_is_warned() -> None:
     """It is placed unasked."""
-    assert "nobody asks the rules before it is placed" in end_of(make_pod(CLAIMS, scheduler="other")).sentences[0]
+    assert "nothing checks the rules before it is placed" in end_of(make_pod(CLAIMS, scheduler="other")).sentences[0]
 
 
 def test_the_document_for_programs() -> None:

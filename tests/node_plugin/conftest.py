@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.node_plugin.object_stores import ObjectStore, free_port, run_object_store, run_tls_store
+from tests.node_plugin.object_stores import ObjectStore, run_object_store, run_tls_store
 from tests.node_plugin.played_broker import PlayedBroker, play_broker
 from tests.node_plugin.played_node import BIN, ROOT, FakePod, MakePod, Node
+from tests.ports import free_port
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

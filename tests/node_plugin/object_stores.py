@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,16 +16,9 @@ from botocore.config import Config
 
 from tests.node_plugin.played_broker import SECRET_KEY, make_certificate
 from tests.node_plugin.played_node import BIN, wait_for
+from tests.ports import accepts, free_port
 
 BUCKET = "steward-data"
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -79,7 +71,7 @@ def run_object_store(directory: Path) -> Iterator[ObjectStore]:
             region_name="us-east-1",
             config=Config(retries={"max_attempts": 1}, connect_timeout=2, read_timeout=10),
         )
-        wait_for("the S3 server", lambda: _makes_bucket(client), 60)
+        wait_for("the S3 server", lambda: _makes_bucket(client))
         yield ObjectStore(f"http://127.0.0.1:{s3}", client)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -106,14 +98,8 @@ def run_tls_store(folder: Path) -> Iterator[tuple[str, str, str]]:
     command += [f"--cert={folder / 's3.crt'}", f"--key={folder / 's3.key'}", f"--auth-key=steward,{SECRET_KEY}"]
     server = subprocess.Popen(command, env={"PATH": os.environ["PATH"], "HOME": str(folder)})
     try:
-        wait_for("the S3 server", lambda: _accepts(port))
+        wait_for("the S3 server", lambda: accepts(port))
         yield f"https://localhost:{port}", (folder / "s3.crt").read_text(), "over TLS"
     finally:
         server.kill()
         server.wait()
-
-
-def _accepts(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
-        return True
-    return False

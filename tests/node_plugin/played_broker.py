@@ -18,13 +18,19 @@ from cryptography.x509.oid import NameOID
 
 from moorage.caching import CacheMode, CachePolicy
 from moorage.grants.answer import write_answer
-from moorage.grants.grant import Grant
+from moorage.grants.grant import FillTerms, Grant
 from moorage.grants.question import read_question
+from moorage.grants.standing import PATH as STANDING_PATH
+from moorage.grants.standing import Standing, read_holdings, write_standings
+from moorage.model import DatasetRef
 from moorage.reading.fields import Fields
 from moorage.refusal import DENIED, Refusal
 from moorage.sources import MOUNTED_KINDS, Credentials
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG=bPxRfiCYEXAMPLEKEY+"
+
+
+_STEWARD = Credentials("steward", SECRET_KEY)
 
 
 @dataclass
@@ -33,7 +39,8 @@ class PlayedBroker:
 
     Attributes:
         answers: by dataset `namespace/name`: status and body.
-        questions: the bodies that came, with the token under `token`.
+        questions: the bodies that came about grants, with the token under `token`.
+        standings: by dataset: what may stay on the node; by default all that was ever granted.
     """
 
     url: str
@@ -42,21 +49,40 @@ class PlayedBroker:
     server: ThreadingHTTPServer
     answers: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     questions: list[dict[str, Any]] = field(default_factory=list)
+    standings: dict[str, Standing] = field(default_factory=dict)
     down: bool = False
 
-    def grant(self, dataset: str, source: dict[str, Any], mode: str = "auto") -> None:
+    def grant(  # noqa: PLR0913 - a grant says that much
+        self,
+        dataset: str,
+        source: dict[str, Any],
+        *,
+        mode: str = "auto",
+        credentials: Credentials = _STEWARD,
+        version: str | None = "v1",
+        fill: FillTerms | None = None,
+    ) -> None:
         """Permit a dataset from now on."""
         location = MOUNTED_KINDS[source["kind"]].read(Fields("grant", "source", source))
         self.answers[dataset] = write_answer(
             Grant(
                 location=location,
                 local=source.get("local") is True,
-                credentials=None if location.keys is None else Credentials("steward", SECRET_KEY),
+                credentials=None if location.keys is None else credentials,
                 cache=CachePolicy(CacheMode(mode)),
                 site="eu-1",
                 source_site="eu-1",
-                version="v1",
+                version=version,
+                fill=fill,
             )
+        )
+        namespace, name = dataset.split("/")
+        self.standings[dataset] = Standing(
+            ref=DatasetRef(namespace, name),
+            version=version,
+            size_bytes=None if fill is None else fill.size_bytes,
+            far_seconds=None if fill is None else fill.far_seconds,
+            mode=CacheMode(mode),
         )
 
 
@@ -72,13 +98,19 @@ def play_broker(folder: Path) -> Iterator[PlayedBroker]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == STANDING_PATH:
+                told = [played.standings[str(ref)] for ref in read_holdings(body)]
+                self._answer(503 if played.down else 200, {"message": "down"} if played.down else write_standings(told))
+                return
             dataset = str(read_question(body).dataset)
-            told = {"token": self.headers["Authorization"], "path": self.path}
-            played.questions.append(json.loads(body) | told)
+            proof = {"token": self.headers["Authorization"], "path": self.path}
+            played.questions.append(json.loads(body) | proof)
             refusal = write_answer(
                 Refusal(DENIED, "ConsumerNotAllowed", f"{dataset} is not for this pod; ask its steward")
             )
-            status, answer = (503, {"message": "down"}) if played.down else played.answers.get(dataset, refusal)
+            self._answer(*((503, {"message": "down"}) if played.down else played.answers.get(dataset, refusal)))
+
+        def _answer(self, status: int, answer: dict[str, Any]) -> None:
             payload = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(payload)))

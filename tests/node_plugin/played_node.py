@@ -19,6 +19,7 @@ import grpc
 import pytest
 
 from node_plugin.csi_schema import CSI, REGISTRATION
+from tests.polling import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -29,7 +30,7 @@ DRIVER = "data.moorage.dev"
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, condition: Callable[[], Found], seconds: float = 30.0) -> Found:
+def wait_for(what: str, condition: Callable[[], Found], seconds: float = PATIENCE_SECONDS) -> Found:
     """Wait until something is true, and give it."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

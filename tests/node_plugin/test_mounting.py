@@ -3,17 +3,22 @@
 import hashlib
 import os
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import httpx2 as httpx
 import pytest
 
+from moorage.serving.certificates import make_authority, make_leaf
+from moorage.sources.http import HttpSource
 from node_plugin.csi_schema import REGISTRATION
 from node_plugin.read_ahead import READ_AHEAD_KIB
 from tests.node_plugin.object_stores import ObjectStore
 from tests.node_plugin.played_broker import PlayedBroker
 from tests.node_plugin.played_node import MakePod, Node, rclones_of, wait_for
+from tests.polling import PATIENCE_SECONDS
+from tests.web_server import serve_folder
 
 pytestmark = pytest.mark.real
 
@@ -50,6 +55,32 @@ def test_a_pod_reads_what_was_uploaded(
     node.unpublish(pod, "claims")
     assert node.stack(pod, "claims") == []
     assert not pod.target("claims").exists()
+
+
+def test_a_pod_reads_a_folder_behind_a_web_server(
+    node: Node, make_pod: MakePod, broker: PlayedBroker, tmp_path: Path
+) -> None:
+    """Over TLS, by an authority of the Dataset's; every byte, in folders too."""
+    objects = {"a.parquet": b"a" * 3_000_000, "deep/er/b ü.csv": b"x,y\n1,2\n", "empty": b""}
+    for key, body in objects.items():
+        (tmp_path / "data" / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / key).write_bytes(body)
+    now = datetime.now(tz=UTC)
+    authority = make_authority("nobody", now, timedelta(days=1))
+    leaf = make_leaf(authority, ("127.0.0.1",), now, timedelta(days=1))
+    (tmp_path / "leaf.pem").write_bytes(leaf.certificate.pem + leaf.key_pem)
+    with serve_folder(tmp_path / "data", tmp_path / "leaf.pem") as url:
+        place = HttpSource(url, ca_bundle=authority.certificate.pem.decode())
+        broker.grant("fraud/claims", {"kind": place.kind, **place.write()})
+        pod = make_pod()
+        node.publish(pod, "claims", dataset="claims")
+        node.start_sidecar(pod, "claims")
+        node.wait_ready(pod, "claims")
+        app = node.start_container(pod, "claims", READ_ALL)
+        text, _ = app.communicate(timeout=PATIENCE_SECONDS)
+        expected = {key: hashlib.sha256(body).hexdigest() for key, body in objects.items()}
+        assert dict(line.rsplit(" ", 1) for line in text.decode().splitlines()) == expected
+        node.unpublish(pod, "claims")
 
 
 def test_publishing_twice_is_publishing_once(
@@ -200,6 +231,19 @@ def test_the_kernel_reads_a_mebibyte_ahead_from_every_server(
     wait_for("the read-ahead", lambda: node.read_ahead_kib(pod, "claims") == READ_AHEAD_KIB)
 
 
+def test_reading_on_is_silent(node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker) -> None:
+    """A server that can't hand an answer over without copying it says so for each: a line for every MiB."""
+    object_store.client.put_object(Bucket="steward-data", Key="silent/file", Body=os.urandom(16 << 20))
+    broker.grant("fraud/claims", object_store.source("silent"))
+    pod = make_pod()
+    node.publish(pod, "claims", dataset="claims")
+    node.start_sidecar(pod, "claims")
+    node.wait_ready(pod, "claims")
+    wait_for("the read-ahead", lambda: node.read_ahead_kib(pod, "claims") == READ_AHEAD_KIB)
+    assert node.output("sha256sum", f"{pod.target('claims')}/file")
+    assert [line for line in node.sidecar_log(pod).splitlines() if " INFO claims: " not in line] == []
+
+
 def test_far_data_is_kept_on_the_node(
     node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
 ) -> None:
@@ -274,7 +318,7 @@ def test_without_a_list_no_directory_of_the_node_is_shown(
     node.start_driver()
     broker.grant("fraud/claims", {"kind": "hostPath", "path": "/etc"})
     pod = make_pod()
-    with pytest.raises(grpc.RpcError, match=r"/etc is not shown to pods: .*nodePlugin\.hostPaths"):
+    with pytest.raises(grpc.RpcError, match=r"/etc is not available to pods: .*nodePlugin\.hostPaths"):
         node.publish(pod, "claims", dataset="claims")
     assert not pod.target("claims").exists()
 

@@ -29,13 +29,13 @@ def test_the_wheel_claims_no_generic_name(wheel: Path) -> None:
     """`webhook`, `broker` or `demo` in site-packages would hide or break somebody else's."""
     names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     packages = {name for name in names if not name.endswith(".dist-info")}
-    assert packages == {"moorage", "moorage_cli", "pipeline_splitter"}
+    assert packages == {"moorage", "moorage_cli", "moorage_ui", "pipeline_splitter"}
 
 
 def test_its_types_are_for_others_too(wheel: Path) -> None:
     """A type checker believes a package's annotations only beside a py.typed."""
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"{package}/py.typed" for package in ("moorage", "moorage_cli", "pipeline_splitter")} <= names
+    assert {f"{package}/py.typed" for package in ("moorage", "moorage_cli", "moorage_ui", "pipeline_splitter")} <= names
 
 
 def test_the_command_runs_without_the_tree(wheel: Path, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from builders import make_site
-from graphs import GraphBuilder, make_graph
 from hypothesis import strategies as st
 
 from moorage.model import (
@@ -22,6 +20,8 @@ from moorage.model import (
 from moorage.sites import Inventory
 from moorage.sources.s3 import S3Source
 from pipeline_splitter.graph import Graph
+from tests.builders import make_site
+from tests.pipeline_splitter.graphs import GraphBuilder, make_graph
 
 NAMES = ("claims", "images")
 SITES = ("eu-1", "eu-2", "us-1")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import count
 
-from scenes import KWH_PER_GB, Scene
+from tests.pipeline_splitter.scenes import KWH_PER_GB, Scene
 
 Brought = tuple[str, str, str, float]
 """Key, origin, target, bytes."""

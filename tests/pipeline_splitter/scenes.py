@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from builders import make_dataset, make_site
-from graphs import make_graph
 from hypothesis import strategies as st
 
 from moorage.model import Dataset, DatasetRef, Link
@@ -12,6 +10,8 @@ from moorage.sites import Inventory
 from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.costing import Basis, Terms, gather
 from pipeline_splitter.graph import Graph
+from tests.builders import make_dataset, make_site
+from tests.pipeline_splitter.graphs import make_graph
 
 KWH_PER_GB = 0.03
 SITE_NAMES = ("eu-1", "ap-1", "eu-10", "us-1")
@@ -32,8 +32,8 @@ class Scene:
         """The same, with everything in the opposite order."""
         graph = replace(
             self.graph,
-            tasks=dict(reversed(self.graph.tasks.items())),
-            data=dict(reversed(self.graph.data.items())),
+            tasks=dict(reversed(list(self.graph.tasks.items()))),
+            data=dict(reversed(list(self.graph.data.items()))),
             parameters=self.graph.parameters[::-1],
             together=self.graph.together[::-1],
         )

@@ -5,7 +5,6 @@ import re
 import time
 
 import pytest
-from builders import make_site
 
 from moorage import objectives
 from moorage.objectives import Figure, Objective, Place, Way
@@ -15,6 +14,7 @@ from moorage_cli.plan.table import print_plan
 from pipeline_splitter.plan import Plan
 from pipeline_splitter.plan_json import read_plan
 from pipeline_splitter.planning import Outcome, Request, make_plan, read_objectives
+from tests.builders import make_site
 from tests.pipeline_splitter.checking.plans import workflow
 
 SITES = Inventory.of(

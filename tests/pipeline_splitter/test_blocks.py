@@ -2,13 +2,13 @@
 
 from itertools import pairwise
 
-from graphs import make_graph
 from hypothesis import given
-from scenes import Scene, scenes
 
 from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.checking.definition.blocks import blocks_of
 from pipeline_splitter.graph import Graph
+from tests.pipeline_splitter.graphs import make_graph
+from tests.pipeline_splitter.scenes import Scene, scenes
 
 
 def reachable(edges: set[tuple[int, int]], start: int) -> set[int]:

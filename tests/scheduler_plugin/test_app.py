@@ -105,8 +105,8 @@ async def test_labels_that_cannot_be_read_refuse_every_node(client: Client) -> N
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"{", "ExtenderArgs: document: is no JSON"),
-        (b"[" * 10_000, "ExtenderArgs: document: is no JSON that is nested at most 64 levels deep"),
+        (b"{", "ExtenderArgs: document: is not JSON"),
+        (b"[" * 10_000, "ExtenderArgs: document: is not JSON that is nested at most 64 levels deep"),
         (b'{"Pod": {"a": 1}, "NodeNames": [["n1"]]}', "NodeNames: must list names"),
         (b"[]", "ExtenderArgs: document: must be a JSON object"),
         (b"{}", "ExtenderArgs: Pod: is required"),

@@ -4,7 +4,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moorage.locality import bring_seconds
 from moorage.locality.scoring import bring, prioritize
@@ -30,6 +33,7 @@ from moorage.model import (
     UseAs,
 )
 from moorage.sources.s3 import S3Source
+from scheduler_plugin.extender import write_priorities
 
 CLAIMS = DatasetRef("steward", "claims")
 GB = 10**9
@@ -304,3 +308,17 @@ def test_each_site_gets_its_verdict() -> None:
     assert verdicts["eu-2"].score == 0
     assert (verdicts["us-1"].seconds, verdicts["us-1"].score) == (None, None)
     assert re.search("run at a site that lies there", verdicts["us-1"].decision.message)
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 10), max_size=12))
+def test_priorities_are_json_whatever_nodes_are_called(of_node: dict[str, int]) -> None:
+    """Names of the same score are joined as text where nothing in them has to be escaped."""
+    written = orjson.loads(write_priorities(of_node))
+    assert {entry["Host"]: entry["Score"] for entry in written} == of_node
+    assert len(written) == len(of_node)
+
+
+def test_names_that_json_escapes_are_escaped() -> None:
+    """One of them among many that are plain."""
+    names = {'quote"': 1, "back\\slash": 1, "line\n": 1, "plain": 1, "ä": 2}
+    assert {entry["Host"]: entry["Score"] for entry in orjson.loads(write_priorities(names))} == names

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 
 import httpx2 as httpx
 import pytest
@@ -12,6 +11,7 @@ from aiohttp import web
 from moorage.serving.health import HEALTH, Health, add_routes, make_app
 from moorage.serving.run import Listener, run_until_signalled, serve
 from tests.polling import until
+from tests.ports import free_port
 
 
 async def fetch(port: int, path: str) -> tuple[int, str]:
@@ -96,14 +96,6 @@ async def answers(port: int) -> bool:
     except httpx.ConnectError:
         return False
     return True
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def closed(port: int) -> bool:

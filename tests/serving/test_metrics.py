@@ -1,5 +1,6 @@
 """What is counted, and that no tenant's object has a series of its own."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.core import REGISTRY
 
+from moorage.queueing.shares import Share
+from moorage.queueing.work_queue import WorkQueue
 from moorage.serving import metrics
 from moorage.serving.health import Health, make_app
 
@@ -101,14 +104,20 @@ def test_every_alert_has_a_paragraph() -> None:
     assert json.loads((FILES / "dashboard.json").read_text())["title"] == "Moorage"
 
 
-def test_what_components_count() -> None:
+async def test_what_components_count() -> None:
     """A ruling of the broker, and the depth of a work queue as it is when it is asked for."""
     before = value("moorage_refusals_total", rule="PurposeMissing"), value("moorage_refusals_total", rule="other")
     metrics.refused("PurposeMissing")
     metrics.refused("")
     assert value("moorage_refusals_total", rule="PurposeMissing") == before[0] + 1
     assert value("moorage_refusals_total", rule="other") == before[1] + 1
-    waiting: list[int] = []
-    metrics.QUEUE_DEPTH.labels("test").set_function(lambda: len(waiting))
-    waiting += [1, 2, 3]
-    assert value("moorage_work_queue_depth", queue="test") == 3
+    never = asyncio.Event()
+
+    async def work(_: int) -> None:
+        await never.wait()
+
+    async with WorkQueue("test", work, shares=lambda _: (Share("namespace", "one"),), at_once=1) as queue:
+        metrics.follow_depth(queue)
+        for key in range(4):
+            queue.add(key)
+        assert value("moorage_work_queue_depth", queue="test") == 3

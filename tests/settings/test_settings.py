@@ -77,8 +77,8 @@ def test_every_type_is_read() -> None:
 REFUSED = {
     "missing": ({}, "MOORAGE_AUDIENCE", "is not set"),
     "not a number": ({"MOORAGE_LISTEN_PORT": "many"}, "MOORAGE_LISTEN_PORT", "'many' can't be read; set it to a whole"),
-    "too small": ({"MOORAGE_LISTEN_PORT": "0"}, "MOORAGE_LISTEN_PORT", "'0' is too small; the least is 1"),
-    "too large": ({"MOORAGE_LISTEN_PORT": "70000"}, "MOORAGE_LISTEN_PORT", "the most is 65535"),
+    "too small": ({"MOORAGE_LISTEN_PORT": "0"}, "MOORAGE_LISTEN_PORT", "'0' is too small; the minimum is 1"),
+    "too large": ({"MOORAGE_LISTEN_PORT": "70000"}, "MOORAGE_LISTEN_PORT", "the maximum is 65535"),
     "nan": ({"MOORAGE_DRAIN_SECONDS": "nan"}, "MOORAGE_DRAIN_SECONDS", "too small"),
     "not a word": ({"MOORAGE_VERBOSE": "perhaps"}, "MOORAGE_VERBOSE", "set it to true or false"),
     "not a choice": ({"MOORAGE_MODE": "magic"}, "MOORAGE_MODE", "one of files, managed"),

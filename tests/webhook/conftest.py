@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,17 +18,11 @@ import yaml
 from devcluster.cluster import Cluster
 from moorage.kube import Client
 from tests.guard.conftest import ROOT, guard_manifests, guarded
+from tests.polling import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.webhook.pods import NAMESPACE
 
 __all__ = ["guard_manifests", "guarded"]  # fixtures
-
-
-def free_port() -> int:
-    """One that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -54,7 +47,7 @@ class RunningWebhook:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "webhook"], cwd=ROOT, env=environment, stderr=log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.is_ready():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()

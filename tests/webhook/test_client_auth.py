@@ -21,7 +21,8 @@ from devcluster.certificates import Authority
 from devcluster.cluster import Cluster
 from devcluster.layout import Layout
 from tests.guard.conftest import ROOT
-from tests.webhook.conftest import RunningWebhook, configurations, free_port
+from tests.ports import free_port
+from tests.webhook.conftest import RunningWebhook, configurations
 from tests.webhook.pods import NAMESPACE
 from tests.world import eventually
 

@@ -118,7 +118,7 @@ def test_a_variable_in_the_way() -> None:
     container = make_container(env=[{"name": "claims_bucket", "value": "mine"}])
     pod = make_pod(labels=reading("claims", useas="configmap"), containers=[container])
     message = refused(pod, an_s3_dataset()).message
-    assert "spec.containers[app].env[claims_bucket]: is set already, in the way of dataset claims's" in message
+    assert "spec.containers[app].env[claims_bucket]: is set already, and dataset claims needs this name" in message
 
 
 def test_one_of_several_stores() -> None:

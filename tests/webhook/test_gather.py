@@ -14,6 +14,7 @@ from moorage.kube import DATASETS, NAMESPACES, SITES, Client
 from moorage.kube.connection import find_config, open_http
 from moorage.model import SITE_LABEL, DatasetRef
 from moorage.policy import Rule
+from moorage.sources.s3 import S3Source
 from tests.guard.conftest import ROOT
 from tests.polling import until
 from tests.webhook.pods import SUBJECT, make_pod, reading
@@ -176,7 +177,8 @@ def test_no_key_is_kept() -> None:
     }
     kept = read_for_admission({"metadata": {"name": "x", "namespace": STEWARD}, "spec": {"local": local}})
     (source,) = kept.sources
-    keys = source.location.inline_credentials  # type: ignore[union-attr]
+    assert isinstance(source.location, S3Source)
+    keys = source.location.inline_credentials
     assert keys is not None
     assert (keys.access_key_id, keys.secret_access_key) == ("", "")
 

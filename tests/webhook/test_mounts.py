@@ -123,20 +123,20 @@ EMPTY = {"name": "work", "emptyDir": {}}
 CLASHES: dict[str, tuple[Raw, str]] = {
     "a volume of the dataset's name": (
         make_pod(labels=reading("claims"), volumes=[{"name": "claims", "emptyDir": {}}]),
-        "spec.volumes[claims]: this volume is in the way of the one for dataset fraud/claims",
+        "spec.volumes[claims]: this volume has the name that the one for dataset fraud/claims needs",
     ),
     "a claim of the dataset's name": (
         make_pod(
             labels=reading("claims"), volumes=[{"name": "claims", "persistentVolumeClaim": {"claimName": "claims"}}]
         ),
-        "in the way of the one for dataset fraud/claims",
+        "has the name that the one for dataset fraud/claims needs",
     ),
     "our driver, another dataset": (
         make_pod(
             labels=reading("claims"),
             volumes=[{"name": "claims", "csi": {**CSI, "volumeAttributes": {"dataset": "other"}}}],
         ),
-        "in the way of the one for dataset fraud/claims",
+        "has the name that the one for dataset fraud/claims needs",
     ),
     "the path": (
         make_pod(
@@ -144,7 +144,7 @@ CLASHES: dict[str, tuple[Raw, str]] = {
             volumes=[EMPTY],
             containers=[make_container(volumeMounts=[{"name": "work", "mountPath": "/mnt/datasets/claims/"}])],
         ),
-        "spec.containers[app].volumeMounts: volume work is mounted at /mnt/datasets/claims, in the way of",
+        "spec.containers[app].volumeMounts: volume work is mounted at /mnt/datasets/claims, where dataset",
     ),
     "a path inside": (
         make_pod(
@@ -152,18 +152,18 @@ CLASHES: dict[str, tuple[Raw, str]] = {
             volumes=[EMPTY],
             containers=[make_container(volumeMounts=[{"name": "work", "mountPath": "/mnt/datasets/claims/a/b"}])],
         ),
-        "volume work is mounted at /mnt/datasets/claims/a/b, in the way of dataset claims",
+        "volume work is mounted at /mnt/datasets/claims/a/b, where dataset claims goes",
     ),
     "two datasets at one path": (
         make_pod(
             labels=reading("claims", "scans"),
             containers=[make_container(volumeMounts=[{"name": "scans", "mountPath": "/mnt/datasets/claims"}])],
         ),
-        "in the way of dataset",
+        "where dataset claims goes",
     ),
     "two datasets of one name": (
         make_pod(labels=reading("claims", "claims", **{"dataset.1.namespace": "steward"})),
-        "datasets fraud/claims and steward/claims have one name",
+        "datasets fraud/claims and steward/claims have the same name",
     ),
     "an init container of our name": (
         make_pod(labels=reading("claims"), initContainers=[make_container("moorage-mount")]),
@@ -180,7 +180,6 @@ CLASHES: dict[str, tuple[Raw, str]] = {
     "a user namespace": (make_pod(labels=reading("claims"), hostUsers=False), "spec.hostUsers: must not be false"),
     "windows": (make_pod(labels=reading("claims"), os={"name": "windows"}), "spec.os.name: must not be windows"),
     "a node": (make_pod(labels=reading("claims"), nodeName="eu-1-n1"), "spec.nodeName: must not be set"),
-    "cache": (make_pod(labels=reading("claims", useas="mount.cache")), "cache is not served yet"),
     "memory": (make_pod(labels=reading("claims", useas="memory")), "memory is not served yet"),
 }  # fmt: skip
 
@@ -198,12 +197,12 @@ def test_what_can_not_be_served_is_refused(pod: Raw, sentence: str) -> None:
 def test_a_dataset_named_like_our_volumes() -> None:
     """It could never be mounted beside them."""
     refusal = refused(make_pod(labels=reading("moorage-cache")), an_s3_dataset("moorage-cache"))
-    assert "a volume moorage-cache of Moorage's own stands in every such pod" in refusal.message
+    assert "a volume moorage-cache of Moorage's own is in every such pod" in refusal.message
 
 
 LOCATIONS: dict[str, Location] = {
     "pvc": PvcSource("claim"),
-    "http": HttpSource("https://x/y"),
+    "http to a single file": HttpSource("https://x/y"),
     "s3 with webIdentity": S3Source("https://s3", "b", role_arn="arn:x"),
 }
 
@@ -213,7 +212,7 @@ def test_sources_that_are_not_served_yet(kind: str) -> None:
     """The sentence names the kind and what is served."""
     dataset = replace(an_s3_dataset(), sources=(Source("eu-1", LOCATIONS[kind]),))
     message = refused(make_pod(labels=reading("claims")), dataset).message
-    assert f"its sources ({kind}) are not served yet, only s3, nfs, hostPath are" in message
+    assert f"its sources ({kind}) are not served yet, only s3, nfs, hostPath, http are" in message
     mixed = replace(dataset, sources=(*dataset.sources, Source("us-1", NfsSource("nfs", "/x"))))
     assert isinstance(ask(make_pod(labels=reading("claims")), mixed), Served)
 

@@ -17,7 +17,7 @@ READ = {"dataset.0.id": "claims", "dataset.0.useas": "mount"}
             {},
             [
                 (
-                    "label dataset.0.id names dataset claims, but the pod gets nothing of it: "
+                    "label dataset.0.id names dataset claims, but the pod gets no data from it: "
                     "add the label dataset.0.useas: mount"
                 )
             ],

@@ -42,7 +42,7 @@ def test_a_dataset_that_can_not_be_read() -> None:
     """It is there, so saying that it is not known would mislead."""
     problem = {DatasetRef(NAMESPACE, "claims"): "Dataset fraud/claims: spec.x: is not a field here"}
     assert (
-        "until its steward mends it: Dataset fraud/claims: spec.x"
+        "until its steward corrects it: Dataset fraud/claims: spec.x"
         in refused(make_pod(labels=reading("claims")), unreadable=problem).message
     )
 
@@ -79,9 +79,9 @@ def test_a_foreign_scheduler() -> None:
 def test_a_dataset_that_is_not_ready_is_a_warning() -> None:
     """With its reason: the pod will wait for its volume."""
     dataset = an_s3_dataset()
-    broken = replace(dataset, status=DatasetStatus(ready=False, problem="AccessDenied: mend the Secret"))
+    broken = replace(dataset, status=DatasetStatus(ready=False, problem="AccessDenied: correct the Secret"))
     (warning,) = warned(make_pod(labels=reading("claims")), broken)
-    assert warning == f"dataset {dataset.ref} is not ready (AccessDenied: mend the Secret)"
+    assert warning == f"dataset {dataset.ref} is not ready (AccessDenied: correct the Secret)"
 
 
 def test_a_site_that_refuses_is_a_warning() -> None:

@@ -124,7 +124,7 @@ async def test_a_pod_that_is_served_again_stays(client: Client) -> None:
         (reading("inline", **{"dataset.0.namespace": "steward"}), 403, "DatasetUnknown", "steward/inline is not known"),
         ({"dataset.0.useas": "mount"}, 400, "BadRequest", "is required beside dataset.0.useas"),
         ({"dataset.00.id": "claims"}, 400, "BadRequest", "metadata.labels[dataset.00.id]: the index must be a number"),
-        (reading("claims", "claims"), 400, "BadRequest", "stands at index 0 already"),
+        (reading("claims", "claims"), 400, "BadRequest", "is named at index 0 already"),
         (reading("claims", useas="mount.tape"), 400, "BadRequest", "'tape' is not one of mount, configmap"),
         (reading("inline", useas="configmap"), 403, "Forbidden", "has its keys in spec.local"),
     ],
@@ -204,7 +204,7 @@ def test_what_is_written_of_datasets_and_sites(webhook: RunningWebhook) -> None:
         return done.stdout + done.stderr
 
     atlantis = apply(custom(DATASETS, "x", {"sources": [s3()], "governance": {"residency": ["QQ"]}}))
-    assert "Dataset fraud/x: spec.governance.residency: 'QQ' is no place" in atlantis
+    assert "Dataset fraud/x: spec.governance.residency: 'QQ' is not a place" in atlantis
     assert "overlapping" not in apply(site("eu-2", "FR"))
     twin = site("eu-2", "FR")
     twin["spec"]["nodeSelector"][SITE_LABEL] = "eu-1"
@@ -310,9 +310,7 @@ async def test_a_pod_that_only_names_a_dataset_is_told(webhook: RunningWebhook) 
     """It is created as it is, and gets nothing."""
     pod = make_pod(labels={"dataset.0.id": "claims"})
     done = webhook.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(pod))
-    assert (
-        "Warning: label dataset.0.id names dataset claims, but the pod gets nothing of it: add the label" in done.stderr
-    )
+    assert "Warning: label dataset.0.id names dataset claims, but the pod gets no data from it: add" in done.stderr
 
 
 async def test_no_secret_is_told(webhook: RunningWebhook, client: Client) -> None:

@@ -43,11 +43,14 @@ def warned(kind: str, spec: Raw, inventory: Inventory = INVENTORY) -> tuple[str,
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ({"sources": [COPY], "governance": {"residency": ["DE", "UK"]}}, "spec.governance.residency: 'UK' is no place"),
-        ({"sources": [COPY], "governance": {"residency": ["QQ-1"]}}, "'QQ-1' is no place"),
+        (
+            {"sources": [COPY], "governance": {"residency": ["DE", "UK"]}},
+            "spec.governance.residency: 'UK' is not a place",
+        ),
+        ({"sources": [COPY], "governance": {"residency": ["QQ-1"]}}, "'QQ-1' is not a place"),
         (
             {"sources": [COPY], "governance": {"sites": {"allow": ["eu-1"], "deny": ["eu-1", "us-1"]}}},
-            "spec.governance.sites: deny takes back every site that allow names",
+            "spec.governance.sites: deny excludes every site that allow names",
         ),
         ({"sources": [COPY], "governance": {"retention": "1y"}}, "spec.governance.retention: is not a field here"),
         ({"sources": [{"site": "eu-1", "s3": S3, "nfs": {}}]}, "found s3 and nfs"),
@@ -67,7 +70,7 @@ def warned(kind: str, spec: Raw, inventory: Inventory = INVENTORY) -> tuple[str,
                     "releases": [{"name": "r", "component": {"image": "i"}, "yields": {"residency": ["XX"]}}]
                 },
             },
-            "spec.governance.releases[0].yields.residency: 'XX' is no place",
+            "spec.governance.releases[0].yields.residency: 'XX' is not a place",
         ),
     ],
 )
@@ -120,8 +123,8 @@ def test_good_datasets_and_sites_are_silent() -> None:
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ({"jurisdiction": "QQ"}, "spec.jurisdiction: 'QQ' is no country"),
-        ({"jurisdiction": "EU"}, "'EU' is no country"),
+        ({"jurisdiction": "QQ"}, "spec.jurisdiction: 'QQ' is neither a country"),
+        ({"jurisdiction": "EU"}, "'EU' is neither a country"),
         ({"nodeSelector": {"topology.kubernetes.io/region": "eu"}}, "must name a label under node-restriction"),
         ({"nodeSelector": {SITE_LABEL: "eu-1"}}, "selects nodes that Site eu-1 selects too"),
         ({"nodeSelector": {SITE_LABEL: "eu-1", "zone": "a"}}, "selects nodes that Site eu-1 selects too"),

@@ -73,7 +73,7 @@ async def test_labels_on_the_workload_are_not_on_its_pods() -> None:
     """A mistake that is silent otherwise."""
     (warning,) = await told("Deployment", workload("Deployment", {}, own=reading("claims")))
     assert warning == (
-        "metadata.labels: dataset.0.id stands on the Deployment, whose pods do not get its labels: write it under "
+        "metadata.labels: dataset.0.id is on the Deployment, and its pods do not get it: write it under "
         "spec.template.metadata.labels, too"
     )
     assert await told("Deployment", workload("Deployment", reading("claims"), own=reading("claims"))) == ()

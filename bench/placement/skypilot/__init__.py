@@ -1,7 +1,7 @@
 """SkyPilot's optimizer as a peer: its own code places the tasks, given our costs.
 
-`question` says a problem in its terms, `environment` makes the virtual environment that it runs in (its dependencies
-don't go with ours), `inside` runs there, `asking` starts that and reads the answer.
+`question` says a problem in its terms, `bench.environments` makes the virtual environment that it runs in (its
+dependencies don't go with ours), `inside` runs there, `asking` starts that and reads the answer.
 
 What runs is `sky.optimizer.Optimizer.optimize`, unchanged: it adds its source and sink, estimates each task's
 candidates, and solves by dynamic programming where the graph is a chain, else as an integer program with CBC. Three

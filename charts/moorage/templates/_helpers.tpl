@@ -74,6 +74,16 @@ affinity:
 - {name: MOORAGE_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 {{- end -}}
 
+{{/* Where a component keeps its evidence. */}}
+{{- define "moorage.evidence" -}}
+{{- $evidence := .Values.evidence -}}
+{{- if $evidence.store.bucket }}
+- {name: MOORAGE_EVIDENCE_STORE, value: {{ $evidence.store | toJson | quote }}}
+- {name: MOORAGE_EVIDENCE_RETENTION_DAYS, value: {{ $evidence.retentionDays | quote }}}
+- {name: MOORAGE_EVIDENCE_LOCK_MODE, value: {{ $evidence.lockMode | quote }}}
+{{- end }}
+{{- end -}}
+
 {{/* An API group's rules in short: include "moorage.rule" (list "moorage.dev" "datasets,sites" "get,list,watch"). */}}
 {{- define "moorage.rule" -}}
 - apiGroups: [{{ index . 0 | quote }}]

@@ -11,8 +11,7 @@ never be used for a steward's data.
     transport   botocore's HTTP session, bounded: requests for boto3
     streaming   aiobotocore's HTTP session, bounded: requests for s3fs
     reading     objects as files, by ranged reads
-    addresses   which addresses are never called
-    documents   XML that is worth parsing
+    addresses   names to addresses that may be called
     failures    from exceptions to reasons
 """
 

@@ -25,9 +25,10 @@ from dataset_operator.listing.s3.transport import BoundedSession, Origin
 from dataset_operator.listing.tally import Entry
 from moorage.errors import SourceError
 from moorage.sources import Credentials
-from moorage.sources.s3 import S3Source, certificates_of, folder_prefix
+from moorage.sources.certificates import certificates_of
+from moorage.sources.reasons import Reason
+from moorage.sources.s3 import S3Source, folder_prefix
 
-DEFAULT_REGION = "us-east-1"
 LONGEST_KEY_BYTES = 1024
 _ATTEMPTS = 2
 
@@ -90,7 +91,7 @@ class Access:
             problem = (
                 f"a key has more than {LONGEST_KEY_BYTES:,} bytes, more than an S3 store's can: correct s3.endpoint"
             )
-            raise SourceError("EndpointNotS3", f"{self.name}: {problem}")
+            raise SourceError(Reason.ENDPOINT_NOT_S3, f"{self.name}: {problem}")
         return key
 
     @contextlib.contextmanager
@@ -102,7 +103,7 @@ class Access:
                 made = _session.client(
                     "s3",
                     endpoint_url=self.location.endpoint,
-                    region_name=self.location.region or DEFAULT_REGION,
+                    region_name=self.location.signing_region,
                     # Without keys boto3 would look for some; these are never used, since nothing is signed.
                     aws_access_key_id=keys.access_key_id if keys else "anonymous",
                     aws_secret_access_key=keys.secret_access_key if keys else "anonymous",
@@ -149,7 +150,7 @@ class Access:
             secret=keys.secret_access_key if keys else None,
             token=keys.session_token if keys else None,
             endpoint_url=self.location.endpoint,
-            client_kwargs={"region_name": self.location.region or DEFAULT_REGION, "verify": verify},
+            client_kwargs={"region_name": self.location.signing_region, "verify": verify},
             config_kwargs={
                 "connect_timeout": self.budget.connect_seconds,
                 "read_timeout": self.budget.silence_seconds,

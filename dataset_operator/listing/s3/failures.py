@@ -10,20 +10,21 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from moorage.errors import SourceError
+from moorage.sources.reasons import Reason
 
 _WRONG_KEYS = (
-    "AccessDenied",
-    "the store refuses these keys ({code}): mend the Secret that s3.secretRef names",
+    Reason.ACCESS_DENIED,
+    "the store refuses these keys ({code}): correct the Secret that s3.secretRef names",
 )
 _FORBIDDEN = (
-    "AccessDenied",
-    "these keys may not read it ({code}): permit them to list the bucket and read it, or mend s3.secretRef's Secret",
+    Reason.ACCESS_DENIED,
+    "these keys may not read it ({code}): permit them to list and read the bucket, or put others into the Secret",
 )
-_NO_BUCKET = ("BucketNotFound", "there is no such bucket: create it, or correct s3.bucket")
-_OTHER_REGION = ("RegionWrong", "the bucket is in another region ({code}): correct s3.region")
-_BUSY = ("StoreBusy", "the store asks for fewer requests ({code}); tried again later")
-_UNKNOWN_THERE = ("ListFailed", "the store does not know it ({code}): check s3.endpoint and s3.bucket")
-_OTHERWISE = ("ListFailed", "the store answers {code}: see the store's log")
+_NO_BUCKET = (Reason.BUCKET_NOT_FOUND, "there is no such bucket: create it, or correct s3.bucket")
+_OTHER_REGION = (Reason.REGION_WRONG, "the bucket is in another region ({code}): correct s3.region")
+_BUSY = (Reason.STORE_BUSY, "the store asks for fewer requests ({code}); tried again later")
+_UNKNOWN_THERE = (Reason.LIST_FAILED, "the store does not have it ({code}): check s3.endpoint and s3.bucket")
+_OTHERWISE = (Reason.LIST_FAILED, "the store answers {code}: check the store's log")
 
 _BY_CODE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
@@ -59,16 +60,16 @@ def _explain(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - a table, w
             reason, problem = _BY_CODE.get(code, _OTHERWISE)
             return reason, problem.format(code=code)
         case boto.SSLError() if "WRONG_VERSION_NUMBER" in str(error):
-            return "EndpointUnreachable", "the endpoint speaks plain HTTP: write s3.endpoint with http://"
+            return Reason.ENDPOINT_UNREACHABLE, "the endpoint speaks plain HTTP: write s3.endpoint with http://"
         case boto.SSLError():
-            return "CertificateUntrusted", (
+            return Reason.CERTIFICATE_UNTRUSTED, (
                 f"the endpoint's certificate is not trusted ({_root(error)}): give its authority's certificate in "
-                "s3.caBundle, or mend the endpoint's name"
+                "s3.caBundle, or correct the endpoint's name"
             )
         case ResponseParserError():
-            return "EndpointNotS3", "something answers there, but not as an S3 store: correct s3.endpoint"
+            return Reason.ENDPOINT_NOT_S3, "something answers there, but not as an S3 store: correct s3.endpoint"
         case boto.HTTPClientError() | boto.ConnectionError():
-            return "EndpointUnreachable", (
+            return Reason.ENDPOINT_UNREACHABLE, (
                 f"the endpoint does not answer ({_root(error)}): check s3.endpoint, and that the store is running and "
                 "reachable from the cluster"
             )
@@ -76,11 +77,11 @@ def _explain(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - a table, w
         case PermissionError():
             return _FORBIDDEN[0], _FORBIDDEN[1].format(code="AccessDenied")
         case FileNotFoundError():
-            return "ListFailed", "an object vanished between listing and reading; tried again later"
+            return Reason.LIST_FAILED, "an object vanished between listing and reading; tried again later"
         case TimeoutError() | ConnectionError():
-            return "EndpointUnreachable", f"the store stopped answering ({_root(error)}); tried again later"
+            return Reason.ENDPOINT_UNREACHABLE, f"the store stopped answering ({_root(error)}); tried again later"
         case _:
-            return "ListFailed", f"can't be read ({type(error).__name__}): check s3.endpoint and s3.bucket"
+            return Reason.LIST_FAILED, f"can't be read ({type(error).__name__}): check s3.endpoint and s3.bucket"
 
 
 def _root(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import io
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, BinaryIO, TypeVar, cast
@@ -12,7 +11,9 @@ from fsspec.asyn import sync
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
+from dataset_operator.listing.ranged import Allowance, RangedObject
 from moorage.errors import SourceError
+from moorage.sources.reasons import Reason
 
 T = TypeVar("T")
 
@@ -39,11 +40,11 @@ class S3Reader:
         self._bucket, self._prefix = folder
         self._budget = budget
         self._stop = stop
-        self._left_bytes = budget.read_bytes
+        self._allowance = Allowance(name, budget.read_bytes)
 
     def open(self, key: str, size_bytes: int) -> BinaryIO:
         """An object, unbuffered."""
-        return cast("BinaryIO", _S3Object(self, key, size_bytes))
+        return cast("BinaryIO", RangedObject(self.read, key, size_bytes))
 
     def read(self, key: str, start: int, length: int) -> bytes:
         """A range of an object, which is as long as asked or else a failure.
@@ -51,10 +52,7 @@ class S3Reader:
         Raises:
             SourceError: ListTooSlow, FormatUnreadable, ListFailed, Interrupted.
         """
-        self._left_bytes -= length
-        if self._left_bytes < 0:
-            problem = f"more than {self._budget.read_bytes:,} bytes would have to be read to tell the format"
-            raise SourceError("FormatUnreadable", f"{self._name}: {problem}: write files with smaller footers")
+        self._allowance.take(length)
         return self._wait(self._fetch(key, start, length))
 
     async def _fetch(self, key: str, start: int, length: int) -> bytes:
@@ -70,8 +68,8 @@ class S3Reader:
                     body += piece
             if len(body) < length:
                 stream.close()
-                problem = "an object is shorter than it was listed, or is not given out by ranges; tried again later"
-                raise SourceError("ListFailed", f"{self._name}: {problem}")
+                problem = "an object is shorter than listed, or the store does not serve ranges; tried again later"
+                raise SourceError(Reason.LIST_FAILED, f"{self._name}: {problem}")
         return bytes(body)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
@@ -85,49 +83,13 @@ class S3Reader:
             except TimeoutError:
                 if not future.done():
                     future.cancel()
-                    problem = f"an object was not read in {self._budget.request_seconds:g} s: see the store's load"
-                    raise SourceError("ListTooSlow", f"{self._name}: {problem}") from None
+                    problem = f"an object was not read in {self._budget.request_seconds:g} s: check the store's load"
+                    raise SourceError(Reason.LIST_TOO_SLOW, f"{self._name}: {problem}") from None
                 raise
 
 
 def _cancel(future: concurrent.futures.Future[Any]) -> None:
     future.cancel()
-
-
-class _S3Object(io.RawIOBase):
-    def __init__(self, reader: S3Reader, key: str, size_bytes: int) -> None:
-        self._reader = reader
-        self._key = key
-        self._size_bytes = size_bytes
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size_bytes}[whence]
-        self._position = max(base + offset, 0)
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        left = max(self._size_bytes - self._position, 0)
-        length = left if size is None or size < 0 else min(size, left)
-        if length == 0:
-            return b""
-        body = self._reader.read(self._key, self._position, length)
-        self._position += length
-        return body
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever holds bytes
-        body = self.read(len(buffer))
-        buffer[: len(body)] = body
-        return len(body)
 
 
 def close(store: s3fs.S3FileSystem) -> None:

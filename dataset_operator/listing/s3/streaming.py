@@ -13,10 +13,11 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import HTTPClientError
 
 from dataset_operator.listing.budget import Budget
-from dataset_operator.listing.s3.addresses import is_refused, resolve
-from dataset_operator.listing.s3.documents import check_document
 from dataset_operator.listing.s3.transport import Origin
+from moorage.calling.endpoints import resolve
 from moorage.errors import SourceError
+from moorage.sources.store_addresses import is_refused
+from moorage.sources.store_documents import check_document
 
 _PIECE_BYTES = 64 * 1024
 _FIRST_ERROR = 300

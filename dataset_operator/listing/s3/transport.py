@@ -27,9 +27,10 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
-from dataset_operator.listing.s3.addresses import resolve
-from dataset_operator.listing.s3.documents import check_document
+from moorage.calling.endpoints import resolve
 from moorage.errors import SourceError
+from moorage.sources.reasons import Reason
+from moorage.sources.store_documents import check_document
 
 _PIECE_BYTES = 64 * 1024
 _OK, _FIRST_REDIRECT, _LAST_REDIRECT = 200, 300, 399
@@ -66,24 +67,23 @@ class Origin:
             return
         if "x-amz-bucket-region" in headers:
             problem = f"the bucket is in another region (HTTP {status}): correct s3.region"
-            raise SourceError("RegionWrong", f"{self.name}: {problem}")
+            raise SourceError(Reason.REGION_WRONG, f"{self.name}: {problem}")
         raise self._refused()
 
     def _refused(self) -> SourceError:
-        problem = "the store sends us elsewhere, which is not followed: write the right address into s3.endpoint"
-        return SourceError("RedirectRefused", f"{self.name}: {problem}")
+        problem = "the store redirects elsewhere, which is not followed: put the right address into s3.endpoint"
+        return SourceError(Reason.REDIRECT_REFUSED, f"{self.name}: {problem}")
 
     def too_large(self, limit: int) -> SourceError:
         """What to raise where an answer has more bytes than an S3 store's."""
-        return SourceError(
-            "EndpointNotS3", f"{self.name}: one answer has more than {limit:,} bytes, more than an S3 store's page can"
-        )
+        problem = f"one answer has more than {limit:,} bytes, more than an S3 store's page can"
+        return SourceError(Reason.ENDPOINT_NOT_S3, f"{self.name}: {problem}")
 
     def too_slow(self, seconds: float) -> SourceError:
         """What to raise where an answer was not complete in time."""
         return SourceError(
-            "ListTooSlow",
-            f"{self.name}: one answer was not complete after {seconds:g} s: see the store's load, and the network",
+            Reason.LIST_TOO_SLOW,
+            f"{self.name}: one answer was not complete after {seconds:g} s: check the store's load and the network",
         )
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from moorage.sources import Credentials, Location
-from node_plugin.sidecar.remotes import s3
-from node_plugin.sidecar.remotes.remote import Remote
+from node_plugin.sidecar.remotes import http, s3
+from node_plugin.sidecar.remotes.remote import Remote, Words
 
-__all__ = ["REMOTES", "Remote", "remote_of"]
+__all__ = ["REMOTES", "Remote", "Words", "remote_of"]
 
 Writer: TypeAlias = Callable[[Any, Credentials | None], Remote]
 
-REMOTES: Final[Mapping[str, Writer]] = {s3.KIND: s3.remote}
+REMOTES: Final[Mapping[str, Writer]] = {s3.KIND: s3.remote, http.KIND: http.remote}
 
 
 def remote_of(location: Location, credentials: Credentials | None) -> Remote | None:

@@ -5,15 +5,34 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What a kind's messages name.
+
+    Attributes:
+        address: the field that says where the server is, as `s3.endpoint`.
+        authorities: the field with its certificates.
+        absent: what to say where the server knows no such folder.
+        hidden: what to say where names are told and nothing can be opened.
+    """
+
+    address: str
+    authorities: str
+    absent: str
+    hidden: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remote:
     """What one mount server reads.
 
     Attributes:
         path: behind the remote's name on the command line; not secret.
         options: of the remote, for the configuration; they hold the keys. None: left out.
+        words: for messages.
         ca_bundle: PEM of who may sign the store's certificate; None: the image's authorities.
     """
 
     path: str
     options: Mapping[str, str | None] = field(repr=False)
+    words: Words
     ca_bundle: str | None = None

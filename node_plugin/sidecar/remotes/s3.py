@@ -5,9 +5,16 @@ from urllib.parse import urlsplit
 
 from moorage.sources import Credentials
 from moorage.sources.s3 import S3Source
-from node_plugin.sidecar.remotes.remote import Remote
+from node_plugin.sidecar.remotes.remote import Remote, Words
 
 KIND: Final = S3Source.kind
+WORDS: Final = Words(
+    address="s3.endpoint",
+    authorities="s3.caBundle",
+    absent="there is no such bucket (NoSuchBucket): have s3.bucket corrected in the Dataset",
+    hidden="the folder is listed but can't be opened: these keys may list and not read it, or s3.prefix names an "
+    "object and no folder; have the Dataset's steward look",
+)
 
 
 def remote(source: S3Source, credentials: Credentials | None) -> Remote:
@@ -23,10 +30,11 @@ def remote(source: S3Source, credentials: Credentials | None) -> Remote:
             "secret_access_key": credentials.secret_access_key if credentials else None,
             "session_token": credentials.session_token if credentials else None,
             "endpoint": source.endpoint,
-            "region": source.region or "us-east-1",
+            "region": source.signing_region,
             # Read only: never ask for, nor make, a bucket.
             "no_check_bucket": "true",
         },
+        words=WORDS,
         ca_bundle=source.ca_bundle,
     )
 

@@ -65,7 +65,7 @@ def bound(part: Part, tariff: Tariff, objective: str, budgets: Budgets, multipli
             parts.append(-multipliers.quota_price(name) * site.quota_cpu_hours)
     proven = math.fsum(parts)
     if math.isnan(proven):
-        raise ValueError("the multipliers are no numbers")
+        raise ValueError("the multipliers are not numbers")
     return proven - 4 * _ULP * sum(map(abs, parts)) if math.isfinite(proven) else proven
 
 

@@ -53,7 +53,7 @@ def check_imports(file: File) -> None:
     for each in file.group.imports:
         where = f"groups[{file.group.id}].imports[{each.parameter}]"
         if each.parameter not in definitions:
-            file.notes.add(where, f"is no parameter of {file.group.file}")
+            file.notes.add(where, f"is not a parameter of {file.group.file}")
         elif each.artifact is not None:
             importers = [name for name in file.tasks if file.parameter_of(name) == each.parameter]
             if len(importers) != 1:
@@ -87,7 +87,7 @@ def check_exports(file: File) -> None:
             kind = "parameters"
         file.notes.same(f"{where} in {file.group.file}", found, [each.artifact or each.value])
         if (kind, each.output) not in definitions_of(file.spec["root"], "outputDefinitions"):
-            file.notes.add(where, f"is no output of {file.group.file}")
+            file.notes.add(where, f"is not an output of {file.group.file}")
 
 
 def _expected(entry: Entry) -> Iterator[tuple[str, Source]]:

@@ -30,7 +30,7 @@ def check_labels(notes: Notes, where: str, step: Step | None, before: Labels, no
     if kept:
         notes.add(f"{where} labels", f"lack {shown(kept)}")
     if strange:
-        notes.add(f"{where} labels", f"have {shown(strange)}, which nobody asked for")
+        notes.add(f"{where} labels", f"have {shown(strange)}, which nothing asks for")
     notes.same(f"{where} {PURPOSE_LABEL}", now.get(PURPOSE_LABEL), step.reader.purpose or before.get(PURPOSE_LABEL))
     try:
         usage = read_usage(now, step.reader.namespace, where)
@@ -60,7 +60,7 @@ def _compare(notes: Notes, where: str, found: Mapping[DatasetRef, str], expected
         if ref not in found:
             notes.add(where, f"do not name dataset {ref}, expected {expected[ref] or 'that it is read'}")
         elif ref not in expected:
-            notes.add(where, f"name dataset {ref}, which the task has nothing to do with")
+            notes.add(where, f"name dataset {ref}, which has nothing to do with the task")
         elif found[ref] != expected[ref]:
             said, wanted = (words or "that it is read" for words in (found[ref], expected[ref]))
             notes.add(where, f"say of dataset {ref} {said}, expected {wanted}")

@@ -71,7 +71,7 @@ def check_groups(  # noqa: PLR0913, PLR0917 - a placement, what was read of it, 
     group_of, expected = groups_of(graph, waits, blocks, site_of)
     ids = [group.id for group in groups]
     if len(set(ids)) != len(ids):
-        notes.add("groups", "an id stands there twice")
+        notes.add("groups", "an id appears there twice")
     notes.same("groups (ids)", sorted(ids), sorted(expected.tasks))
     for group in groups:
         if group.id in expected.tasks:
@@ -135,7 +135,7 @@ def _check_import(
 ) -> None:
     where = f"groups[{group.id}].imports[{each.key}].from"
     if each.origin not in exported:
-        notes.add(where, f"{each.origin!r} is no group")
+        notes.add(where, f"{each.origin!r} is not a group")
     elif (each.kind, each.key) not in exported[each.origin]:
         notes.add(f"groups[{each.origin}].exports", f"{each.kind} {each.key} is missing: group {group.id} imports it")
     elif each.origin not in group.after:
@@ -144,7 +144,7 @@ def _check_import(
 
 def _check_distinct(where: str, names: Sequence[str], carried: Sequence[object], notes: Notes) -> None:
     if len(set(names)) != len(names) or len(set(carried)) != len(carried):
-        notes.add(where, "something stands there twice")
+        notes.add(where, "something appears there twice")
 
 
 def _what(each: Import | Export) -> tuple[str, str]:

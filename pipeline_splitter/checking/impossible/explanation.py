@@ -77,7 +77,7 @@ def _check_each(answer: Infeasible, facts: Mapping[int, Fact], search: Search, n
             notes.add(f"facts[{number}]", f"is not so: {answer.facts[number][_SENTENCE]}")
         elif stand and settled and not search.is_possible_under(others):
             notes.add(f"facts[{number}]", f"can be left out: {answer.facts[number][_SENTENCE]}")
-    notes.checked.append(f"{len(facts)} facts that leave no plan{', each of which is needed for that' * settled}")
+    notes.checked.append(f"{len(facts)} facts that leave no plan{', each of which is needed' * settled}")
     if not settled:
         notes.unchecked.append(f"{_FILE}: whether a fact can be left out: it says that it could not tell")
 

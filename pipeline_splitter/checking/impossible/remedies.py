@@ -49,7 +49,7 @@ class _Remedying:
         for number, words in enumerate(answer.remedies):
             where, change = f"remedies[{number}]", change_of(words, self._inputs)
             if change is None:
-                self._notes.add(where, f"is no change that could be made: {words['message']}")
+                self._notes.add(where, f"is not a change that could be made: {words['message']}")
             elif change in said:
                 self._notes.add(where, f"stands there twice: {change}")
             else:

@@ -158,7 +158,7 @@ class Elsewhere:
     def _check_denial(self, where: str, each: Alternative, expected: set[Denied]) -> None:
         words = shown(sorted(f"{rule} ({ref})" if ref else rule for rule, ref in expected))
         if each.denied is None:
-            self.notes.add(where, f"is said to be possible, expected to be denied by {words}")
+            self.notes.add(where, f"is listed as possible, but should be denied by {words}")
         elif not expected:
             self.notes.add(f"{where}.denied", f"is {each.denied.rule}, but nothing keeps the task from there")
         elif (each.denied.rule, each.denied.dataset) not in expected:

@@ -1,4 +1,4 @@
-"""What of a plan's ground nobody stated."""
+"""Checks which values a plan assumed because nothing states them."""
 
 from collections.abc import Iterable
 

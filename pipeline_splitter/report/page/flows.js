@@ -32,7 +32,7 @@ function ends(side, total, height, gap) {
 
 function drawFlows() {
   if (!flowPairs.length) {
-    flowsMap.replaceChildren(make("p", { class: "empty" }, "Nothing crosses: every task reads what is at its own site."));
+    flowsMap.replaceChildren(make("p", { class: "empty" }, "Nothing moves: every task reads data at its own site."));
     return;
   }
   const width = Math.max(260, flowsMap.clientWidth);

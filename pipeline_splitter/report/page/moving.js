@@ -149,7 +149,7 @@ function startGraph() {
     button("Fit", fitWidth, { "aria-label": "Fit the width", class: "roomy" }));
   const sample = (name) => draw("svg", { width: 30, height: 8, "aria-hidden": "true" }, draw("path", { class: name, d: "M0 4H30" }));
   byId("graph-key").append(
-    make("span", {}, sample("edge crosses s0"), "crosses sites, with its bytes"),
+    make("span", {}, sample("edge crosses s0"), "moves between sites, with its bytes"),
     make("span", {}, sample("edge"), "stays at its site"),
     make("span", {}, sample("edge loose"), "a parameter, or order only"),
     plan.stocks.length ? make("span", {}, draw("svg", { width: 26, height: 14, "aria-hidden": "true", class: "s0" }, draw("rect", { class: "shape key-stock", x: 1, y: 1, width: 24, height: 12, rx: 6, fill: "none", stroke: "currentColor" })), "data before the run") : "");

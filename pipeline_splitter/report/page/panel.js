@@ -91,7 +91,7 @@ function deltaText(delta) {
 
 function transferItem(transfer, left) {
   return item(left, bytes(transfer.bytes),
-    `${siteName(transfer.from)} → ${siteName(transfer.to)}; ${duration(transfer.seconds)}; ${prices(transfer).join("; ")}${transfer.assumed ? "; its size is a default, nobody stated it" : ""}`,
+    `${siteName(transfer.from)} → ${siteName(transfer.to)}; ${duration(transfer.seconds)}; ${prices(transfer).join("; ")}${transfer.assumed ? "; its size is a default, because nothing states it" : ""}`,
     transfer.readers.length > 1 ? `brought once for ${count(transfer.readers.length, "task")}` : "");
 }
 
@@ -103,7 +103,7 @@ function showTask(task) {
   track.style.width = `${Math.max(0.5, (100 * (one.end - one.start)) / end)}%`;
   const release = plan.releases.find((other) => other.task === one.name);
   const leaving = plan.transfers.filter((transfer) => transfer.by === task);
-  const assumed = one.assumed.map((word) => `${word}: a default, nobody stated it`);
+  const assumed = one.assumed.map((word) => `${word}: a default, because nothing states it`);
   choice.task = task;
   if (!open.has(groupOf[task]) && groupOf[task] !== undefined) {
     open.add(groupOf[task]);
@@ -114,7 +114,7 @@ function showTask(task) {
   showPanel(
     title(taskName(task), one.inserted ? "Inserted release" : one.unit ? "Unit: a loop, condition or exit handler" : "Task"),
     make("p", { class: "facts" }, one.title ? make("span", {}, one.name) : "", siteLabel(one.site), groupOf[task] === undefined ? "" : make("span", {}, "in ", groupLink(groupOf[task]))),
-    release ? make("p", { class: "note" }, `The plan put it in: release ${release.release} of ${release.dataset}, read by ${release.readers.join(", ")}. It reads ${release.datum}.`) : null,
+    release ? make("p", { class: "note" }, `The plan inserted it: release ${release.release} of ${release.dataset}, read by ${release.readers.join(", ")}. It reads ${release.datum}.`) : null,
     part("Why here", make("p", { class: "lead" }, plan.sayings[one.why])),
     part("When", make("div", { class: `track ${siteClass(one.site)}` }, track), make("p", { class: "facts" }, `starts after ${duration(one.start)}, takes ${duration(one.end - one.start)}, ends at ${duration(one.end)}`)),
     part(`Why not elsewhere`, one.elsewhere.map(elsewhere)),
@@ -123,7 +123,7 @@ function showTask(task) {
     part("Rules that its data carry", one.carries.map((index) => make("div", { class: "item" }, make("span", {}, plan.carried[index][0]), ruleBadges(plan.carried[index][1])))),
     part("Assumed", assumed.map((text) => make("p", {}, text))),
     part("Waits for", some(neighbours(before[task], 0), (other) => make("div", {}, taskLink(other)), 12)),
-    part("Waited for by", some(neighbours(after[task], 1), (other) => make("div", {}, taskLink(other)), 12)));
+    part("Needed by", some(neighbours(after[task], 1), (other) => make("div", {}, taskLink(other)), 12)));
   const node = graphBox.querySelector(`[data-task="${task}"]`);
   if (node) intoView(node);
 }
@@ -140,8 +140,8 @@ function showGroup(index) {
     title(group.id, "Group: submitted as one pipeline"),
     make("p", { class: "facts" }, siteLabel(group.site), make("span", {}, count(group.tasks.length, "task")), group.file ? make("span", {}, group.file) : ""),
     part("Starts after", some(group.after, (id) => make("div", {}, linkTo(id)))),
-    part("Is given", some(group.imports, ([parameter, what, from]) => item(what, parameter, from ? `made by ${from}` : "there before the run"))),
-    part("Gives out", some(group.exports, ([output, what]) => item(what, output))),
+    part("Imports", some(group.imports, ([parameter, what, from]) => item(what, parameter, from ? `made by ${from}` : "exists before the run"))),
+    part("Exports", some(group.exports, ([output, what]) => item(what, output))),
     part("Tasks", some(group.tasks, (task) => make("div", {}, taskLink(task)), 60)));
 }
 
@@ -154,7 +154,7 @@ function showStock(index) {
   showPanel(
     title(stock.name, "Data before the run"),
     make("p", { class: "facts" }, siteLabel(stock.site), make("span", {}, bytes(stock.bytes)), stock.dataset ? make("span", {}, `dataset ${stock.dataset}`) : ""),
-    stock.assumed ? part("Assumed", make("p", {}, "its size: a default, nobody stated it")) : null,
+    stock.assumed ? part("Assumed", make("p", {}, "its size: a default, because nothing states it")) : null,
     part("Read by", some(readers, (task) => make("div", {}, taskLink(task)))));
 }
 
@@ -162,7 +162,7 @@ function showPair(pair) {
   choice.task = -1;
   choice.changed();
   showPanel(
-    title(`${siteName(pair.from)} → ${siteName(pair.to)}`, "What crosses"),
+    title(`${siteName(pair.from)} → ${siteName(pair.to)}`, "What moves"),
     make("p", { class: "facts" }, make("span", {}, bytes(pair.bytes)), prices(pair).map((text) => make("span", {}, text))),
     part(count(pair.transfers.length, "thing"), some([...pair.transfers].sort((one, other) => other.bytes - one.bytes), (transfer) => transferItem(transfer, transfer.what), 60)));
 }

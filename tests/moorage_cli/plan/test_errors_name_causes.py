@@ -80,7 +80,7 @@ def test_datasets_that_nobody_gave(moor: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("hints", "place", "remedy"),
     [
-        ({"tasks": {"train": {"seconds": 5}}}, "tasks[train]", "it is inside of loop, so write loop/train"),
+        ({"tasks": {"train": {"seconds": 5}}}, "tasks[train]", "it is inside loop, so write loop/train"),
         ({"artifacts": {"train.model": {"bytes": 5}}}, "artifacts[train.model]", "so write loop/train.model"),
         (
             {"tasks": {"Train the model": {"seconds": 5}}},
@@ -97,7 +97,7 @@ def test_a_hint_on_a_task_in_a_loop(moor: Run, hints: Raw, place: str, remedy: s
     assert remedy in err
 
 
-NAMESPACE = "(no hint says in which namespace the task runs, so default was taken: write defaults.namespace in --hints)"
+NAMESPACE = "(no hint says in which namespace the task runs, so default was assumed: set defaults.namespace in --hints)"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,6 @@ def test_explain_knows_loops_and_display_names(moor: Run, tmp_path: Path, capfd:
         "loop": None,
     }
     assert run(moorage, "moorage", ["plan", "explain", str(out), "loop/train"]) == 2
-    assert "it is inside of loop, which is placed as one: ask for that" in capfd.readouterr().err
+    assert "it is inside loop, which is placed as one unit: ask for loop" in capfd.readouterr().err
     assert run(moorage, "moorage", ["plan", "explain", str(out), "Fit [31mit"]) == 0
     assert "Fit [31mit (fit) runs at eu-1" in capfd.readouterr().out

@@ -104,7 +104,7 @@ def test_without_the_release_it_says_what_can_not_hold_and_what_would_help(moor:
     code, out, err = moor("plan", *changed, "--check", tmp_path / "out")
     assert (code, err) == (0, "")
     assert out.startswith("The explanation holds: ")
-    assert f"{len(told['facts'])} facts that leave no plan, each of which is needed for that" in out
+    assert f"{len(told['facts'])} facts that leave no plan, each of which is needed" in out
     assert f"{len(told['remedies'])} remedies, and that no other single change would help." in out
 
 

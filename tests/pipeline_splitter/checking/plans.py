@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from builders import make_site
-
 from moorage.model import Dataset
 from moorage.sites import Inventory
 from pipeline_splitter.checking import CheckInputs, Finding, check
@@ -19,6 +17,7 @@ from pipeline_splitter.inputs import read_datasets, read_sites
 from pipeline_splitter.planning import Request, make_plan
 from pipeline_splitter.planning.making import read_graph
 from pipeline_splitter.reading_hints import read_hints
+from tests.builders import make_site
 
 EXAMPLE = Path(__file__).parents[3] / "examples/plan"
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from builders import make_dataset
 
 from pipeline_splitter.checking import examine
 from pipeline_splitter.hints import Hints, TaskHint
 from pipeline_splitter.planning.bounds import Branch, certify
+from tests.builders import make_dataset
 from tests.pipeline_splitter.checking.plans import Made, compiled, make
 from tests.pipeline_splitter.kfp import ir
 

@@ -95,4 +95,4 @@ def test_what_is_no_plan_is_bad_usage(checked: Checked, tmp_path: Path, text: st
 def test_a_directory_that_is_not_there(checked: Checked, tmp_path: Path) -> None:
     """Exit code 2."""
     code, _, err = checked(tmp_path / "nowhere")
-    assert (code, "is no directory" in err) == (2, True)
+    assert (code, "is not a directory" in err) == (2, True)

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from builders import make_dataset
 
 from pipeline_splitter.checking import check
 from pipeline_splitter.hints import Hints, TaskHint
+from tests.builders import make_dataset
 from tests.pipeline_splitter.checking.plans import Made, compiled, make
 from tests.pipeline_splitter.kfp import ir
 
@@ -34,7 +34,7 @@ def handed(*what: str) -> ir.Raw:
 
 @pytest.mark.parametrize("what", ["parameter", "artifact"])
 def test_what_is_handed_over_takes_its_rules_along(what: str) -> None:
-    """The cheapest site, where the rules refuse, is no place for who is handed it, though nothing inside looks."""
+    """The cheapest site, where the rules refuse, is not a place for who is handed it, though nothing inside looks."""
     request = compiled(handed(what), SOURCE, datasets=[CLAIMS.staying_in("DE", "CH").obj()])
     made = make(request)
     plan = {task["name"]: task for task in json.loads(made.files["plan.json"])["tasks"]}

@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from builders import make_site
-from flow_stories import Story, digest_of, governed, known, make_release, mounting, open_site
-from graphs import GraphBuilder, make_graph
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +19,10 @@ from pipeline_splitter.explaining.facts import facts_of_quotas, facts_of_task
 from pipeline_splitter.flow.permitting import Asked
 from pipeline_splitter.flow.relaxing import choose
 from pipeline_splitter.plan import Infeasible
+from tests.builders import make_site
 from tests.pipeline_splitter.checking.troubles import leaks, troubles
+from tests.pipeline_splitter.flow_stories import Story, digest_of, governed, known, make_release, mounting, open_site
+from tests.pipeline_splitter.graphs import GraphBuilder, make_graph
 
 Words = Mapping[str, str]
 STEWARDS = frozenset({"steward"})
@@ -219,7 +219,7 @@ def test_a_remedy_that_does_not_help_is_found(told: Told) -> None:
                 continue
             where = f"remedies[{len(told.said.remedies)}]"
             found = told.places(remedies=(*told.said.remedies, remedy))
-            words = "is no change" if clearance <= site.clearance else ("makes no plan", "asks for more")
+            words = "is not a change" if clearance <= site.clearance else ("makes no plan", "asks for more")
             assert any(place == where and problem.startswith(words) for place, problem in found), remedy
 
 
@@ -238,12 +238,12 @@ def test_a_release_or_an_acceptance_that_does_not_help_is_found() -> None:
         {"release": "steward/claims/sample"},
     ):
         found = told.places(remedies=(*told.said.remedies, {**good, **change}))
-        assert has(found, "remedies[2]", "is no change"), change
+        assert has(found, "remedies[2]", "is not a change"), change
     assert has(told.places(remedies=(*told.said.remedies, good)), "remedies[2]", "stands there twice")
     other = Told.of(STORIES["a declaration"])
     release = dict(next(remedy for remedy in other.said.remedies if "release" in remedy))
     for change in ({"task": "clean"}, {"task": "nobody"}, {"release": "steward/claims/shred"}):
-        assert has(other.places(remedies=({**release, **change},)), "remedies[0]", "is no change"), change
+        assert has(other.places(remedies=({**release, **change},)), "remedies[0]", "is not a change"), change
 
 
 def test_what_helps_nothing_is_found_for_each_kind() -> None:

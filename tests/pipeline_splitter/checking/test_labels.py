@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
-from builders import make_dataset
 
 from moorage.model import DatasetRef
 from moorage.wire.pod import read_usage
 from pipeline_splitter.checking import check
 from pipeline_splitter.hints import Defaults, Hints, InputHint, TaskHint
+from tests.builders import make_dataset
 from tests.pipeline_splitter.checking.plans import Made, compiled, make
 from tests.pipeline_splitter.kfp import ir
 
@@ -58,11 +58,11 @@ def _set(name: str, value: str) -> Callable[[Any], None]:
     return lambda pod: pod["labels"].update({name: value})
 
 
-def _drop(name: str) -> Callable[[Any], None]:
+def _drop(name: str) -> Callable[[Any], object]:
     return lambda pod: pod["labels"].pop(name)
 
 
-CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
+CHANGES: dict[str, tuple[Callable[[Any], object], str]] = {
     "the purpose of the label, not the hint's": (_set(PURPOSE, "care"), "is 'care', expected 'research'"),
     "no purpose": (_drop(PURPOSE), "is None, expected 'research'"),
     "another use": (_set("dataset.0.useas", "cache"), "lack dataset.0.useas"),
@@ -71,7 +71,7 @@ CHANGES: dict[str, tuple[Callable[[Any], None], str]] = {
     "no dataset": (lambda pod: [pod["labels"].pop(name) for name in READS], "do not name dataset steward/claims"),
     "a key that nobody knows": (_set("dataset.0.use", "x"), "can't be read"),
     "another team": (_set("team", "blue"), "lack team"),
-    "a label of nobody's": (_set("crew", "blue"), "have crew, which nobody asked for"),
+    "a label of nobody's": (_set("crew", "blue"), "have crew, which nothing asks for"),
     "an annotation": (lambda pod: pod["annotations"].clear(), "expected {'annotations': {'note': 'kept'}}"),
 }
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import make_dataset, make_site
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared_data import each, pipelines, workflows
 
 from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Link, Release
 from moorage.sites import Inventory
@@ -18,6 +16,7 @@ from pipeline_splitter.checking import CheckInputs, check, examine
 from pipeline_splitter.hints import Hints, InputHint, TaskHint
 from pipeline_splitter.planning import Request
 from pipeline_splitter.planning.making import read_graph
+from tests.builders import make_dataset, make_site
 from tests.pipeline_splitter.checking.plans import (
     example,
     example_request,
@@ -26,6 +25,7 @@ from tests.pipeline_splitter.checking.plans import (
     without_releases,
     workflow,
 )
+from tests.pipeline_splitter.shared_data import each, pipelines, workflows
 
 SITES = Inventory.of(
     [

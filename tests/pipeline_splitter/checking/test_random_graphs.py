@@ -3,10 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from flow_stories import Story, stories
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import Scene, scenes
 
 from moorage.model import Dataset, DatasetRef, Governance
 from moorage.sites import Inventory
@@ -21,6 +19,8 @@ from pipeline_splitter.planning.assembling import assemble
 from pipeline_splitter.planning.bounds import write_bound
 from pipeline_splitter.planning.stages import settle
 from pipeline_splitter.problem import Limits
+from tests.pipeline_splitter.flow_stories import Story, stories
+from tests.pipeline_splitter.scenes import Scene, scenes
 
 OBJECTIVES = st.sampled_from([("money",), ("bytes",), ("carbon",), ("time",), ("carbon", "money"), ("bytes", "time")])
 

@@ -2,14 +2,25 @@
 
 from dataclasses import replace
 
-from builders import make_site
-from flow_stories import GENTLE, RULES, SITES, Story, digest_of, governed, known, make_release, mounting, stories
-from graphs import make_graph
 from hypothesis import strategies as st
 
 from moorage.model import Classification, DatasetUse, Governance, Site
 from moorage.sites import Inventory
 from pipeline_splitter.graph import Pin, Task
+from tests.builders import make_site
+from tests.pipeline_splitter.flow_stories import (
+    GENTLE,
+    RULES,
+    SITES,
+    Story,
+    digest_of,
+    governed,
+    known,
+    make_release,
+    mounting,
+    stories,
+)
+from tests.pipeline_splitter.graphs import make_graph
 
 BYS = ("hint sites", "annotation moorage.dev/site")
 RELEASES = ("pseudonymise", "sample", "shred")

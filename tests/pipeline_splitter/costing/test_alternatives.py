@@ -4,11 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import make_site
-from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import Scene, scenes
 
 from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
@@ -18,6 +15,9 @@ from pipeline_splitter.costing.rescheduling import time_deltas
 from pipeline_splitter.costing.schedule import make_workload
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Alternative, Denial
+from tests.builders import make_site
+from tests.pipeline_splitter.graphs import make_graph
+from tests.pipeline_splitter.scenes import Scene, scenes
 
 NO_QUOTA = {"quota_cpu_hours": None}
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from graphs import make_graph
-
 from moorage.model import DatasetRef
 from pipeline_splitter.costing import assumptions
+from tests.pipeline_splitter.graphs import make_graph
 
 CLAIMS = DatasetRef("steward", "claims")
 

@@ -4,11 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import make_dataset, make_site
-from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import Scene, basis_of, scenes
 
 from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
@@ -16,6 +13,9 @@ from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.costing import build_problem, build_time_problem, charge
 from pipeline_splitter.ordering import topological_order
 from pipeline_splitter.problem import Costs, Problem, TimeProblem
+from tests.builders import make_dataset, make_site
+from tests.pipeline_splitter.graphs import make_graph
+from tests.pipeline_splitter.scenes import Scene, basis_of, scenes
 
 LINEAR = ("bytes", "money", "carbon")
 LISTS = st.lists(st.sampled_from(tuple(OBJECTIVES)), max_size=2)

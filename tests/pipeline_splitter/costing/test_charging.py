@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from builders import make_dataset, make_site
-from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from naive_costs import brought, linear_costs, schedule
-from scenes import Scene, basis_of, scenes
 
 from moorage.errors import InputError
 from moorage.model import Link, Site
 from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
 from pipeline_splitter.costing import Charged, charge
+from tests.builders import make_dataset, make_site
+from tests.pipeline_splitter.graphs import make_graph
+from tests.pipeline_splitter.naive_costs import brought, linear_costs, schedule
+from tests.pipeline_splitter.scenes import Scene, basis_of, scenes
 
 LISTS = st.lists(st.sampled_from(tuple(OBJECTIVES)), min_size=1, max_size=3, unique=True)
 

@@ -1,17 +1,17 @@
 """Why a task is where it is: every clause is true."""
 
 import pytest
-from builders import make_dataset, make_site
-from graphs import GraphBuilder, make_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import Scene, scenes
 
 from moorage.model import Dataset, DatasetRef
 from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
 from pipeline_splitter.costing import alternatives, reasons
 from pipeline_splitter.plan import Denial
+from tests.builders import make_dataset, make_site
+from tests.pipeline_splitter.graphs import GraphBuilder, make_graph
+from tests.pipeline_splitter.scenes import Scene, scenes
 
 SITES = Inventory.of([make_site("eu-1", cpu_hour_price=0.1, speed=2.0), make_site("us-1", cpu_hour_price=0.1)])
 CLAIMS: Dataset = make_dataset("claims").at("eu-1").obj()

@@ -4,11 +4,11 @@ import json
 import re
 
 import pytest
-from builders import make_site
 
 from moorage.objectives import OBJECTIVES
 from moorage.sites import Inventory
 from pipeline_splitter.planning import Request
+from tests.builders import make_site
 from tests.pipeline_splitter.checking.plans import make, workflow
 
 GREEN = make_site("green", cpu_hour_price=0.1004, carbon_grams_per_kwh=10.0)

@@ -34,7 +34,7 @@ def drop(root: Any, path: Path, _chance: random.Random) -> None:  # noqa: ANN401
 
 
 def duplicate(root: Any, path: Path, _chance: random.Random) -> None:  # noqa: ANN401
-    """A list's item stands twice; a mapping's value goes into a list."""
+    """A list's item appears twice; a mapping's value goes into a list."""
     parent = _parent(root, path)
     if isinstance(parent, list):
         parent.append(copy.deepcopy(parent[int(path[-1])]))
@@ -57,7 +57,7 @@ def rename(root: Any, path: Path, _chance: random.Random) -> None:  # noqa: ANN4
 
 
 def cycle(root: Any, path: Path, chance: random.Random) -> None:  # noqa: ANN401
-    """A word from elsewhere in the file, so that references go astray or round in a circle."""
+    """A word from elsewhere in the file, so that references go astray or round in a cycle."""
     words = [item for place in places(root) if isinstance(item := _parent(root, place)[place[-1]], str) and item]
     if words:
         _parent(root, path)[path[-1]] = chance.choice(words)

@@ -3,25 +3,10 @@
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import jsonschema
 import pytest
-from builders import make_site
-from flow_stories import (
-    GENTLE,
-    INVENTORY,
-    RULES,
-    Story,
-    digest_of,
-    governed,
-    known,
-    make_release,
-    mounting,
-    open_site,
-    sites,
-    stories,
-)
-from graphs import make_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +21,22 @@ from pipeline_splitter.flow import Candidate, carry, insert, permit, release_can
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import Infeasible
 from pipeline_splitter.problem import Limits
+from tests.builders import make_site
+from tests.pipeline_splitter.flow_stories import (
+    GENTLE,
+    INVENTORY,
+    RULES,
+    Story,
+    digest_of,
+    governed,
+    known,
+    make_release,
+    mounting,
+    open_site,
+    sites,
+    stories,
+)
+from tests.pipeline_splitter.graphs import make_graph
 
 STEWARDS = frozenset({"steward"})
 SECRET = Governance(Classification.RESTRICTED, consumers=STEWARDS)
@@ -314,7 +315,7 @@ def test_what_was_not_settled_in_time_is_said() -> None:
     seen = set()
     for deadline in range(200):
         ticks = itertools.count()
-        limits = Limits(gap=1.0, deadline=deadline, clock=lambda ticks=ticks: next(ticks))
+        limits = Limits(gap=1.0, deadline=deadline, clock=partial(next, ticks))
         told = explain(story.graph, story.datasets, story.inventory, limits)
         seen.add(told.undecided)
         assert "facts" in told.undecided or told.facts == whole.facts

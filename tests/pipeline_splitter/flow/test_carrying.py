@@ -1,16 +1,17 @@
 """What is carried along the edges, and what a release makes of it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from flow_stories import Story, digest_of, governed, known, make_release, mounting, stories
-from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.model import Classification, DatasetUse, Governance
+from moorage.model import Classification, DatasetRef, DatasetUse, Governance
 from moorage.policy import join_maps
 from pipeline_splitter.flow import carry
 from pipeline_splitter.graph import Graph, Read, Role, Step
+from tests.pipeline_splitter.flow_stories import Story, digest_of, governed, known, make_release, mounting, stories
+from tests.pipeline_splitter.graphs import make_graph
 
 SECRET = Governance(Classification.RESTRICTED, residency=frozenset({"EU"}))
 PUBLIC = Governance(purposes=frozenset({"research"}))
@@ -133,7 +134,8 @@ def test_what_is_carried_is_the_join_of_all_that_is_read(story: Story) -> None:
         (step,) = task.steps
         own = [use.ref for use in step.uses if use.reads]
         own += [read.dataset for read in step.reads if read.dataset is not None]
-        parts = [{ref: replace(story.datasets[ref].governance, releases=())} for ref in own]
+        parts: list[Mapping[DatasetRef, Governance]] = []
+        parts += [{ref: replace(story.datasets[ref].governance, releases=())} for ref in own]
         parts += [flow.output[read.step] for read in step.reads if read.step is not None]
         assert flow.task[name] == join_maps(parts)
 

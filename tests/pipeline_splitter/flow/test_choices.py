@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from flow_stories import GENTLE, Story, governed, known, make_release, mounting, stories
-from graphs import make_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +21,8 @@ from pipeline_splitter.flow import (
     release_candidates,
 )
 from pipeline_splitter.graph import Graph
+from tests.pipeline_splitter.flow_stories import GENTLE, Story, governed, known, make_release, mounting, stories
+from tests.pipeline_splitter.graphs import make_graph
 
 
 @dataclass(frozen=True)

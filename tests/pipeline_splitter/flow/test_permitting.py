@@ -3,9 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from builders import make_site
-from flow_stories import INVENTORY, RULES, Story, governed, known, make_release, mounting, sites, stories
-from graphs import make_graph
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +11,19 @@ from moorage.policy import decide, decide_joined, decide_transfer, join_maps
 from pipeline_splitter.flow import carry, choose, insert, permit, pin_warnings, release_candidates
 from pipeline_splitter.graph import Pin, Role, Step
 from pipeline_splitter.plan import Denial
+from tests.builders import make_site
+from tests.pipeline_splitter.flow_stories import (
+    INVENTORY,
+    RULES,
+    Story,
+    governed,
+    known,
+    make_release,
+    mounting,
+    sites,
+    stories,
+)
+from tests.pipeline_splitter.graphs import make_graph
 
 EU_ONLY = governed("claims", Governance(residency=frozenset({"EU"}), purposes=frozenset({"care"})))
 

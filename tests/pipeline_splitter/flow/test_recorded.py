@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-from flow_stories import INVENTORY
-from shared_data import content, each, pipelines, workflows
-
 from pipeline_splitter.documents import parse
 from pipeline_splitter.explaining import explain
 from pipeline_splitter.flow import carry, permit, release_candidates
@@ -13,6 +10,8 @@ from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp import read_pipeline
 from pipeline_splitter.plan import Infeasible
 from pipeline_splitter.wfformat import read_workflow
+from tests.pipeline_splitter.flow_stories import INVENTORY
+from tests.pipeline_splitter.shared_data import content, each, pipelines, workflows
 
 
 def flows_freely(graph: Graph) -> None:

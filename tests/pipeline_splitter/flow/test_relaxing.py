@@ -5,12 +5,8 @@ import math
 from collections.abc import Iterator
 
 import pytest
-from builders import make_site
-from flow_stories import GENTLE, Story, governed, known, make_release, mounting, stories
-from graphs import make_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import basis_of
 
 from moorage.model import Classification, Governance, Link
 from moorage.sites import Inventory
@@ -26,6 +22,10 @@ from pipeline_splitter.flow import (
     release_candidates,
 )
 from pipeline_splitter.problem import Limits, Solution
+from tests.builders import make_site
+from tests.pipeline_splitter.flow_stories import GENTLE, Story, governed, known, make_release, mounting, stories
+from tests.pipeline_splitter.graphs import make_graph
+from tests.pipeline_splitter.scenes import basis_of
 
 CHEAP_RELAY = Inventory.of(
     [

@@ -4,13 +4,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from flow_stories import Story, digest_of, governed, known, make_release, mounting, stories
-from graphs import GraphBuilder, make_graph
 from hypothesis import given, settings
 
 from moorage.model import Classification, Dataset, DatasetRef, DatasetUse, Governance
 from pipeline_splitter.flow import Candidate, carry, insert, release_candidates
 from pipeline_splitter.graph import Graph, Read, Role, Step
+from tests.pipeline_splitter.flow_stories import Story, digest_of, governed, known, make_release, mounting, stories
+from tests.pipeline_splitter.graphs import GraphBuilder, make_graph
 
 SECRET = Governance(Classification.RESTRICTED)
 PUBLIC = Governance(purposes=frozenset({"research"}))

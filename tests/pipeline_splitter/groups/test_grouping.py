@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from itertools import combinations
 
-from graphs import make_graph
 from hypothesis import given
-from scenes import Scene, scenes
 
 from pipeline_splitter.blocks import make_blocks
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.groups.grouping import group
 from pipeline_splitter.plan import Group
+from tests.pipeline_splitter.graphs import make_graph
+from tests.pipeline_splitter.scenes import Scene, scenes
 
 
 def is_acyclic(edges: set[tuple[str, str]]) -> bool:
@@ -146,3 +146,19 @@ def test_no_tasks_make_no_groups() -> None:
     """An empty plan."""
     graph = make_graph().obj()
     assert group(graph, make_blocks(graph), {}) == ()
+
+
+@given(scenes())
+def test_settled_groups_stay_as_they_are(scene: Scene) -> None:
+    """Planned anew with some of its groups settled: they keep id and tasks, no new group has an old id, no cycle."""
+    blocks = make_blocks(scene.graph)
+    before = groups_of(scene)
+    kept = {each.id: each for each in before[::2]}
+    settled = {task: each.id for each in kept.values() for task in each.tasks}
+    site_of = {task: site if task in settled else "elsewhere" for task, site in scene.site_of.items()}
+    taken = {each.id for each in before} | {"elsewhere-1"}
+    after = {each.id: each for each in group(scene.graph, blocks, site_of, settled, taken)}
+    assert {name: set(after[name].tasks) for name in kept} == {name: set(each.tasks) for name, each in kept.items()}
+    assert not (after.keys() - kept.keys()) & taken
+    assert is_acyclic({(earlier, each.id) for each in after.values() for earlier in each.after})
+    assert sorted(task for each in after.values() for task in each.tasks) == sorted(scene.graph.tasks)

@@ -57,8 +57,11 @@ def test_a_nested_pipeline_that_runs_twice_is_doubled_where_one_gets_labels() ->
     )
     documents = written(spec, hints=Hints(tasks={"two/leaf": TaskHint(purpose="research")}))["eu-1-1"]
     again, pipeline = ir.read(*documents)
-    assert again.tasks["one/leaf"].steps[0].reader.purpose is None
-    assert again.tasks["two/leaf"].steps[0].reader.purpose == "research"
+    one, two = (again.tasks[name].steps[0].reader for name in ("one/leaf", "two/leaf"))
+    assert one
+    assert two
+    assert one.purpose is None
+    assert two.purpose == "research"
     assert set(pipeline.components) == {"comp-nested", "comp-nested-2", "comp-leaf", "comp-leaf-2"}
 
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from builders import make_dataset
-
 from moorage.model import Component, DatasetRef, Governance, Release
 from pipeline_splitter.flow import carry, insert, release_candidates
 from pipeline_splitter.hints import Hints, TaskHint
 from pipeline_splitter.kfp import KfpPipeline
+from tests.builders import make_dataset
 from tests.pipeline_splitter.groups import splitting
 from tests.pipeline_splitter.groups.ir_faults import file_faults
 from tests.pipeline_splitter.kfp import ir

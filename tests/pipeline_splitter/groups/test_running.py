@@ -27,7 +27,7 @@ def make_rows(count: int, rows: dsl.Output[dsl.Dataset]) -> str:
 
 
 @light
-def scale(rows: dsl.Input[dsl.Dataset], factor: int, scaled: dsl.Output[dsl.Dataset]) -> list:
+def scale(rows: dsl.Input[dsl.Dataset], factor: int, scaled: dsl.Output[dsl.Dataset]) -> list[int]:
     """Multiply them; also give them out as values."""
     with open(rows.path) as file:  # noqa: PTH123 - runs alone in its own process
         numbers = [int(line) * factor for line in file]
@@ -43,7 +43,7 @@ def square(number: int) -> int:
 
 
 @light
-def merge(rows: dsl.Input[dsl.Dataset], reference: dsl.Input[dsl.Dataset], squares: list) -> str:
+def merge(rows: dsl.Input[dsl.Dataset], reference: dsl.Input[dsl.Dataset], squares: list[int]) -> str:
     """Everything in one line."""
     with open(rows.path) as one, open(reference.path) as other:  # noqa: PTH123 - runs alone in its own process
         return f"{one.read().split()} {other.read().strip()} {sum(map(int, squares))}"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 from kfp import components
-from shared_data import each, pipelines
 
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.kfp.pipeline import Absent, Binding, Constant, Entry, KfpPipeline, PipelineInput, TaskOutput
 from pipeline_splitter.plan import Group
 from tests.pipeline_splitter.groups import splitting
 from tests.pipeline_splitter.groups.ir_faults import file_faults
+from tests.pipeline_splitter.shared_data import each, pipelines
 
 LARGE_BYTES = 100_000
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from shared_data import each, pipelines
-
 from pipeline_splitter.documents import parse
 from tests.pipeline_splitter.groups import splitting
+from tests.pipeline_splitter.shared_data import each, pipelines
 
 _TYPES = {"INT": "NUMBER_INTEGER", "STRING": "STRING", "DOUBLE": "NUMBER_DOUBLE"}
 
@@ -42,7 +41,8 @@ def test_the_whole_pipeline_is_written_back(path: Path) -> None:
     original[0] = original[0].get("pipelineSpec", original[0])
     (text,) = files.values()
     assert splitting.documents(text) == normal(original)
-    assert groups[0].imports == groups[0].exports == ()
+    assert groups[0].imports == ()
+    assert groups[0].exports == ()
 
 
 @each(pipelines())

@@ -91,7 +91,7 @@ items:
 
 def objects(text: str) -> list[Any]:
     """The documents of a text, Lists opened."""
-    documents = []
+    documents: list[Any] = []
     for document in parse(text, "f.yaml"):
         documents += document["items"] if document["kind"] == "List" else [document]
     return documents
@@ -169,27 +169,27 @@ REFUSED_SITES: Mapping[str, tuple[Callable[[Any], object], str, str]] = {
     "the name of another": (
         lambda raw: (raw["metadata"].update(name="us-1"), raw["spec"].pop("links")),
         "metadata.name",
-        "stands twice",
+        "appears twice",
     ),
     "a negative price": (lambda raw: raw["spec"].update(cpuHourPrice="-1"), "spec.cpuHourPrice", "at least 0"),
     "no speed": (lambda raw: raw["spec"].update(speed=0), "spec.speed", "greater than 0"),
     "a price beyond reason": (
         lambda raw: raw["spec"].update(cpuHourPrice=1e30),
         "spec.cpuHourPrice",
-        "beyond what can be counted",
+        "is too large",
     ),
-    "a speed of nothing": (lambda raw: raw["spec"].update(speed=1e-30), "spec.speed", "out of reason"),
+    "a speed of nothing": (lambda raw: raw["spec"].update(speed=1e-30), "spec.speed", "out of range"),
     "slots without end": (lambda raw: raw["spec"].update(slots="9" * 30), "spec.slots", "whole"),
     "slots beyond what arrays hold": (
         lambda raw: raw["spec"].update(slots=2**63),
         "spec.slots",
-        "beyond what can be counted",
+        "is too large",
     ),
     "slots below none": (lambda raw: raw["spec"].update(slots=-(2**63)), "spec.slots", "at least 1"),
     "a quota that is none": (lambda raw: raw["spec"].update(quotaCpuHours="nan"), "spec.quotaCpuHours", "quantity"),
     "a watt without end": (lambda raw: raw["spec"].update(cpuWatts="-inf"), "spec.cpuWatts", "quantity"),
     "a word as number": (lambda raw: raw["spec"].update(cpuWatts="few"), "spec.cpuWatts", "not a quantity"),
-    "a number beyond the doubles": (lambda raw: raw["spec"].update(cpuWatts="1e999"), "spec", "beyond"),
+    "a number beyond the doubles": (lambda raw: raw["spec"].update(cpuWatts="1e999"), "spec", "too large"),
     "an unknown field": (lambda raw: raw["spec"].update(jurisdicton="DE"), "spec.jurisdicton", "not a field"),
     "an unknown clearance": (lambda raw: raw["spec"].update(clearance="secret"), "spec.clearance", "not one of"),
     "a list as clearance": (lambda raw: raw["spec"].update(clearance=["public"]), "spec", ""),
@@ -217,7 +217,7 @@ REFUSED_DATASETS: Mapping[str, tuple[Callable[[Any], object], str, str]] = {
     "the name of another": (
         lambda raw: raw["metadata"].update(name="weather", namespace="default"),
         "metadata",
-        "default/weather stands twice",
+        "default/weather appears twice",
     ),
     "no sources": (lambda raw: raw["spec"].pop("sources"), "spec.sources", "required"),
     "an unknown rule": (lambda raw: raw["spec"]["governance"].update(purpose="x"), "spec.governance.purpose", "field"),
@@ -230,7 +230,7 @@ REFUSED_DATASETS: Mapping[str, tuple[Callable[[Any], object], str, str]] = {
     "a status in words": (lambda raw: raw.update(status="fine"), "status", "mapping"),
     "sources in words": (lambda raw: raw["status"].update(sources="fine"), "status.sources", "list"),
     "bytes in words": (lambda raw: raw["status"].update(bytes="many"), "status.bytes", "number of bytes"),
-    "bytes beyond reason": (lambda raw: raw["status"].update(bytes="1e30"), "status.bytes", "no number of bytes"),
+    "bytes beyond reason": (lambda raw: raw["status"].update(bytes="1e30"), "status.bytes", "not a number of bytes"),
     "negative bytes": (lambda raw: raw["status"].update(bytes=-1), "status.bytes", "number of bytes"),
     "a list of bytes": (lambda raw: raw["status"].update(bytes=[1]), "status.bytes", "number of bytes"),
 }
@@ -290,7 +290,7 @@ def test_namespaces_that_limit_purposes_are_read() -> None:
         ("{kind: Namespace, metadata: {name: lab, annotations: [x]}}", "must map"),
         ("{kind: Namespace, metadata: {name: lab, annotations: {a: 1}}}", "must map"),
         ("{kind: Namespace, metadata: {}}", "lower-case"),
-        ("{kind: Namespace, metadata: {name: lab}}\n---\n{kind: Namespace, metadata: {name: lab}}", "stands twice"),
+        ("{kind: Namespace, metadata: {name: lab}}\n---\n{kind: Namespace, metadata: {name: lab}}", "appears twice"),
     ],
 )
 def test_namespaces_that_are_refused(namespaces: str, words: str) -> None:

@@ -136,8 +136,8 @@ def test_releases_that_a_hint_accepts_are_merged_into_the_uses() -> None:
     found = step(graph, "t")
     assert found.accepts == {(one, "r"), (two, "s")}
     assert [(use.index, use.ref, use.accepts, use.reads) for use in found.uses] == [
-        (3, one, {"r"}, True),
-        (4, two, {"s"}, False),
+        (3, one, frozenset({"r"}), True),
+        (4, two, frozenset({"s"}), False),
     ]
     assert graph.tasks["t"].reads == ("default/claims",)
 

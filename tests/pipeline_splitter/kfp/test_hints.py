@@ -245,6 +245,37 @@ def test_iterations_of_what_is_no_loop_warn() -> None:
     """They would be a loop's; on a nested pipeline they are for the loops inside."""
     graph, _ = read(NESTED, hints=Hints(tasks={"outer/make": TaskHint(iterations=3)}))
     assert graph.tasks["outer/make"].seconds == 60
-    assert "outer/make is no loop" in graph.warnings[0]
+    assert "outer/make is not a loop" in graph.warnings[0]
     graph, _ = read(NESTED, hints=Hints(tasks={"outer": TaskHint(iterations=3)}))
     assert graph.warnings == ()
+
+
+def test_accepted_releases_that_fit_no_label_are_refused() -> None:
+    """Joined by dots they are one label of the task's pod; 63 characters are taken, 64 are not."""
+    for length, problem in ((31, None), (32, "of 64 characters; a label has at most 63: accept fewer releases")):
+        accepts = frozenset({(CLAIMS, "a" * 31), (CLAIMS, "b" * length)})
+        ir, hints = spec(dag({"t": task("make")}), {"make": MAKE}), Hints(tasks={"t": TaskHint(accepts=accepts)})
+        if problem is None:
+            assert step(read(ir, hints=hints)[0], "t").accepts == accepts
+            continue
+        with pytest.raises(InputError, match=problem) as error:
+            read(ir, hints=hints)
+        assert (error.value.subject, error.value.field) == ("hints", "tasks[t].accepts")
+        assert "dataset steward/claims" in error.value.problem
+
+
+def test_hints_give_a_task_no_more_datasets_than_a_pod_may_name() -> None:
+    """Its labels, what it accepts and the inputs that are datasets count together."""
+    labels = {f"dataset.{number}.id": f"own-{number}" for number in range(60)}
+    root = dag({"use": task("use", artifacts={"a": artifact_input("raw")})}, artifacts=["raw"])
+    for more, refused in ((3, False), (4, True)):
+        accepts = frozenset((DatasetRef("steward", f"more-{number}"), "r") for number in range(more))
+        hints = Hints(inputs={"raw": InputHint(CLAIMS)}, tasks={"use": TaskHint(accepts=accepts)})
+        pods = platform({"exec-use": pod(labels)})
+        if not refused:
+            assert len(step(read(spec(root, {"use": USE}), pods, hints=hints)[0], "use").uses) == 60 + more
+            continue
+        with pytest.raises(InputError, match="reads 65 datasets") as error:
+            read(spec(root, {"use": USE}), pods, hints=hints)
+        assert (error.value.subject, error.value.field) == ("hints", "tasks[use]")
+        assert "at most 64; leave some out" in error.value.problem

@@ -55,7 +55,7 @@ def whole() -> Raw:
         makes={"all": [("use", "out")]},
     )
     nested = dag({"make": task("make")}, makes={"made": [("make", "out")]})
-    loop = {"parameterIterator": {"itemInput": "item", "items": {"raw": "[1]"}}}
+    loop: Raw = {"parameterIterator": {"itemInput": "item", "items": {"raw": "[1]"}}}
     root = dag(
         {
             "nested": task("nested"),
@@ -134,9 +134,9 @@ def selecting(task_name: str) -> list[Raw]:
         (
             put(f"{ROOT}.loop.dependentTasks", ["last"]),
             "root.dag.tasks",
-            "in a circle, or for one that does: last, loop",
+            "in a cycle, or for a task that does: last, loop",
         ),
-        (put(f"{ROOT}.loop.dependentTasks", ["loop"]), ROOT, "in a circle"),
+        (put(f"{ROOT}.loop.dependentTasks", ["loop"]), ROOT, "in a cycle"),
         (
             put(AGAIN, task("body")),
             f"{AGAIN}.componentRef.name",
@@ -147,12 +147,12 @@ def selecting(task_name: str) -> list[Raw]:
             LAST_A,
             "'none' is not an output of 'loop'; it has all",
         ),
-        (put(LAST_A, {}), LAST_A, "must have one of"),
+        (put(LAST_A, {}), LAST_A, "must have either"),
         (put(LAST_X, {}), LAST_X, "must have one of"),
         (put(LAST_X, from_input("p")), LAST_X, "'p' is not a parameter"),
         (put(LAST_X, from_task("ghost")), f"{ROOT}.last", "'ghost', which is not a task"),
         (put(LAST_A, artifact_input("b")), LAST_A, "'b' is not an artifact"),
-        (put(f"{LOOP}.items", {}), f"{LOOP}.items", "over what the loop goes"),
+        (put(f"{LOOP}.items", {}), f"{LOOP}.items", "what the loop iterates over"),
         (put(f"{LOOP}.items.raw", "[1"), f"{LOOP}.items.raw", "must be a JSON list"),
         (put(f"{LOOP}.items.raw", "{}"), f"{LOOP}.items.raw", "must be a JSON list"),
         (put(f"{LOOP}.items", {"inputParameter": "q"}), f"{LOOP}.items.inputParameter", "'q' is not an input"),
@@ -286,7 +286,8 @@ def test_an_output_that_is_named_again_and_again_is_one() -> None:
 def test_constants_may_be_anything() -> None:
     """Values of tasks are not the planner's business."""
     document = whole()
-    for value in (None, True, 1e300, "x" * 10_000, ["{{$.inputs.parameters['x']}}"], {"a": {"b": []}}):
+    values: tuple[Any, ...] = (None, True, 1e300, "x" * 10_000, ["{{$.inputs.parameters['x']}}"], {"a": {"b": []}})
+    for value in values:
         document["root"]["dag"]["tasks"]["last"]["inputs"]["parameters"]["x"] = constant(value)
         read(document)
 

@@ -123,7 +123,7 @@ def test_a_unit_takes(name: str) -> None:
 def _leaves(document: Raw, component: str, prefix: str) -> list[tuple[str, str]]:
     """(path, component) of every container in the unit."""
     body = document["components"]["body" if component == "root" else component]
-    found = []
+    found: list[tuple[str, str]] = []
     for name, each in body.get("dag", {}).get("tasks", {}).items():
         inside = each["componentRef"]["name"]
         path = f"{prefix}/{name}"

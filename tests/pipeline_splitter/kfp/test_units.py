@@ -26,7 +26,7 @@ from tests.pipeline_splitter.kfp.ir import (
 MAKE = leaf("exec-make", gives=["Output"], makes=["out"])
 USE = leaf("exec-use", parameters=["x"], artifacts=["a"], gives=["Output"], makes=["out"])
 ON_X = {"triggerPolicy": {"condition": "inputs.parameter_values['x'] == 'yes'"}}
-ALL = {"triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}
+ALL: Raw = {"triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}
 
 
 def over(text: str, item: str = "item") -> Raw:
@@ -302,7 +302,7 @@ def test_items_that_an_input_is_given_in_the_pipeline_are_counted(value: Raw, ti
         "body": dag({"make": task("make")}, parameters=inputs),
         "outer": dag({"loop": loop}, parameters={"list": {"parameterType": "LIST"}}),
     }
-    given = {"parameters": {"list": value, "pipelinechannel--x": constant(7)}}
+    given: Raw = {"parameters": {"list": value, "pipelinechannel--x": constant(7)}}
     tasks = {
         0: group("body", **given, **over_input("list")),
         1: task("outer", **given),

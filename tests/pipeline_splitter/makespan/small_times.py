@@ -85,7 +85,7 @@ def draw(seed: int, *, tasks: int = 4, sites: int = 2, blocks: bool = False) -> 
         starts=starts,
         readers=np.array([reader for _, readers in reads for reader in readers], dtype=np.int64),
         delay=size[:, None, None] * slower / 3,
-        fixed_delay=rng.integers(0, 3, (len(reads), sites)) * 1.0,
+        fixed_delay=rng.integers(0, 3, (len(reads), sites)).astype(np.float64),
         order=np.array(order, dtype=np.int64).reshape(-1, 2),
     )
 

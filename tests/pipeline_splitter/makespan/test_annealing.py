@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from makespan import small_times
 
 from pipeline_splitter.problem import TimeProblem
 from pipeline_splitter.solving.makespan import bounds, fastest, listing, schedules, search
 from pipeline_splitter.solving.makespan.network import Network, prepare
 from pipeline_splitter.solving.makespan.schedules import Schedule
+from tests.pipeline_splitter.makespan import small_times
 
 
 def worst(network: Network) -> Schedule | None:

@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from makespan import small_times
 
 from pipeline_splitter.problem import TimeProblem
 from pipeline_splitter.solving.makespan import bounds
 from pipeline_splitter.solving.makespan.network import prepare
+from tests.pipeline_splitter.makespan import small_times
 
 
 def drawn(seed: int) -> TimeProblem:

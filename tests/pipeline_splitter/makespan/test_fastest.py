@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from makespan import small_times
 
 from pipeline_splitter.problem import Limits, TimeProblem
 from pipeline_splitter.solving.makespan import solve_time
+from tests.pipeline_splitter.makespan import small_times
 
 
 def assert_optimal(problem: TimeProblem) -> None:

@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from makespan import small_times
 
 from pipeline_splitter.problem import Limits, TimeProblem
 from pipeline_splitter.solving.makespan import solve_time, solve_within
+from tests.pipeline_splitter.makespan import small_times
 
 
 def assert_cheapest(problem: TimeProblem, horizon: float) -> None:

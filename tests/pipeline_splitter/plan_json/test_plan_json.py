@@ -11,7 +11,6 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_stories import hospitals
 
 from moorage.errors import InputError
 from moorage.model import Classification, Component, DatasetRef, Governance, Release
@@ -31,6 +30,7 @@ from pipeline_splitter.plan import (
     Transfer,
 )
 from pipeline_splitter.plan_json import read_infeasible, read_plan, write_infeasible, write_plan
+from tests.plan_stories import hospitals
 
 GOLDEN = Path(__file__).parent / "golden"
 

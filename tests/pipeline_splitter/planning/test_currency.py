@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from builders import make_site
 
 from moorage.errors import InputError
 from moorage.sites import Inventory
@@ -14,6 +13,7 @@ from pipeline_splitter.plan import Plan
 from pipeline_splitter.plan_json import read_plan
 from pipeline_splitter.planning import Request
 from pipeline_splitter.reading_hints import read_hints
+from tests.builders import make_site
 from tests.pipeline_splitter.checking.plans import Made, make, workflow
 
 

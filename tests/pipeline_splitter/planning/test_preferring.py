@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import make_dataset, make_site
 
 from moorage.model import DatasetRef, Link
 from moorage.sites import Inventory
@@ -17,6 +16,7 @@ from pipeline_splitter.planning.placing import Placed
 from pipeline_splitter.planning.preferring import prefer
 from pipeline_splitter.planning.stages import settle
 from pipeline_splitter.problem import Limits
+from tests.builders import make_dataset, make_site
 from tests.pipeline_splitter.checking.plans import make, workflow
 
 LAKE = DatasetRef("default", "lake")
@@ -27,7 +27,7 @@ TASKS: dict[str, Any] = {
 }
 
 
-def request(*objectives: str, **eu: object) -> Request:
+def request(*objectives: str, **eu: Any) -> Request:  # noqa: ANN401 - passed on
     """A long task, and a short chain that reads 105 MB, which lie at eu-1; `eu`: how eu-1 differs from us-1."""
     inventory = Inventory.of([make_site("eu-1", cpu_hour_price=0.1, **eu), make_site("us-1", cpu_hour_price=0.1)])
     return Request(
@@ -139,7 +139,7 @@ def test_whichever_site_comes_first_the_data_stay_at_home(objective: str, home: 
     inventory = Inventory.of(
         make_site(name, cpu_hour_price=0.1, default_link=Link(price_per_gb=0.0)) for name in ("a-site", "z-site")
     )
-    long = {"slow": ([], ["s"], 3600.0)}
+    long: dict[str, Any] = {"slow": ([], ["s"], 3600.0)}
     short = {f"read-{number}": (["raw"], [f"r{number}"], 10.0) for number in range(6)}
     made = make(
         Request(

@@ -1,66 +1,23 @@
-"""A real browser, and the page open in it."""
+"""A report, open in a real browser."""
 
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from tests.browsers import browser, chromium
+
+__all__ = ["browser", "chromium"]
 
 OpenPage = Callable[..., Page]
-
-
-def _find_chromium() -> str:
-    """The program: from PATH, else installed from Debian as root, else the test is skipped and says why."""
-    if found := shutil.which("chromium"):
-        return found
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        pytest.skip("no chromium on PATH, and only root on Debian can install it here: apt-get install chromium")
-    print("Installing chromium from Debian, to test the report in it ...", file=sys.__stderr__, flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]):
-        done = subprocess.run(
-            ["apt-get", "-qq", *arguments], env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(f"chromium can't be installed: {(done.stderr.strip() or 'apt-get failed').splitlines()[-1]}")
-    return shutil.which("chromium") or pytest.skip("apt-get installed chromium, but it is not on PATH")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where the program is."""
-    return _find_chromium()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """Chromium, started once for a module: while it is open, its event loop runs, and asynchronous tests could not."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        yield running
-        running.close()
 
 
 @pytest.fixture
 def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
     """Opens the text of a report; at the end nothing may have been complained about or fetched."""
     complaints: list[str] = []
-    contexts = []
+    contexts: list[BrowserContext] = []
 
     def run(text: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
         path = tmp_path / f"report-{len(contexts)}.html"
@@ -70,7 +27,12 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
         page = context.new_page()
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("request", lambda request: request.url == path.as_uri() or complaints.append(f"fetched {request.url}"))
+
+        def requested(request: Request) -> None:
+            if request.url != path.as_uri():
+                complaints.append(f"fetched {request.url}")
+
+        page.on("request", requested)
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-ready]")
         return page

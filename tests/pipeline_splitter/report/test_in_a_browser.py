@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from plan_stories import hospitals, layered, rename
 from playwright.sync_api import Browser, Page, expect
 
 from moorage.objectives import OBJECTIVES
 from pipeline_splitter.plan import Plan, PlannedTask
-from pipeline_splitter.report import Scenario, write_report
+from pipeline_splitter.report import Scenario, write_report, write_run_report
+from tests.pipeline_splitter.report.test_run_page import ran
+from tests.plan_stories import hospitals, layered, rename
 
 OpenPage = Callable[..., Page]
 EVIL = '</script><img src=x onerror="window.hacked=1"><!--<script>'
@@ -55,7 +56,7 @@ def overflow(page: Page) -> int:
 def test_the_page_says_what_the_plan_is(open_page: OpenPage, story: str) -> None:
     """Headline, proof, all four costs, every task, the flows, the comparison, the warnings."""
     page = open_page(story)
-    expect(page.locator("h1")).to_have_text("14 tasks at 3 sites; 1.58\u00a0GB cross; it costs 1.43")
+    expect(page.locator("h1")).to_have_text("14 tasks at 3 sites; 1.58\u00a0GB move between sites; it costs 1.43")
     expect(page.locator(".proven")).to_contain_text("No plan that keeps every rule is cheaper")
     expect(page.locator(".figure")).to_have_count(4)
     expect(page.locator("#graph-box .task")).to_have_count(14)
@@ -81,7 +82,7 @@ def test_a_task_tells_why(open_page: OpenPage, story: str) -> None:
     expect(panel).to_contain_text("stays in EU")
     panel.get_by_role("button", name="summarise-europe").click()
     expect(panel.locator("h2")).to_have_text("summarise-europe")
-    expect(panel).to_contain_text("seconds: a default, nobody stated it")
+    expect(panel).to_contain_text("seconds: a default, because nothing states it")
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
 
@@ -311,9 +312,9 @@ def test_an_empty_plan_is_shown(open_page: OpenPage) -> None:
     nothing = Plan("nothing", "0" * 64, (), dict.fromkeys(OBJECTIVES, 0.0), (), (), ())
     empty = replace(graph, tasks={}, data={}, parameters=(), order=frozenset())
     page = open_page(write_report(nothing, empty, inventory), width=WIDTH)
-    expect(page.locator("h1")).to_have_text("There is nothing to run, and it costs nothing.")
+    expect(page.locator("h1")).to_have_text("There is nothing to run, so it costs nothing.")
     expect(page.locator("#graph-box")).to_have_text("The pipeline has no tasks.")
-    expect(page.locator("#flows-map")).to_contain_text("Nothing crosses")
+    expect(page.locator("#flows-map")).to_contain_text("Nothing moves")
     assert overflow(page) <= WIDTH
 
 
@@ -379,7 +380,7 @@ def test_the_first_screen_says_what_was_assumed(open_page: OpenPage) -> None:
     page = open_page(write_report(doubtful, graph, inventory), width=WIDTH, height=844)
     told = page.locator(".assumed")
     expect(told).to_contain_text(
-        "Assumed, because nobody said: seconds of 14 tasks, the size of 1 artifact or dataset."
+        "Assumed, because nothing states it: seconds of 14 tasks, the size of 1 artifact or dataset."
     )
     place = told.bounding_box()
     assert place
@@ -399,3 +400,16 @@ def test_a_display_name_is_shown_and_found(open_page: OpenPage) -> None:
     find(page, "<all>")
     expect(page.locator("#panel-title")).to_have_text("Count <all> patients")
     expect(page.locator("#panel")).to_contain_text(first.name)
+
+
+@pytest.mark.parametrize("width", [WIDTH, 1280])
+def test_a_run_beside_its_plan(open_page: OpenPage, width: int) -> None:
+    """Every task and every link has a row; nothing is wider than the window; dark and light."""
+    plan, _, _ = hospitals()
+    page = open_page(write_run_report(plan, ran(plan)), width=width, height=844)
+    expect(page.locator("h1")).to_contain_text("Succeeded after")
+    expect(page.locator("#tasks tbody tr")).to_have_count(len(plan.tasks))
+    expect(page.locator("#timeline rect.planned")).to_have_count(len(plan.tasks) + 1)
+    assert overflow(page) <= width
+    page.click("#theme")
+    assert page.evaluate("document.documentElement.dataset.theme") in {"dark", "light"}

@@ -4,20 +4,26 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_stories import hospitals, layered, rename
 
+from moorage.errors import InputError
+from moorage.model import DatasetRef, Governance
 from moorage.objectives import OBJECTIVES
 from pipeline_splitter.graph import Graph
 from pipeline_splitter.plan import ObjectiveResult, Plan
-from pipeline_splitter.report import Scenario, sentences, write_report
+from pipeline_splitter.plan_json import write_governance_of_plan
+from pipeline_splitter.report import Scenario, gather, read_facts, sentences, write_report
 from pipeline_splitter.report.edges import DATA, ORDER, PARAMETER, connect
+from pipeline_splitter.report.layout import Arrangement
 from pipeline_splitter.report.page import script_json
+from tests.plan_stories import hospitals, layered, rename
 
 TIGHT = "\u00a0"
 
@@ -35,12 +41,35 @@ def test_the_same_plan_gives_the_same_page() -> None:
     plan, graph, inventory = hospitals()
     shuffled = replace(
         graph,
-        tasks=dict(reversed(graph.tasks.items())),
-        data=dict(reversed(graph.data.items())),
+        tasks=dict(reversed(list(graph.tasks.items()))),
+        data=dict(reversed(list(graph.data.items()))),
         parameters=tuple(reversed(graph.parameters)),
     )
-    reordered = replace(inventory, sites=dict(reversed(inventory.sites.items())))
+    reordered = replace(inventory, sites=dict(reversed(list(inventory.sites.items()))))
     assert write_report(plan, graph, inventory) == write_report(plan, shuffled, reordered)
+
+
+def test_what_repeats_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places once a group and not once a task; rules once for all tasks that carry them."""
+    plan, graph, inventory = layered(60, 3)
+    rules = {DatasetRef("stewards", "claims"): Governance()}
+    plan = replace(plan, tasks=tuple(replace(task, governance=rules) for task in plan.tasks))
+    asked: list[str] = []
+    places = Arrangement.places
+
+    def count_places(self: Arrangement) -> list[tuple[int, int, int]]:
+        asked.append("places")
+        return places(self)
+
+    def count_rules(rules: Mapping[DatasetRef, Governance]) -> dict[str, Any]:
+        asked.append("rules")
+        return write_governance_of_plan(rules)
+
+    monkeypatch.setattr(Arrangement, "places", count_places)
+    monkeypatch.setattr("pipeline_splitter.report.facts.write_governance_of_plan", count_rules)
+    write_report(plan, graph, inventory)
+    assert asked.count("places") == len(plan.groups) + 2 < len(plan.tasks)
+    assert asked.count("rules") == 1
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -173,8 +202,8 @@ def test_a_list_of_objectives_says_what_holds_for_the_second() -> None:
     """Only among the plans that are as good by the first."""
     plan = replace(hospitals()[0], cost=(result("carbon"), result("money")))
     assert sentences.proven(plan).startswith("Carbon: No plan that keeps every rule emits less: that is proven. Money:")
-    assert "as good by what stands before" in sentences.proven(plan)
-    assert sentences.headline(plan) == f"14 tasks at 3 sites; 1.58{TIGHT}GB cross; 102{TIGHT}g CO₂e"
+    assert "as good by the objectives before it" in sentences.proven(plan)
+    assert sentences.headline(plan) == f"14 tasks at 3 sites; 1.58{TIGHT}GB move between sites; 102{TIGHT}g CO₂e"
 
 
 @pytest.mark.parametrize(
@@ -206,4 +235,20 @@ def test_amounts(objective: str, value: float, text: str) -> None:
 def test_nothing_to_run_is_said() -> None:
     """An empty plan."""
     empty = Plan("nothing", "0" * 64, (), dict.fromkeys(OBJECTIVES, 0.0), (), (), ())
-    assert sentences.headline(empty) == "There is nothing to run, and it costs nothing."
+    assert sentences.headline(empty) == "There is nothing to run, so it costs nothing."
+
+
+def test_what_a_page_knows_can_be_read_again() -> None:
+    """For whoever draws the plan elsewhere; names that look like the element's end are no end."""
+    plan, graph, inventory = hospitals()
+    evil = rename(plan, lambda name: f"{name}</script>")
+    page = write_report(evil, graph, inventory)
+    known = gather(evil, graph, inventory, (), evil.warnings)
+    assert read_facts(page) == json.loads(json.dumps(known))
+
+
+@pytest.mark.parametrize("text", ["", "<html></html>", '<script id="facts" type="application/json">[1]</script>'])
+def test_what_is_no_page_is_told(text: str) -> None:
+    """Cut off, or another file."""
+    with pytest.raises(InputError, match=r"report\.html: facts"):
+        read_facts(text)

@@ -1,0 +1,9 @@
+"""Folders behind web servers.
+
+lister   the kind
+folder   one source, within its budget
+"""
+
+from dataset_operator.listing.http.lister import HttpLister
+
+__all__ = ["HttpLister"]

@@ -1,0 +1,44 @@
+"""The lister of folders behind web servers."""
+
+from dataset_operator.listing.budget import Budget
+from dataset_operator.listing.cancelling import Cancellation
+from dataset_operator.listing.http.folder import ListedWebFolder
+from moorage.kube import Client
+from moorage.sources import Credentials, Location
+from moorage.sources.http import HttpSource
+
+
+class HttpLister:
+    """Folders, by their index pages; single files and archives are not served yet."""
+
+    def identity(self, location: Location) -> tuple[str, ...] | None:
+        """The URL: other certificates are another way to the same data."""
+        place = _http(location)
+        return (place.url,) if place.served else None
+
+    def endpoint(self, location: Location) -> str:
+        """The server's URL."""
+        return _http(location).server_url
+
+    def empty(self, location: Location) -> str:
+        """Names the folder."""
+        url = _http(location).url
+        return f"the page of {url} names no file: correct http.url, or set spec.allowEmpty: true"
+
+    async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
+        """Anybody may read."""
+        del client, namespace, location
+        return None
+
+    def folder(
+        self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation
+    ) -> ListedWebFolder:
+        """The folder."""
+        del keys
+        return ListedWebFolder(_http(location), budget, stop)
+
+
+def _http(location: Location) -> HttpSource:
+    if not isinstance(location, HttpSource):
+        raise TypeError(f"{type(location).__name__} is no HTTP source")
+    return location

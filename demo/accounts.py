@@ -1,0 +1,45 @@
+"""Accounts of the S3 servers, whose keys are made up when the demo's cluster is made, and kept beside it."""
+
+import json
+import secrets
+from dataclasses import dataclass
+
+from demo import data
+from devcluster.certificates import write_private
+from devcluster.layout import Layout
+from devcluster.spec import Identity
+
+ARTIFACTS = "artifacts"
+"""The bucket of the sites' artifact stores: it has the same name everywhere."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account; `actions` in the server's words, as `Read:bucket`."""
+
+    name: str
+    actions: tuple[str, ...]
+
+    def identity(self, cluster_name: str) -> Identity:
+        """The account with its keys: those of the cluster that is there, or new ones."""
+        path = Layout.of(cluster_name).root / f"{self.name}.json"
+        try:
+            access_key, secret_key = json.loads(path.read_text())
+        except FileNotFoundError:
+            access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
+        return Identity(self.name, access_key, secret_key, self.actions)
+
+    def keep(self, cluster_name: str, identity: Identity) -> None:
+        """Keep the keys beside the cluster, for the next look."""
+        path = Layout.of(cluster_name).root / f"{self.name}.json"
+        write_private(path, json.dumps([identity.access_key, identity.secret_key]).encode())
+
+
+def _on(bucket: str, *actions: str) -> tuple[str, ...]:
+    return tuple(f"{action}:{bucket}" for action in actions)
+
+
+READER = Account("flights-reader", _on(data.BUCKET, "Read", "List") + _on(data.WEATHER_BUCKET, "Read", "List"))
+"""May read the two buckets of data and nothing else: its keys are the stewards'."""
+WRITER = Account("artifacts-writer", _on(ARTIFACTS, "Read", "Write", "List"))
+"""May use the sites' artifact stores: its keys are those of hub and spokes."""

@@ -1,0 +1,140 @@
+"""Connections to the one host of a source, at addresses that may be called."""
+
+import http.client
+import socket
+import ssl
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+from urllib.parse import urlsplit
+
+from moorage.sources.certificates import certificates_of
+from moorage.sources.store_addresses import permitted
+
+_RECEIVE_BUFFER_BYTES: Final = 4 << 20
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a store is.
+
+    Attributes:
+        url: as the source names it.
+        ca_bundle: PEM or base64 of it; None: the image's authorities.
+        named_in: the field that holds the URL, for messages.
+        connect_seconds: of one connection.
+        silence_seconds: between two pieces of an answer.
+    """
+
+    url: str
+    ca_bundle: str | None
+    named_in: str = "s3.endpoint"
+    connect_seconds: float = 5.0
+    silence_seconds: float = 20.0
+
+    @property
+    def host(self) -> str:
+        """With the port, where it is named; as the header has it."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def path(self) -> str:
+        """What comes before the bucket; without a slash at its end."""
+        return urlsplit(self.url).path.rstrip("/")
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self.ca_bundle is not None:
+            context.load_verify_locations(cadata=certificates_of(self.ca_bundle))
+        return context
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection that is made with its first request.
+
+        Raises:
+            SourceError: its certificates can't be read.
+        """
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            return _Secure(host, parts.port or 443, self)
+        return _Plain(host, parts.port or 80, self)
+
+    def dial(self, host: str, port: int) -> socket.socket:
+        """A connection to an address that was checked, and to no other that the name may mean a moment later.
+
+        Raises:
+            SourceError: `EndpointRefused`.
+            OSError: the name is not known, or nobody answers.
+        """
+        addresses = resolve(host, port, self.named_in)
+        for address in addresses[:-1]:
+            try:
+                return _dial_address(address, port, self)
+            except OSError:
+                continue
+        return _dial_address(addresses[-1], port, self)
+
+    def secured(self, line: socket.socket, host: str) -> ssl.SSLSocket:
+        """The same connection over TLS.
+
+        Raises:
+            OSError: its certificate is not trusted, among others.
+        """
+        return self._context.wrap_socket(line, server_hostname=host)
+
+
+def resolve(host: str, port: int, named_in: str = "s3.endpoint") -> list[str]:
+    """The addresses of a host that may be called. The very address that was checked is called, and its name not again.
+
+    Args:
+        host: a name, or an address.
+        port: of the server.
+        named_in: the field that names it, for the message.
+
+    Raises:
+        SourceError: `EndpointRefused`.
+        OSError: the name is not known.
+    """
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    return permitted(host, list(dict.fromkeys(str(entry[4][0]) for entry in found)), named_in)
+
+
+class _Plain(http.client.HTTPConnection):
+    def __init__(self, host: str, port: int, endpoint: Endpoint) -> None:
+        super().__init__(host, port)
+        self._endpoint = endpoint
+
+    def connect(self) -> None:
+        self.sock = self._endpoint.dial(self.host, self.port)
+
+
+class _Secure(http.client.HTTPSConnection):
+    def __init__(self, host: str, port: int, endpoint: Endpoint) -> None:
+        super().__init__(host, port)
+        self._endpoint = endpoint
+
+    def connect(self) -> None:
+        line = self._endpoint.dial(self.host, self.port)
+        try:
+            self.sock = self._endpoint.secured(line, self.host)
+        except BaseException:
+            line.close()
+            raise
+
+
+def _dial_address(address: str, port: int, endpoint: Endpoint) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        # A far store sends as much as the window takes: what the system gives by default is a fraction of a long line.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.settimeout(endpoint.connect_seconds)
+        made.connect((address, port))
+        made.settimeout(endpoint.silence_seconds)
+    except BaseException:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,254 @@
+"""A folder behind a web server that lists it: its files by its index pages, sizes by HEAD, bytes by ranges."""
+
+import http.client
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from moorage.calling.endpoints import Endpoint
+from moorage.calling.failures import ChangedError, TryAgainError
+from moorage.calling.index_pages import names_on
+from moorage.errors import SourceError
+from moorage.sources.http import HttpSource
+from moorage.sources.reasons import Reason
+
+MOST_FOLDERS: Final = 10_000
+MOST_DEPTH: Final = 64
+_PAGE_BYTES: Final = 4 << 20
+_OK, _PARTIAL, _CHANGED, _UNSATISFIABLE, _BUSY = 200, 206, 412, 416, 500
+_GONE: Final = frozenset({404, 410})
+_DENIED: Final = frozenset({401, 403, 407})
+_ASKS_LATER: Final = frozenset({408, 425, 429})
+_REDIRECTS: Final = range(300, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class WebFile:
+    """One file.
+
+    Attributes:
+        key: relative to the folder.
+        size_bytes: as the server says.
+        validator: its ETag as it was sent, or else when it was changed; "": the server says neither.
+        modified_seconds: since 1970; None: the server does not say.
+    """
+
+    key: str
+    size_bytes: int
+    validator: str
+    modified_seconds: int | None
+
+
+class WebFolder:
+    """One folder, with one connection that is kept. For one thread, but for `end`.
+
+    Args:
+        location: where; its URL ends with a slash.
+        endpoint: of the location; threads share it, because reading authorities takes long.
+        page_bytes: of one index page.
+        request_seconds: of one request, from its first byte to the last of its answer; None: as long as bytes come.
+    """
+
+    def __init__(
+        self,
+        location: HttpSource,
+        endpoint: Endpoint,
+        page_bytes: int = _PAGE_BYTES,
+        request_seconds: float | None = None,
+    ) -> None:
+        self.name = location.url
+        self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(location.url))
+        self._path = urlsplit(location.url).path
+        self._endpoint = endpoint
+        self._page_bytes = page_bytes
+        self._request_seconds = request_seconds
+        self._ended = False
+        self._connection = endpoint.connect()
+
+    def close(self) -> None:
+        """Close the connection; the next request makes a new one."""
+        self._connection.close()
+
+    def end(self) -> None:
+        """End it for good, from any thread: whoever reads from its connection wakes up."""
+        self._ended = True
+        self._shut()
+
+    def _shut(self) -> None:
+        line = self._connection.sock
+        if line is not None:
+            with suppress(OSError):
+                line.shutdown(2)
+
+    def files(self) -> Iterator[list[WebFile]]:
+        """The files, folder by folder, in the pages' order.
+
+        Raises:
+            TryAgainError: the server does not answer.
+            SourceError: it refuses, or does not list the folder.
+        """
+        waiting, seen = [""], 1
+        while waiting:
+            folder = waiting.pop()
+            names = self._names(folder)
+            below = [folder + name for name in names if name.endswith("/")]
+            seen += len(below)
+            if seen > MOST_FOLDERS or folder.count("/") > MOST_DEPTH:
+                problem = f"it has more than {MOST_FOLDERS:,} folders, or they lie deeper than {MOST_DEPTH}"
+                raise SourceError(Reason.LIST_TOO_LARGE, f"{self.name}: {problem}: split it into several Datasets")
+            waiting += reversed(below)
+            yield [self._file(folder + name) for name in names if not name.endswith("/")]
+
+    @contextmanager
+    def open(
+        self, key: str, validator: str, start: int, length: int | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """A file from an offset on, if it is the one that was listed.
+
+        Args:
+            key: relative to the folder.
+            validator: as it was listed; "": any.
+            start: offset in bytes.
+            length: None: to its end.
+
+        Raises:
+            ChangedError: it is not.
+            TryAgainError: the server does not answer, or the connection breaks meanwhile.
+            SourceError: the server refuses, or does not serve ranges.
+        """
+        headers = {"If-Match": validator} if validator.startswith('"') else {}
+        if start or length is not None:
+            headers["Range"] = f"bytes={start}-" + ("" if length is None else str(start + length - 1))
+        with self._ask("GET", key, headers) as answer:
+            if answer.status in {_CHANGED, _UNSATISFIABLE} or answer.status in _GONE:
+                raise ChangedError
+            if answer.status not in {_OK, _PARTIAL}:
+                raise self._failure(answer, key)
+            if validator and _validator(answer.headers) != validator:
+                raise ChangedError
+            if start and answer.status != _PARTIAL:
+                problem = "the server does not serve ranges of files: have it configured, or copy the data to a bucket"
+                raise SourceError(Reason.LIST_FAILED, f"{self.name}: {problem}")
+            yield answer
+
+    def _names(self, folder: str) -> list[str]:
+        with self._ask("GET", folder, {}) as answer:
+            if answer.status != _OK:
+                raise self._failure(answer, folder)
+            if answer.headers.get_content_type() not in {"text/html", "application/xhtml+xml"}:
+                raise self._unlisted(f"/{folder} is no HTML page of its files")
+            if answer.length is None and not answer.chunked:
+                raise self._unlisted(
+                    f"the page of /{folder} does not tell where it ends, so half of it could be missing"
+                )
+            body = answer.read(self._page_bytes + 1)
+            if answer.length and len(body) <= self._page_bytes:
+                raise http.client.IncompleteRead(body, answer.length)
+        if len(body) > self._page_bytes:
+            problem = f"the page of /{folder} has more than {self._page_bytes:,} bytes: spread its files over folders"
+            raise SourceError(Reason.LIST_TOO_LARGE, f"{self.name}: {problem}")
+        charset = answer.headers.get_content_charset("utf-8")
+        try:
+            page = body.decode(charset, errors="surrogateescape")
+        except (LookupError, UnicodeDecodeError):
+            page = body.decode("utf-8", errors="surrogateescape")
+        return names_on(page, f"{self._origin}{self._path}{_encoded(folder)}")
+
+    def _file(self, key: str) -> WebFile:
+        with self._ask("HEAD", key, {}) as answer:
+            if answer.status != _OK:
+                raise self._failure(answer, key)
+            size = answer.headers.get("Content-Length") or ""
+            if not (size.isascii() and size.isdigit()):
+                raise self._unlisted(f"the server does not tell how large {key} is")
+            return WebFile(key, int(size), _validator(answer.headers), _seconds(answer.headers))
+
+    @contextmanager
+    def _ask(self, method: str, key: str, headers: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
+        whole = False
+        late = threading.Event()
+        with self._deadline(late):
+            try:
+                with self._answer(method, key, headers) as answer:
+                    yield answer
+                    whole = answer.isclosed() or not answer.read(1)
+            except ssl.SSLCertVerificationError as error:
+                problem = f"its certificate is not trusted ({error.verify_message})"
+                remedy = "give its authority's certificate in http.caBundle"
+                raise SourceError(Reason.CERTIFICATE_UNTRUSTED, f"{self.name}: {problem}: {remedy}") from None
+            except (OSError, http.client.HTTPException) as error:
+                if late.is_set():
+                    problem = f"one answer was not complete after {self._request_seconds:g} s"
+                    remedy = "check the server's load and the network"
+                    raise SourceError(Reason.LIST_TOO_SLOW, f"{self.name}: {problem}: {remedy}") from None
+                raise TryAgainError(type(error).__name__) from error
+            finally:
+                if not whole:
+                    self._connection.close()
+
+    @contextmanager
+    def _deadline(self, late: threading.Event) -> Iterator[None]:
+        if self._request_seconds is None:
+            yield
+            return
+
+        def expire() -> None:
+            late.set()
+            self._shut()
+
+        timer = threading.Timer(self._request_seconds, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    @contextmanager
+    def _answer(self, method: str, key: str, headers: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
+        if self._ended:
+            raise TryAgainError("it was given up")
+        self._connection.putrequest(method, self._path + _encoded(key), skip_accept_encoding=True)
+        for name, value in {**headers, "Accept-Encoding": "identity"}.items():
+            self._connection.putheader(name, value)
+        self._connection.endheaders()
+        with self._connection.getresponse() as answer:
+            if answer.status in _REDIRECTS:
+                problem = "the server redirects, which is not followed: put the final address into http.url"
+                raise SourceError(Reason.REDIRECT_REFUSED, f"{self.name}: {problem}")
+            yield answer
+
+    def _failure(self, answer: http.client.HTTPResponse, key: str) -> Exception:
+        status = answer.status
+        if status in _ASKS_LATER or status >= _BUSY:
+            return TryAgainError(f"HTTP {status}")
+        if status in _DENIED:
+            problem = f"the server refuses /{key} (HTTP {status}): have everybody who may read the Dataset permitted"
+            return SourceError(Reason.ACCESS_DENIED, f"{self.name}: {problem}")
+        if status in _GONE:
+            return self._unlisted(f"/{key} is not there (HTTP {status})")
+        return SourceError(Reason.LIST_FAILED, f"{self.name}: the server answers HTTP {status} for /{key}")
+
+    def _unlisted(self, problem: str) -> SourceError:
+        remedy = "correct http.url, and have the server list its folders"
+        return SourceError(Reason.LIST_FAILED, f"{self.name}: {problem}: {remedy}")
+
+
+def _encoded(key: str) -> str:
+    return quote(key.encode(errors="surrogateescape"), safe="/-_.~")
+
+
+def _validator(headers: http.client.HTTPMessage) -> str:
+    return (headers.get("ETag") or headers.get("Last-Modified") or "").strip()[:512]
+
+
+def _seconds(headers: http.client.HTTPMessage) -> int | None:
+    try:
+        return int(parsedate_to_datetime(headers.get("Last-Modified") or "").timestamp())
+    except (ValueError, OverflowError):
+        return None

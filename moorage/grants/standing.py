@@ -1,0 +1,128 @@
+"""What a node plugin asks the broker about what its node holds, and what it is told: what may stay, and what must go.
+
+A node has no right to read Datasets; so it asks about those that it holds, and learns of nothing else. The question
+names at most `MOST_ASKED` datasets, so a node that holds more asks several times.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from moorage.caching import CacheMode
+from moorage.errors import BrokerError, InputError
+from moorage.grants.question import BOUNDS, read_ref
+from moorage.model import DatasetRef
+from moorage.reading.documents import fields_of, read_object
+from moorage.reading.fields import Fields
+
+PATH: Final = "/v1/caches"
+MOST_ASKED: Final = 64
+_MOST_DEPTH: Final = 4
+_OK: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Whether a node may hold a dataset, and what it is to know of it.
+
+    Attributes:
+        rule: what refuses it at this node, as `ClearanceTooLow`; "" where the node may hold it.
+        message: the refusal as a sentence.
+        version: the current one; None: the operator has not looked.
+        size_bytes: of the current version; None: it is not known.
+        far_seconds: what bringing all of it takes; None where no usable source is left.
+        mode: of `spec.cache`.
+        limit_bytes: `spec.cache.sizeLimit`; None: the node's own limit holds.
+    """
+
+    ref: DatasetRef
+    rule: str = ""
+    message: str = ""
+    version: str | None = None
+    size_bytes: int | None = None
+    far_seconds: float | None = None
+    mode: CacheMode = CacheMode.AUTO
+    limit_bytes: int | None = None
+
+    @property
+    def permitted(self) -> bool:
+        """Whether the bytes may stay."""
+        return not self.rule
+
+
+def write_holdings(refs: Iterable[DatasetRef]) -> bytes:
+    """The body of a question."""
+    return json.dumps({"datasets": [_write_ref(ref) for ref in refs]}).encode()
+
+
+def read_holdings(body: bytes) -> tuple[DatasetRef, ...]:
+    """Read the body of a question.
+
+    Raises:
+        InputError: it is no question; names the field.
+    """
+    fields = read_object(body, "request", BOUNDS)
+    asked = fields.subs("datasets")
+    if len(asked) > MOST_ASKED:
+        fields.fail("datasets", f"must have at most {MOST_ASKED} entries, not {len(asked)}: ask several times")
+    return tuple(map(read_ref, asked))
+
+
+def write_standings(standings: Iterable[Standing]) -> dict[str, Any]:
+    """The body of an answer."""
+    return {"datasets": [_write_standing(standing) for standing in standings]}
+
+
+def read_standings(status: int, body: object, asked: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
+    """Understand an answer: one standing for each dataset that was asked about.
+
+    Raises:
+        BrokerError: it is no answer; asking again may help.
+    """
+    if status != _OK:
+        document = body if isinstance(body, dict) else {}
+        message = str(document.get("message") or "it gives no reason")
+        problem = f"the credential broker does not say what may stay on this node (HTTP {status}): {message}"
+        raise BrokerError(problem)
+    try:
+        told = [_read_standing(fields) for fields in fields_of(body, "answer", _MOST_DEPTH).subs("datasets")]
+    except InputError as error:
+        problem = f"the credential broker's answer can't be used: {error}"
+        raise BrokerError(problem) from error
+    standings = {standing.ref: standing for standing in told}
+    if set(asked) != set(standings):
+        problem = "the credential broker's answer is not about the datasets that were asked about"
+        raise BrokerError(problem)
+    return standings
+
+
+def _write_ref(ref: DatasetRef) -> dict[str, str]:
+    return {"namespace": ref.namespace, "name": ref.name}
+
+
+def _write_standing(standing: Standing) -> dict[str, Any]:
+    written: dict[str, Any] = _write_ref(standing.ref)
+    if standing.rule:
+        return written | {"rule": standing.rule, "message": standing.message}
+    return written | {
+        "version": standing.version,
+        "sizeBytes": standing.size_bytes,
+        "farMilliseconds": None if standing.far_seconds is None else round(standing.far_seconds * 1000),
+        "mode": standing.mode.value,
+        "limitBytes": standing.limit_bytes,
+    }
+
+
+def _read_standing(fields: Fields) -> Standing:
+    milliseconds = fields.count("farMilliseconds")
+    return Standing(
+        ref=read_ref(fields),
+        rule=fields.text("rule") or "",
+        message=fields.text("message", lines=True) or "",
+        version=fields.text("version"),
+        size_bytes=fields.count("sizeBytes"),
+        far_seconds=None if milliseconds is None else milliseconds / 1000,
+        mode=fields.choice("mode", CacheMode) or CacheMode.AUTO,
+        limit_bytes=fields.count("limitBytes"),
+    )

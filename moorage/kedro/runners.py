@@ -1,0 +1,38 @@
+"""Kedro's runners, with what lies between nodes in the node's memory."""
+
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.runner import AbstractRunner
+from kedro.runner import ParallelRunner as KedroParallelRunner
+from kedro.runner import SequentialRunner as KedroSequentialRunner
+from kedro.runner import ThreadRunner as KedroThreadRunner
+
+from moorage.kedro.intermediates import place_intermediates
+
+
+class _InMemory(AbstractRunner):
+    def run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
+        *arguments: Any,  # noqa: ANN401 - Kedro's own
+        **named: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """As Kedro's own, after `place_intermediates`."""
+        place_intermediates(pipeline, catalog)
+        outputs: dict[str, Any] = super().run(pipeline, catalog, *arguments, **named)
+        return outputs
+
+
+class SequentialRunner(_InMemory, KedroSequentialRunner):
+    """One node after the other."""
+
+
+class ThreadRunner(_InMemory, KedroThreadRunner):
+    """Nodes in threads."""
+
+
+class ParallelRunner(_InMemory, KedroParallelRunner):
+    """Nodes in processes, which read what others made where it lies: nothing goes through a manager's socket."""

@@ -1,0 +1,63 @@
+"""Objects in a node's memory: put by one process, got by another without a copy.
+
+    from moorage import memory
+
+    memory.put("features", table)
+    memory.get("features")
+
+The objects lie in the directory that `MOORAGE_MEMORY` names, or in one of the user's own in `/dev/shm`. They stay when
+their writer ends, need no daemon, and are removed by `delete`. A table is an Arrow IPC file, which any Arrow program
+reads.
+
+Tables and arrays of pyarrow, arrays of numpy, frames and series of pandas, sparse matrices of scipy, and dicts, lists
+and tuples of them come back equal, and without a copy where their type permits that: such values can't be written to.
+Anything else is pickled, and unpickled for those alone who say that they trust the writer: `trust=True`.
+
+    store    put, get, delete and list, in one directory
+    space    whole objects under names, in shared memory
+    layout   what an object's bytes are
+    kinds/   which types are kept, a file each and one table
+"""
+
+import asyncio
+import functools
+from typing import Any
+
+from moorage.memory.store import MemoryStore, default_directory
+
+__all__ = ["MemoryStore", "aget", "aput", "default_directory", "delete", "get", "list_names", "put"]
+
+
+@functools.cache
+def _default() -> MemoryStore:
+    return MemoryStore(default_directory())
+
+
+def put(name: str, value: Any) -> int:  # noqa: ANN401 - any Python object
+    """Put an object under a name, in place of what was there; see `MemoryStore.put`."""
+    return _default().put(name, value)
+
+
+def get(name: str, *, trust: bool = False) -> Any:  # noqa: ANN401 - what was put
+    """Get an object; see `MemoryStore.get`."""
+    return _default().get(name, trust=trust)
+
+
+def delete(name: str) -> bool:
+    """Delete an object; see `MemoryStore.delete`."""
+    return _default().delete(name)
+
+
+def list_names() -> list[str]:
+    """The names of all objects, sorted."""
+    return _default().names()
+
+
+async def aput(name: str, value: Any) -> int:  # noqa: ANN401 - any Python object
+    """`put` in a thread, for a program with an event loop."""
+    return await asyncio.to_thread(put, name, value)
+
+
+async def aget(name: str, *, trust: bool = False) -> Any:  # noqa: ANN401 - what was put
+    """`get` in a thread, for a program with an event loop."""
+    return await asyncio.to_thread(get, name, trust=trust)

@@ -1,0 +1,126 @@
+"""Whole objects under names, in a directory of shared memory: files that are published by a rename.
+
+A reader sees an object whole or not at all. One that is replaced or deleted lives on for those who have it. What a
+killed writer left is unfinished, has no name that a reader looks at, and goes when the next store is opened.
+"""
+
+import errno
+import fcntl
+import mmap
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, unquote
+
+from moorage.memory.layout import MemoryObjectError
+
+MOST_NAME_BYTES: Final = 200
+_UNFINISHED: Final = ".unfinished-"
+_YOUNG_SECONDS: Final = 60.0
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
+
+
+class Space:
+    """One directory.
+
+    Args:
+        directory: made where it is not there, for its owner alone.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sweep()
+
+    def write(self, name: str, fill: Callable[[int], None]) -> int:
+        """Publish an object.
+
+        Args:
+            name: of it.
+            fill: writes it to a file that is open, and empty.
+
+        Returns:
+            Its size in bytes.
+
+        Raises:
+            MemoryObjectError: the name can't be used, or there is no room: what is there stays as it was.
+        """
+        target = self._path(name)
+        unfinished = self.directory / f"{_UNFINISHED}{secrets.token_hex(8)}"
+        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # By writes, not through a mapping: a page that can't be had is an error here, and would be a SIGBUS there.
+            fill(descriptor)
+            size_bytes = os.fstat(descriptor).st_size
+            os.fchmod(descriptor, 0o440)
+            unfinished.replace(target)
+        except BaseException as error:
+            unfinished.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno in _NO_SPACE:
+                problem = f"object {name!r} has no room in {self.directory} ({error.strerror})"
+                raise MemoryObjectError(f"{problem}: delete objects, or have the memory made larger") from None
+            raise
+        finally:
+            os.close(descriptor)
+        return size_bytes
+
+    def read(self, name: str) -> memoryview:
+        """An object's bytes, where they lie; they stay as long as somebody holds them.
+
+        Raises:
+            MemoryObjectError: there is none of that name.
+        """
+        try:
+            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            problem = f"there is no object {name!r} in {self.directory}"
+            raise MemoryObjectError(f"{problem}: put it first, or see `list_names`") from None
+        try:
+            size_bytes = os.fstat(descriptor).st_size
+            if size_bytes == 0:
+                raise MemoryObjectError(f"what lies at {name!r} is no object")
+            return memoryview(mmap.mmap(descriptor, size_bytes, prot=mmap.PROT_READ))
+        finally:
+            os.close(descriptor)
+
+    def delete(self, name: str) -> bool:
+        """Delete an object; whether it was there."""
+        try:
+            self._path(name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        found = (unquote(entry.name) for entry in os.scandir(self.directory) if not entry.name.startswith("."))
+        return sorted(found)
+
+    def _path(self, name: str) -> Path:
+        quoted = quote(name, safe="")
+        if quoted.startswith("."):
+            quoted = f"%2E{quoted[1:]}"
+        if not name or len(quoted) > MOST_NAME_BYTES:
+            problem = f"{name[:50]!r} can't name an object"
+            raise MemoryObjectError(f"{problem}: a name has 1 to {MOST_NAME_BYTES} bytes, as a URL writes them")
+        return self.directory / quoted
+
+    def _sweep(self) -> None:
+        """Remove what writers left that are gone: whoever writes holds a lock."""
+        for entry in os.scandir(self.directory):
+            if not entry.name.startswith(_UNFINISHED):
+                continue
+            with suppress(OSError):
+                if time.time() - entry.stat().st_mtime < _YOUNG_SECONDS:  # perhaps not locked yet
+                    continue
+                descriptor = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    Path(entry.path).unlink()
+                finally:
+                    os.close(descriptor)

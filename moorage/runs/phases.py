@@ -1,0 +1,58 @@
+"""The phases of runs, groups and tasks. A final phase never changes again."""
+
+from enum import StrEnum
+
+
+class RunPhase(StrEnum):
+    """How far a StretchedPipeline is."""
+
+    PLANNING = "Planning"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLING = "Cancelling"
+    CANCELLED = "Cancelled"
+    INFEASIBLE = "Infeasible"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it never changes again."""
+        return self in _FINAL_RUNS
+
+
+class GroupPhase(StrEnum):
+    """How far one group of a run is, at one site."""
+
+    WAITING = "Waiting"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    LOST = "Lost"
+    CANCELLED = "Cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it never changes again."""
+        return self in _FINAL_GROUPS
+
+
+class TaskPhase(StrEnum):
+    """How far one attempt of a task is. `Skipped`: its condition is false. `Cached`: an earlier run's outputs serve."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    CACHED = "Cached"
+    CANCELLED = "Cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it never changes again."""
+        return self not in {TaskPhase.PENDING, TaskPhase.RUNNING}
+
+
+_FINAL_RUNS = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.CANCELLED, RunPhase.INFEASIBLE})
+_FINAL_GROUPS = frozenset({GroupPhase.SUCCEEDED, GroupPhase.FAILED, GroupPhase.LOST, GroupPhase.CANCELLED})

@@ -1,0 +1,50 @@
+"""Why a source can't be listed, or a Dataset not read: stable words for conditions, Events and metrics."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Reason(StrEnum):
+    """As `status.sources[].reason` and the conditions have it; docs/dataset-status.md says what to do about each."""
+
+    LISTED = "Listed"
+    NOT_LISTED = "NotListed"
+    NOT_SUPPORTED = "SourceNotSupported"
+    SITE_UNKNOWN = "SiteUnknown"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a word
+    SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105 - a word
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 - a word
+    ENDPOINT_UNREACHABLE = "EndpointUnreachable"
+    ENDPOINT_NOT_S3 = "EndpointNotS3"
+    ENDPOINT_REFUSED = "EndpointRefused"
+    REDIRECT_REFUSED = "RedirectRefused"
+    CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
+    ACCESS_DENIED = "AccessDenied"
+    BUCKET_NOT_FOUND = "BucketNotFound"
+    REGION_WRONG = "RegionWrong"
+    STORE_BUSY = "StoreBusy"
+    LIST_FAILED = "ListFailed"
+    LIST_TOO_SLOW = "ListTooSlow"
+    LIST_TOO_LARGE = "ListTooLarge"
+    INTERRUPTED = "Interrupted"
+    NO_OBJECTS = "NoObjects"
+    FORMAT_UNREADABLE = "FormatUnreadable"
+    PARSER_FAILED = "ParserFailed"
+
+
+# What passes by itself (a store that is busy, or out of reach for a moment) is not here: a mount may well succeed.
+NOTHING_TO_READ: Final = frozenset(
+    {
+        Reason.SECRET_NOT_FOUND,
+        Reason.SECRET_FORBIDDEN,
+        Reason.SECRET_KEY_MISSING,
+        Reason.ENDPOINT_NOT_S3,
+        Reason.ENDPOINT_REFUSED,
+        Reason.REDIRECT_REFUSED,
+        Reason.CERTIFICATE_UNTRUSTED,
+        Reason.ACCESS_DENIED,
+        Reason.BUCKET_NOT_FOUND,
+        Reason.REGION_WRONG,
+    }
+)
+"""Reasons for which a reader finds nothing there, until somebody changes something."""

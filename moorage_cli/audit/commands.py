@@ -1,0 +1,142 @@
+"""`kubectl dataset audit`: what was granted, refused and moved."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from moorage.errors import InputError
+from moorage.evidence.line import Line, read_line
+from moorage.evidence.selecting import Wanted
+from moorage.kube import Client
+from moorage_cli.audit.asking import moment, named, read_whence, whence_options
+from moorage_cli.audit.sources import Lines, opened, published, questioned
+from moorage_cli.connecting import target_of, target_options
+from moorage_cli.lazy import LazyGroup
+from moorage_cli.output import MISSING, document, output_option, say, table
+from moorage_cli.running import EXIT_CODES
+
+HEADER = ("TIME", "EVENT", "DATASET", "POD", "ACCOUNT", "PURPOSE", "NODE", "SITE", "VERSION", "RULE")
+_SHORT = 12
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "verify": "moorage_cli.audit.proving:verify_lines",
+        "head": "moorage_cli.audit.proving:head",
+        "keys": "moorage_cli.audit.proving:keys",
+        "export": "moorage_cli.audit.exporting:export",
+    },
+    invoke_without_command=True,
+    short_help="Show what was granted and refused, and prove it.",
+    epilog=EXIT_CODES,
+)
+@click.option("--dataset", help="Only lines about this Dataset: NAMESPACE/NAME, or NAME beside -n.")
+@click.option("--pod", help="Only lines about this pod: NAMESPACE/NAME, or NAME beside -n.")
+@click.option("--run", "run_name", help="Only transfers of this run: NAMESPACE/NAME, or NAME beside -n.")
+@click.option("--since", help="Only lines from then on: a time, or how long ago (30m, 24h, 7d).")
+@click.option("--chains", is_flag=True, help="Also lines about the chains themselves: begun, sealed, ended.")
+@output_option("table", "json")
+@whence_options
+@target_options
+@click.pass_context
+def audit(  # noqa: PLR0913 - one parameter for each option
+    context: click.Context,
+    /,
+    *,
+    dataset: str | None,
+    pod: str | None,
+    run_name: str | None,
+    since: str | None,
+    chains: bool,
+    output: str,
+    **options: Any,  # noqa: ANN401 - what `whence_options` adds
+) -> None:
+    """Show who was granted or refused which dataset, where, by which rule: the evidence that Moorage records.
+
+    Lines are read from the store that the chart's evidence.store names, with the keys in the cluster's Secret where you
+    may read it, else with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. What is shown here is not proven: see `verify`.
+
+    \b
+    kubectl dataset audit --dataset steward/claims --since 7d
+    kubectl logs -n moorage-system -l app.kubernetes.io/component=broker --prefix --tail=-1 > broker.log
+    kubectl dataset audit --file broker.log
+    kubectl dataset audit verify
+    """  # noqa: D301 - \b is what click needs
+    if context.invoked_subcommand is not None:
+        _refuse_misplaced(context)
+        return
+    target = target_of(context)
+    begin = moment(since, datetime.now(tz=UTC))
+    wanted = Wanted(
+        dataset=named("--dataset", dataset, target.namespace),
+        pod=named("--pod", pod, target.namespace),
+        run=named("--run", run_name, target.namespace),
+        since=None if begin is None else begin.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        chains=chains,
+    )
+    whence = read_whence(options)
+
+    async def gather(client: Client | None) -> tuple[list[Line], int]:
+        told = await published(client, whence.system_namespace) if client is not None and whence.by_cluster else None
+        async with opened(client, whence, told) as lines:
+            return await chosen_lines(lines, wanted)
+
+    found, unreadable = questioned(target, whence, gather)
+    _tell(found, output)
+    if unreadable:
+        say(f"{unreadable} lines can't be read: see `kubectl dataset audit verify`.", err=True)
+
+
+async def chosen_lines(lines: Lines, wanted: Wanted) -> tuple[list[Line], int]:
+    """The lines that are wanted, by time, and how many can't be read."""
+    found: list[Line] = []
+    unreadable = 0
+    async for entry in lines.entries():
+        try:
+            line = read_line(entry.raw)
+        except InputError:
+            unreadable += 1
+            continue
+        if wanted(line):
+            found.append(line)
+    return sorted(found, key=lambda line: (line.time, line.chain, line.sequence)), unreadable
+
+
+def _tell(found: list[Line], output: str) -> None:
+    if output == "json":
+        document([line.document() for line in found], output)
+    elif not found:
+        say("No line of evidence is about that.", err=True)
+    else:
+        reasons = any(line.event.reason for line in found)
+        header = (*HEADER, "MESSAGE") if reasons else HEADER
+        table(header, [row(line)[: len(header)] for line in found])
+
+
+def row(line: Line) -> list[str]:
+    """A line in a table."""
+    event = line.event
+    # Of a transfer: what of which run goes where.
+    told = (
+        event.dataset or event.artifact,
+        event.pod or event.run,
+        event.account,
+        event.purpose,
+        event.node,
+        event.site,
+    )
+    version, rule = (event.version or "")[:_SHORT], event.rule
+    cells = [line.time, event.what.value, *told, version, rule]
+    return [*(cell or MISSING for cell in cells), event.reason or ""]
+
+
+def _refuse_misplaced(context: click.Context) -> None:
+    """Options before the name of a subcommand would be read by nobody."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            problem = f"stands before {context.invoked_subcommand}: write it after that"
+            raise InputError("kubectl dataset audit", parameter.opts[-1], problem)

@@ -1,0 +1,63 @@
+"""`audit export`: grants as OpenLineage events, for catalogues of lineage."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import orjson
+
+from moorage.evidence.line import Line
+from moorage.evidence.selecting import Wanted
+from moorage.kube import Client
+from moorage_cli.audit.asking import moment, named, read_whence, whence_options
+from moorage_cli.audit.commands import chosen_lines
+from moorage_cli.audit.lineage import run_event
+from moorage_cli.audit.sources import opened, published, questioned
+from moorage_cli.connecting import target_of, target_options
+from moorage_cli.output import say
+from moorage_cli.running import EXIT_CODES
+
+
+@click.command("export", short_help="Print grants as OpenLineage events.", epilog=EXIT_CODES)
+@click.option("--dataset", help="Only grants of this Dataset: NAMESPACE/NAME, or NAME beside -n.")
+@click.option("--pod", help="Only grants to this pod: NAMESPACE/NAME, or NAME beside -n.")
+@click.option("--since", help="Only grants from then on: a time, or how long ago (30m, 24h, 7d).")
+@whence_options
+@target_options
+@click.pass_context
+def export(
+    context: click.Context,
+    /,
+    *,
+    dataset: str | None,
+    pod: str | None,
+    since: str | None,
+    **options: Any,  # noqa: ANN401 - what `whence_options` adds
+) -> None:
+    """Print each grant as an OpenLineage run event (specification 2-0-2), one a line, for POST /api/v1/lineage.
+
+    The pod is the run, by its uid. The data is its input, by the name that OpenLineage gives it, with its version.
+
+    \b
+    kubectl dataset audit export --since 24h > events.jsonl
+    """  # noqa: D301 - \b is what click needs
+    target = target_of(context)
+    begin = moment(since, datetime.now(tz=UTC))
+    wanted = Wanted(
+        dataset=named("--dataset", dataset, target.namespace),
+        pod=named("--pod", pod, target.namespace),
+        since=None if begin is None else f"{begin:%Y-%m-%dT%H:%M:%S}.000Z",
+    )
+    whence = read_whence(options)
+
+    async def gather(client: Client | None) -> tuple[list[Line], int]:
+        told = None if client is None else await published(client, whence.system_namespace)
+        async with opened(client, whence, told) as lines:
+            return await chosen_lines(lines, wanted)
+
+    found, unreadable = questioned(target, whence, gather)
+    for line in found:
+        if (event := run_event(line)) is not None:
+            say(orjson.dumps(event).decode())
+    if unreadable:
+        say(f"{unreadable} lines can't be read: see `kubectl dataset audit verify`.", err=True)

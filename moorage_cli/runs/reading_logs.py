@@ -1,0 +1,71 @@
+"""Which tasks' logs are meant, how far each was printed, and how lines of many tasks are told apart. Pure."""
+
+from dataclasses import dataclass
+
+from moorage.runs import TaskPhase
+from moorage.stores import LogPiece
+from moorage_cli.runs.telling import Status, phase_of
+
+_MOST_NAMED = 50
+_NEVER_BEGAN = frozenset({"", TaskPhase.PENDING, TaskPhase.SKIPPED, TaskPhase.CACHED})
+
+
+def tasks_in(status: Status) -> list[str]:
+    """The names of the run's tasks, as many as a message may hold."""
+    return [str(task.get("name")) for task in status.get("tasks") or ()][:_MOST_NAMED]
+
+
+def chosen(status: Status, task: str | None, *, everything: bool) -> list[str]:
+    """The tasks whose logs are meant: the one that is named, all that have begun, or those that failed."""
+    if task is not None:
+        return [task]
+    phases = {str(each.get("name")): str(each.get("phase") or "") for each in status.get("tasks") or ()}
+    if everything:
+        return [name for name, phase in phases.items() if phase not in _NEVER_BEGAN]
+    return [name for name, phase in phases.items() if phase == TaskPhase.FAILED]
+
+
+def has_ended(status: Status, task: str) -> bool:
+    """Whether no further attempt of a task comes; one of a loop's iterations has ended when the loop has."""
+    if phase_of(status).is_final:
+        return True
+    phases = {str(each.get("name")): str(each.get("phase") or "") for each in status.get("tasks") or ()}
+    phase = phases.get(task, phases.get(task.partition("#")[0], ""))
+    return bool(phase) and TaskPhase(phase).is_final
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far the log of one task was printed.
+
+    Attributes:
+        attempt: the one that is asked for; None: the last.
+        prefixed: whether each line begins with the task's name.
+        seen: the attempt that is being printed; 0: none yet.
+        complete: whether nothing comes any more.
+    """
+
+    task: str
+    attempt: int | None
+    prefixed: bool = False
+    seen: int = 0
+    offset: int = 0
+    complete: bool = False
+    _rest: bytes = b""
+
+    def take(self, piece: LogPiece) -> bytes:
+        """What is to be printed for the next piece of the log."""
+        self.seen = piece.attempt
+        self.offset = piece.next_offset
+        self.complete = piece.complete
+        content = self._rest + piece.content
+        cut = len(content) if piece.complete or not self.prefixed else content.rfind(b"\n") + 1
+        self._rest = content[cut:]
+        if not self.prefixed:
+            return content
+        prefix = f"[{self.task}] ".encode()
+        return b"".join(prefix + line + b"\n" for line in content[:cut].splitlines())
+
+    def begin(self) -> None:
+        """Another attempt follows."""
+        self.seen, self.offset, self.complete, self._rest = 0, 0, False, b""

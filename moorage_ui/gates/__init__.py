@@ -1,0 +1,5 @@
+"""Who comes in.
+
+local    one person, at their own machine, with their own kubeconfig and an address that works once
+tokens   bearers of tokens that the cluster's API server knows, in the cluster
+"""

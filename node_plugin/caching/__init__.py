@@ -1,0 +1,16 @@
+"""The node's cache: versions of datasets on its disk, shared read-only by all its pods.
+
+What may be held is the broker's word, what is worth holding `moorage.locality`'s; here both are done.
+
+    holding    one version on the disk, and what its folder is called (pure)
+    store      the cache's folder: whole versions, unfinished ones, what is being removed
+    usage      who read what within the last day, on disk
+    binding    a version's files, read-only, at a pod's mount point
+    deciding   bind, stream, fill, make room: pure decisions on what the store holds
+    fillers    the processes that fill, one a version
+    state      what the modules below share
+    fills      the fills that were decided on
+    serving    what publishing asks of the cache, and what it does when a copy is whole or may not stay
+    keeping    the loop: what may stay, what must go, what is told
+    reporting  NodeCache, written when something moved
+"""

@@ -1,0 +1,202 @@
+"""The fills that were decided on: one a dataset, a few at once, tried again when they failed."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from moorage.errors import BrokerError
+from moorage.grants.grant import Grant
+from moorage.grants.question import GrantQuestion, PodIdentity
+from moorage.model import DatasetRef
+from moorage.serving import metrics
+from node_plugin.caching import deciding
+from node_plugin.caching.fillers import Filled, run_filler
+from node_plugin.caching.holding import VersionKey, disk_bytes
+from node_plugin.caching.state import CacheState
+from node_plugin.filler.exchange import Ending, Job
+from node_plugin.journal import Volume
+
+_log = logging.getLogger(__name__)
+
+_MOST_OBJECTS: Final = 200_000
+_FIRST_RETRY_SECONDS: Final = 15.0
+_MOST_RETRY_SECONDS: Final = 600.0
+_TRIED_AGAIN: Final = frozenset({Ending.FAILED, Ending.CHANGED, Ending.FULL})
+
+
+@dataclass(slots=True)
+class _Wish:
+    """A fill that was decided on, for a pod that may read the dataset."""
+
+    pod: PodIdentity
+    tries: int = 0
+    not_before: float = 0.0
+
+
+class Fills:
+    """What is being filled, and what will be.
+
+    Args:
+        state: of the cache.
+        show: called with a version that became whole.
+    """
+
+    def __init__(self, state: CacheState, show: Callable[[VersionKey], Awaitable[None]]) -> None:
+        self._state = state
+        self._show = show
+        self._wishes: dict[DatasetRef, _Wish] = {}
+        # The last such version of each dataset: an older one is not asked for again.
+        self._unkeepable: dict[DatasetRef, VersionKey] = {}
+        self._running: dict[DatasetRef, asyncio.Task[None]] = {}
+        self._free = asyncio.Semaphore(state.limits.fills)
+
+    def consider(self, volume: Volume, grant: Grant, seen_reads: int) -> None:
+        """Decide on a fill for a reader that streams, and begin it."""
+        key = deciding.key_of(volume.dataset, grant)
+        if key is None or self._is_unkeepable(key):
+            return
+        held = self._state.store.get(key)
+        decision = deciding.worth_filling(grant, 0 if held is None else held.size_bytes, seen_reads)
+        if decision is None:
+            return
+        facts = {"dataset": str(volume.dataset), "fill": decision.fill, "why": decision.message}
+        _log.info("decided on a fill", extra=facts)
+        if decision.fill:
+            self._wishes.setdefault(volume.dataset, _Wish(volume.pod))
+            self.go_on()
+
+    async def resume(self) -> None:
+        """Decide anew for the volumes that a restarted node plugin finds streaming; an interrupted fill goes on."""
+        asked: set[DatasetRef] = set()
+        for volume in self._state.journal:
+            if not volume.needs_server or volume.dataset in asked:
+                continue
+            try:
+                answer = await self._state.broker.ask(GrantQuestion(volume.pod, volume.dataset))
+            except BrokerError as error:
+                _log.info("a fill waits for the next reader", extra={"cause": str(error)})
+                continue
+            if isinstance(answer, Grant):
+                asked.add(volume.dataset)
+                # The reader itself is among those that were seen.
+                self.consider(volume, answer, max(0, self._state.usage.seen(volume.dataset) - 1))
+
+    def go_on(self) -> None:
+        """Begin the fills that were decided on, and try those again that failed a while ago."""
+        now = time.monotonic()
+        for ref, wish in self._wishes.items():
+            if ref not in self._running and now >= wish.not_before:
+                task = asyncio.create_task(self._fill(ref, wish), name=f"fill {ref}")
+                self._running[ref] = task
+                task.add_done_callback(partial(self._forget, ref))
+
+    def _forget(self, ref: DatasetRef, _task: asyncio.Task[None]) -> None:
+        self._running.pop(ref, None)
+
+    async def end(self, ref: DatasetRef) -> None:
+        """End the fill of a dataset; nobody wants it any more."""
+        self._wishes.pop(ref, None)
+        task = self._running.get(ref)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End all fills; what is whole of them stays."""
+        for ref in list(self._running):
+            await self.end(ref)
+
+    async def _fill(self, ref: DatasetRef, wish: _Wish) -> None:
+        async with self._free:
+            try:
+                ending = await self._fill_once(ref, wish)
+            except (BrokerError, OSError) as error:
+                _log.warning("a fill failed", extra={"dataset": str(ref), "cause": str(error)})
+                ending = Ending.FAILED
+        if ending in _TRIED_AGAIN:
+            wish.tries += 1
+            wish.not_before = time.monotonic() + min(_MOST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**wish.tries)
+        else:
+            self._wishes.pop(ref, None)
+        self._state.moved.set()
+
+    async def _fill_once(self, ref: DatasetRef, wish: _Wish) -> Ending | None:
+        """Ask anew, make room, fill, publish; None where there is nothing to do any more.
+
+        Raises:
+            BrokerError: it can't be asked now.
+            OSError: the disk refuses.
+        """
+        state = self._state
+        pod = next((volume.pod for volume in state.journal if volume.dataset == ref), wish.pod)
+        grant = await state.broker.ask(GrantQuestion(pod, ref))
+        if not isinstance(grant, Grant) or not deciding.may_serve(grant):
+            return None
+        key = deciding.key_of(ref, grant)
+        if key is None or self._is_unkeepable(key) or state.store.is_whole(key) or not self._make_room(key, grant):
+            return None
+        before = next((held.key for held in state.store.of(ref) if held.whole and held.key != key), None)
+        writing = {key} | ({before} if before is not None else set())
+        state.filling |= writing
+        try:
+            return await self._ended(key, await self._run(key, grant, before))
+        finally:
+            state.filling -= writing
+
+    async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None) -> Filled:
+        store, limits = self._state.store, self._state.limits
+        size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
+        folder = store.begin(key, size_bytes, 0, limits.filler_user)
+        job = Job(grant=grant, connections=limits.connections, most_objects=_MOST_OBJECTS, most_bytes=size_bytes)
+        _log.info("a fill begins", extra={"dataset": str(key.ref), "version": key.version, "bytes": size_bytes})
+        return await run_filler(
+            folder,
+            job,
+            user=limits.filler_user,
+            reused=None if before is None else store.folder(before),
+            tell=lambda done: store.progress(key, done),
+        )
+
+    async def _ended(self, key: VersionKey, filled: Filled) -> Ending:
+        ending = filled.ended.ending
+        facts = {"dataset": str(key.ref), "version": key.version, "ending": ending.value, "bytes": filled.size_bytes}
+        metrics.CACHE_FILLS.labels(ending.value).inc()
+        standing = self._state.standings.get(key.ref)
+        if ending is Ending.WHOLE and (standing is None or standing.permitted):
+            self._state.store.publish(key, filled.size_bytes, filled.objects)
+            metrics.CACHE_FILLED_BYTES.inc(filled.size_bytes)
+            _log.info("a fill is whole", extra=facts)
+            await self._show(key)
+            return ending
+        _log.warning("a fill ended", extra={**facts, "cause": filled.ended.message})
+        if ending is not Ending.FAILED:
+            self._state.remove(key)
+        if ending is Ending.UNKEEPABLE:
+            self._unkeepable[key.ref] = key
+        return ending
+
+    def _is_unkeepable(self, key: VersionKey) -> bool:
+        return self._unkeepable.get(key.ref) == key
+
+    def _make_room(self, key: VersionKey, grant: Grant) -> bool:
+        state = self._state
+        wanted = disk_bytes(0 if grant.fill is None else grant.fill.size_bytes, 0)
+        others = [held for held in state.store if held.key != key]
+        own = state.store.get(key)
+        plan = deciding.make_room(
+            wanted,
+            grant,
+            deciding.weigh(others, state.standings, state.used(), time.time()),
+            state.room(besides=key, there_bytes=0 if own is None else own.size_bytes),
+        )
+        if isinstance(plan, deciding.Unfillable):
+            _log.warning("a fill has no room", extra={"dataset": str(key.ref), "why": plan.value, "bytes": wanted})
+            metrics.CACHE_FILLS.labels(plan.value).inc()
+            return False
+        for version in plan:
+            state.evict(VersionKey(version.ref, version.version), "room", "another version needs the room")
+        return True

@@ -1,0 +1,18 @@
+"""The filler: copies one version of a dataset into a folder, verifies every object, and ends. A process of its own.
+
+The node plugin starts it for each fill, as a user without rights, in the folder that is to be filled: it parses what a
+stranger's store answers, so it can neither mount, nor see the kubelet's folders or other datasets' copies, nor hold up
+a publish. Its keys come on standard input and are nowhere else. When standard input ends, its parent is gone, and so is
+it: what is whole stays, and the next filler goes on from there.
+
+It imports the standard library and what of `moorage` the sidecar imports.
+
+    exchange   what the node plugin and the filler say to each other
+    keys       keys of objects as paths of files (pure)
+    manifest   the objects of a version, and the version that they are (pure, but for reading and writing the file)
+    folder     what a kind of source has to offer
+    s3, web    listing and reading an S3 store, and a folder behind a web server
+    opening    the kinds that are copied
+    fetching   one object to one file, verified
+    filling    a whole version: list, check, take over, fetch, seal
+"""

@@ -1,0 +1,245 @@
+"""A whole version: list it, check that it is the one that was asked for, bring what is missing, and seal it.
+
+In the folder that it is started in:
+
+    manifest    the version's objects
+    objects/    whole objects under their keys, 0444, and their folders
+    parts/      one unfinished file a thread
+
+What is in `objects/` is whole at any moment, as files come there by rename; a fill that was killed goes on from there.
+"""
+
+import ctypes
+import os
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from moorage.calling.failures import ChangedError, TryAgainError
+from moorage.errors import InputError, MoorageError
+from node_plugin.filler import keys, manifest
+from node_plugin.filler.exchange import Done, Ended, Ending, Job, Line, Listed
+from node_plugin.filler.fetching import PARTS, DiskError, Fetcher, StoppedError
+from node_plugin.filler.folder import Folder
+from node_plugin.filler.manifest import OBJECTS, Entry
+from node_plugin.filler.opening import opener
+
+_TELL_SECONDS: Final = 0.5
+_MOST_TRIES: Final = 4
+_FOLDER_MODE: Final = 0o555
+
+Tell = Callable[[Line], None]
+
+
+def fill(job: Job, tell: Tell) -> Ended:
+    """Fill the folder that the process is in.
+
+    Args:
+        job: with what.
+        tell: hears of the progress.
+    """
+    open_folder = opener(job.grant)
+    if open_folder is None or job.grant.fill is None:
+        return Ended(Ending.UNKEEPABLE, f"a source of kind {job.grant.location.kind} can't be copied")
+    try:
+        return _fill(job, open_folder, job.grant.fill.listed_version, tell)
+    except (ChangedError, TryAgainError, MoorageError, OSError) as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> Ended:
+    match error:
+        case ChangedError():
+            return Ended(Ending.CHANGED, "the source changed meanwhile; the next version is filled once it is known")
+        case TryAgainError():
+            return Ended(Ending.FAILED, f"the store does not answer ({error})")
+        case OSError():
+            return _explain(DiskError(error))
+        case DiskError(full=True):
+            return Ended(Ending.FULL, str(error))
+    return Ended(Ending.FAILED, str(error))
+
+
+def _fill(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell) -> Ended:
+    entries = _list(job, open_folder)
+    if isinstance(entries, Ended):
+        return entries
+    if manifest.version_of(entries) != version:
+        raise ChangedError
+    files = [entry for entry in entries if not keys.is_marker(entry.key, entry.size_bytes)]
+    if (ended := _unkeepable(files)) is not None:
+        return ended
+    manifest.write(entries)
+    size_bytes = sum(entry.size_bytes for entry in files)
+    tell(Listed(len(files), size_bytes))
+    _make_folders(entries)
+    missing = [entry for entry in files if not _is_there(entry)]
+    if job.reused is not None:
+        missing = _take_over(missing, job.reused)
+    meter = _Meter(size_bytes - sum(entry.size_bytes for entry in missing), tell)
+    _fetch_all(missing, open_folder, job.connections, meter)
+    _seal()
+    return Ended(Ending.WHOLE)
+
+
+def _list(job: Job, open_folder: Callable[[], Folder]) -> list[Entry] | Ended:
+    for attempt in range(_MOST_TRIES):
+        folder = open_folder()
+        try:
+            found: dict[str, Entry] = {}
+            size_bytes = 0
+            for page in folder.pages():
+                for entry in page:
+                    size_bytes += entry.size_bytes
+                    found[entry.key] = entry
+                if len(found) > job.most_objects:
+                    return Ended(Ending.UNKEEPABLE, f"it has more than {job.most_objects:,} objects")
+                if size_bytes > job.most_bytes:
+                    return Ended(Ending.UNKEEPABLE, f"it has more than the {job.most_bytes:,} bytes that may be kept")
+            return sorted(found.values(), key=lambda entry: entry.sort_key)
+        except TryAgainError:
+            if attempt == _MOST_TRIES - 1:
+                raise
+            time.sleep(2.0**attempt / 4)
+        finally:
+            folder.close()
+    raise TryAgainError("it was asked often enough")
+
+
+def _unkeepable(files: list[Entry]) -> Ended | None:
+    for entry in files:
+        if (problem := keys.problem_of(entry.key)) is not None:
+            return Ended(Ending.UNKEEPABLE, f"object {entry.key[:80]!r} {problem}")
+    clash = keys.clash_in(entry.key for entry in files)
+    return None if clash is None else Ended(Ending.UNKEEPABLE, f"{clash[:80]!r} is an object and a folder at once")
+
+
+def _make_folders(entries: list[Entry]) -> None:
+    os.makedirs(PARTS, 0o700, exist_ok=True)  # noqa: PTH103 - keys are no Paths, which fold slashes
+    os.makedirs(OBJECTS, 0o755, exist_ok=True)  # noqa: PTH103
+    made: set[str] = set()
+    for entry in entries:
+        for parent in keys.parents_of(entry.key):
+            if parent not in made:
+                made.add(parent)
+                os.makedirs(f"{OBJECTS}/{parent}", 0o755, exist_ok=True)  # noqa: PTH103
+
+
+def _is_there(entry: Entry) -> bool:
+    try:
+        found = os.lstat(f"{OBJECTS}/{entry.key}")
+    except FileNotFoundError:
+        return False
+    return found.st_size == entry.size_bytes and int(found.st_mtime) == entry.modified_seconds
+
+
+def _take_over(missing: list[Entry], reused: int) -> list[Entry]:
+    """Link what another version of the dataset has alike; gives what is missing still."""
+    try:
+        before = {entry.key: entry for entry in manifest.read(reused)}
+    except (OSError, InputError):
+        return missing
+    left = []
+    for entry in missing:
+        old = before.get(entry.key)
+        # Without an etag nothing says that it is the same.
+        if old is None or not entry.etag or (old.size_bytes, old.etag) != (entry.size_bytes, entry.etag):
+            left.append(entry)
+            continue
+        try:
+            path = f"{OBJECTS}/{entry.key}"
+            os.link(path, path, src_dir_fd=reused, follow_symlinks=False)
+        except OSError:
+            left.append(entry)
+    return left
+
+
+class _Meter:
+    """Counts what is whole, and tells now and then."""
+
+    def __init__(self, done_bytes: int, tell: Tell) -> None:
+        self._done_bytes = done_bytes
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._told_at = 0.0
+
+    def add(self, size_bytes: int) -> None:
+        with self._lock:
+            self._done_bytes += size_bytes
+            if time.monotonic() - self._told_at >= _TELL_SECONDS:
+                self._told_at = time.monotonic()
+                self._tell(Done(self._done_bytes))
+
+
+def _fetch_all(missing: list[Entry], open_folder: Callable[[], Folder], connections: int, meter: _Meter) -> None:
+    """Whole objects side by side, the largest first, so that none is left alone at the end."""
+    crew = _Crew(missing, open_folder, meter)
+    threads = [threading.Thread(target=crew.work, args=(number,)) for number in range(min(connections, len(missing)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    crew.check()
+
+
+class _Crew:
+    """Threads that share the work; the first failure ends all."""
+
+    def __init__(self, missing: list[Entry], open_folder: Callable[[], Folder], meter: _Meter) -> None:
+        self._waiting: queue.SimpleQueue[Entry] = queue.SimpleQueue()
+        for entry in sorted(missing, key=lambda entry: -entry.size_bytes):
+            self._waiting.put(entry)
+        self._open_folder = open_folder
+        self._meter = meter
+        self._stop = threading.Event()
+        self._failures: list[Exception] = []
+        self._left = len(missing)
+        self._lock = threading.Lock()
+
+    def work(self, number: int) -> None:
+        """One thread's share."""
+        folder = self._open_folder()
+        try:
+            self._fetch(Fetcher(folder, number, self._stop))
+        except StoppedError:
+            return
+        except Exception as error:  # noqa: BLE001 - it is raised again by `check`
+            self._failures.append(error)
+            self._stop.set()
+        finally:
+            folder.close()
+
+    def _fetch(self, fetcher: Fetcher) -> None:
+        while not self._stop.is_set():
+            try:
+                entry = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            fetcher.fetch(entry)
+            self._meter.add(entry.size_bytes)
+            with self._lock:
+                self._left -= 1
+
+    def check(self) -> None:
+        """Raise what ended the work, if it is not done."""
+        if self._failures:
+            raise self._failures[0]
+        if self._left:
+            raise TryAgainError("a thread ended early")
+
+
+def _seal() -> None:
+    """Nothing unfinished is left, folders are read-only, and all of it is on the disk."""
+    shutil.rmtree(PARTS)
+    for folder, _below, _files in os.walk(OBJECTS, topdown=False):
+        os.chmod(folder, _FOLDER_MODE)  # noqa: PTH101
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,36 @@
+"""Where a task's outputs may lie: a URI is a tenant's word, and the spoke would hand the artifact on with its own keys.
+
+Kubeflow puts an output at ROOT/PIPELINE/RUN_ID/TASK/uuid/OUTPUT. A component may say that its artifact lies elsewhere,
+and ML Metadata repeats it. Elsewhere may be what another task made under other rules, or another tenant. So what does
+not lie in its own task's place is no output here. Pure.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Of one attempt of a group.
+
+    Attributes:
+        root_uri: below it lie the outputs of its run.
+        run_id: Kubeflow's.
+        runs_uri: below it lie all runs of its namespace, whose outputs Kubeflow's cache may give out.
+        imported: what was brought for it.
+    """
+
+    root_uri: str
+    run_id: str
+    runs_uri: str
+    imported: frozenset[str] = frozenset()
+
+    def is_own(self, uri: str, task: str, output: str, *, cached: bool) -> bool:
+        """Whether an output of a task, by its name in the group's file, lies where it must."""
+        part = "[^/]+"
+        place = f"{part}/{part if cached else re.escape(self.run_id)}/{re.escape(task)}/{part}/{re.escape(output)}"
+        if cached:
+            pattern = f"{re.escape(self.runs_uri.rstrip('/'))}/{part}/{part}/kubeflow/[0-9]+/{place}"
+        else:
+            pattern = f"{re.escape(self.root_uri.rstrip('/'))}/{place}"
+        return re.fullmatch(pattern, uri) is not None and ".." not in uri.split("/")

@@ -1,0 +1,36 @@
+"""What a task printed, from the API server: bounded, the beginning and the end where it is longer."""
+
+from moorage.errors import KubeError, UnreachableError
+from moorage.grants.question import PodIdentity
+from moorage.kube import Client
+
+_LAST_LINES = 1000
+_LAST_BYTES = 1 << 20
+_BUSY = frozenset({429, 500, 502, 503, 504})
+
+
+async def read_log(client: Client, pod: PodIdentity, container: str, most_bytes: int) -> bytes:
+    """The log of a task's own container; a line in its place where nobody has it any more.
+
+    Raises:
+        KubeError: it can't be read now; ask again.
+    """
+    try:
+        content = await client.read_log(pod.name, pod.namespace, container, most_bytes=most_bytes)
+        if len(content) < most_bytes:
+            return content
+        last = await client.read_log(pod.name, pod.namespace, container, most_bytes=_LAST_BYTES, last_lines=_LAST_LINES)
+    except UnreachableError:
+        raise
+    except KubeError as error:
+        if error.status in _BUSY:
+            raise
+        # The container never began, or the pod is gone: nobody will have it later.
+        return note(f"nothing could be read of its log: {error}")
+    between = note(f"only its first {most_bytes:,} bytes and its last {_LAST_LINES} lines were kept")
+    return b"".join((content, b"\n", between, last))
+
+
+def note(text: str) -> bytes:
+    """A line of ours in a task's log."""
+    return f"[moorage] {' '.join(text.split())}\n".encode()

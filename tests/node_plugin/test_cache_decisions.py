@@ -1,0 +1,268 @@
+"""What a node decides about its cache, and what it tells of it: tables."""
+
+from dataclasses import replace
+
+import pytest
+
+from moorage.caching import CacheMode, CachePolicy
+from moorage.errors import BrokerError, InputError
+from moorage.grants.grant import FillTerms, Grant
+from moorage.grants.standing import MOST_ASKED, Standing, read_holdings, read_standings, write_holdings, write_standings
+from moorage.locality.evicting import HeldVersion
+from moorage.model import CachedDataset, DatasetRef, NodeCache
+from moorage.sources.s3 import S3Source
+from node_plugin.caching.deciding import (
+    Departure,
+    Room,
+    Unfillable,
+    departures,
+    evict_down,
+    key_of,
+    make_room,
+    may_serve,
+    weigh,
+    worth_filling,
+)
+from node_plugin.caching.holding import Holding, VersionKey
+from node_plugin.caching.reporting import TELL_AGAIN_SECONDS, is_news, report_of
+
+GB = 10**9
+CLAIMS, OTHER = DatasetRef("steward", "claims"), DatasetRef("steward", "other")
+NOW, OLD = "a" * 64, "b" * 64
+FAR = Grant(
+    location=S3Source("https://s3.example", "b"),
+    local=False,
+    credentials=None,
+    version=NOW,
+    fill=FillTerms(size_bytes=10 * GB, far_seconds=100.0, listed_version=NOW),
+)
+
+
+def granted(mode: CacheMode = CacheMode.AUTO, limit: int | None = None, **terms: object) -> Grant:
+    """A grant with other terms."""
+    assert FAR.fill is not None
+    return replace(FAR, cache=CachePolicy(mode, limit), fill=replace(FAR.fill, **terms))  # type: ignore[arg-type]
+
+
+def holding(version: str = NOW, *, ref: DatasetRef = CLAIMS, size: int = 10 * GB, whole: bool = True) -> Holding:
+    """A version that is held."""
+    return Holding(key=VersionKey(ref, version), size_bytes=size, disk_bytes=size, whole=whole, last_used=0.0)
+
+
+@pytest.mark.parametrize(
+    ("grant", "seen", "fills"),
+    [
+        (granted(), 0, False),
+        (granted(), 1, False),
+        (granted(), 2, True),
+        (granted(asked=True), 0, True),
+        (granted(CacheMode.ALWAYS), 0, True),
+        (granted(CacheMode.NONE, asked=True), 9, False),
+        (granted(far_seconds=10.0), 100, False),  # a source in the node's own site
+    ],
+)
+def test_when_a_node_fills(grant: Grant, seen: int, fills: bool) -> None:  # noqa: FBT001 - a table's column
+    """As the semantics say: for those who follow, or because somebody said so; never for what is near."""
+    decision = worth_filling(grant, 0, seen)
+    assert decision is not None
+    assert decision.fill is fills
+
+
+def test_what_is_there_needs_no_fill() -> None:
+    """Nor what nobody listed."""
+    decision = worth_filling(granted(asked=True), 10 * GB, 0)
+    assert decision is not None
+    assert not decision.fill
+    assert worth_filling(replace(FAR, fill=None), 0, 9) is None
+
+
+@pytest.mark.parametrize("version", [None, "", "v1", "../../etc", "A" * 64])
+def test_versions_that_name_no_folder(version: str | None) -> None:
+    """A version comes from a status that the operator wrote, and is looked at all the same."""
+    assert key_of(CLAIMS, replace(FAR, version=version)) is None
+    assert key_of(CLAIMS, FAR) == VersionKey(CLAIMS, NOW)
+
+
+def test_a_dataset_that_forbids_caches_is_not_served_from_one() -> None:
+    """Whatever the node holds still."""
+    assert may_serve(granted())
+    assert not may_serve(granted(CacheMode.NONE))
+
+
+def version(name: str, size: int, *, hours: float = 1.0, in_use: bool = False) -> HeldVersion:
+    """A held version, as evicting weighs it."""
+    return HeldVersion(
+        ref=DatasetRef("s", name), version=NOW, size_bytes=size, bring_seconds=size / 1e8, hours_since_read=hours,
+        in_use=in_use,
+    )  # fmt: skip
+
+
+ROOM = Room(limit_bytes=50 * GB, free_bytes=100 * GB, total_bytes=100 * GB)
+
+
+@pytest.mark.parametrize(
+    ("held", "grant", "room", "plan"),
+    [
+        ([], granted(), ROOM, []),
+        ([version("a", 40 * GB)], granted(), ROOM, []),
+        ([version("a", 41 * GB)], granted(), ROOM, ["a"]),
+        ([version("a", 20 * GB, hours=9), version("b", 21 * GB)], granted(), ROOM, ["a"]),
+        ([version("a", 41 * GB, in_use=True)], granted(), ROOM, Unfillable.NO_ROOM),
+        ([], granted(), replace(ROOM, limit_bytes=9 * GB), Unfillable.TOO_LARGE),
+        ([], granted(limit=9 * GB), ROOM, Unfillable.TOO_LARGE),
+        ([], granted(limit=10 * GB), ROOM, []),
+        ([], granted(), replace(ROOM, free_bytes=24 * GB), Unfillable.NO_ROOM),
+        ([], granted(), replace(ROOM, free_bytes=25 * GB), []),
+        ([version("a", 5 * GB)], granted(), replace(ROOM, free_bytes=21 * GB), ["a"]),
+    ],
+)
+def test_room_is_made_or_not(held: list[HeldVersion], grant: Grant, room: Room, plan: list[str] | Unfillable) -> None:
+    """Within the node's limit, the Dataset's own, and off the last 15 % of the disk; never what is in use."""
+    made = make_room(10 * GB, grant, held, room)
+    assert (made if isinstance(made, Unfillable) else [each.ref.name for each in made]) == plan
+
+
+def test_where_enough_can_not_go_all_goes_that_may() -> None:
+    """A disk that others fill."""
+    held = [version("a", 5), version("b", 5, in_use=True)]
+    assert [each.ref.name for each in evict_down(held, 100)] == ["a"]
+    assert [each.ref.name for each in evict_down(held, 3)] == ["a"]
+
+
+def test_old_versions_are_worth_nothing() -> None:
+    """Nobody is given one any more; what nobody knows is worth what a disk takes."""
+    standing = Standing(ref=CLAIMS, version=NOW, size_bytes=10 * GB, far_seconds=100.0)
+    seconds = {
+        (each.ref, each.version): each.bring_seconds
+        for each in weigh(
+            [holding(NOW, size=5 * GB), holding(OLD), holding(NOW, ref=OTHER)], {CLAIMS: standing}, set(), 0.0
+        )
+    }
+    assert seconds == {(CLAIMS, NOW): 50.0, (CLAIMS, OLD): 0.0, (OTHER, NOW): 10.0}
+
+
+PERMITTED = Standing(ref=CLAIMS, version=NOW, size_bytes=10 * GB, far_seconds=100.0)
+REFUSED = Standing(ref=CLAIMS, rule="ClearanceTooLow", message="no")
+
+
+@pytest.mark.parametrize(
+    ("held", "standing", "used", "gone"),
+    [
+        ([holding()], PERMITTED, [], []),
+        ([holding()], None, [], []),
+        ([holding()], REFUSED, [], [(NOW, "ClearanceTooLow")]),
+        ([holding()], REFUSED, [NOW], [(NOW, "ClearanceTooLow")]),
+        ([holding(), holding(OLD)], REFUSED, [], [(NOW, "ClearanceTooLow"), (OLD, "ClearanceTooLow")]),
+        ([holding()], replace(PERMITTED, mode=CacheMode.NONE), [], [(NOW, "")]),
+        ([holding()], replace(PERMITTED, mode=CacheMode.NONE), [NOW], []),
+        ([holding()], replace(PERMITTED, limit_bytes=9 * GB), [], [(NOW, "")]),
+        ([holding()], replace(PERMITTED, limit_bytes=9 * GB), [NOW], []),
+        ([holding(OLD)], PERMITTED, [], []),
+        ([holding(OLD), holding(NOW, whole=False)], PERMITTED, [], []),
+        ([holding(OLD), holding()], PERMITTED, [], [(OLD, "")]),
+        ([holding(OLD), holding()], PERMITTED, [OLD], []),
+        ([holding(OLD, whole=False)], PERMITTED, [], [(OLD, "")]),
+        ([holding(OLD)], replace(PERMITTED, version=None), [], []),
+    ],
+)
+def test_what_leaves_the_disk(
+    held: list[Holding], standing: Standing | None, used: list[str], gone: list[tuple[str, str]]
+) -> None:
+    """What a rule refuses, at once and whoever uses it; what is of no use, once nobody does."""
+    found: list[Departure] = departures(
+        held, {} if standing is None else {CLAIMS: standing}, {VersionKey(CLAIMS, each) for each in used}
+    )
+    assert [(each.key.version, each.rule) for each in found] == gone
+    assert all(each.message for each in found)
+
+
+def told(*entries: tuple[DatasetRef, str, int]) -> NodeCache:
+    """What was written."""
+    return NodeCache("n1", tuple(CachedDataset(*entry) for entry in entries))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "whole", "since", "news"),
+    [
+        (None, [], False, 0.0, True),
+        (told(), [], False, 1e9, False),
+        (told((CLAIMS, NOW, 5)), [holding(size=5)], True, 1e9, False),
+        (told(), [holding(size=5, whole=False)], False, 0.0, True),
+        (told((CLAIMS, NOW, 5)), [], False, 0.0, True),
+        (told((CLAIMS, OLD, 5)), [holding(size=5)], True, 0.0, True),
+        (told((CLAIMS, NOW, 5)), [holding(size=9)], True, 0.0, True),
+        (told((CLAIMS, NOW, 5)), [holding(size=9, whole=False)], False, 1e9, False),
+        (told((CLAIMS, NOW, 10 * GB)), [holding(size=12 * GB, whole=False)], False, 1e9, True),
+        (told((CLAIMS, NOW, 10 * GB)), [holding(size=12 * GB, whole=False)], False, TELL_AGAIN_SECONDS - 1, False),
+        (told((CLAIMS, NOW, 10 * GB)), [holding(size=10 * GB + 1, whole=False)], False, 1e9, False),
+    ],
+)
+def test_when_a_node_tells(
+    before: NodeCache | None,
+    now: list[Holding],
+    whole: bool,  # noqa: FBT001 - a table's column
+    since: float,
+    news: bool,  # noqa: FBT001
+) -> None:
+    """What came, went or became whole at once; bytes that moved only if they are many, and seldom; nothing at rest."""
+    done = frozenset({(str(CLAIMS), NOW)}) if whole else frozenset()
+    assert is_news(before, report_of("n1", now), done, since) is news
+
+
+def test_a_filling_node_writes_seldom() -> None:
+    """A terabyte that comes at 100 MB/s costs the API server less than two writes a minute."""
+    last: NodeCache | None = None
+    last_at, writes = 0.0, 0
+    for second in range(10_000):
+        report = report_of("n1", [holding(size=second * GB // 10 + 1, whole=False)])
+        if is_news(last, report, frozenset(), second - last_at):
+            last, last_at, writes = report, float(second), writes + 1
+    assert writes <= 2 * 10_000 / 60
+
+
+def test_a_report_is_bounded_and_in_order() -> None:
+    """What is not there at all is not told; of too many the largest are."""
+    many = [holding(ref=DatasetRef("s", f"d{number}"), size=number) for number in range(1030)]
+    report = report_of("n1", many)
+    assert len(report.datasets) == 1024
+    assert min(entry.size_bytes for entry in report.datasets) == 6
+    assert [entry.ref for entry in report.datasets] == sorted(entry.ref for entry in report.datasets)
+
+
+STANDINGS = [
+    Standing(ref=CLAIMS, version=NOW, size_bytes=5, far_seconds=1.25, mode=CacheMode.ALWAYS, limit_bytes=7),
+    Standing(ref=OTHER, rule="SiteDenied", message="no"),
+]
+
+
+def test_standings_read_as_they_were_written() -> None:
+    """The broker's are the node plugin's."""
+    asked = (CLAIMS, OTHER)
+    assert read_holdings(write_holdings(asked)) == asked
+    read = read_standings(200, write_standings(STANDINGS), asked)
+    assert read == {each.ref: each for each in STANDINGS}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (503, {"message": "blind"}),
+        (200, None),
+        (200, {"datasets": []}),
+        (200, write_standings(STANDINGS[:1])),
+        (200, write_standings([*STANDINGS, Standing(ref=DatasetRef("x", "y"))])),
+        (200, {"datasets": [{"namespace": "..", "name": "x"}]}),
+    ],
+)
+def test_what_is_no_answer_drops_nothing(status: int, body: object) -> None:
+    """It is an error, never a standing: a broker that forgot a dataset has not refused it."""
+    with pytest.raises(BrokerError):
+        read_standings(status, body, (CLAIMS, OTHER))
+
+
+def test_a_question_is_bounded() -> None:
+    """A node that holds more asks several times."""
+    many = [DatasetRef("n" * 63, f"{'d' * 55}{number}") for number in range(MOST_ASKED)]
+    assert len(read_holdings(write_holdings(many))) == MOST_ASKED
+    with pytest.raises(InputError, match="at most 64"):
+        read_holdings(write_holdings([*many, CLAIMS]))

@@ -1,0 +1,182 @@
+"""What a pod's facts mean for its attempt, in tables."""
+
+from dataclasses import replace
+
+import pytest
+
+from moorage.grants.question import PodIdentity
+from moorage.runs import TaskPhase
+from pipeline_executor.runners.embedded.pod_facts import PodFacts
+from pipeline_executor.runners.pod_states import ContainerFacts
+from pipeline_executor.runners.verdicts import Patience, Seen, judge
+
+NOW = 1_800_000_000.0
+STARTED, ENDED = "2027-01-15T07:50:00Z", "2027-01-15T07:59:00Z"
+MAIN = ContainerFacts("main", image="python:3", memory_limit="2Gi")
+SIDE = ContainerFacts("moorage-task", image="moorage/task")
+RUNNING = replace(MAIN, running=True, start=STARTED)
+OVER = replace(MAIN, exit_code=0, start=STARTED, end=ENDED)
+SERVING = replace(SIDE, running=True, start=STARTED)
+POD = PodFacts(
+    identity=PodIdentity("fraud", "train-1", "u"),
+    owner_uid="g",
+    owner_name="group",
+    run_uid="r",
+    group="eu-1-1",
+    group_attempt=1,
+    task="train",
+    attempt=1,
+    phase="Running",
+    reason="",
+    message="",
+    node="n1",
+    created_seconds=NOW - 20,
+    placed_seconds=0.0,
+    gates=(),
+    deleting=False,
+    survives=False,
+    unscheduled="",
+    disruption="",
+    main=RUNNING,
+    sidecar=SERVING,
+    others=(),
+)
+PENDING = replace(POD, phase="Pending", main=MAIN, sidecar=SIDE)
+SEEN = Seen(now_seconds=NOW)
+
+
+def _failed(**changes: object) -> ContainerFacts:
+    return replace(MAIN, start=STARTED, end=ENDED, **{"exit_code": 1, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("pod", "seen", "phase", "said"),
+    [
+        (POD, SEEN, "Running", ""),
+        (PENDING, SEEN, "Pending", ""),
+        (replace(POD, main=OVER), replace(SEEN, outputs=True), "Succeeded", ""),
+        (replace(POD, main=OVER), replace(SEEN, now_seconds=NOW - 30), "Running", "being uploaded"),
+        (replace(POD, main=OVER), replace(SEEN, failure="no file a"), "Failed", "could not be uploaded: no file a"),
+        (
+            replace(POD, main=OVER, phase="Succeeded", sidecar=replace(SIDE, exit_code=1, message="x\nfull")),
+            SEEN,
+            "Failed",
+            "could not be uploaded: full",
+        ),
+        (replace(POD, main=OVER), replace(SEEN, now_seconds=NOW + 9999), "Failed", "was not uploaded within 3600 s"),
+        (replace(POD, main=_failed(exit_code=3, message="Traceback\nKeyError: 'a'")), SEEN, "Failed", "KeyError: 'a'"),
+        (replace(POD, main=_failed()), SEEN, "Failed", "its log says why"),
+        (replace(POD, main=_failed(exit_code=137, reason="OOMKilled")), SEEN, "Failed", "its limit of 2Gi"),
+        (
+            replace(
+                POD,
+                main=_failed(
+                    exit_code=128, reason="StartError", message='exec: "sh": executable file not found in $PATH'
+                ),
+            ),
+            SEEN,
+            "Failed",
+            "image python:3 has no program 'sh'",
+        ),
+        (POD, replace(SEEN, timeout_seconds=60), "Failed", "longer than its timeout of 60 s"),
+        (POD, replace(SEEN, timeout_seconds=10_000_000), "Running", ""),
+        (replace(POD, deleting=True), SEEN, "Failed", "was deleted while it ran"),
+        (replace(PENDING, deleting=True), SEEN, "Failed", "was deleted before it began"),
+        (replace(POD, reason="Evicted", message="low on memory", phase="Failed"), SEEN, "Failed", "evicted: low on"),
+        (replace(POD, disruption="preempted"), SEEN, "Failed", "taken away: preempted"),
+        (replace(POD, reason="NodeLost"), SEEN, "Failed", "node n1 was lost"),
+        (replace(PENDING, unscheduled="0/3 nodes: us-1 lies in US", node=""), SEEN, "Pending", "us-1 lies in US"),
+        (
+            replace(PENDING, unscheduled="0/3 nodes", node=""),
+            replace(SEEN, trouble_since_seconds=NOW - 3600),
+            "Failed",
+            "no node may run it",
+        ),
+        (
+            replace(PENDING, main=replace(MAIN, waiting="ErrImagePull", message="gone")),
+            SEEN,
+            "Pending",
+            "can't be pulled",
+        ),
+        (replace(PENDING, main=replace(MAIN, waiting="InvalidImageName")), SEEN, "Failed", "can't be pulled"),
+        (
+            replace(PENDING, main=replace(MAIN, waiting="ImagePullBackOff")),
+            replace(SEEN, trouble_since_seconds=NOW - 120),
+            "Failed",
+            "can't be pulled",
+        ),
+        (
+            replace(
+                PENDING, sidecar=replace(SIDE, waiting="CreateContainerConfigError", message='secret "k" not found')
+            ),
+            replace(SEEN, trouble_since_seconds=NOW - 61),
+            "Failed",
+            'secret "k" not found',
+        ),
+        (
+            replace(PENDING, sidecar=replace(SIDE, waiting="CrashLoopBackOff", last_message="a\nno such URL")),
+            SEEN,
+            "Pending",
+            "ends again and again: no such URL",
+        ),
+        (
+            PENDING,
+            replace(SEEN, mount_problem="rpc error: code = PermissionDenied desc = may be read for research only"),
+            "Pending",
+            "was not mounted: may be read for research only",
+        ),
+        (
+            PENDING,
+            replace(
+                SEEN,
+                mount_problem="rpc error: code = PermissionDenied desc = for research only",
+                trouble_since_seconds=NOW - 31,
+            ),
+            "Failed",
+            "for research only",
+        ),
+        (PENDING, replace(SEEN, failure="a is not there"), "Failed", "could not be fetched: a is not there"),
+        (replace(PENDING, created_seconds=NOW - 4000), SEEN, "Failed", "did not begin within 3600 s"),
+        (
+            replace(PENDING, created_seconds=NOW - 90_000, gates=("kueue.x-k8s.io/admission",), unscheduled="gated"),
+            SEEN,
+            "Pending",
+            "waits to be admitted: scheduling gate kueue.x-k8s.io/admission",
+        ),
+        (replace(PENDING, created_seconds=NOW - 90_000, placed_seconds=NOW - 20), SEEN, "Pending", ""),
+        (
+            replace(PENDING, phase="Failed", sidecar=replace(SIDE, exit_code=2, message="bad settings")),
+            SEEN,
+            "Failed",
+            "moorage-task ended before it: bad settings",
+        ),
+    ],
+)
+def test_what_a_pod_means(pod: PodFacts, seen: Seen, phase: str, said: str) -> None:
+    """Each state of a pod has one meaning, and a sentence where it needs one."""
+    verdict = judge(pod, seen, Patience())
+    assert verdict.phase.value == phase
+    assert said in verdict.message
+    assert bool(verdict.message) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("pod", "interrupted"),
+    [
+        (replace(POD, deleting=True), True),
+        (replace(POD, reason="Evicted", main=_failed(exit_code=137)), True),
+        (replace(POD, main=_failed(exit_code=137)), False),
+        (replace(POD, main=_failed(exit_code=143), deleting=True), True),
+    ],
+)
+def test_what_says_nothing_of_the_task(pod: PodFacts, *, interrupted: bool) -> None:
+    """What was taken away is tried again; what ended by itself has failed."""
+    verdict = judge(pod, SEEN, Patience())
+    assert (verdict.phase, verdict.interrupted) == (TaskPhase.FAILED, interrupted)
+
+
+def test_messages_are_one_line_and_bounded() -> None:
+    """Whatever a tenant's program prints, a status has room for it."""
+    verdict = judge(replace(POD, main=_failed(message="x" * 5000)), SEEN, Patience())
+    assert len(verdict.message) <= 1000
+    assert "\n" not in verdict.message
