@@ -11,7 +11,7 @@ SPREAD := --dist loadgroup --no-loadscope-reorder -n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup images docs demo rooted down test unit check format bench release requirements clean
+.PHONY: help setup images docs demo rooted down test again unit check format bench release requirements clean
 
 help: ## Tell what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -30,6 +30,9 @@ down: setup ## Remove the demo's clusters, and all that belongs to them
 
 test: setup ## Run all tests, the real ones on real nodes included (ARGS="tests/cli -k plan" to choose)
 	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 2)) $(ARGS)
+
+again: setup ## Run what failed in the last run once more, one test at a time
+	$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 10 $(ARGS)
 
 unit: setup ## Run the tests that need no root, no cluster and no network (ARGS=... to choose)
 	$(BIN)/pytest $(SPREAD) $(CORES) -m "not real and not plane" $(ARGS)

@@ -1,6 +1,8 @@
 """Which cluster, which namespace: the options that every command shares, and the client that they open."""
 
 import asyncio
+import contextlib
+import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +38,36 @@ class Target:
         Raises:
             SettingError: there is no usable kubeconfig.
             KubeError: whatever the question met.
+            KeyboardInterrupt: at Ctrl-C, after the question was cancelled.
         """
 
         async def asked() -> T:
+            _cancel_at_interrupt()
             async with Client.from_environment(self.kubeconfig, self.context, FIELD_MANAGER) as client:
                 return await question(client, self.namespace or client.namespace)
 
-        return asyncio.run(asked())
+        try:
+            return asyncio.run(asked())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+def _cancel_at_interrupt() -> None:
+    """Have Ctrl-C cancel this task; a second one interrupts at once.
+
+    `asyncio.run` cancels it too, but in a Python handler that does not run while the loop waits: a signal that comes
+    just before the wait would be seen only at its end, which for a watch is never.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def cancel() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        if task is not None:
+            task.cancel()
+
+    # Other threads, and Windows, keep what asyncio.run does.
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        loop.add_signal_handler(signal.SIGINT, cancel)
 
 
 def target_options(function: Function) -> Function:

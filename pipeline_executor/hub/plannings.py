@@ -96,8 +96,10 @@ class Plannings:
         finally:
             task.cancel()
             del self._under_way[run]
-        if task.cancelled() or self._wishes.get(run) != wish:
+        if self._wishes.get(run) != wish:
             return
+        if task.cancelled():  # not because of another wish: this one still holds, and the queue tries again
+            raise InterruptedError(f"the planning of {run} was cancelled")
         del self._wishes[run]
         self._found[run] = wish, task.result(), asyncio.get_running_loop().time()
         self._tell(run)
