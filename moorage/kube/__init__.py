@@ -7,6 +7,7 @@ raw object is read for its meaning: that is `moorage.wire`'s.
     resources.Resource    what a path is made of; a constant for every resource that Moorage uses
     reflector.Reflector   list and watch: a cache of parsed records that outlives the connection
     events.Recorder       Events that a person sees in `kubectl describe`
+    statuses              a status, replaced as it was read
 
 A reflector, as the webhook uses it:
 

@@ -10,7 +10,6 @@ from moorage import wire
 from moorage.errors import InputError, KubeError
 from moorage.kube import CONFIG_MAPS, STRETCHED_PIPELINES, Client, RawObject, Resource
 from moorage.model import API_VERSION
-from moorage.objectives import MONEY, OBJECTIVES
 from moorage.runs import RunRef, StretchedPipeline
 from moorage.runs.submissions import Packed, made_name, owned_by, pack
 from moorage_cli.connecting import target_of, target_options
@@ -18,10 +17,10 @@ from moorage_cli.output import say
 from moorage_cli.plan.files import read_bytes, read_documents
 from moorage_cli.runs.arguments import read_arguments
 from moorage_cli.runs.following import follow
+from moorage_cli.runs.options import FILE, run_options
 from pipeline_splitter.documents import parse
 from pipeline_splitter.kfp.spec import read_spec
 
-_FILE = click.Path(path_type=Path)
 EXIT_CODES = "Exit codes: 0 succeeded; 1 failed or cancelled; 2 bad usage or unreadable input; 3 infeasible."
 
 
@@ -34,18 +33,9 @@ class Submission:
 
 
 @click.command("run", epilog=EXIT_CODES, no_args_is_help=True)
-@click.argument("pipeline", type=_FILE)
-@click.option("-p", "--parameter", "parameters", multiple=True, help="A parameter, as name=value; repeatable.")
-@click.option("--parameters", "parameters_file", type=_FILE, help="A YAML or JSON file of parameters by name.")
+@click.argument("pipeline", type=FILE)
 @click.option("--name", help="The run's name [default: the pipeline's, and a few letters].")
-@click.option(
-    "--objective",
-    default=MONEY.name,
-    show_default=True,
-    help=f"One of {', '.join(OBJECTIVES)}; or several, comma-separated: the first counts most.",
-)
-@click.option("--hints", type=_FILE, help="Sizes, seconds, accounts; as `moorage plan --hints`.")
-@click.option("--service-account", default="default", show_default=True, help="Of the tasks' pods.")
+@run_options
 @click.option("--approve/--wait-for-approval", default=True, help="Run the plan at once, or wait for `runs approve`.")
 @click.option("--follow/--no-follow", "-f", "following", default=True, help="Follow the run until it ends.")
 @target_options

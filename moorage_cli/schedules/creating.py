@@ -11,7 +11,6 @@ from moorage import wire
 from moorage.errors import InputError
 from moorage.kube import PIPELINE_SCHEDULES, Client, RawObject
 from moorage.model import API_VERSION
-from moorage.objectives import MONEY, OBJECTIVES
 from moorage.reading.duration import parse_seconds
 from moorage.runs import RunRef, StretchedPipeline
 from moorage.runs.schedules import ConcurrencyPolicy
@@ -22,18 +21,18 @@ from moorage_cli.output import document, output_option, say
 from moorage_cli.plan.files import read_bytes
 from moorage_cli.running import EXIT_CODES
 from moorage_cli.runs.arguments import check_takes_text, read_arguments
+from moorage_cli.runs.options import FILE, run_options
 from moorage_cli.runs.submitting import create_with_pipeline, mapping_in
 from moorage_cli.schedules.telling import next_times
 from pipeline_splitter.documents import parse
 from pipeline_splitter.kfp.spec import read_spec
 
-_FILE = click.Path(path_type=Path)
 _MOST_DAYS: Final = 36_500
 
 
 @click.command(short_help="Create a schedule of a compiled pipeline.", epilog=EXIT_CODES, no_args_is_help=True)
 @click.argument("name")
-@click.argument("pipeline", type=_FILE)
+@click.argument("pipeline", type=FILE)
 @click.option("--cron", metavar="FIELDS", help="Minute, hour, day of month, month, day of week; or @daily.")
 @click.option("--time-zone", metavar="ZONE", help="In which --cron is read, such as Europe/Berlin [default: UTC].")
 @click.option("--every", metavar="DURATION", help="In the place of --cron: 90s, 30m, 6h.")
@@ -54,16 +53,7 @@ _MOST_DAYS: Final = 36_500
 )
 @click.option("--catch-up", type=click.IntRange(0, 100), help="How many missed times are made up for at most [1].")
 @click.option("--keep-days", type=click.IntRange(0, _MOST_DAYS), help="Delete what a run left after so many days.")
-@click.option("-p", "--parameter", "parameters", multiple=True, help="A parameter, as name=value; repeatable.")
-@click.option("--parameters", "parameters_file", type=_FILE, help="A YAML or JSON file of parameters by name.")
-@click.option(
-    "--objective",
-    default=MONEY.name,
-    show_default=True,
-    help=f"One of {', '.join(OBJECTIVES)}; or several, comma-separated: the first counts most.",
-)
-@click.option("--hints", type=_FILE, help="Sizes, seconds, accounts; as `moorage plan --hints`.")
-@click.option("--service-account", default="default", show_default=True, help="Of the tasks' pods.")
+@run_options
 @click.option("--paused", is_flag=True, help="Make no runs until `moorage schedules resume NAME`.")
 @click.option("--dry-run", is_flag=True, help="Create nothing; have the API server check it, and print it.")
 @output_option("message", "yaml", "json", "name")

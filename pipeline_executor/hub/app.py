@@ -16,7 +16,8 @@ from pipeline_executor.hub.deciding import PlanFound
 from pipeline_executor.hub.planmaking import PlanMaker
 from pipeline_executor.hub.plannings import Plannings, Wish
 from pipeline_executor.hub.retention import RetentionController
-from pipeline_executor.hub.schedules import RunsOfSchedules, ScheduleController
+from pipeline_executor.hub.runs_of_schedules import RunsOfSchedules
+from pipeline_executor.hub.schedules import ScheduleController
 from pipeline_executor.hub.settings import HubSettings
 from pipeline_executor.hub.world import Gatherer
 from pipeline_executor.placement_scores import PlacementScores

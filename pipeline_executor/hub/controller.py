@@ -12,8 +12,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from moorage.errors import ConflictError, InputError, KubeError, MoorageError, NotFoundError, StoreError
+from moorage.errors import ConflictError, InputError, KubeError, NotFoundError, StoreError
 from moorage.kube import STRETCHED_PIPELINES, Change, Client, RawObject, Recorder, Reflector
+from moorage.kube.statuses import replace_status
 from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
 from moorage.runs import RunPhase, RunRef, StretchedPipeline, group_name
@@ -276,21 +277,11 @@ class RunController:
         status = write_state(state, int(metadata.get("generation") or 0))
         if status == raw.get("status"):
             return False
-        body = {
-            "apiVersion": STRETCHED_PIPELINES.api_version,
-            "kind": STRETCHED_PIPELINES.kind,
-            "metadata": {key: metadata[key] for key in ("namespace", "name", "uid", "resourceVersion")},
-            "spec": raw["spec"],
-            "status": status,
-        }
         try:
-            await self._parts.client.replace(STRETCHED_PIPELINES, body, subresource="status")
+            return await replace_status(self._parts.client, STRETCHED_PIPELINES, raw, status)
         except ConflictError:
             self._queue.add_after(RunRef(metadata["namespace"], metadata["name"], metadata["uid"]), 0.2)
             return False
-        except NotFoundError:
-            return False
-        return True
 
     async def _tell(self, raw: RawObject, before: RunState, after: RunState) -> None:
         """An Event for each phase that a person waits for."""
@@ -300,10 +291,7 @@ class RunController:
         bad = after.phase in {RunPhase.FAILED, RunPhase.INFEASIBLE}
         record = self._parts.recorder.warning if bad else self._parts.recorder.normal
         note = after.message or f"the run is {after.phase.value}"
-        try:
-            await record(raw, after.phase.value, note, action="Run")
-        except MoorageError as error:
-            _log.warning("no Event: %s", error)
+        await record(raw, after.phase.value, note, action="Run")
 
 
 def _told(state: RunState, world: World, plan: InForce | None) -> RunState:

@@ -4,15 +4,14 @@ A run that waits costs one timer. Objects are deleted a page at a time, runs tak
 between goes on with what is left. Proof is an Event, the status (`expired`) and a metric.
 """
 
-import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from moorage.errors import ConflictError, InputError, KubeError, MoorageError, NotFoundError, StoreError
+from moorage.errors import ConflictError, InputError, KubeError, NotFoundError, StoreError
 from moorage.kube import STRETCHED_PIPELINES, Change, Client, RawObject, Recorder
 from moorage.kube.client import Selection
-from moorage.model import API_VERSION
+from moorage.kube.statuses import replace_status
 from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
 from moorage.runs import RunKeys, RunRef, StretchedPipeline
@@ -23,8 +22,6 @@ from pipeline_executor.hub.controller import Mark
 from pipeline_executor.hub.expiring import expiry_of
 from pipeline_executor.hub.state import RunState, read_state
 from pipeline_executor.store import ArtifactStore, SiteStores
-
-_log = logging.getLogger(__name__)
 
 _MOST_DELETED = 10_000
 """Objects, in one turn; then others have theirs."""
@@ -153,29 +150,17 @@ class RetentionController:
         return ""
 
     async def _note(self, raw: RawObject) -> bool:
-        metadata = raw["metadata"]
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": STRETCHED_PIPELINES.kind,
-            "metadata": {key: metadata[key] for key in ("namespace", "name", "uid", "resourceVersion")},
-            "spec": raw["spec"],
-            "status": {**(raw.get("status") or {}), "expired": write_time(self._now())},
-        }
+        status = {**(raw.get("status") or {}), "expired": write_time(self._now())}
         try:
-            await self._client.replace(STRETCHED_PIPELINES, body, subresource="status")
+            return await replace_status(self._client, STRETCHED_PIPELINES, raw, status)
         except ConflictError:
+            metadata = raw["metadata"]
             self._queue.add_after(RunRef(metadata["namespace"], metadata["name"], metadata["uid"]), 0.2)
             return False
-        except NotFoundError:
-            return False
-        return True
 
     async def _tell(self, raw: RawObject, reason: str, note: str, *, bad: bool = False) -> None:
         record = self._recorder.warning if bad else self._recorder.normal
-        try:
-            await record(raw, reason, note, action="Retention")
-        except MoorageError as error:
-            _log.warning("no Event: %s", error)
+        await record(raw, reason, note, action="Retention")
 
 
 async def empty(store: ArtifactStore, run: RunRef, folders: Collection[str] = _WHOLE) -> tuple[int, bool]:

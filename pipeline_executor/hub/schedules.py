@@ -5,33 +5,28 @@ in one turn, in this order, so that it may end between any two steps: delete run
 runs, write the status.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-from moorage.errors import ConflictError, InputError, KubeError, MoorageError, NotFoundError
+from moorage.errors import ConflictError, InputError, KubeError, NotFoundError
 from moorage.kube import PIPELINE_SCHEDULES, STRETCHED_PIPELINES, Change, Client, RawObject, Recorder, Reflector
+from moorage.kube.statuses import replace_status
 from moorage.model import API_VERSION, Dataset, DatasetRef, Reader
 from moorage.policy.rules import is_consumer
 from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
-from moorage.runs import RunPhase
 from moorage.runs.schedules import DUE_ANNOTATION, SCHEDULE_LABEL, PipelineSchedule, ScheduleState
 from moorage.serving import metrics
 from moorage.wire.schedules import read_schedule, read_schedule_state, write_schedule_state, write_time
-from pipeline_executor.hub.controller import Mark
-from pipeline_executor.hub.scheduling import ScheduledRun, ScheduleVerdict, Start, decide_schedule
-
-_log = logging.getLogger(__name__)
+from pipeline_executor.hub.runs_of_schedules import RunsOfSchedules
+from pipeline_executor.hub.scheduling import ScheduleVerdict, Start, decide_schedule
 
 _LONGEST_SLEEP = timedelta(hours=6)
 """Clocks are set, and time zones change by law."""
 _TRY_AGAIN_SECONDS = 60.0
-_UNSEEN = timedelta(seconds=60)
-"""How long a run that was made counts as active before it is seen."""
 
 Key = tuple[str, str]
 
@@ -52,60 +47,6 @@ def read_schedule_mark(raw: RawObject) -> ScheduleMark:
         return ScheduleMark(read_schedule(raw), state)
     except InputError as error:
         return ScheduleMark(None, state, str(error))
-
-
-class RunsOfSchedules:
-    """The runs that schedules made, by the schedule's uid; told of all runs and Datasets, it tells a controller."""
-
-    def __init__(self) -> None:
-        self.controller: ScheduleController | None = None
-        self._runs: dict[str, dict[str, ScheduledRun]] = {}
-        self._made: dict[str, dict[str, datetime]] = {}
-
-    def dataset_changed(self, change: Change[Dataset]) -> None:
-        """A Dataset changed."""
-        if self.controller is not None:
-            self.controller.dataset_changed(change)
-
-    def run_changed(self, change: Change[Mark]) -> None:
-        """A run changed, whoever made it."""
-        name, before, after = change.key[1], change.before, change.after
-        if before is not None and before.schedule and (after is None or after.schedule != before.schedule):
-            self.remove(before.schedule, name)
-        if after is not None and after.schedule:
-            final = after.phase is not None and after.phase.is_final
-            succeeded = after.phase is RunPhase.SUCCEEDED
-            self.put(after.schedule, ScheduledRun(name, after.created, final, succeeded, after.cancel))
-        for mark in (before, after):
-            if mark is not None and mark.schedule and self.controller is not None:
-                self.controller.run_changed(mark.schedule)
-
-    def put(self, uid: str, run: ScheduledRun) -> None:
-        """A run is there, or changed."""
-        self._runs.setdefault(uid, {})[run.name] = run
-        self._made.get(uid, {}).pop(run.name, None)
-
-    def remove(self, uid: str, name: str) -> None:
-        """A run is gone."""
-        runs = self._runs.get(uid, {})
-        runs.pop(name, None)
-        if not runs:
-            self._runs.pop(uid, None)
-
-    def made(self, uid: str, name: str, now: datetime) -> None:
-        """A run was made just now, and counts before the watch tells of it."""
-        if name not in self._runs.get(uid, {}):
-            self._made.setdefault(uid, {})[name] = now
-
-    def of(self, uid: str, now: datetime) -> list[ScheduledRun]:
-        """All runs of a schedule."""
-        fresh = {name: at for name, at in self._made.get(uid, {}).items() if now - at < _UNSEEN}
-        if fresh:
-            self._made[uid] = fresh
-        else:
-            self._made.pop(uid, None)
-        unseen = [ScheduledRun(name, "") for name in fresh]
-        return [*self._runs.get(uid, {}).values(), *unseen]
 
 
 class ScheduleController:
@@ -303,31 +244,18 @@ class ScheduleController:
 
     async def _tell(self, raw: RawObject, reason: str, note: str, *, bad: bool = False) -> None:
         record = self._recorder.warning if bad else self._recorder.normal
-        try:
-            await record(raw, reason, note, action="Schedule")
-        except MoorageError as error:
-            _log.warning("no Event: %s", error)
+        await record(raw, reason, note, action="Schedule")
 
     async def _write(self, raw: RawObject, state: ScheduleState) -> bool:
         """Write the status where it is another. Where somebody else wrote first, it has to be looked at again."""
-        metadata = raw["metadata"]
         now = write_time(self._now()) or ""
-        status = write_schedule_state(state, raw.get("status"), int(metadata.get("generation") or 0), now)
+        status = write_schedule_state(state, raw.get("status"), int(raw["metadata"].get("generation") or 0), now)
         if status == raw.get("status"):
             return True
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": PIPELINE_SCHEDULES.kind,
-            "metadata": {key: metadata[key] for key in ("namespace", "name", "uid", "resourceVersion")},
-            "spec": raw["spec"],
-            "status": status,
-        }
         try:
-            await self._client.replace(PIPELINE_SCHEDULES, body, subresource="status")
+            await replace_status(self._client, PIPELINE_SCHEDULES, raw, status)
         except ConflictError:
             return False
-        except NotFoundError:
-            return True
         return True
 
 
