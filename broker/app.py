@@ -129,7 +129,7 @@ async def _hold(request: web.Request, address: str) -> web.Response:
     if node is None:
         raise BrokerError(f"node {caller.node} is not in the cache yet")
     inventory = parts.catalogue.inventory()
-    told = standings(refs, parts.catalogue.dataset, inventory.place_of_node(node), inventory)
+    told = standings(refs, parts.catalogue.dataset, node.name, inventory.place_of_node(node), inventory)
     for each in told:
         if not each.permitted:
             audit.evicted(parts.recorder, caller.node, each)

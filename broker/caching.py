@@ -35,20 +35,25 @@ def _listed_version(dataset: Dataset, source: Source) -> str | None:
 
 
 def standings(
-    refs: Iterable[DatasetRef], find: Callable[[DatasetRef], Dataset | None], place: Place, inventory: Inventory
+    refs: Iterable[DatasetRef],
+    find: Callable[[DatasetRef], Dataset | None],
+    node: str,
+    place: Place,
+    inventory: Inventory,
 ) -> list[Standing]:
     """What may stay on a node, by the rules that bind a copy: those of the site, no reader's.
 
     Args:
         refs: the datasets; each is answered once.
         find: the dataset; None where there is none, or its spec can't be read.
-        place: where the node is.
+        node: its name.
+        place: where it is.
         inventory: the sites.
     """
-    return [_standing(ref, find(ref), place, inventory) for ref in dict.fromkeys(refs)]
+    return [_standing(ref, find(ref), node, place, inventory) for ref in dict.fromkeys(refs)]
 
 
-def _standing(ref: DatasetRef, dataset: Dataset | None, place: Place, inventory: Inventory) -> Standing:
+def _standing(ref: DatasetRef, dataset: Dataset | None, node: str, place: Place, inventory: Inventory) -> Standing:
     decision = decide_transfer(ref, dataset, place, inventory)
     if dataset is None or not decision.allowed or place.site_name is None:
         rule = "SiteUnknown" if decision.rule is None else decision.rule.value
@@ -61,4 +66,5 @@ def _standing(ref: DatasetRef, dataset: Dataset | None, place: Place, inventory:
         far_seconds=None if way is None else way.seconds,
         mode=dataset.cache.mode,
         limit_bytes=dataset.cache.size_limit_bytes,
+        evict_before=dataset.cache.evict_before(place.site_name, node),
     )

@@ -224,12 +224,21 @@ class CachedDataset:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class UnfilledDataset:
+    """A dataset that a pod on a node asks to be copied and that is not, with the reason, as `NoRoom`."""
+
+    ref: DatasetRef
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class NodeCache:
-    """What one node has cached."""
+    """What one node has cached, and what it was asked for in vain."""
 
     node: str
     datasets: tuple[CachedDataset, ...] = ()
+    unfilled: tuple[UnfilledDataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Standing:
         far_seconds: what bringing all of it takes; None where no usable source is left.
         mode: of `spec.cache`.
         limit_bytes: `spec.cache.sizeLimit`; None: the node's own limit holds.
+        evict_before: copies that became whole before this moment, in seconds since 1970, are to leave; None: none are.
     """
 
     ref: DatasetRef
@@ -44,6 +45,7 @@ class Standing:
     far_seconds: float | None = None
     mode: CacheMode = CacheMode.AUTO
     limit_bytes: int | None = None
+    evict_before: int | None = None
 
     @property
     def permitted(self) -> bool:
@@ -111,6 +113,7 @@ def _write_standing(standing: Standing) -> dict[str, Any]:
         "farMilliseconds": None if standing.far_seconds is None else round(standing.far_seconds * 1000),
         "mode": standing.mode.value,
         "limitBytes": standing.limit_bytes,
+        "evictBefore": standing.evict_before,
     }
 
 
@@ -125,4 +128,5 @@ def _read_standing(fields: Fields) -> Standing:
         far_seconds=None if milliseconds is None else milliseconds / 1000,
         mode=fields.choice("mode", CacheMode) or CacheMode.AUTO,
         limit_bytes=fields.count("limitBytes"),
+        evict_before=fields.count("evictBefore"),
     )

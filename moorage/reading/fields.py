@@ -154,6 +154,19 @@ class Fields:
             self.fail(key, f"must be at least 0, not {shown(value)}")
         return seconds
 
+    def moment(self, key: str) -> int:
+        """A time in RFC 3339, as whole seconds since 1970; it is required."""
+        from datetime import datetime  # noqa: PLC0415 - see the package's text
+
+        text = self.required_text(key)
+        try:
+            time = datetime.fromisoformat(text)
+        except ValueError:
+            time = None
+        if time is None or time.tzinfo is None:
+            self.fail(key, "must be a time such as 2026-12-01T00:00:00Z")
+        return int(time.timestamp())
+
     def size_bytes(self, key: str) -> int | None:
         """A quantity of bytes, rounded up, or None."""
         number = self.number(key)

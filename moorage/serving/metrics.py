@@ -55,7 +55,7 @@ CACHE_FILLS = Counter("moorage_node_cache_fills", "Fills of the node's cache tha
 CACHE_FILLED_BYTES = Counter("moorage_node_cache_filled_bytes", "Bytes of versions that fills made whole.")
 CACHE_EVICTIONS = Counter(
     "moorage_node_cache_evictions",
-    "Versions that left the node's cache: refused by a rule, useless, or for room.",
+    "Versions that left the node's cache: refused by a rule, useless, asked away, or for room.",
     ["why"],
 )
 CACHE_BYTES = Gauge("moorage_node_cache_bytes", "What the node's cache takes of its disk.")

@@ -1,8 +1,9 @@
 """Dataset objects: spec in and out, status in."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from moorage.caching import CacheMode, CachePolicy
+from moorage.caching import CacheMode, CachePolicy, Eviction
 from moorage.model import Column, Dataset, DatasetRef, DatasetStatus, Source, SourceStatus
 from moorage.reading.fields import Fields, Raw, object_fields
 from moorage.reading.limits import MOST_CERTIFICATES, MOST_SOURCE_TEXT, letters
@@ -75,9 +76,26 @@ def _check_size(spec: Fields, listed: list[Raw]) -> None:
 def _read_cache(fields: Fields | None) -> CachePolicy:
     if fields is None:
         return CachePolicy()
-    policy = CachePolicy(fields.choice("mode", CacheMode) or CacheMode.AUTO, fields.size_bytes("sizeLimit"))
+    policy = CachePolicy(
+        fields.choice("mode", CacheMode) or CacheMode.AUTO,
+        fields.size_bytes("sizeLimit"),
+        tuple(_read_eviction(entry) for entry in fields.subs("evict")),
+    )
     fields.finish()
     return policy
+
+
+def _read_eviction(fields: Fields) -> Eviction:
+    eviction = Eviction(fields.moment("before"), fields.text("site") or "", fields.text("node") or "")
+    fields.finish()
+    return eviction
+
+
+def write_eviction(eviction: Eviction) -> dict[str, str]:
+    """An entry of `spec.cache.evict`."""
+    before = datetime.fromtimestamp(eviction.before, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    places = {"site": eviction.site, "node": eviction.node}
+    return {"before": before} | {key: value for key, value in places.items() if value}
 
 
 def read_dataset_status(raw: Raw) -> DatasetStatus:
@@ -128,6 +146,8 @@ def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:
         spec["cache"] = {"mode": dataset.cache.mode.value}
         if dataset.cache.size_limit_bytes is not None:
             spec["cache"]["sizeLimit"] = str(dataset.cache.size_limit_bytes)
+        if dataset.cache.evictions:
+            spec["cache"]["evict"] = [write_eviction(each) for each in dataset.cache.evictions]
     if dataset.allow_empty:
         spec["allowEmpty"] = True
     return spec

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moorage.model import API_VERSION, CachedDataset, DatasetRef, Node, NodeCache
+from moorage.model import API_VERSION, CachedDataset, DatasetRef, Node, NodeCache, UnfilledDataset
 from moorage.reading.fields import Fields, Raw, object_fields
 
 
@@ -36,7 +36,13 @@ def read_node_cache(raw: Raw) -> NodeCache:
                 size_bytes or 0,
             )
         )
-    return NodeCache(name, tuple(datasets))
+    unfilled = [
+        UnfilledDataset(
+            DatasetRef(fields.required_text("namespace"), fields.required_text("name")), fields.required_text("reason")
+        )
+        for fields in status.subs("unfilled")
+    ]
+    return NodeCache(name, tuple(datasets), tuple(unfilled))
 
 
 def write_node_cache(cache: NodeCache) -> dict[str, Any]:
@@ -54,6 +60,10 @@ def write_node_cache(cache: NodeCache) -> dict[str, Any]:
                     "bytes": cached.size_bytes,
                 }
                 for cached in cache.datasets
-            ]
+            ],
+            "unfilled": [
+                {"namespace": each.ref.namespace, "name": each.ref.name, "reason": each.reason}
+                for each in cache.unfilled
+            ],
         },
     }

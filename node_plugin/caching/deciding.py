@@ -141,17 +141,26 @@ class Departure:
     Attributes:
         rule: what refuses it at this node; "" where it is only of no use any more.
         message: one sentence.
+        why: of an eviction that no rule demands, a word for the metric.
     """
 
     key: VersionKey
     rule: str
     message: str
+    why: str = "useless"
 
 
 def departures(
-    held: Iterable[Holding], standings: Mapping[DatasetRef, Standing], used: Collection[VersionKey]
+    held: Iterable[Holding], standings: Mapping[DatasetRef, Standing], used: Collection[VersionKey], now: float
 ) -> list[Departure]:
-    """What leaves the disk whatever room there is: what may not be here, at once; what is of no use, once unused."""
+    """What leaves the disk whatever room there is: what may not be here, at once; what is of no use, once unused.
+
+    Args:
+        held: what the store holds.
+        standings: as the broker told them last.
+        used: versions that a volume uses, or a fill writes.
+        now: seconds since 1970.
+    """
     found = []
     by_key = {each.key: each for each in held}
     for key, each in by_key.items():
@@ -162,6 +171,8 @@ def departures(
             found.append(Departure(key, standing.rule, standing.message))
         elif key not in used and (reason := _of_no_use(each, standing, by_key)):
             found.append(Departure(key, "", reason))
+        elif key not in used and _is_asked_away(each, standing, now):
+            found.append(Departure(key, "", "the Dataset asks for it (spec.cache.evict)", "asked"))
     return found
 
 
@@ -176,6 +187,11 @@ def _of_no_use(held: Holding, standing: Standing, by_key: Mapping[VersionKey, Ho
     if is_old and ((current is not None and current.whole) or not held.whole):
         return "the dataset has a newer version"
     return ""
+
+
+def _is_asked_away(held: Holding, standing: Standing, now: float) -> bool:
+    # A time that lies ahead would take away each copy that is made until then.
+    return standing.evict_before is not None and held.filled_at < standing.evict_before <= now
 
 
 def evict_down(held: Collection[HeldVersion], lacking_bytes: int) -> tuple[HeldVersion, ...]:

@@ -11,9 +11,11 @@ from typing import Final
 from moorage.errors import BrokerError
 from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion, PodIdentity
+from moorage.locality.filling import FillRule
 from moorage.model import DatasetRef
 from moorage.serving import metrics
 from node_plugin.caching import deciding
+from node_plugin.caching.deciding import Unfillable
 from node_plugin.caching.fillers import Filled, run_filler
 from node_plugin.caching.holding import VersionKey, disk_bytes
 from node_plugin.caching.state import CacheState
@@ -25,6 +27,8 @@ _log = logging.getLogger(__name__)
 _MOST_OBJECTS: Final = 200_000
 _FIRST_RETRY_SECONDS: Final = 15.0
 _MOST_RETRY_SECONDS: Final = 600.0
+_ROOM_RETRY_SECONDS: Final = 60.0
+_MOST_READERS_ASKED: Final = 8
 _TRIED_AGAIN: Final = frozenset({Ending.FAILED, Ending.CHANGED, Ending.FULL})
 
 
@@ -35,6 +39,7 @@ class _Wish:
     pod: PodIdentity
     tries: int = 0
     not_before: float = 0.0
+    lacks_room: bool = False
 
 
 class Fills:
@@ -52,12 +57,16 @@ class Fills:
         # The last such version of each dataset: an older one is not asked for again.
         self._unkeepable: dict[DatasetRef, VersionKey] = {}
         self._running: dict[DatasetRef, asyncio.Task[None]] = {}
+        self._in_vain: dict[DatasetRef, str] = {}
         self._free = asyncio.Semaphore(state.limits.fills)
 
     def consider(self, volume: Volume, grant: Grant, seen_reads: int) -> None:
         """Decide on a fill for a reader that streams, and begin it."""
         key = deciding.key_of(volume.dataset, grant)
-        if key is None or self._is_unkeepable(key):
+        if key is None:
+            return
+        if self._is_unkeepable(key):
+            self._in_vain[key.ref] = Ending.UNKEEPABLE.value
             return
         held = self._state.store.get(key)
         decision = deciding.worth_filling(grant, 0 if held is None else held.size_bytes, seen_reads)
@@ -66,8 +75,18 @@ class Fills:
         facts = {"dataset": str(volume.dataset), "fill": decision.fill, "why": decision.message}
         _log.info("decided on a fill", extra=facts)
         if decision.fill:
-            self._wishes.setdefault(volume.dataset, _Wish(volume.pod))
+            wish = self._wishes.setdefault(volume.dataset, _Wish(volume.pod))
+            if wish.lacks_room:
+                wish.not_before = 0.0  # where a new reader comes, others may have gone
             self.go_on()
+        elif grant.fill is not None and grant.fill.asked and decision.rule is not FillRule.NOTHING_MISSING:
+            self._in_vain[volume.dataset] = decision.rule.value
+
+    def in_vain(self) -> dict[DatasetRef, str]:
+        """Datasets that a pod streams which asks for a copy, and why there is none."""
+        streamed = {volume.dataset for volume in self._state.journal if volume.needs_server}
+        self._in_vain = {ref: why for ref, why in self._in_vain.items() if ref in streamed}
+        return self._in_vain
 
     async def resume(self) -> None:
         """Decide anew for the volumes that a restarted node plugin finds streaming; an interrupted fill goes on."""
@@ -117,14 +136,21 @@ class Fills:
             except (BrokerError, OSError) as error:
                 _log.warning("a fill failed", extra={"dataset": str(ref), "cause": str(error)})
                 ending = Ending.FAILED
-        if ending in _TRIED_AGAIN:
+        wish.lacks_room = ending is Unfillable.NO_ROOM
+        if ending is None or ending is Ending.WHOLE:
+            self._in_vain.pop(ref, None)
+        else:
+            self._in_vain[ref] = ending.value
+        if wish.lacks_room:
+            wish.not_before = time.monotonic() + _ROOM_RETRY_SECONDS
+        elif ending in _TRIED_AGAIN:
             wish.tries += 1
             wish.not_before = time.monotonic() + min(_MOST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**wish.tries)
         else:
             self._wishes.pop(ref, None)
         self._state.moved.set()
 
-    async def _fill_once(self, ref: DatasetRef, wish: _Wish) -> Ending | None:
+    async def _fill_once(self, ref: DatasetRef, wish: _Wish) -> Ending | Unfillable | None:
         """Ask anew, make room, fill, publish; None where there is nothing to do any more.
 
         Raises:
@@ -132,13 +158,14 @@ class Fills:
             OSError: the disk refuses.
         """
         state = self._state
-        pod = next((volume.pod for volume in state.journal if volume.dataset == ref), wish.pod)
-        grant = await state.broker.ask(GrantQuestion(pod, ref))
-        if not isinstance(grant, Grant) or not deciding.may_serve(grant):
+        grant = await self._granted(ref, wish)
+        if grant is None or not deciding.may_serve(grant):
             return None
         key = deciding.key_of(ref, grant)
-        if key is None or self._is_unkeepable(key) or state.store.is_whole(key) or not self._make_room(key, grant):
+        if key is None or self._is_unkeepable(key) or state.store.is_whole(key):
             return None
+        if (problem := self._make_room(key, grant, wish)) is not None:
+            return problem
         before = next((held.key for held in state.store.of(ref) if held.whole and held.key != key), None)
         writing = {key} | ({before} if before is not None else set())
         state.filling |= writing
@@ -146,6 +173,19 @@ class Fills:
             return await self._ended(key, await self._run(key, grant, before))
         finally:
             state.filling -= writing
+
+    async def _granted(self, ref: DatasetRef, wish: _Wish) -> Grant | None:
+        """For the first pod that may read it still: one that has finished may lie in the journal for a while.
+
+        Raises:
+            BrokerError: it can't be asked now.
+        """
+        pods = dict.fromkeys([*(volume.pod for volume in self._state.journal if volume.dataset == ref), wish.pod])
+        for pod in list(pods)[:_MOST_READERS_ASKED]:
+            answer = await self._state.broker.ask(GrantQuestion(pod, ref))
+            if isinstance(answer, Grant):
+                return answer
+        return None
 
     async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None) -> Filled:
         store, limits = self._state.store, self._state.limits
@@ -182,7 +222,7 @@ class Fills:
     def _is_unkeepable(self, key: VersionKey) -> bool:
         return self._unkeepable.get(key.ref) == key
 
-    def _make_room(self, key: VersionKey, grant: Grant) -> bool:
+    def _make_room(self, key: VersionKey, grant: Grant, wish: _Wish) -> Unfillable | None:
         state = self._state
         wanted = disk_bytes(0 if grant.fill is None else grant.fill.size_bytes, 0)
         others = [held for held in state.store if held.key != key]
@@ -194,9 +234,10 @@ class Fills:
             state.room(besides=key, there_bytes=0 if own is None else own.size_bytes),
         )
         if isinstance(plan, deciding.Unfillable):
-            _log.warning("a fill has no room", extra={"dataset": str(key.ref), "why": plan.value, "bytes": wanted})
-            metrics.CACHE_FILLS.labels(plan.value).inc()
-            return False
+            if not wish.lacks_room:  # else it was said before
+                _log.warning("a fill has no room", extra={"dataset": str(key.ref), "why": plan.value, "bytes": wanted})
+                metrics.CACHE_FILLS.labels(plan.value).inc()
+            return plan
         for version in plan:
             state.evict(VersionKey(version.ref, version.version), "room", "another version needs the room")
-        return True
+        return None

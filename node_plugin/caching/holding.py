@@ -51,6 +51,7 @@ class Holding:
         disk_bytes: what they take, or will take once a fill is whole.
         whole: all objects are there, verified.
         last_used: seconds since 1970: when a volume that used it was published or went, or when it was filled.
+        filled_at: seconds since 1970: when it became whole; of a fill that was interrupted, when it was begun.
     """
 
     key: VersionKey
@@ -58,6 +59,7 @@ class Holding:
     disk_bytes: int
     whole: bool
     last_used: float
+    filled_at: float = 0.0
 
 
 def disk_bytes(size_bytes: int, objects: int) -> int:

@@ -60,17 +60,17 @@ class Keeper:
         except BrokerError as error:
             # What is held stays, and nobody is given it: each publish asks the broker, too.
             _log.warning("the broker does not say what may stay", extra={"cause": str(error)})
-        for departure in deciding.departures(state.store, state.standings, state.used()):
+        for departure in deciding.departures(state.store, state.standings, state.used(), time.time()):
             if departure.rule:
                 await cache.withdraw(departure)
             elif departure.key not in state.used():
-                state.evict(departure.key, "useless", departure.message)
+                state.evict(departure.key, departure.why, departure.message)
         _trim(state)
         state.tidy()
         cache.fills.go_on()
         metrics.CACHE_BYTES.set(state.store.disk_bytes)
         if self.reporter is not None:
-            await self.reporter.tell(state.store, time.monotonic())
+            await self.reporter.tell(state.store, cache.fills.in_vain(), time.monotonic())
 
 
 def _trim(state: CacheState) -> None:

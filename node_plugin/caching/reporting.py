@@ -5,57 +5,62 @@ is bound to.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from moorage.errors import KubeError
 from moorage.kube import NODE_CACHES, Client
-from moorage.model import CachedDataset, NodeCache
+from moorage.model import CachedDataset, DatasetRef, NodeCache, UnfilledDataset
 from moorage.wire import write_node_cache
 from node_plugin.caching.holding import Holding
 
 _log = logging.getLogger(__name__)
 
 MOST_TOLD: Final = 1024
-MOVED_SHARE: Final = 0.1
-"""Of what was told of a version, or of a GiB: less is told together with something else."""
-_LEAST_MOVED_BYTES: Final = 1 << 30
-TELL_AGAIN_SECONDS: Final = 30.0
+MOST_UNFILLED: Final = 256
+MOVED_SHARE: Final = 0.05
+"""Of a version: less is told together with something else. So a fill costs twenty writes, whatever its size."""
+TELL_AGAIN_SECONDS: Final = 10.0
 
 
-def report_of(node: str, held: Iterable[Holding]) -> NodeCache:
+def report_of(node: str, held: Iterable[Holding], unfilled: Mapping[DatasetRef, str] | None = None) -> NodeCache:
     """What to tell: the largest versions first where there are too many, then by name."""
     told = sorted((each for each in held if each.size_bytes), key=lambda each: -each.size_bytes)[:MOST_TOLD]
     entries = [CachedDataset(each.key.ref, each.key.version, each.size_bytes) for each in told]
-    return NodeCache(node, tuple(sorted(entries, key=lambda entry: (entry.ref, entry.version))))
+    in_vain = sorted(UnfilledDataset(ref, reason) for ref, reason in (unfilled or {}).items())[:MOST_UNFILLED]
+    return NodeCache(node, tuple(sorted(entries, key=lambda entry: (entry.ref, entry.version))), tuple(in_vain))
 
 
-def is_news(told: NodeCache | None, now: NodeCache, whole: frozenset[tuple[str, str]], since_seconds: float) -> bool:
+def is_news(told: NodeCache | None, now: NodeCache, held: Iterable[Holding], since_seconds: float) -> bool:
     """Whether the difference is worth a write.
 
-    A version that came, went or became whole always is. Bytes that moved are if they are many, and not too often.
+    A version that came, went or became whole always is, and so is what can't be filled. Bytes that moved are if they
+    are many, and not too often.
 
     Args:
         told: what was written last; None: nothing yet.
         now: what could be written.
-        whole: dataset and version of what is whole now.
+        held: of which that is made.
         since_seconds: since the last write.
     """
-    if told is None:
+    if told is None or told.unfilled != now.unfilled:
         return True
-    before = {(str(entry.ref), entry.version): entry.size_bytes for entry in told.datasets}
-    after = {(str(entry.ref), entry.version): entry.size_bytes for entry in now.datasets}
+    before = {(entry.ref, entry.version): entry.size_bytes for entry in told.datasets}
+    after = {(entry.ref, entry.version): entry.size_bytes for entry in now.datasets}
     if before.keys() != after.keys():
         return True
-    changed = {key for key in after if after[key] != before[key]}
-    if changed & whole:
+    changed = [
+        each for each in held if (key := (each.key.ref, each.key.version)) in after and after[key] != before[key]
+    ]
+    if any(each.whole for each in changed):
         return True
-    many = any(abs(after[key] - before[key]) > _enough(before[key]) for key in changed)
+    many = any(_moved(each, before[each.key.ref, each.key.version]) > MOVED_SHARE for each in changed)
     return many and since_seconds >= TELL_AGAIN_SECONDS
 
 
-def _enough(told_bytes: int) -> float:
-    return max(MOVED_SHARE * told_bytes, _LEAST_MOVED_BYTES * MOVED_SHARE)
+def _moved(held: Holding, told_bytes: int) -> float:
+    """The share of a version that came since it was told."""
+    return abs(held.size_bytes - told_bytes) / max(held.disk_bytes, 1)
 
 
 class Reporter:
@@ -72,17 +77,17 @@ class Reporter:
         self._told: NodeCache | None = None
         self._told_at = 0.0
 
-    async def tell(self, held: Iterable[Holding], now: float) -> bool:
+    async def tell(self, held: Iterable[Holding], unfilled: Mapping[DatasetRef, str], now: float) -> bool:
         """Write, if it is news; gives whether it was written. An API server that refuses is asked again later.
 
         Args:
             held: what the store holds.
+            unfilled: what it was asked for in vain, and why.
             now: seconds, of a clock that only goes forward.
         """
         holdings = list(held)
-        report = report_of(self._node, holdings)
-        whole = frozenset((str(each.key.ref), each.key.version) for each in holdings if each.whole)
-        if not is_news(self._told, report, whole, now - self._told_at):
+        report = report_of(self._node, holdings, unfilled)
+        if not is_news(self._told, report, holdings, now - self._told_at):
             return False
         body = write_node_cache(report)
         try:

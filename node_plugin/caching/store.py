@@ -16,6 +16,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -113,6 +114,7 @@ class Store:
             disk_bytes=disk_bytes(size_bytes, objects),
             whole=False,
             last_used=time.time(),
+            filled_at=time.time() if before is None else before.filled_at,
         )
         return folder
 
@@ -120,13 +122,7 @@ class Store:
         """So many bytes are whole by now."""
         held = self._held.get(key)
         if held is not None and not held.whole:
-            self._held[key] = Holding(
-                key=key,
-                size_bytes=size_bytes,
-                disk_bytes=max(held.disk_bytes, size_bytes),
-                whole=False,
-                last_used=held.last_used,
-            )
+            self._held[key] = replace(held, size_bytes=size_bytes, disk_bytes=max(held.disk_bytes, size_bytes))
 
     def publish(self, key: VersionKey, size_bytes: int, objects: int) -> None:
         """A fill is whole: give it its place, in one step.
@@ -149,6 +145,7 @@ class Store:
             disk_bytes=disk_bytes(size_bytes, objects),
             whole=True,
             last_used=time.time(),
+            filled_at=time.time(),
         )
 
     def touch(self, key: VersionKey) -> None:
@@ -156,9 +153,7 @@ class Store:
         held = self._held.get(key)
         if held is None or not held.whole:
             return
-        self._held[key] = Holding(
-            key=key, size_bytes=held.size_bytes, disk_bytes=held.disk_bytes, whole=True, last_used=time.time()
-        )
+        self._held[key] = replace(held, last_used=time.time())
         with contextlib.suppress(OSError):
             os.utime(self._whole / key.folder)
 
@@ -218,6 +213,7 @@ class Store:
                 disk_bytes=disk_bytes(size_bytes, objects),
                 whole=False,
                 last_used=folder.stat().st_mtime,
+                filled_at=folder.stat().st_mtime,
             )
 
     def _read_whole(self, key: VersionKey, folder: Path) -> Holding | None:
@@ -225,7 +221,7 @@ class Store:
             with (folder / _SUMMARY).open("rb") as file:
                 fields = read_object(file.read(_SUMMARY_BOUNDS.most_bytes + 1), "summary", _SUMMARY_BOUNDS)
             size_bytes, objects = fields.count("bytes") or 0, fields.count("objects") or 0
-            last_used = folder.stat().st_mtime
+            last_used, filled_at = folder.stat().st_mtime, (folder / _SUMMARY).stat().st_mtime
         except (OSError, InputError):
             return None
         return Holding(
@@ -234,6 +230,7 @@ class Store:
             disk_bytes=disk_bytes(size_bytes, objects),
             whole=True,
             last_used=last_used,
+            filled_at=filled_at,
         )
 
 

@@ -13,4 +13,5 @@ of `moorage` needs no more: it is started beside every pod that mounts something
     progress     what each dataset is waiting for, for the hook and for people
     post_start   the postStart hook: the pod's other containers start once it has ended
     settings     what the pod's spec says
+    await_copy   no part of a sidecar: what a pod runs that has its node copy a dataset
 """

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from broker.caching import fill_terms, standings
-from moorage.caching import CacheMode, CachePolicy
+from moorage.caching import CacheMode, CachePolicy, Eviction
 from moorage.grants.grant import FillTerms
 from moorage.grants.standing import Standing
 from moorage.model import Classification, Dataset, DatasetRef, Link, Pod, SourceStatus, Usage, UseAs
@@ -66,7 +66,7 @@ def test_nothing_is_filled_before_the_operator_has_looked() -> None:
 
 def standing(dataset: Dataset | None, site: str = "us-1") -> Standing:
     """What may stay at a node of the site."""
-    (found,) = standings([CLAIMS.ref, CLAIMS.ref], lambda _: dataset, INVENTORY.place(site), INVENTORY)
+    (found,) = standings([CLAIMS.ref, CLAIMS.ref], lambda _: dataset, "us-1-a", INVENTORY.place(site), INVENTORY)
     return found
 
 
@@ -76,6 +76,24 @@ def test_what_may_stay() -> None:
     assert standing(cached) == Standing(
         ref=CLAIMS.ref, version="v1", size_bytes=10_000_000, far_seconds=11.0, mode=CacheMode.ALWAYS, limit_bytes=5
     )
+
+
+@pytest.mark.parametrize(
+    ("evictions", "before"),
+    [
+        ([], None),
+        ([Eviction(5)], 5),
+        ([Eviction(5, site="us-1")], 5),
+        ([Eviction(5, site="eu-1")], None),
+        ([Eviction(5, node="us-1-a")], 5),
+        ([Eviction(5, node="us-1-b")], None),
+        ([Eviction(5), Eviction(7, site="us-1"), Eviction(9, node="us-1-b")], 7),
+    ],
+)
+def test_which_copies_are_to_leave(evictions: list[Eviction], before: int | None) -> None:
+    """The latest wish that means this node."""
+    dataset = replace(CLAIMS, cache=CachePolicy(evictions=tuple(evictions)))
+    assert standing(dataset).evict_before == before
 
 
 @pytest.mark.parametrize(
@@ -102,5 +120,5 @@ def test_what_must_go(dataset: Dataset | None, site: str, rule: str) -> None:
 def test_each_is_answered_once_and_in_order() -> None:
     """Also where a node names one twice."""
     refs = [DatasetRef("a", "b"), CLAIMS.ref, DatasetRef("a", "b")]
-    told = standings(refs, lambda _: None, INVENTORY.place("eu-1"), INVENTORY)
+    told = standings(refs, lambda _: None, "eu-1-a", INVENTORY.place("eu-1"), INVENTORY)
     assert [each.ref for each in told] == [DatasetRef("a", "b"), CLAIMS.ref]

@@ -220,10 +220,10 @@ async def test_a_node_plugin_writes_the_cache_of_its_own_node_and_of_no_other(ku
     try:
         async with Client.from_kubeconfig(yaml.safe_dump(config), "the test") as client:
             own, other = Reporter(client, node), Reporter(client, "chart-paper-b")
-            assert await own.tell([held], 0.0)
+            assert await own.tell([held], {}, 0.0)
             version = kubectl("get", "nodecache", node, "-o", "jsonpath={.metadata.resourceVersion}").stdout
-            assert not await own.tell([held], 1000.0)
-            assert not await other.tell([held], 0.0)
+            assert not await own.tell([held], {}, 1000.0)
+            assert not await other.tell([held], {}, 0.0)
         found = json.loads(kubectl("get", "nodecache", node, "-o", "json").stdout)
         assert found["metadata"]["resourceVersion"] == version
         assert read_node_cache(found).datasets == (CachedDataset(held.key.ref, "a" * 64, 5),)

@@ -53,6 +53,7 @@ TEXTS = {
     "currency": st.sampled_from(["EUR", "USD"]),
     "residency": st.sampled_from(["EU", "EEA", "DE", "US-CA"]),
     "name": st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True),
+    "before": st.sampled_from(["2026-12-01T00:00:00Z", "1999-12-31T23:59:59Z"]),
 }
 NUMBERS = st.sampled_from(["1", "2.5", "0.125", "7"])
 
@@ -166,10 +167,14 @@ def test_a_site_reads_and_writes_back(spec: dict[str, Any]) -> None:
 
 def test_a_node_cache_reads_and_writes_back() -> None:
     """The status comes back unchanged, with the fields that the schema requires."""
-    schema = schema_of("nodecache")["status"]["properties"]["datasets"]["items"]
+    schema = schema_of("nodecache")["status"]["properties"]
     entry = {"namespace": "steward", "name": "claims", "version": "v1", "bytes": 5}
-    assert set(entry) == set(schema["properties"]) == set(schema["required"])
-    raw = {"kind": "NodeCache", "metadata": {"name": "n1"}, "status": {"datasets": [entry]}}
+    in_vain = {"namespace": "steward", "name": "other", "reason": "NoRoom"}
+    for one, kind in ((entry, "datasets"), (in_vain, "unfilled")):
+        items = schema[kind]["items"]
+        assert set(one) == set(items["properties"]) == set(items["required"])
+    status = {"datasets": [entry], "unfilled": [in_vain]}
+    raw = {"kind": "NodeCache", "metadata": {"name": "n1"}, "status": status}
     assert write_node_cache(read_node_cache(raw))["status"] == raw["status"]
 
 

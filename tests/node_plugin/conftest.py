@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.node_plugin.object_stores import ObjectStore, run_object_store, run_t
 from tests.node_plugin.played_broker import PlayedBroker, play_broker
 from tests.node_plugin.played_node import BIN, ROOT, FakePod, MakePod, Node
 from tests.ports import free_port
+
+FILLER = 65533
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -92,6 +95,31 @@ def node(broker: PlayedBroker) -> Iterator[Node]:
         holder.kill()
         holder.communicate()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def cache_dir(node: Node) -> Path:
+    """The folder of the node's cache; the driver uses it, and looks often."""
+    directory = node.log.parent / "cache"
+    node.stop_driver()
+    node.environment |= {
+        "MOORAGE_CACHE_DIR": str(directory),
+        "MOORAGE_CACHE_SIZE_LIMIT": "1Gi",
+        "MOORAGE_CACHE_KEPT_FREE_PERCENT": "0",
+        "MOORAGE_CACHE_FILLER_UID": str(filler_uid()),
+        "MOORAGE_CACHE_LOOK_SECONDS": "0.2",
+    }
+    node.start_driver()
+    return directory
+
+
+def filler_uid() -> int:
+    """Whoever may execute this interpreter: a clone may lie where only its owner may look."""
+    try:
+        subprocess.run([sys.executable, "-c", ""], check=True, user=FILLER, group=FILLER, extra_groups=[])
+    except PermissionError:
+        return -1
+    return FILLER
 
 
 @pytest.fixture

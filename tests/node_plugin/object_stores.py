@@ -1,6 +1,7 @@
 """Real S3 servers."""
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -103,3 +104,18 @@ def run_tls_store(folder: Path) -> Iterator[tuple[str, str, str]]:
     finally:
         server.kill()
         server.wait()
+
+
+def put(store: ObjectStore, folder: str, objects: dict[str, bytes]) -> str:
+    """Store these objects; gives the version, as the operator would."""
+    etags = {}
+    for key, body in objects.items():
+        answer = store.client.put_object(Bucket=BUCKET, Key=f"{folder}/{key}", Body=body)
+        etags[key] = answer["ETag"].strip('"')
+    lines = [b"%b\0%d\0%b\n" % (key.encode(), len(objects[key]), etags[key].encode()) for key in sorted(objects)]
+    return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def digests(objects: dict[str, bytes]) -> dict[str, str]:
+    """What it should see."""
+    return {key: hashlib.sha256(body).hexdigest() for key, body in objects.items()}

@@ -41,6 +41,7 @@ class PlayedBroker:
         answers: by dataset `namespace/name`: status and body.
         questions: the bodies that came about grants, with the token under `token`.
         standings: by dataset: what may stay on the node; by default all that was ever granted.
+        looks: how often the node asked what may stay.
     """
 
     url: str
@@ -50,6 +51,7 @@ class PlayedBroker:
     answers: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     questions: list[dict[str, Any]] = field(default_factory=list)
     standings: dict[str, Standing] = field(default_factory=dict)
+    looks: int = 0
     down: bool = False
 
     def grant(  # noqa: PLR0913 - a grant says that much
@@ -99,6 +101,7 @@ def play_broker(folder: Path) -> Iterator[PlayedBroker]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path == STANDING_PATH:
+                played.looks += 1
                 told = [played.standings[str(ref)] for ref in read_holdings(body)]
                 self._answer(503 if played.down else 200, {"message": "down"} if played.down else write_standings(told))
                 return

@@ -9,7 +9,7 @@ from moorage.errors import BrokerError, InputError
 from moorage.grants.grant import FillTerms, Grant
 from moorage.grants.standing import MOST_ASKED, Standing, read_holdings, read_standings, write_holdings, write_standings
 from moorage.locality.evicting import HeldVersion
-from moorage.model import CachedDataset, DatasetRef, NodeCache
+from moorage.model import CachedDataset, DatasetRef, NodeCache, UnfilledDataset
 from moorage.sources.s3 import S3Source
 from node_plugin.caching.deciding import (
     Departure,
@@ -46,7 +46,8 @@ def granted(mode: CacheMode = CacheMode.AUTO, limit: int | None = None, **terms:
 
 def holding(version: str = NOW, *, ref: DatasetRef = CLAIMS, size: int = 10 * GB, whole: bool = True) -> Holding:
     """A version that is held."""
-    return Holding(key=VersionKey(ref, version), size_bytes=size, disk_bytes=size, whole=whole, last_used=0.0)
+    key = VersionKey(ref, version)
+    return Holding(key=key, size_bytes=size, disk_bytes=size, whole=whole, last_used=0.0, filled_at=500.0)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,11 @@ REFUSED = Standing(ref=CLAIMS, rule="ClearanceTooLow", message="no")
 @pytest.mark.parametrize(
     ("held", "standing", "used", "gone"),
     [
+        ([holding()], replace(PERMITTED, evict_before=600), [], [(NOW, "")]),
+        ([holding()], replace(PERMITTED, evict_before=600), [NOW], []),
+        ([holding()], replace(PERMITTED, evict_before=500), [], []),
+        ([holding()], replace(PERMITTED, evict_before=1001), [], []),
+        ([holding(whole=False)], replace(PERMITTED, evict_before=600), [], [(NOW, "")]),
         ([holding()], PERMITTED, [], []),
         ([holding()], None, [], []),
         ([holding()], REFUSED, [], [(NOW, "ClearanceTooLow")]),
@@ -170,10 +176,15 @@ def test_what_leaves_the_disk(
 ) -> None:
     """What a rule refuses, at once and whoever uses it; what is of no use, once nobody does."""
     found: list[Departure] = departures(
-        held, {} if standing is None else {CLAIMS: standing}, {VersionKey(CLAIMS, each) for each in used}
+        held, {} if standing is None else {CLAIMS: standing}, {VersionKey(CLAIMS, each) for each in used}, 1000.0
     )
     assert [(each.key.version, each.rule) for each in found] == gone
     assert all(each.message for each in found)
+
+
+def filling(size: int) -> Holding:
+    """So many bytes of ten gigabytes are there."""
+    return replace(holding(size=10 * GB, whole=False), size_bytes=size)
 
 
 def told(*entries: tuple[DatasetRef, str, int]) -> NodeCache:
@@ -182,42 +193,51 @@ def told(*entries: tuple[DatasetRef, str, int]) -> NodeCache:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "whole", "since", "news"),
+    ("before", "now", "since", "news"),
     [
-        (None, [], False, 0.0, True),
-        (told(), [], False, 1e9, False),
-        (told((CLAIMS, NOW, 5)), [holding(size=5)], True, 1e9, False),
-        (told(), [holding(size=5, whole=False)], False, 0.0, True),
-        (told((CLAIMS, NOW, 5)), [], False, 0.0, True),
-        (told((CLAIMS, OLD, 5)), [holding(size=5)], True, 0.0, True),
-        (told((CLAIMS, NOW, 5)), [holding(size=9)], True, 0.0, True),
-        (told((CLAIMS, NOW, 5)), [holding(size=9, whole=False)], False, 1e9, False),
-        (told((CLAIMS, NOW, 10 * GB)), [holding(size=12 * GB, whole=False)], False, 1e9, True),
-        (told((CLAIMS, NOW, 10 * GB)), [holding(size=12 * GB, whole=False)], False, TELL_AGAIN_SECONDS - 1, False),
-        (told((CLAIMS, NOW, 10 * GB)), [holding(size=10 * GB + 1, whole=False)], False, 1e9, False),
+        (None, [], 0.0, True),
+        (told(), [], 1e9, False),
+        (told((CLAIMS, NOW, 5)), [holding(size=5)], 1e9, False),
+        (told(), [filling(5)], 0.0, True),
+        (told((CLAIMS, NOW, 5)), [], 0.0, True),
+        (told((CLAIMS, OLD, 5)), [holding(size=5)], 0.0, True),
+        (told((CLAIMS, NOW, 5)), [holding(size=9)], 0.0, True),
+        (told((CLAIMS, NOW, 5)), [filling(9)], 1e9, False),
+        (told((CLAIMS, NOW, GB)), [filling(2 * GB)], 1e9, True),
+        (told((CLAIMS, NOW, GB)), [filling(2 * GB)], TELL_AGAIN_SECONDS - 1, False),
+        (told((CLAIMS, NOW, GB)), [filling(GB + 1)], 1e9, False),
     ],
 )
 def test_when_a_node_tells(
     before: NodeCache | None,
     now: list[Holding],
-    whole: bool,  # noqa: FBT001 - a table's column
     since: float,
-    news: bool,  # noqa: FBT001
+    news: bool,  # noqa: FBT001 - a table's column
 ) -> None:
     """What came, went or became whole at once; bytes that moved only if they are many, and seldom; nothing at rest."""
-    done = frozenset({(str(CLAIMS), NOW)}) if whole else frozenset()
-    assert is_news(before, report_of("n1", now), done, since) is news
+    assert is_news(before, report_of("n1", now), now, since) is news
 
 
-def test_a_filling_node_writes_seldom() -> None:
-    """A terabyte that comes at 100 MB/s costs the API server less than two writes a minute."""
+def test_what_can_not_be_filled_is_told_at_once() -> None:
+    """And that it can, too."""
+    before, after = report_of("n1", []), report_of("n1", [], {CLAIMS: "NoRoom"})
+    assert after.unfilled == (UnfilledDataset(CLAIMS, "NoRoom"),)
+    assert is_news(before, after, [], 0.0)
+    assert is_news(after, before, [], 0.0)
+    assert not is_news(after, after, [], 1e9)
+
+
+@pytest.mark.parametrize("seconds", [30, 100, 10_000])
+def test_a_filling_node_writes_seldom(seconds: int) -> None:
+    """However large a version is, at most twenty writes tell of its coming, at most six a minute."""
     last: NodeCache | None = None
     last_at, writes = 0.0, 0
-    for second in range(10_000):
-        report = report_of("n1", [holding(size=second * GB // 10 + 1, whole=False)])
-        if is_news(last, report, frozenset(), second - last_at):
+    for second in range(seconds):
+        now = [filling(10 * GB * second // seconds + 1)]
+        report = report_of("n1", now)
+        if is_news(last, report, now, second - last_at):
             last, last_at, writes = report, float(second), writes + 1
-    assert writes <= 2 * 10_000 / 60
+    assert 2 <= writes <= 1 + min(20, seconds / TELL_AGAIN_SECONDS)
 
 
 def test_a_report_is_bounded_and_in_order() -> None:
@@ -230,7 +250,9 @@ def test_a_report_is_bounded_and_in_order() -> None:
 
 
 STANDINGS = [
-    Standing(ref=CLAIMS, version=NOW, size_bytes=5, far_seconds=1.25, mode=CacheMode.ALWAYS, limit_bytes=7),
+    Standing(
+        ref=CLAIMS, version=NOW, size_bytes=5, far_seconds=1.25, mode=CacheMode.ALWAYS, limit_bytes=7, evict_before=9
+    ),
     Standing(ref=OTHER, rule="SiteDenied", message="no"),
 ]
 

@@ -30,14 +30,17 @@ def held(store: Store) -> dict[VersionKey, tuple[bool, int]]:
 
 
 def test_what_was_published_is_read_back(tmp_path: Path) -> None:
-    """Size and time of its last use too."""
+    """Size and times too: when it became whole, and when it was used last."""
     store = Store(tmp_path / "cache")
     fill(store, KEY)
     assert held(store) == {KEY: (False, 0)}
     store.publish(KEY, 4, 1)
+    os.utime(store.folder(KEY) / "summary.json", (900, 900))
     os.utime(store.folder(KEY), (1000, 1000))
     again = Store(tmp_path / "cache")
-    assert list(again) == [Holding(key=KEY, size_bytes=4, disk_bytes=4 + 4096, whole=True, last_used=1000)]
+    assert list(again) == [
+        Holding(key=KEY, size_bytes=4, disk_bytes=4 + 4096, whole=True, last_used=1000, filled_at=900)
+    ]
     assert (again.objects(KEY) / "file").read_bytes() == b"data"
     again.touch(KEY)
     assert next(iter(Store(tmp_path / "cache"))).last_used > 1000

@@ -1,11 +1,10 @@
 """The real driver, filler, kernel and S3 server: a node's copy of a version, shown to pods and taken away again."""
 
-import hashlib
 import os
 import random
 import signal
-import subprocess
-import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,12 @@ import pytest
 from moorage.grants.grant import FillTerms
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
-from tests.node_plugin.object_stores import BUCKET, ObjectStore
+from tests.node_plugin.object_stores import ObjectStore, digests, put
 from tests.node_plugin.played_broker import PlayedBroker
 from tests.node_plugin.played_node import FakePod, MakePod, Node, wait_for
 
 pytestmark = pytest.mark.real
 
-FILLER = 65533
 DATASET = "stewards/claims"
 READ_ALL = """
 import hashlib, pathlib, sys
@@ -27,41 +25,6 @@ for path in sorted(pathlib.Path(sys.argv[1]).rglob("*")):
     if path.is_file():
         print(path.relative_to(sys.argv[1]), hashlib.sha256(path.read_bytes()).hexdigest())
 """
-
-
-def filler_uid() -> int:
-    """Whoever may execute this interpreter: a clone may lie where only its owner may look."""
-    try:
-        subprocess.run([sys.executable, "-c", ""], check=True, user=FILLER, group=FILLER, extra_groups=[])
-    except PermissionError:
-        return -1
-    return FILLER
-
-
-@pytest.fixture
-def cache_dir(node: Node) -> Path:
-    """The folder of the node's cache; the driver uses it, and looks often."""
-    directory = node.log.parent / "cache"
-    node.stop_driver()
-    node.environment |= {
-        "MOORAGE_CACHE_DIR": str(directory),
-        "MOORAGE_CACHE_SIZE_LIMIT": "1Gi",
-        "MOORAGE_CACHE_KEPT_FREE_PERCENT": "0",
-        "MOORAGE_CACHE_FILLER_UID": str(filler_uid()),
-        "MOORAGE_CACHE_LOOK_SECONDS": "0.2",
-    }
-    node.start_driver()
-    return directory
-
-
-def put(store: ObjectStore, folder: str, objects: dict[str, bytes]) -> str:
-    """Store these objects; gives the version, as the operator would."""
-    etags = {}
-    for key, body in objects.items():
-        answer = store.client.put_object(Bucket=BUCKET, Key=f"{folder}/{key}", Body=body)
-        etags[key] = answer["ETag"].strip('"')
-    lines = [b"%b\0%d\0%b\n" % (key.encode(), len(objects[key]), etags[key].encode()) for key in sorted(objects)]
-    return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
 def grant(broker: PlayedBroker, store: ObjectStore, folder: str, version: str, *, size: int) -> None:
@@ -84,11 +47,6 @@ def read(node: Node, pod: FakePod) -> dict[str, str]:
     """What a new app sees: SHA-256 by path."""
     text, _ = node.start_container(pod, "claims", READ_ALL).communicate(timeout=60)
     return dict(line.split() for line in text.decode().splitlines())
-
-
-def digests(objects: dict[str, bytes]) -> dict[str, str]:
-    """What it should see."""
-    return {key: hashlib.sha256(body).hexdigest() for key, body in objects.items()}
 
 
 OBJECTS = {"a": b"a" * 2_000_000, "deep/er/b.csv": b"x,y\n", "empty": b""}
@@ -173,6 +131,8 @@ def test_a_new_version_is_another_copy(
     grant(broker, object_store, "versions", new, size=sum(map(len, changed.values())))
     publish(node, make_pod())
     wait_for("the new copy", lambda: set(whole(cache_dir)) == {old, new})
+    same = [(cache_dir / "whole" / f"stewards_claims_{each}" / "objects/deep/er/b.csv").stat() for each in (old, new)]
+    assert same[0].st_ino == same[1].st_ino, "what did not change is not brought again"
     later = make_pod()
     publish(node, later)
     assert read(node, reader) == digests(OBJECTS)
@@ -204,6 +164,30 @@ def test_what_may_not_stay_is_taken_away(
         node.unpublish(each, "claims")
         assert node.stack(each, "claims") == []
     wait_for("the folder to go", lambda: list((cache_dir / "trash").iterdir()) == [])
+
+
+def test_what_its_dataset_asks_to_leave_leaves_once_nobody_reads_it(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker, cache_dir: Path
+) -> None:
+    """A reader keeps its copy until it ends; a copy that is made afterwards stays."""
+    version = put(object_store, "evicted", OBJECTS)
+    grant(broker, object_store, "evicted", version, size=SIZE)
+    reader = make_pod()
+    publish(node, reader)
+    wait_for("the copy under its reader", lambda: node.stack(reader, "claims")[-1] != "fuse.moorage")
+    broker.standings[DATASET] = replace(broker.standings[DATASET], evict_before=int(time.time()) + 1)
+    publish(node, other := make_pod())
+    wait_for("the moment", lambda: time.time() > int(broker.standings[DATASET].evict_before or 0) + 1)
+    assert read(node, reader) == digests(OBJECTS)
+    assert whole(cache_dir) == [version]
+    node.unpublish(reader, "claims")
+    node.unpublish(other, "claims")
+    wait_for("it to leave", lambda: whole(cache_dir) == [])
+    publish(node, make_pod())
+    wait_for("the next copy", lambda: whole(cache_dir) == [version])
+    looks = broker.looks
+    wait_for("two more looks", lambda: broker.looks > looks + 1)
+    assert whole(cache_dir) == [version]
 
 
 def test_a_silent_broker_takes_nothing_away(
