@@ -7,6 +7,7 @@ pod that the node made up. Nothing is placed, mounted or written to the cluster 
     identity    which node plugin, by what the API server says of its token (pure)
     vouching    whether the pod is what it is said to be (pure)
     ruling      the policy, and which source (pure)
+    reviewing   which of the volumes that a node shows must end (pure)
     caching     what a node may keep of datasets (pure)
     audit       one line of evidence for every answer: where a byte went can be proved
     app         the HTTP face

@@ -1,10 +1,10 @@
-"""The HTTP server: POST /v1/grants, and POST /v1/caches."""
+"""The HTTP server: POST /v1/grants, POST /v1/reviews and POST /v1/caches."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import orjson
@@ -13,12 +13,14 @@ from aiohttp import hdrs, web
 from broker import audit
 from broker.caching import standings
 from broker.identity import NodeIdentity
+from broker.reviewing import KnownReader, KnownReaders, is_ended_at_once, review
 from broker.ruling import Permission, Question, granted, rule
 from broker.vouching import vouch
 from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, SourceError
+from moorage.grants import review as reviews
 from moorage.grants import standing
 from moorage.grants.answer import write_answer
-from moorage.grants.question import BOUNDS, PATH, GrantQuestion, read_question
+from moorage.grants.question import PATH, GrantQuestion, read_question
 from moorage.kube import PODS, Client
 from moorage.kube.credentials import read_credentials
 from moorage.model import Pod
@@ -44,6 +46,7 @@ class Parts:
         blind_seconds: how long the API server may be out of sight before nothing is decided any more.
         limit: of each node.
         pod_limit: of each pod.
+        readers: whose volumes were granted or reviewed.
     """
 
     client: Client
@@ -53,6 +56,7 @@ class Parts:
     blind_seconds: float
     limit: RateLimit
     pod_limit: RateLimit
+    readers: KnownReaders = field(default_factory=KnownReaders)
 
     def problem(self) -> str | None:
         """Why nothing can be decided now; None where it can."""
@@ -64,11 +68,12 @@ PARTS = web.AppKey("PARTS", Parts)
 
 def make_app(parts: Parts, health: Health) -> web.Application:
     """The application; `health` gets the catalogue's check."""
-    app = web.Application(client_max_size=BOUNDS.most_bytes)
+    app = web.Application(client_max_size=reviews.BOUNDS.most_bytes)
     app[PARTS] = parts
     health.add_ready("catalogue", parts.problem)
     add_routes(app, health)
     app.router.add_post(PATH, partial(_guarded, _serve))
+    app.router.add_post(reviews.PATH, partial(_guarded, _review))
     app.router.add_post(standing.PATH, partial(_guarded, _hold))
     return app
 
@@ -97,7 +102,7 @@ async def _guarded(serve: Callable[[web.Request, str], Awaitable[web.Response]],
     except InputError as error:
         return _say(400, str(error))
     except web.HTTPRequestEntityTooLarge:
-        return _say(413, f"a request has at most {BOUNDS.most_bytes} bytes")
+        return _say(413, f"a request has at most {reviews.BOUNDS.most_bytes} bytes")
     except (BrokerError, KubeError, TimeoutError) as error:
         problem = str(error) or f"no decision within {_ANSWER_SECONDS:g} s"
         _log.warning("no decision: %s", problem)
@@ -114,6 +119,44 @@ async def _serve(request: web.Request, address: str) -> web.Response:
     if not parts.limit.admits(caller.node):
         return _say(429, f"node {caller.node} asks too often; try again later")
     return await _answer(parts, caller, asked)
+
+
+async def _review(request: web.Request, address: str) -> web.Response:
+    """Which of the volumes that the caller's node shows must end. No key is in the answer."""
+    parts = request.app[PARTS]
+    caller = await parts.identities.of(bearer_token(request), address)
+    asked = reviews.read_volumes(await request.read())
+    if not parts.limit.admits(caller.node):
+        return _say(429, f"node {caller.node} asks too often; try again later")
+    return _json(200, reviews.write_reviews([await _reviewed(parts, caller, each) for each in asked]))
+
+
+async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> reviews.Review:
+    dataset = parts.catalogue.dataset(asked.dataset)
+    if not is_ended_at_once(dataset):
+        return reviews.Review(asked)
+    reader = parts.readers.get(asked.pod.uid, caller.node)
+    if reader is None:
+        pod = await _vouched(parts, caller, asked)
+        if not isinstance(pod, Pod):
+            return reviews.Review(asked)  # it is gone, or no pod of this node's: there is nothing to end for it
+        reader = _remember(parts, asked, caller, pod)
+    if (problem := parts.problem()) is not None:
+        raise BrokerError(f"nothing can be decided now: {problem}")
+    node, listed = parts.catalogue.node(caller.node), parts.catalogue.purposes(reader.namespace)
+    if node is None or listed is None:
+        raise BrokerError(f"node {caller.node} or namespace {reader.namespace} is not in the cache yet")
+    inventory = parts.catalogue.inventory()
+    found = review(asked, dataset, reader.reading(listed.listed), inventory.place_of_node(node), inventory)
+    if found.rule:
+        audit.revoked(parts.recorder, found, caller.node, reader)
+    return found
+
+
+def _remember(parts: Parts, asked: GrantQuestion, caller: NodeIdentity, pod: Pod) -> KnownReader:
+    reader = KnownReader(caller.node, pod.namespace, pod.service_account, pod.usage.stated_purpose)
+    parts.readers.put(asked.pod.uid, reader)
+    return reader
 
 
 async def _hold(request: web.Request, address: str) -> web.Response:
@@ -154,6 +197,7 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
             verdict = Refusal(NOT_POSSIBLE, "", message)
         else:
             audit.grant(parts.recorder, asked, caller.node, pod, verdict)
+            _remember(parts, asked, caller, pod)
             return _json(*write_answer(grant))
     if isinstance(verdict, Refusal):
         audit.refusal(parts.recorder, asked, caller.node, pod, verdict)

@@ -3,10 +3,12 @@
 import time
 from dataclasses import replace
 
+from broker.reviewing import KnownReader
 from broker.ruling import Permission
 from moorage.errors import BrokerError
 from moorage.evidence.line import Event, What
 from moorage.grants.question import GrantQuestion
+from moorage.grants.review import Review
 from moorage.grants.standing import Standing
 from moorage.model import Pod
 from moorage.recording import Recorder
@@ -62,6 +64,24 @@ def evicted(recorder: Recorder, node: str, standing: Standing) -> None:
     """
     event = Event(what=What.EVICTED, dataset=str(standing.ref), node=node, rule=standing.rule, reason=standing.message)
     recorder.record(event, f"node {node} may not hold dataset {standing.ref}")
+
+
+def revoked(recorder: Recorder, review: Review, node: str, reader: KnownReader) -> None:
+    """A pod shows what it may not read any more, and its node is told to end that; it asks again until it has.
+
+    Raises:
+        BrokerError: there is no room for the line.
+    """
+    asked = review.asked
+    event = replace(
+        _asked(What.REVOKED, asked, node),
+        account=f"{reader.namespace}/{reader.service_account}",
+        purpose=reader.stated_purpose,
+        rule=review.rule,
+        reason=review.message,
+    )
+    recorder.record(event, f"pod {asked.pod} may not read dataset {asked.dataset} any more")
+    metrics.refused(review.rule)
 
 
 def stranger(recorder: Recorder, address: str, message: str) -> None:

@@ -49,6 +49,13 @@ class UseAs(StrEnum):
     MEMORY = "memory"
 
 
+class Revocation(StrEnum):
+    """What becomes of the mounts of running pods that may not read a dataset any more."""
+
+    AT_POD_END = "AtPodEnd"
+    IMMEDIATE = "Immediate"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class DatasetRef:
     """A dataset's identity; prints as `namespace/name`."""
@@ -170,6 +177,7 @@ class Dataset:
     governance: Governance = Governance()
     cache: CachePolicy = CachePolicy()
     allow_empty: bool = False
+    revocation: Revocation = Revocation.AT_POD_END
     status: DatasetStatus = DatasetStatus()
     uid: str = ""
     generation: int = 0

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from moorage.caching import CacheMode, CachePolicy
-from moorage.model import Classification, DatasetRef, Governance
+from moorage.model import Classification, DatasetRef, Governance, Revocation
 from moorage.wire import format_bytes
 
 
@@ -61,6 +61,13 @@ def cache_sentence(cache: CachePolicy) -> str:
         case CacheMode.ALWAYS:
             return f"Each node that reads it keeps a copy{limit}."
     return f"Nodes far from every source keep a copy where that pays{limit}."
+
+
+def revocation_sentence(revocation: Revocation) -> str:
+    """What happens to running pods that may not read it any more."""
+    if revocation is Revocation.IMMEDIATE:
+        return "A running pod that may not read it any more loses its mount within a minute."
+    return "A running pod that may not read it any more keeps its mount until it ends."
 
 
 def words(values: Collection[str], last: str = "and") -> str:

@@ -8,6 +8,7 @@ mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learn
     node_service  the gRPC services, over
     publishing    publish and unpublish: ask, mount, remember, and the reverse
     attaching     what a sidecar's request for a descriptor is answered with
+    revoking      ends what running pods may not read any more
     pod_sockets   the sockets in the pods' volumes, and what may be believed of what comes from there
     broker        the credential broker's client
     mounting      what the kernel serves, one file a kind of source

@@ -26,6 +26,7 @@ from node_plugin.journal import Journal
 from node_plugin.node_service import Node, Registration, serving
 from node_plugin.pod_sockets import PodSockets
 from node_plugin.publishing import NodeState, Publisher
+from node_plugin.revoking import revoking
 from node_plugin.settings import NodePluginSettings
 from node_plugin.target_locks import TargetLocks
 
@@ -70,6 +71,7 @@ async def run(settings: NodePluginSettings) -> None:
     try:
         async with (
             keeping(cache, settings),
+            revoking(state, settings.review_seconds),
             serving(settings.csi_socket, *Node(publisher, settings.node_name).handlers()),
             serve(make_app(health), listener),
             # Last in, first out: the kubelet hears of us once we listen, and forgets us before we stop.

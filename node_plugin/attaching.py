@@ -11,6 +11,7 @@ Between two servers the topmost mount is a dead one: opens fail, and never see a
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +51,7 @@ class Attacher:
             message = f"the kubelet has not asked for volume {request.volume} yet"
             return AttachAnswer("unavailable", message=message), None
         if not volume.needs_server:
-            return AttachAnswer("mounted"), None
+            return _shown_by_node(volume), None
         async with self._state.locks.hold(volume.target):
             if self._state.journal.get(volume.target) is not volume:
                 return AttachAnswer("unavailable", message="the volume was unpublished meanwhile"), None
@@ -71,6 +72,9 @@ class Attacher:
         answer = await self._decide(volume, request)
         if answer.status != "attached":
             return answer, None
+        if volume.ended:  # the right is back
+            volume = replace(volume, ended="")
+            self._state.journal.add(volume)
         return answer, self._mount_on_top(volume)
 
     async def _decide(self, volume: Volume, request: AttachRequest) -> AttachAnswer:
@@ -78,7 +82,7 @@ class Attacher:
             decision = await self._state.broker.ask(GrantQuestion(volume.pod, volume.dataset))
         except BrokerError as error:
             # A dead broker must not keep a pod's mount dead that was granted and whose keys the sidecar still holds.
-            if request.holds_grant:
+            if request.holds_grant and not volume.ended:
                 _log.warning("healed without asking", extra={"volume": volume.target, "cause": str(error)})
                 return AttachAnswer("attached")
             return AttachAnswer("unavailable", message=str(error))
@@ -100,6 +104,13 @@ class Attacher:
         what = "the first server got its mount" if stacked <= 1 else "a new server got a mount"
         _log.info(what, extra={"pod_uid": volume.pod.uid, "volume": volume.name, "stacked": stacked + 1})
         return descriptor
+
+
+def _shown_by_node(volume: Volume) -> AttachAnswer:
+    if not volume.ended:
+        return AttachAnswer("mounted")
+    message = f"{volume.ended} (once that is so, delete the pod: its successor gets the data)"
+    return AttachAnswer("refused", message=message)
 
 
 def _served(volume: Volume, grant: Grant) -> AttachAnswer:

@@ -9,10 +9,11 @@ from typing import Any, Final, Protocol
 import aiohttp
 
 from moorage.errors import BrokerError
-from moorage.grants import standing
+from moorage.grants import review, standing
 from moorage.grants.answer import MOST_ANSWER_BYTES, TRY_AGAIN, read_answer
 from moorage.grants.grant import Grant
 from moorage.grants.question import PATH, GrantQuestion, write_question
+from moorage.grants.review import Review
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
 from moorage.reading.documents import decode_strictly
@@ -29,6 +30,13 @@ class Broker(Protocol):
 
         Raises:
             BrokerError: there is no decision now; asking again may help.
+        """
+
+    async def ask_reviews(self, asked: Sequence[GrantQuestion]) -> list[Review]:
+        """Ask which of the volumes that this node shows must end; a review for each, in order.
+
+        Raises:
+            BrokerError: as above.
         """
 
     async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
@@ -63,6 +71,19 @@ class HttpsBroker:
         """
         status, body = await self._post(PATH, write_question(question))
         return read_answer(status, body)
+
+    async def ask_reviews(self, asked: Sequence[GrantQuestion]) -> list[Review]:
+        """Ask which volumes must end.
+
+        Raises:
+            BrokerError: there is no decision now; asking again may help.
+        """
+        told: list[Review] = []
+        for first in range(0, len(asked), review.MOST_ASKED):
+            some = asked[first : first + review.MOST_ASKED]
+            status, body = await self._post(review.PATH, review.write_volumes(some))
+            told += review.read_reviews(status, body, some)
+        return told
 
     async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
         """Ask which datasets the node may hold.

@@ -36,6 +36,7 @@ class Volume:
         kind: of the source; the table of kinds says who serves it.
         version: of the dataset, when it was published; None: it was not known.
         cached: it shows the node's own copy of that version.
+        ended: why the pod may not read it any more; "" where it may.
     """
 
     target: str
@@ -45,6 +46,7 @@ class Volume:
     kind: str
     version: str | None = None
     cached: bool = False
+    ended: str = ""
 
     @property
     def needs_server(self) -> bool:
@@ -116,4 +118,5 @@ def _read(fields: Fields) -> Volume:
         kind=fields.word("kind", *MOUNTED_KINDS),
         version=fields.text("version"),
         cached=fields.exact_flag("cached"),
+        ended=fields.text("ended", lines=True) or "",
     )

@@ -18,7 +18,7 @@ _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND = 32, 4096
 SAFE: Final = _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
 _MNT_FORCE, _MNT_DETACH, _UMOUNT_NOFOLLOW = 1, 2, 8
-_EINVAL, _ENOENT = 22, 2
+_EINVAL, _ENOENT, _EBUSY = 22, 2, 16
 
 MOST_READ_BYTES: Final = 512 * 1024
 """What the kernel asks a server for at once. rclone hands an answer over through a pipe, without copying it, where it
@@ -64,6 +64,26 @@ def mount_dead_fuse(target: Path) -> None:
         MountError: the kernel refused.
     """
     os.close(mount_fuse(target))
+
+
+def abort_fuse(target: Path) -> None:
+    """Cut the topmost FUSE at `target` off from its server: open files give errors, too. It stays mounted.
+
+    It has to stay: what is unmounted here goes from the containers that run, and can't be brought back to them.
+
+    Raises:
+        MountError: the kernel refused.
+    """
+    # What is held open is busy: the kernel aborts the file system first, and then refuses to unmount it.
+    held = os.open(target, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if _libc.umount2(os.fsencode(target), _MNT_FORCE | _UMOUNT_NOFOLLOW) != 0:
+            number = ctypes.get_errno()
+            if number != _EBUSY:
+                message = f"{target} can't be cut off from its server: {os.strerror(number)}"
+                raise MountError(message)
+    finally:
+        os.close(held)
 
 
 def unmount_all(target: Path, *, leave: int = 0) -> None:

@@ -58,6 +58,7 @@ class NodePluginSettings:
     cache_look_seconds: float = setting(
         "How often the broker is asked what may stay on the node.", default=20.0, minimum=0.1
     )
+    review_seconds: float = setting("How often the broker is asked which volumes must end.", default=20.0, minimum=0.1)
     health_listen_port: int = setting("The port of /healthz and /readyz.", default=9808, minimum=0, maximum=65535)
     health_listen_host: str | None = setting("The address of /healthz and /readyz; unset: all.", default=None)
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=parse_level)

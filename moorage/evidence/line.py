@@ -37,6 +37,7 @@ class What(StrEnum):
     GRANTED = "granted"
     REFUSED = "refused"
     EVICTED = "evicted"
+    REVOKED = "revoked"
     STRANGER = "stranger"
     TRANSFER = "transfer"
 

@@ -2,6 +2,7 @@
 
     question  a node plugin asks for one pod and one dataset
     grant     yes: where to read, with which keys
+    review    a node plugin asks which of the volumes that it shows may still be read
     standing  a node plugin asks which of the datasets that its node holds may stay there
     answer    what comes back: a grant, or a refusal (`moorage.refusal`)
 

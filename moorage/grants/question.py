@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from moorage.model import DatasetRef
 from moorage.reading.documents import Bounds, read_object
@@ -38,12 +38,16 @@ class GrantQuestion:
 
 def write_question(question: GrantQuestion) -> bytes:
     """The body of a request."""
+    return json.dumps(write_grant_question(question)).encode()
+
+
+def write_grant_question(question: GrantQuestion) -> dict[str, Any]:
+    """As a document, or a part of one."""
     pod, dataset = question.pod, question.dataset
-    document = {
+    return {
         "pod": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
         "dataset": {"namespace": dataset.namespace, "name": dataset.name},
     }
-    return json.dumps(document).encode()
 
 
 def read_question(body: bytes) -> GrantQuestion:
@@ -52,7 +56,15 @@ def read_question(body: bytes) -> GrantQuestion:
     Raises:
         InputError: it is no question; names the field.
     """
-    fields = read_object(body, "request", BOUNDS)
+    return read_grant_question(read_object(body, "request", BOUNDS))
+
+
+def read_grant_question(fields: Fields) -> GrantQuestion:
+    """Read a document, or a part of one.
+
+    Raises:
+        InputError: it is no question; names the field.
+    """
     pod, dataset = fields.required_sub("pod"), fields.required_sub("dataset")
     return GrantQuestion(
         PodIdentity(_name(pod, "namespace"), _name(pod, "name"), _text(pod, "uid")),

@@ -37,6 +37,9 @@ LISTING_SECONDS = Histogram(
 QUEUE_DEPTH = Gauge("moorage_work_queue_depth", "Keys that wait in a work queue.", ["queue"])
 PUBLISHES = Counter("moorage_volume_publishes", "Calls of NodePublishVolume, by their result.", ["result"])
 HEALS = Counter("moorage_mount_heals", "Mounts whose server was replaced while the pod went on.")
+REVOCATIONS = Counter(
+    "moorage_mount_revocations", "Mounts of running pods that were ended, by the rule that refused.", ["rule"]
+)
 
 EVIDENCE_LINES = Counter("moorage_evidence_lines", "Lines of evidence that were written, by what they tell.", ["event"])
 EVIDENCE_STORED = Counter("moorage_evidence_stored_lines", "Lines of evidence that the store has taken.")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moorage.caching import CacheMode, CachePolicy, Eviction
-from moorage.model import Column, Dataset, DatasetRef, DatasetStatus, Source, SourceStatus
+from moorage.model import Column, Dataset, DatasetRef, DatasetStatus, Revocation, Source, SourceStatus
 from moorage.reading.fields import Fields, Raw, object_fields
 from moorage.reading.limits import MOST_CERTIFICATES, MOST_SOURCE_TEXT, letters
 from moorage.wire.governance import read_governance, write_governance
@@ -27,6 +27,7 @@ def read_dataset(raw: Raw) -> Dataset:
     governance = read_governance(spec.sub("governance"))
     cache = _read_cache(spec.sub("cache"))
     allow_empty = spec.flag("allowEmpty")
+    revocation = spec.choice("revocation", Revocation) or Revocation.AT_POD_END
     spec.finish()
     return Dataset(
         ref=DatasetRef(namespace, name),
@@ -34,6 +35,7 @@ def read_dataset(raw: Raw) -> Dataset:
         governance=governance,
         cache=cache,
         allow_empty=allow_empty,
+        revocation=revocation,
         status=read_dataset_status(raw.get("status") or {}),
         uid=str(metadata.get("uid") or ""),
         generation=int(metadata.get("generation") or 0),
@@ -150,4 +152,6 @@ def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:
             spec["cache"]["evict"] = [write_eviction(each) for each in dataset.cache.evictions]
     if dataset.allow_empty:
         spec["allowEmpty"] = True
+    if dataset.revocation is not Revocation.AT_POD_END:
+        spec["revocation"] = dataset.revocation.value
     return spec

@@ -9,6 +9,7 @@ from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import BrokerError
 from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion, PodIdentity
+from moorage.grants.review import Review
 from moorage.grants.standing import Standing
 from moorage.model import SITE_LABEL, DatasetRef
 from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE, Refusal
@@ -91,6 +92,36 @@ async def eventually_told(told: Callable[[str], Awaitable[Standing | None]], rul
 
     await until(look)
     return found[0]
+
+
+@pytest.mark.parametrize("revocation", ["Immediate", "AtPodEnd"])
+async def test_which_mounts_must_end(world: World, broker: Broker, tmp_path: Path, revocation: str) -> None:
+    """Once the steward takes the purpose away, and only where mounts are to end at once; with a line of evidence."""
+    name = f"ends-{revocation.lower()}"
+    raw = dataset(world, name)
+    raw["spec"]["revocation"] = revocation
+    world.apply(raw)
+    asked = question_of(mounting(world, name, asked=name))
+    asking = client(broker, tmp_path, token(world))
+
+    async def granted() -> bool:
+        return isinstance(await asking.ask(asked), Grant)
+
+    await until(granted)
+    assert await asking.ask_reviews([asked]) == [Review(asked)]
+    raw["spec"]["governance"]["purposes"] = ["billing"]
+    world.apply(raw)
+
+    async def refused() -> bool:
+        return isinstance(await asking.ask(asked), Refusal)
+
+    await until(refused)
+    (found,) = await asking.ask_reviews([asked])
+    assert (found.rule == "PurposeNotAllowed") is (revocation == "Immediate")
+    told = {"event": "revoked", "dataset": str(asked.dataset), "pod": str(asked.pod), "rule": "PurposeNotAllowed"}
+    assert any(told.items() <= line.items() for line in broker.audits()) is (revocation == "Immediate")
+    nobody = GrantQuestion(PodIdentity(asked.pod.namespace, "nobody", "no-such-uid"), asked.dataset)
+    assert await asking.ask_reviews([nobody]) == [Review(nobody)]
 
 
 async def test_a_stranger_learns_of_no_standing(world: World, broker: Broker, tmp_path: Path) -> None:

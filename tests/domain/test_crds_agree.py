@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from moorage.caching import CacheMode
 from moorage.errors import InputError
-from moorage.model import Classification
+from moorage.model import Classification, Revocation
 from moorage.reading.limits import (
     LONGEST_NUMBER,
     MOST_BY_FIELD,
@@ -134,11 +134,15 @@ def explicit_defaults_removed(spec: dict[str, Any], defaults: dict[str, Any]) ->
 def test_a_dataset_reads_and_writes_back(sources: list[Any], governance: dict[str, Any], data: st.DataObject) -> None:
     """Every field of the Dataset schema reaches the record and comes back unchanged."""
     cache = data.draw(values("cache", DATASET["cache"]))
-    spec = {"sources": sources, "governance": governance, "cache": cache}
+    plain = data.draw(objects({"properties": {key: DATASET[key] for key in ("allowEmpty", "revocation")}}))
+    spec = {"sources": sources, "governance": governance, "cache": cache, **plain}
     raw = {"kind": "Dataset", "metadata": {"name": "d", "namespace": "n"}, "spec": spec}
     written = write_dataset_spec(read_dataset(raw))
     governance = public_removed(governance)
     assert written["sources"] == sources
+    assert {key: written[key] for key in plain.keys() & written} == explicit_defaults_removed(
+        plain, {"revocation": "AtPodEnd"}
+    )
     assert written.get("governance", {}) == governance
     expected_cache = {"mode": "auto", **cache}
     assert written.get("cache", {"mode": "auto"}) == {
@@ -183,6 +187,7 @@ def test_the_words_are_the_same() -> None:
     assert DATASET["governance"]["properties"]["classification"]["enum"] == [level.word for level in Classification]
     assert SITE["clearance"]["enum"] == [level.word for level in Classification]
     assert DATASET["cache"]["properties"]["mode"]["enum"] == [mode.value for mode in CacheMode]
+    assert DATASET["revocation"]["enum"] == [revocation.value for revocation in Revocation]
     assert set(DATASET["sources"]["items"]["properties"]) == {"site", *SOURCE_KINDS}
     rules = " ".join(rule["rule"] for rule in DATASET["local"]["x-kubernetes-validations"])
     for word in (*KNOWN_KEYS, *LOCAL_TYPES):

@@ -3,8 +3,8 @@
 import pytest
 
 from moorage.caching import CacheMode, CachePolicy
-from moorage.model import Classification, Component, DatasetRef, Governance, Release
-from moorage_cli.sentences import cache_sentence, governance_sentences, seconds_words
+from moorage.model import Classification, Component, DatasetRef, Governance, Release, Revocation
+from moorage_cli.sentences import cache_sentence, governance_sentences, revocation_sentence, seconds_words
 
 CLAIMS = DatasetRef("steward", "claims")
 
@@ -69,3 +69,9 @@ def test_caches_in_words(policy: CachePolicy, expected: str) -> None:
 def test_durations_in_words(seconds: float | None, expected: str) -> None:
     """Two digits are enough to compare sites."""
     assert seconds_words(seconds) == expected
+
+
+def test_what_a_running_pod_loses() -> None:
+    """The two differ, and each says when."""
+    assert "until it ends" in revocation_sentence(Revocation.AT_POD_END)
+    assert "within a minute" in revocation_sentence(Revocation.IMMEDIATE)

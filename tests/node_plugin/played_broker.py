@@ -20,6 +20,8 @@ from moorage.caching import CacheMode, CachePolicy
 from moorage.grants.answer import write_answer
 from moorage.grants.grant import FillTerms, Grant
 from moorage.grants.question import read_question
+from moorage.grants.review import PATH as REVIEW_PATH
+from moorage.grants.review import Review, read_volumes, write_reviews
 from moorage.grants.standing import PATH as STANDING_PATH
 from moorage.grants.standing import Standing, read_holdings, write_standings
 from moorage.model import DatasetRef
@@ -42,6 +44,8 @@ class PlayedBroker:
         questions: the bodies that came about grants, with the token under `token`.
         standings: by dataset: what may stay on the node; by default all that was ever granted.
         looks: how often the node asked what may stay.
+        revoked: by dataset: the rule by which its mounts must end.
+        reviewed: the volumes that were asked about, as `pod dataset`.
     """
 
     url: str
@@ -52,7 +56,25 @@ class PlayedBroker:
     questions: list[dict[str, Any]] = field(default_factory=list)
     standings: dict[str, Standing] = field(default_factory=dict)
     looks: int = 0
+    revoked: dict[str, str] = field(default_factory=dict)
+    reviewed: list[str] = field(default_factory=list)
     down: bool = False
+
+    def revoke(self, dataset: str) -> None:
+        """Take the right away, and have running mounts ended."""
+        refusal = Refusal(DENIED, "PurposeNotAllowed", f"{dataset} may not be read for this any more; ask its steward")
+        self.answers[dataset] = write_answer(refusal)
+        self.revoked[dataset] = refusal.reason
+
+    def review(self, body: bytes) -> dict[str, Any]:
+        """Which of the volumes must end."""
+        asked = read_volumes(body)
+        self.reviewed += [f"{each.pod} {each.dataset}" for each in asked]
+        rules = [self.revoked.get(str(each.dataset), "") for each in asked]
+        return write_reviews(
+            Review(each, rule, rule and self.answers[str(each.dataset)][1]["message"])
+            for each, rule in zip(asked, rules, strict=True)
+        )
 
     def grant(  # noqa: PLR0913 - a grant says that much
         self,
@@ -65,6 +87,7 @@ class PlayedBroker:
         fill: FillTerms | None = None,
     ) -> None:
         """Permit a dataset from now on."""
+        self.revoked.pop(dataset, None)
         location = MOUNTED_KINDS[source["kind"]].read(Fields("grant", "source", source))
         self.answers[dataset] = write_answer(
             Grant(
@@ -104,6 +127,9 @@ def play_broker(folder: Path) -> Iterator[PlayedBroker]:
                 played.looks += 1
                 told = [played.standings[str(ref)] for ref in read_holdings(body)]
                 self._answer(503 if played.down else 200, {"message": "down"} if played.down else write_standings(told))
+                return
+            if self.path == REVIEW_PATH:
+                self._answer(503 if played.down else 200, {"message": "down"} if played.down else played.review(body))
                 return
             dataset = str(read_question(body).dataset)
             proof = {"token": self.headers["Authorization"], "path": self.path}
