@@ -9,6 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 INSTALL_SECONDS = 900.0
+_PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--retries=1")
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ def made(peer: str, root: Path = REPOSITORY, sources: tuple[str, ...] = ()) -> E
     if ready.is_file() and ready.read_text() == wanted and python.exists():
         return Environment(python)
     shutil.rmtree(folder, ignore_errors=True)
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries=1", "--only-binary=:all:"]
-    install += [f"--no-binary={name}" for name in sources]
+    # With uv, which `make setup` installs, it takes seconds; pip downloads one package after the other.
+    uv = Path(sys.executable).with_name("uv")
+    pip = [str(uv), "pip", "install", f"--python={python}"] if uv.exists() else [str(python), *_PIP]
+    built = [f"--no-binary={name}" for name in sources]
     for command in (
         [sys.executable, "-m", "venv", str(folder)],
-        [str(python), *install, "--require-hashes", "-r", str(pins)],
+        [*pip, "--quiet", "--only-binary=:all:", *built, "--require-hashes", "-r", str(pins)],
     ):
         try:
             done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=INSTALL_SECONDS)

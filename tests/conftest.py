@@ -32,6 +32,7 @@ _PLANE_SITES = {"eu-1": 0, "us-1": 0}
 
 # By fixture: the mark that it gives. Chromium is installed by root where it is missing.
 _MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "second_plane": "plane", "helm": "plane"}
+_MARKS |= {"airflow": "plane"}
 _MARKS |= {} if shutil.which("chromium") else {"chromium": "real"}
 # By fixture: the group of the tests that use it; the first one counts. `{folder}`: those of each folder are a group.
 _GROUPS = {
@@ -43,6 +44,7 @@ _GROUPS = {
     "stores": "store-{folder}",
     "object_store": "store-{folder}",
     "chromium": "browser",
+    "airflow": "airflow",
 }
 _LONGEST = ("demo", "nodes")
 

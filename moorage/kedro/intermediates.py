@@ -25,8 +25,9 @@ def place_intermediates(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) 
         catalog: for that run; it is added to.
     """
     directory = _directory()
-    trust = _is_ours_alone(directory)
-    there = set(MemoryStore(directory).names()) if os.environ.get(VARIABLE) else set()
+    store = MemoryStore(directory)
+    trust = store.is_private()
+    there = set(store.names()) if os.environ.get(VARIABLE) else set()
     for name in sorted(pipeline.datasets() - (pipeline.inputs() - there)):
         if name not in catalog:
             catalog[name] = SharedMemoryDataset(name, str(directory), trust=trust)
@@ -43,12 +44,3 @@ def _own_directory() -> tempfile.TemporaryDirectory[str]:
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Its finalizer runs at the process's end; a forked child's end is no reason to remove it, and runs none.
     return tempfile.TemporaryDirectory(prefix=".kedro-", dir=parent)
-
-
-def _is_ours_alone(directory: Path) -> bool:
-    """Whether nobody else can have put a pickle there."""
-    try:
-        found = directory.stat()
-    except FileNotFoundError:
-        return True  # it will be made for this user alone
-    return found.st_uid == os.getuid() and not found.st_mode & 0o022

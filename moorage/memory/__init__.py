@@ -10,10 +10,12 @@ their writer ends, need no daemon, and are removed by `delete`. A table is an Ar
 reads.
 
 Tables and arrays of pyarrow, arrays of numpy, frames and series of pandas, sparse matrices of scipy, and dicts, lists
-and tuples of them come back equal, and without a copy where their type permits that: such values can't be written to.
+and tuples of them come back equal, and without a copy where their type permits that: such values can't be written to,
+unless they were asked for with `writable=True`.
 Anything else is pickled, and unpickled for those alone who say that they trust the writer: `trust=True`.
 
     store    put, get, delete and list, in one directory
+    objects  between a value and its bytes; objects in files of any name
     space    whole objects under names, in shared memory
     layout   what an object's bytes are
     kinds/   which types are kept, a file each and one table
@@ -38,9 +40,9 @@ def put(name: str, value: Any) -> int:  # noqa: ANN401 - any Python object
     return _default().put(name, value)
 
 
-def get(name: str, *, trust: bool = False) -> Any:  # noqa: ANN401 - what was put
+def get(name: str, *, trust: bool = False, writable: bool = False) -> Any:  # noqa: ANN401 - what was put
     """Get an object; see `MemoryStore.get`."""
-    return _default().get(name, trust=trust)
+    return _default().get(name, trust=trust, writable=writable)
 
 
 def delete(name: str) -> bool:
@@ -58,6 +60,6 @@ async def aput(name: str, value: Any) -> int:  # noqa: ANN401 - any Python objec
     return await asyncio.to_thread(put, name, value)
 
 
-async def aget(name: str, *, trust: bool = False) -> Any:  # noqa: ANN401 - what was put
+async def aget(name: str, *, trust: bool = False, writable: bool = False) -> Any:  # noqa: ANN401 - what was put
     """`get` in a thread, for a program with an event loop."""
-    return await asyncio.to_thread(get, name, trust=trust)
+    return await asyncio.to_thread(get, name, trust=trust, writable=writable)

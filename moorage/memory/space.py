@@ -69,8 +69,12 @@ class Space:
             os.close(descriptor)
         return size_bytes
 
-    def read(self, name: str) -> memoryview:
+    def read(self, name: str, *, writable: bool = False) -> memoryview:
         """An object's bytes, where they lie; they stay as long as somebody holds them.
+
+        Args:
+            name: of it.
+            writable: what is written goes to copies of the pages, for this mapping alone.
 
         Raises:
             MemoryObjectError: there is none of that name.
@@ -84,7 +88,8 @@ class Space:
             size_bytes = os.fstat(descriptor).st_size
             if size_bytes == 0:
                 raise MemoryObjectError(f"what lies at {name!r} is no object")
-            return memoryview(mmap.mmap(descriptor, size_bytes, prot=mmap.PROT_READ))
+            protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+            return memoryview(mmap.mmap(descriptor, size_bytes, flags=mmap.MAP_PRIVATE, prot=protection))
         finally:
             os.close(descriptor)
 
@@ -100,6 +105,28 @@ class Space:
         """All names, sorted."""
         found = (unquote(entry.name) for entry in os.scandir(self.directory) if not entry.name.startswith("."))
         return sorted(found)
+
+    def delete_older(self, prefix: str, than_seconds: float) -> int:
+        """Delete objects that were put longer ago than that; how many.
+
+        Args:
+            prefix: of their names.
+            than_seconds: since they were put.
+        """
+        before, deleted = time.time() - than_seconds, 0
+        for entry in os.scandir(self.directory):
+            if entry.name.startswith(".") or not unquote(entry.name).startswith(prefix):
+                continue
+            with suppress(FileNotFoundError):  # somebody else was faster
+                if entry.stat(follow_symlinks=False).st_mtime < before:
+                    Path(entry.path).unlink()
+                    deleted += 1
+        return deleted
+
+    def is_private(self) -> bool:
+        """Whether this user alone can have put what lies there, pickles among it."""
+        found = self.directory.stat()
+        return found.st_uid == os.getuid() and not found.st_mode & 0o022
 
     def _path(self, name: str) -> Path:
         quoted = quote(name, safe="")

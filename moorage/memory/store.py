@@ -7,9 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from moorage.errors import InputError
-from moorage.memory.kinds import Reader, Writer
-from moorage.memory.kinds.tables import read_file, write_file
-from moorage.memory.layout import ARROW_MAGIC, MemoryObjectError, Parts, frame, read_frame
+from moorage.memory.objects import laid_out, made_of
 from moorage.memory.space import Space
 
 VARIABLE: Final = "MOORAGE_MEMORY"
@@ -38,6 +36,11 @@ class MemoryStore:
             problem = f"can't be used ({error.strerror}): name a directory that this user may write to"
             raise InputError("memory store", str(directory), problem) from None
 
+    @property
+    def directory(self) -> Path:
+        """Where the objects lie."""
+        return self._space.directory
+
     def __enter__(self) -> Self:
         return self
 
@@ -55,38 +58,21 @@ class MemoryStore:
         Raises:
             MemoryObjectError: it can't be kept, or there is no room for it.
         """
-        if (file := write_file(value)) is not None:
-            return self._space.write(name, file.write)
-        parts = Parts()
-        laid = frame(Writer(parts).write(value), parts)
+        return self._space.write(name, laid_out(value).write)
 
-        return self._space.write(name, laid.write)
-
-    def get(self, name: str, *, trust: bool = False) -> Any:  # noqa: ANN401 - what was put
+    def get(self, name: str, *, trust: bool = False, writable: bool = False) -> Any:  # noqa: ANN401 - what was put
         """Get an object.
 
         Args:
             name: of it.
             trust: the writer may run code here: needed for what was pickled.
+            writable: the value may be changed. Pages that are written become this value's own; others are not copied.
 
         Raises:
             UntrustedObjectError: it was pickled, and `trust` is not given.
             MemoryObjectError: there is none, or what lies there is none.
         """
-        content = self._space.read(name)
-        try:
-            if bytes(content[: len(ARROW_MAGIC)]) == ARROW_MAGIC:
-                return read_file(content, trust=trust)
-            read = read_frame(content)
-            return Reader(read.buffers, trust=trust).read(read.root)
-        except MemoryObjectError as error:
-            raise type(error)(f"object {name!r}: {error}") from None
-        except Exception as error:
-            # A description that lies can have any library that it is given to raise anything.
-            if trust:
-                raise
-            problem = f"its description makes no sense ({type(error).__name__})"
-            raise MemoryObjectError(f"object {name!r}: {problem}") from error
+        return made_of(self._space.read(name, writable=writable), name, trust=trust)
 
     def delete(self, name: str) -> bool:
         """Delete an object; whether it was there. Those who have it keep it.
@@ -95,6 +81,14 @@ class MemoryStore:
             MemoryObjectError: the name can't be one.
         """
         return self._space.delete(name)
+
+    def delete_older(self, prefix: str, than_seconds: float) -> int:
+        """Delete objects whose names begin so and that were put longer ago than that; how many."""
+        return self._space.delete_older(prefix, than_seconds)
+
+    def is_private(self) -> bool:
+        """Whether this user alone can have put what lies there, so that its pickles are as good as own code."""
+        return self._space.is_private()
 
     def names(self) -> list[str]:
         """The names of all objects, sorted."""

@@ -11,7 +11,7 @@ from devcluster.images.sources import REPOSITORY
 from devcluster.images.wheels import pins
 
 # Besides those of images: all that tests and checks need, what planning needs, the rows that the demo uploads, what the
-# kubectl plugin's archives hold, and peers of the bench that have environments of their own.
+# kubectl plugin's archives hold, and programs that have environments of their own.
 _OTHER_FILES = {
     "build.txt",
     "dev.txt",
@@ -20,6 +20,7 @@ _OTHER_FILES = {
     "skypilot.txt",
     "kubectl-plugin.txt",
     "vineyard.txt",
+    "airflow.txt",
 }
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
@@ -68,6 +69,7 @@ def _listed(name: str) -> list[str | dict[str, str]]:
         ("planner.txt", ["core", "command-line", "planner", "schedules"]),
         ("kubectl-plugin.txt", ["kubectl-plugin"]),
         ("skypilot.txt", ["skypilot"]),
+        ("airflow.txt", ["airflow"]),
         ("executor.txt", ["core", "planner", "executor", "schedules"]),
         (
             "dev.txt",

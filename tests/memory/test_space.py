@@ -167,3 +167,37 @@ def test_the_module_uses_the_directory_that_the_pod_was_given(tmp_path: Path, mo
         assert time.time() - (tmp_path / "b").stat().st_mtime < 600
     finally:
         memory._default.cache_clear()  # noqa: SLF001
+
+
+def test_a_value_may_be_changed_by_who_asks_for_that(tmp_path: Path) -> None:
+    """It is not copied before it is written to, and nobody else sees what is."""
+    store = MemoryStore(tmp_path)
+    store.put("shared", {"numbers": np.arange(1_000_000)})
+    first, second = (store.get("shared", writable=True)["numbers"] for _ in range(2))
+    first[:] = 7
+    assert second[5] == 5
+    assert store.get("shared")["numbers"][5] == 5
+    assert first[5] == 7
+    assert not store.get("shared")["numbers"].flags.writeable
+
+
+def test_old_objects_of_a_prefix_go(tmp_path: Path) -> None:
+    """Neither young ones nor those of other names, nor what is being written."""
+    store = MemoryStore(tmp_path)
+    for name in ("a/old", "a/young", "b/old"):
+        store.put(name, 1)
+    (tmp_path / ".unfinished-x").touch()
+    for path in tmp_path.iterdir():
+        if "young" not in path.name:
+            os.utime(path, (1, 1))
+    assert store.delete_older("a/", 3600) == 1
+    assert store.names() == ["a/young", "b/old"]
+    assert (tmp_path / ".unfinished-x").exists()
+
+
+def test_a_directory_is_private_as_long_as_nobody_else_may_write(tmp_path: Path) -> None:
+    """So that its pickles are this user's own."""
+    store = MemoryStore(tmp_path / "own")
+    assert store.is_private()
+    (tmp_path / "own").chmod(0o770)
+    assert not store.is_private()

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
@@ -40,6 +40,7 @@ NESTED = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(NESTED)
 def test_python_s_own(store: MemoryStore, value: object) -> None:
     """Nested as deep as one likes, of the same types."""
@@ -51,6 +52,7 @@ def test_python_s_own(store: MemoryStore, value: object) -> None:
 DTYPES = st_numpy.scalar_dtypes() | st_numpy.unicode_string_dtypes(max_len=5) | st_numpy.byte_string_dtypes(max_len=5)
 
 
+@settings(deadline=None)
 @given(st_numpy.arrays(DTYPES, st_numpy.array_shapes(min_dims=0, max_dims=4, min_side=0)), st.booleans())
 def test_arrays(store: MemoryStore, array: Any, reverse: bool) -> None:  # noqa: ANN401, FBT001 - of numpy
     """Of any type, shape, order and byte order; also where they are not contiguous. They can't be written to."""
