@@ -16,7 +16,7 @@ from devcluster.spec import ClusterSpec, Identity
 
 CHART = Path(__file__).parents[1] / "charts" / "moorage"
 SITES = {"eu-1": 2, "us-1": 1}
-ROLLOUT_SECONDS = 180
+ROLLOUT_SECONDS = 480
 WORKLOADS = (
     "deployment/moorage-webhook",
     "deployment/moorage-operator",
