@@ -40,6 +40,11 @@ sites = LazyGroup(
     },
     help="Check files of Sites, and join the clusters of Sites to a hub.",
 )
+kedro = LazyGroup(
+    "kedro",
+    commands_at={"compile": "moorage_cli.kedro_compile:compile_project"},
+    help="Make Kubeflow pipelines of Kedro's.",
+)
 release = LazyGroup(
     "release",
     commands_at={"digest": "moorage_cli.release_digest:digest"},
@@ -62,6 +67,7 @@ _IN_A_CLONE = importlib.util.find_spec("devcluster") is not None
         "ui": "moorage_cli.ui:ui",
         "sites": "moorage_cli.main:sites",
         "release": "moorage_cli.main:release",
+        "kedro": "moorage_cli.main:kedro",
         **({"dev": "moorage_cli.dev:dev"} if _IN_A_CLONE else {}),
         "completion": "moorage_cli.completing:completion",
     },

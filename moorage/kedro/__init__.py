@@ -14,6 +14,13 @@ dataset can be one by its type, `moorage.kedro.SharedMemoryDataset`.
     intermediates  which datasets of a pipeline become one, and where they lie
     runners        Kedro's own, with that before
     hooks          the same for whatever runner a project uses
+
+`moorage kedro compile` makes a Kubeflow pipeline of one of Kedro's, each of whose nodes runs in a container.
+
+    projects    what there is of a project
+    compiling   its pipeline, as Kubeflow's; pure
+    task        what a container runs
+    handing_on  what nodes in containers hand to each other
 """
 
 from moorage.kedro.datasets import SharedMemoryDataset
