@@ -4,6 +4,7 @@ import json
 from functools import partial
 
 from demo import servers
+from demo.copying import a_node_copies_it_ahead
 from demo.errors import SceneError
 from demo.planning import a_pipeline_is_planned
 from demo.platform import WORKLOADS, wait_for_rollout
@@ -179,6 +180,7 @@ SCENES = (
     ("At the wrong site it waits, until the steward allows it", at_the_wrong_site_it_waits_until_the_steward_allows_it),
     ("A volume written by hand gets no more than a label would", a_hand_written_volume_is_refused),
     ("The server behind a mount is killed, again and again", a_killed_server_heals_under_the_app),
+    ("A node copies it ahead, and the next pod reads at the disk's speed", a_node_copies_it_ahead),
     ("Moorage stopped: others run as if it were not there", while_moorage_is_down_others_run),
     ("A Kubeflow pipeline is split across the sites, with a proven optimum", a_pipeline_is_planned),
     ("Kubeflow's own client submits a pipeline, and three clusters run it", a_pipeline_runs_across_clusters),

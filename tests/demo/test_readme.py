@@ -41,6 +41,20 @@ def test_the_demo_shows_every_scene(demo: str) -> None:
 
 
 @pytest.mark.real
+def test_the_demo_measures_a_stream_and_a_copy(demo: str) -> None:
+    """With the figures of this very run, beside the refusal of who states no purpose."""
+    if not demo:
+        pytest.skip("the demo was up before; its scenes were not played again")
+    streamed = re.search(r"streamed from the store: ([0-9.]+) MB in \d+ ms, \d+ MB/s, on (\S+)", demo)
+    copied = re.search(r"from the node's copy: ([0-9.]+) MB in \d+ ms, \d+ MB/s, on (\S+)", demo)
+    assert streamed
+    assert copied
+    assert streamed[1] == copied[1]
+    assert "PurposeMissing" in demo[streamed.end() : copied.start()]
+    assert f"{copied[2]}: all of it" in demo[streamed.end() : copied.start()]
+
+
+@pytest.mark.real
 @pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith("make ")])
 def test_every_command_of_the_readme_works(demo: str, run: Run, command: str) -> None:
     """A command of the README succeeds on the demo's cluster; one that is shown to be refused is refused."""
