@@ -21,7 +21,7 @@ _FILE = click.Path(path_type=Path, allow_dash=True)
 _LINK_FIELDS = ("bytes_per_second", "latency_seconds", "price_per_gb")
 
 
-@click.command("check")
+@click.command("check", short_help="Check a file of Sites.")
 @click.argument("file", type=_FILE)
 @click.option("--datasets", "datasets_file", type=_FILE, help="Also check that the datasets' sites exist.")
 def check(file: Path, datasets_file: Path | None) -> int:

@@ -24,7 +24,7 @@ _DAY_SECONDS = 86_400
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
-@click.command()
+@click.command(short_help="Print the rights that a hub needs in a site's cluster.")
 @click.option(
     "--run-namespace",
     "namespaces",
@@ -37,7 +37,7 @@ def rights(*, namespaces: tuple[str, ...], system_namespace: str, ocm: bool) -> 
     """Print what a hub needs in a site's cluster: its account there, and what it may do.
 
     Apply it in the site's cluster, then run `moorage sites join`. With --ocm, these are the rights of Open Cluster
-    Management's work agent; the hub has no account there, and nothing is to be joined.
+    Management's work agent; the hub has no account there, and there is nothing to join.
 
     \b
     moorage sites rights | kubectl --context eu-1 apply -f -
@@ -48,19 +48,23 @@ def rights(*, namespaces: tuple[str, ...], system_namespace: str, ocm: bool) -> 
     document(listed(made(system_namespace, run_namespaces=namespaces or None)), "yaml")
 
 
-@click.command()
+@click.command(short_help="Print the Secret by which a hub reaches a cluster.")
 @click.argument("sites", nargs=-1, required=True, metavar="SITE...")
 @click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own namespace.")
 @click.option("--server", help="The API server's URL as the hub reaches it [default: the kubeconfig's].")
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long the token is valid."
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=365,
+    show_default=True,
+    help="How long the token is to be valid; many API servers give less.",
 )
 @target_options
 @click.pass_context
 def join(
     context: click.Context, *, sites: tuple[str, ...], system_namespace: str, server: str | None, days: int
 ) -> None:
-    """Print the Secret that leads a hub to the cluster of these sites. It holds a token: apply it, don't keep it.
+    """Print the Secret by which a hub reaches the cluster of these sites. It holds a token: apply it, don't keep it.
 
     --context names the site's cluster, where `moorage sites rights` was applied. The token is that account's.
 

@@ -51,15 +51,19 @@ def whence_options(function: Function) -> Function:
             type=click.Path(path_type=Path, allow_dash=True),
             help="Read this file, or - for stdin: a component's log, or batches of a store. May be given again.",
         ),
-        click.option("--store", help="Read this bucket with AWS_ACCESS_KEY_ID and so on: s3://BUCKET/PREFIX."),
-        click.option("--endpoint", envvar="AWS_ENDPOINT_URL_S3", help="The URL of that store."),
+        click.option(
+            "--store", help="Read s3://BUCKET/PREFIX, with the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        ),
+        click.option("--endpoint", envvar="AWS_ENDPOINT_URL_S3", help="The URL of that store; needed with --store."),
         click.option("--region", envvar="AWS_REGION", help="The region of that store."),
         click.option(
             "--ca-bundle",
             type=click.Path(path_type=Path),
             help="Whom to trust as that store, a PEM file [default: public authorities].",
         ),
-        click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own."),
+        click.option(
+            "--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Where Moorage is installed."
+        ),
     )
     for option in reversed(options):
         function = option(function)

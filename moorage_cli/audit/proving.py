@@ -23,9 +23,13 @@ from moorage_cli.running import EXIT_CODES, REFUSED
 
 HEADER: Final = ("CHAIN", "LINES", "FROM", "TO", "SEALED", "BEGUN", "LATEST", "ENDED")
 _MOST_TOLD: Final = 100
+_EXIT_CODES: Final = (
+    "Exit codes: 0 nothing is wrong; 1 something is, or there is no line; 2 usage or unusable input; 3 the cluster "
+    "does not answer."
+)
 
 
-@click.command("verify", short_help="Prove that no line was changed, removed or moved.", epilog=EXIT_CODES)
+@click.command("verify", short_help="Prove that no line was changed, removed or moved.", epilog=_EXIT_CODES)
 @click.option(
     "--head",
     "heads",
@@ -64,7 +68,7 @@ def verify_lines(
     \b
     kubectl dataset audit verify
     kubectl dataset audit verify --head held.jsonl --key keys.pem
-    kubectl dataset audit verify --store s3://evidence/moorage --key keys.pem
+    kubectl dataset audit verify --store s3://evidence/cluster-1 --endpoint https://s3.example.com --key keys.pem
     """  # noqa: D301 - \b is what click needs
     begin = moment(since, datetime.now(tz=UTC))
     oldest = "" if begin is None else f"{begin:%Y%m%dT%H%M%SZ}"

@@ -44,6 +44,7 @@ _AMOUNT = _Amount(min=0, max=_MOST)
     "plan",
     cls=CommandWithWords,
     words_at={"explain": "moorage_cli.plan.explain:explain"},
+    short_help="Split a pipeline across sites.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
 )

@@ -11,9 +11,10 @@ from moorage_cli.connecting import target_of, target_options
 from moorage_cli.lazy import LazyGroup
 from moorage_cli.many import show_all
 from moorage_cli.output import MISSING, age, document, output_option, printable, say
+from moorage_cli.running import EXIT_CODES
 from moorage_cli.runs.drawing import print_picture
 from moorage_cli.runs.following import follow
-from moorage_cli.runs.submitting import EXIT_CODES
+from moorage_cli.runs.submitting import EXIT_CODES as RUN_EXIT_CODES
 from moorage_cli.runs.telling import cost_of, exit_code, phase_of
 
 HEADER = ("NAME", "PHASE", "GROUPS", "COST", "AGE", "MESSAGE")
@@ -25,7 +26,8 @@ runs = LazyGroup(
         "hints": "moorage_cli.runs.hints:hints",
         "report": "moorage_cli.runs.reporting:report",
     },
-    help="Runs of pipelines across the sites: what there is, how far each is, and what to do about it.",
+    short_help="List, show and steer runs of pipelines.",
+    help="Runs of pipelines across sites: list them, follow them, read their logs, approve, cancel and retry them.",
     epilog=EXIT_CODES,
 )
 
@@ -59,7 +61,7 @@ def row(item: RawObject, now: datetime) -> list[str]:
     ]
 
 
-@runs.command("show", epilog=EXIT_CODES)
+@runs.command("show", epilog=RUN_EXIT_CODES)
 @click.argument("name")
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until it ends.")
 @output_option("tree", "json", "yaml")
@@ -72,6 +74,8 @@ def show(context: click.Context, *, name: str, following: bool, output: str) -> 
     moorage runs show nightly-3f2a91 -n fraud
     moorage runs show nightly-3f2a91 -n fraud --follow
     """  # noqa: D301 - \b is what click needs
+    if following and output != "tree":
+        raise InputError("--output", output, "can't be followed: leave out --follow")
     target = target_of(context)
     if following:
         return target.ask(lambda client, namespace: follow(client, namespace, name))
@@ -87,11 +91,11 @@ def show(context: click.Context, *, name: str, following: bool, output: str) -> 
 
 @runs.command()
 @click.argument("name")
-@click.option("--plan", "digest", help="The digest of the plan that is meant [default: the one that waits].")
+@click.option("--plan", "digest", help="The digest of the plan [default: the one that waits].")
 @target_options
 @click.pass_context
 def approve(context: click.Context, *, name: str, digest: str | None) -> None:
-    """Let the plan of a run go on that waits for approval.
+    """Approve the plan of a run that waits for approval.
 
     \b
     moorage runs approve nightly-3f2a91 -n fraud
@@ -118,13 +122,13 @@ def approve(context: click.Context, *, name: str, digest: str | None) -> None:
 @target_options
 @click.pass_context
 def cancel(context: click.Context, *, name: str) -> None:
-    """End a run. What its tasks have made stays; it cannot be taken back.
+    """End a run; this can't be undone. What its tasks have made stays in the stores.
 
     \b
     moorage runs cancel nightly-3f2a91 -n fraud
     """  # noqa: D301 - \b is what click needs
     target_of(context).ask(lambda client, namespace: _patch(client, namespace, name, {"cancel": True}))
-    say(f"stretchedpipeline.moorage.dev/{name} is cancelled")
+    say(f"stretchedpipeline.moorage.dev/{name} will be cancelled")
 
 
 @runs.command()

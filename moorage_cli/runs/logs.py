@@ -18,7 +18,7 @@ _AGAIN_SECONDS = 2.0
 _ROUNDS_AFTER_THE_END = 5
 
 
-@click.command("logs")
+@click.command("logs", short_help="Print what tasks printed.")
 @click.argument("name", metavar="RUN")
 @click.argument("task", required=False)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until it has ended.")
@@ -46,7 +46,7 @@ def logs(  # noqa: PLR0913 - one parameter for each option
     server_ca: Path | None,
     system_namespace: str,
 ) -> int:
-    """Print what TASK printed; without TASK, what the tasks printed that failed.
+    """Print what TASK printed; without TASK, what the failed tasks printed.
 
     Logs are read from the artifact store of the task's site, with the keys in the cluster's Secret where you may read
     it, else with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. With --server, that server reads them for you: it shows

@@ -24,8 +24,10 @@ def run_options(function: Function) -> Function:
             show_default=True,
             help=f"One of {', '.join(OBJECTIVES)}; or several, comma-separated: the first counts most.",
         ),
-        click.option("--hints", type=FILE, help="Sizes, seconds, accounts; as `moorage plan --hints`."),
-        click.option("--service-account", default="default", show_default=True, help="Of the tasks' pods."),
+        click.option(
+            "--hints", type=FILE, help="One file of sizes, seconds and accounts, as for `moorage plan --hints`."
+        ),
+        click.option("--service-account", default="default", show_default=True, help="The account of the tasks' pods."),
     )
     for option in reversed(options):
         function = option(function)

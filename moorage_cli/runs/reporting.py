@@ -22,12 +22,12 @@ _MOST_BYTES: Final = 64 << 20
 _PAGE: Final = "report.html"
 
 
-@click.command("report")
+@click.command("report", short_help="Fetch the report of a run.")
 @click.argument("name", metavar="RUN")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where to write it; - is stdout [default: RUN.html]."
 )
-@click.option("--plan", "only_plan", is_flag=True, help="The page of the plan, also once there is one of the run.")
+@click.option("--plan", "only_plan", is_flag=True, help="The plan alone, even if the run has ended.")
 @click.option("--open", "opening", is_flag=True, help="Open it in a browser.")
 @click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own namespace.")
 @target_options

@@ -21,7 +21,10 @@ from moorage_cli.runs.options import FILE, run_options
 from pipeline_splitter.documents import parse
 from pipeline_splitter.kfp.spec import read_spec
 
-EXIT_CODES = "Exit codes: 0 succeeded; 1 failed or cancelled; 2 bad usage or unreadable input; 3 infeasible."
+EXIT_CODES = (
+    "Exit codes: 0 succeeded; 1 failed, cancelled or refused; 2 bad usage or unreadable input; 3 infeasible, or the "
+    "cluster does not answer."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Submission:
     packed: Packed
 
 
-@click.command("run", epilog=EXIT_CODES, no_args_is_help=True)
+@click.command("run", short_help="Run a pipeline across sites.", epilog=EXIT_CODES, no_args_is_help=True)
 @click.argument("pipeline", type=FILE)
 @click.option("--name", help="The run's name [default: the pipeline's, and a few letters].")
 @run_options

@@ -23,6 +23,7 @@ schedules = LazyGroup(
     "schedules",
     commands_at={"create": "moorage_cli.schedules.creating:create"},
     help="Pipelines that run at given times, or when a Dataset has a new version.",
+    short_help="Run pipelines at given times, or on new data.",
     epilog=EXIT_CODES,
 )
 

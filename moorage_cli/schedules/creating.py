@@ -34,8 +34,8 @@ _MOST_DAYS: Final = 36_500
 @click.argument("name")
 @click.argument("pipeline", type=FILE)
 @click.option("--cron", metavar="FIELDS", help="Minute, hour, day of month, month, day of week; or @daily.")
-@click.option("--time-zone", metavar="ZONE", help="In which --cron is read, such as Europe/Berlin [default: UTC].")
-@click.option("--every", metavar="DURATION", help="In the place of --cron: 90s, 30m, 6h.")
+@click.option("--time-zone", metavar="ZONE", help="The time zone of --cron, such as Europe/Berlin [default: UTC].")
+@click.option("--every", metavar="DURATION", help="Instead of --cron: 90s, 30m, 6h.")
 @click.option(
     "--on",
     "datasets",
@@ -43,15 +43,19 @@ _MOST_DAYS: Final = 36_500
     metavar="DATASET[=PARAMETER]",
     help="Whenever this Dataset (NAME, or NAMESPACE/NAME) has a new version, which PARAMETER gets; repeatable.",
 )
-@click.option("--settle", metavar="DURATION", help="How long a new version must stand before it makes a run [60s].")
+@click.option(
+    "--settle", metavar="DURATION", help="How long a new version must stand before it makes a run [default: 60s]."
+)
 @click.option("--start", metavar="TIME", help="Not before; such as 2026-12-01T00:00:00Z.")
 @click.option("--end", metavar="TIME", help="Not after.")
 @click.option(
     "--overlap",
     type=click.Choice([policy.value for policy in ConcurrencyPolicy], case_sensitive=False),
-    help="While an earlier run goes on, a new one begins as well, waits, or replaces it [Allow].",
+    help="While an earlier run goes on, a new one begins as well, waits, or replaces it [default: allow].",
 )
-@click.option("--catch-up", type=click.IntRange(0, 100), help="How many missed times are made up for at most [1].")
+@click.option(
+    "--catch-up", type=click.IntRange(0, 100), help="How many missed times are made up for at most [default: 1]."
+)
 @click.option("--keep-days", type=click.IntRange(0, _MOST_DAYS), help="Delete what a run left after so many days.")
 @run_options
 @click.option("--paused", is_flag=True, help="Make no runs until `moorage schedules resume NAME`.")
@@ -81,7 +85,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
 
     \b
     moorage schedules create nightly pipeline.yaml -n fraud --cron "0 3 * * MON-FRI" --time-zone Europe/Berlin
-    moorage schedules create six pipeline.yaml -n fraud --every 6h --overlap Forbid --keep-days 30
+    moorage schedules create six pipeline.yaml -n fraud --every 6h --overlap forbid --keep-days 30
     moorage schedules create fresh pipeline.yaml -n fraud --on stewards/claims=version -p version=none
     """  # noqa: D301 - \b is what click needs
     content = read_bytes(pipeline, "PIPELINE")

@@ -8,11 +8,14 @@ from botocore import exceptions as boto
 from moorage.errors import StoreError
 
 _WRONG_KEYS = "the store refuses the keys: mend the Secret that the Site's spec.artifactStore.s3.secretRef names"
+_LACKING_RIGHTS = (
+    "the keys may not do that: let them read, write and list the bucket (and delete, where runs have a retention)"
+)
 _BY_CODE = {
     **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"), ("AccessDenied", _WRONG_KEYS)),
     **dict.fromkeys(
         ("AccessDenied", "Forbidden", "403"),
-        ("AccessDenied", "the keys may not do that: let them read, write and list the bucket"),
+        ("AccessDenied", _LACKING_RIGHTS),
     ),
     "NoSuchBucket": ("BucketNotFound", "there is no such bucket: create it, or correct the Site's spec.artifactStore"),
     **dict.fromkeys(("SlowDown", "ServiceUnavailable", "503"), ("StoreBusy", "the store asks for fewer requests")),

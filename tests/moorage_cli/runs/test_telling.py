@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from moorage.runs import RunPhase
+from moorage_cli.main import moorage
+from moorage_cli.running import UNUSABLE, run
 from moorage_cli.runs.telling import Line, bar, changes, duration, exit_code, folded, phase_of, summary, tree, waits_for
 
 RUNNING: dict[str, Any] = {
@@ -66,6 +68,13 @@ def test_changes_are_told_once() -> None:
 def test_exit_codes(phase: str, code: int) -> None:
     """As the help says."""
     assert exit_code(RunPhase(phase)) == code
+
+
+def test_a_document_is_not_followed(capsys: pytest.CaptureFixture[str]) -> None:
+    """What would be left out in silence is refused, before any cluster is asked."""
+    code = run(moorage, "moorage", ["runs", "show", "nightly", "--follow", "-o", "json"])
+    assert code == UNUSABLE
+    assert "--follow" in capsys.readouterr().err
 
 
 def test_nobody_has_looked_yet() -> None:
