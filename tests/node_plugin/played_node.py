@@ -326,7 +326,8 @@ def rclones_of(sidecar: subprocess.Popen[bytes]) -> list[int]:
     for path in Path("/proc").glob("[0-9]*"):
         try:
             status = (path / "stat").read_text().rsplit(")", 1)[1].split()
-            if int(status[2]) == sidecar.pid and (path / "comm").read_text().strip() == "rclone":
+            is_dead = status[0] == "Z"  # and only waits to be reaped
+            if int(status[2]) == sidecar.pid and not is_dead and (path / "comm").read_text().strip() == "rclone":
                 found.append(int(path.name))
         except (OSError, ValueError):
             continue
