@@ -155,7 +155,10 @@ async def _ask(client: Client, wanted: Wanted, chosen: Chosen) -> Asked:
     trial = jobs.pod_of(wanted, places[0], "moorage.invalid/warm", "Never")
     server = jobs.server_of(await client.create(PODS, jobs.review_of(trial, namespace), dry_run=True))
     if server is None:
-        raise KubeError("Moorage's webhook did not serve a pod that asks for the dataset: is it running?", status=503)
+        raise KubeError(
+            "Moorage's webhook did not serve a pod that asks for the dataset: is Deployment moorage-webhook up?",
+            status=503,
+        )
     names = []
     for number, place in enumerate(places):
         job = jobs.job_of(wanted, place, jobs.pod_of(wanted, place, *server), number)

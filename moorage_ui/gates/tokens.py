@@ -115,7 +115,7 @@ class TokenGate:
 
     async def _viewer(self, token: str, remote: str) -> Viewer:
         if len(token) > LONGEST_TOKEN or not token.isascii():
-            raise ForbiddenError("the token is none", status=401)
+            raise ForbiddenError("that is no token: make one with kubectl create token ACCOUNT", status=401)
         key = _digest(token)
         met = self._met.get(key)
         if met is not None and met.until > self._clock():

@@ -62,7 +62,8 @@ class PlanMaker:
         if wish.revision > 1:
             earlier = await self.in_force(ref, state)
             if earlier is None:
-                raise StoreError("PlanMissing", "the plan in force can't be read")
+                problem = f"the plan of run {ref} is in no artifact store that answers: mend the stores of its Sites"
+                raise StoreError("PlanMissing", problem)
             unreadable = await self._unreadable(ref, earlier, state)
             stays = staying(earlier, state.groups, wish.without, self.sites(), unreadable)
         found = await plans.find(self.stores, self.sites(), ref, wish.revision)

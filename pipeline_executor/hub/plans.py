@@ -116,7 +116,8 @@ async def write(
             if name != PLAN and await store.size(key(store, run, file_name(PLAN, revision))) is None:
                 await store.put(place, files[name])
             else:
-                raise StoreError("PlanDiffers", f"the artifact store of Site {store.site} has another plan of this run")
+                problem = f"artifact store of Site {store.site}: {place} is of another plan: run the pipeline anew"
+                raise StoreError("PlanDiffers", problem)
 
     names = [name for name in files if name != PLAN and name not in kept]
     await asyncio.gather(*(put(store, name) for store in opened for name in names))
