@@ -229,6 +229,7 @@ def _question(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion, 
         purposes=purposes.listed,
         node=node,
         inventory=catalogue.inventory(),
+        read={ref: catalogue.dataset(ref) for ref in pod.datasets} if pod.usage.writing else {},
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from broker.reviewing import KnownReader
 from broker.ruling import Permission
+from moorage.access import Access
 from moorage.errors import BrokerError
 from moorage.evidence.line import Event, What
 from moorage.grants.question import GrantQuestion
@@ -26,6 +27,7 @@ def grant(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permiss
         BrokerError: there is no room for the line, so they must not be.
     """
     location = permission.source.location
+    writes = permission.access is Access.READ_WRITE
     event = replace(
         _asked(What.GRANTED, asked, node),
         account=f"{pod.namespace}/{pod.service_account}",
@@ -33,8 +35,9 @@ def grant(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permiss
         site=permission.site,
         source={"site": permission.source.site, "kind": location.kind, **location.where},
         version=permission.dataset.status.version,
+        access=permission.access.value if writes else None,
     )
-    recorder.record(event, f"granted dataset {asked.dataset} to pod {asked.pod}")
+    recorder.record(event, f"granted dataset {asked.dataset} to pod {asked.pod}{', to write' if writes else ''}")
     metrics.GRANTS.inc()
 
 

@@ -1,13 +1,15 @@
 """Whether the pod may read the dataset where it runs, and from which source. Pure."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from broker import caching
+from moorage.access import Access
 from moorage.grants.grant import FillTerms, Grant
 from moorage.locality import best_way, dataset_bytes
 from moorage.locality.emptiness import nothing_to_read
 from moorage.model import Dataset, DatasetRef, Node, Pod, Reader, Source
-from moorage.policy import decide, effective_purpose
+from moorage.policy import ALLOWED, Decision, carried_rules, decide, decide_write, effective_purpose
 from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.sites import Inventory
 from moorage.sources import MOUNTED_KINDS, Credentials
@@ -26,6 +28,7 @@ class Question:
         purposes: that the pod's namespace lists; None: any.
         node: where the pod runs.
         inventory: the sites.
+        read: all datasets of a pod that asks to write; None where there is none, or its spec can't be read.
     """
 
     ref: DatasetRef
@@ -35,6 +38,12 @@ class Question:
     purposes: frozenset[str] | None
     node: Node
     inventory: Inventory
+    read: Mapping[DatasetRef, Dataset | None] = field(default_factory=dict)
+
+    @property
+    def access(self) -> Access:
+        """What the pod's labels ask for, which the API server lets nobody change."""
+        return self.pod.usage.access_to(self.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,8 @@ class Permission:
         source: to read from.
         local: whether it lies in the node's own site.
         purpose: that counted; None: none was stated, or none counts.
-        fill: on which terms the node may keep a copy; None: there is nothing to verify it with.
+        fill: on which terms the node may keep a copy; None: there is nothing to verify it with, or the pod writes.
+        access: to read, or to write as well.
     """
 
     dataset: Dataset
@@ -56,6 +66,7 @@ class Permission:
     local: bool
     purpose: str | None
     fill: FillTerms | None = None
+    access: Access = Access.READ_ONLY
 
 
 def rule(question: Question) -> Permission | Refusal:
@@ -68,6 +79,8 @@ def rule(question: Question) -> Permission | Refusal:
     place = question.inventory.place_of_node(question.node)
     reader = Reader(pod.namespace, pod.service_account, purpose)
     decision = decide(ref, dataset, reader, place, question.inventory)
+    if decision.allowed and dataset is not None:
+        decision = _decide_write(question, dataset, reader)
     if not decision.allowed or dataset is None or place.site_name is None:
         return Refusal(DENIED, "" if decision.rule is None else decision.rule.value, decision.message)
     source = choose_source(dataset, place.site_name, question.inventory)
@@ -78,12 +91,25 @@ def rule(question: Question) -> Permission | Refusal:
             f"one of {', '.join(MOUNTED_KINDS)} at that site"
         )
         return Refusal(NOT_POSSIBLE, "", message)
-    if (problem := nothing_to_read(dataset, source)) is not None:
+    writes = question.access is Access.READ_WRITE
+    # An empty folder is where writing begins.
+    if (problem := nothing_to_read(replace(dataset, allow_empty=dataset.allow_empty or writes), source)) is not None:
         message = f"dataset {ref} would be an empty folder here, so it is not mounted: {problem}"
         return Refusal(NOT_POSSIBLE, "", message)
     is_local = source.site == place.site_name
+    if writes:
+        source = replace(source, location=source.location.for_writers())
+        return Permission(dataset, place.site_name, source, is_local, purpose, access=Access.READ_WRITE)
     terms = caching.fill_terms(dataset, source, place.site_name, pod, question.inventory)
     return Permission(dataset, place.site_name, source, is_local, purpose, terms)
+
+
+def _decide_write(question: Question, dataset: Dataset, writer: Reader) -> Decision:
+    """As at admission, of all that the pod reads now: its labels, and volumes that no label names."""
+    if question.access is Access.READ_ONLY:
+        return ALLOWED
+    carried = carried_rules(question.pod.usage, question.read, question.pod.component_digest)
+    return decide_write(dataset, writer, question.read, carried)
 
 
 def granted(permission: Permission, credentials: Credentials | None) -> Grant:
@@ -102,6 +128,7 @@ def granted(permission: Permission, credentials: Credentials | None) -> Grant:
         site=permission.site,
         source_site=permission.source.site,
         version=dataset.status.version,
+        access=permission.access,
     )
 
 

@@ -45,7 +45,7 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
                 client,
                 recorder,
                 looker,
-                Surroundings(near.inventory, near.users, near.changed),
+                Surroundings(near.inventory, near.users, near.writers, near.changed),
                 settings,
             )
         )

@@ -94,6 +94,10 @@ class ClusterIndex:
         """The pods that hold a Dataset now, `namespace/name`, sorted."""
         return self._pod_index.users(ref)
 
+    def writers(self, ref: DatasetRef) -> Sequence[str]:
+        """The pods that may write to a Dataset now, `namespace/name`, sorted."""
+        return self._pod_index.writers(ref)
+
     def changed(self, cause: Cause) -> None:
         """Have the scheduler look again at the pods that this concerns; tell those that hold a Dataset that is gone."""
         self._requeuer.changed(cause)

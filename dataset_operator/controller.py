@@ -35,7 +35,9 @@ from moorage.queueing.work_queue import WorkQueue
 from moorage.serving import metrics
 from moorage.sites import DIVERGED, Inventory
 
+CONCURRENT_WRITERS = "ConcurrentWriters"
 _RECONCILED_AT_ONCE = 16
+_WRITERS_SHOWN = 8
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +49,13 @@ class Surroundings:
     Attributes:
         inventory: the sites as they are.
         users: the pods that use each Dataset now.
+        writers: those of them that may write to it.
         changed: is told what may let waiting pods go.
     """
 
     inventory: Callable[[], Inventory]
     users: Callable[[DatasetRef], Sequence[str]]
+    writers: Callable[[DatasetRef], Sequence[str]]
     changed: Callable[[Cause], None]
 
 
@@ -184,6 +188,7 @@ class DatasetController:
         entry = self._entries.get(ref)
         if entry is None:
             return
+        await self._follow_writers(ref, entry)
         facts = self._gather(ref, entry)
         before = facts.raw_status
         wanted = reconcile(facts, datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -205,6 +210,24 @@ class DatasetController:
         if _diverged(before) != _diverged(wanted):
             self._around.changed(Cause(f"Dataset {ref}", dataset=ref))
         await self._tell(about, status.transition(before, wanted))
+
+    async def _follow_writers(self, ref: DatasetRef, entry: Entry) -> None:
+        """List anew what a pod has written once it has ended; warn where several write at the same time."""
+        before, now = entry.writers, frozenset(self._around.writers(ref))
+        entry.writers = now
+        if before - now:
+            self._looks.add(ref)
+        if len(now) > 1 and now - before:
+            shown = ", ".join(sorted(now)[:_WRITERS_SHOWN])
+            more = f" and {len(now) - _WRITERS_SHOWN} more" if len(now) > _WRITERS_SHOWN else ""
+            about = {"namespace": ref.namespace, "name": ref.name, "uid": entry.written.uid}
+            await self._recorder.warning(
+                {"apiVersion": API_VERSION, "kind": "Dataset", "metadata": about},
+                CONCURRENT_WRITERS,
+                f"pods {shown}{more} may write to it at the same time: of two that write the same object, the last one "
+                "to close it wins; give each a folder of its own",
+                action="Write",
+            )
 
     def _gather(self, ref: DatasetRef, entry: Entry) -> Facts:
         dataset = entry.dataset()

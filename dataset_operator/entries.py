@@ -49,6 +49,7 @@ class Entry:
         findings: the last look at the present sources.
         stop: ends the look under way.
         failures: looks in a row that could not list everything.
+        writers: the pods that could write to it when it was last reconciled.
         about: which data the status so far tells of, see `findings.data_identity`; None: not known.
     """
 
@@ -58,6 +59,7 @@ class Entry:
     stop: Cancellation = field(default_factory=Cancellation)
     failures: int = 0
     about: tuple[str, ...] | None = None
+    writers: frozenset[str] = frozenset()
 
     def dataset(self) -> Dataset | None:
         """The Dataset; None where its spec can't be read."""

@@ -7,7 +7,7 @@ from bisect import bisect_left, insort
 from collections.abc import Collection
 from typing import TypeVar
 
-from dataset_operator.users import datasets_of, held_by, waits
+from dataset_operator.users import datasets_of, held_by, waits, written_by
 from moorage.kube import Key
 from moorage.model import DatasetRef, Pod
 
@@ -19,13 +19,15 @@ class PodIndex:
 
     def __init__(self) -> None:
         self._names: dict[DatasetRef, list[str]] = {}
+        self._writers: dict[DatasetRef, set[Key]] = {}
+        self._written: dict[Key, frozenset[DatasetRef]] = {}
         self._held: dict[Key, tuple[Pod, frozenset[DatasetRef]]] = {}
         self._waiting: dict[Key, Pod] = {}
         self._waiting_for: dict[DatasetRef, dict[Key, Pod]] = {}
         self._waiting_in: dict[str, dict[Key, Pod]] = {}
 
     def update(self, key: Key, pod: Pod | None) -> frozenset[DatasetRef]:
-        """Take a pod as it now is, None where it is gone; gives the Datasets that it began or ceased to hold."""
+        """Take a pod as it now is, None where it is gone; gives those that it began or ceased to hold or write."""
         self._update_waiting(key, pod)
         _, before = self._held.pop(key, (None, frozenset[DatasetRef]()))
         after = frozenset[DatasetRef]() if pod is None else held_by(pod)
@@ -38,7 +40,7 @@ class PodIndex:
                 del self._names[ref]
         for ref in after - before:
             insort(self._names.setdefault(ref, []), _name(key))
-        return before ^ after
+        return (before ^ after) | self._update_writers(key, pod)
 
     def _update_waiting(self, key: Key, pod: Pod | None) -> None:
         before = self._waiting.pop(key, None)
@@ -52,7 +54,25 @@ class PodIndex:
                 self._waiting_for.setdefault(ref, {})[key] = pod
             self._waiting_in.setdefault(key[0], {})[key] = pod
 
+    def _update_writers(self, key: Key, pod: Pod | None) -> frozenset[DatasetRef]:
+        """Gives the Datasets that the pod may write to from now on, or no more."""
+        before = self._written.pop(key, frozenset[DatasetRef]())
+        after = frozenset[DatasetRef]() if pod is None else written_by(pod)
+        if after:
+            self._written[key] = after
+        for ref in before - after:
+            self._writers[ref].discard(key)
+            if not self._writers[ref]:
+                del self._writers[ref]
+        for ref in after - before:
+            self._writers.setdefault(ref, set()).add(key)
+        return before ^ after
+
     # --- what is asked ---
+
+    def writers(self, ref: DatasetRef) -> tuple[str, ...]:
+        """The pods that may write to a Dataset now, `namespace/name`, sorted."""
+        return tuple(sorted(_name(key) for key in self._writers.get(ref, ())))
 
     def users(self, ref: DatasetRef) -> tuple[str, ...]:
         """The pods that hold a Dataset, `namespace/name`, sorted."""

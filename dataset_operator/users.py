@@ -46,6 +46,13 @@ def held_by(pod: Pod) -> frozenset[DatasetRef]:
     return frozenset(keys | set(pod.published))
 
 
+def written_by(pod: Pod) -> frozenset[DatasetRef]:
+    """The Datasets that the pod may write to now: until it has ended, also while it is being deleted."""
+    if pod.node_name is None or pod.finished or not pod.started:
+        return frozenset()
+    return frozenset({use.ref for use in pod.usage.writing} & set(pod.published))
+
+
 def waits(pod: Pod) -> bool:
     """Whether the pod still waits for a node."""
     return pod.node_name is None and not pod.finished and not pod.deleting

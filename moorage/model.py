@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from moorage.access import Access
 from moorage.caching import CachePolicy
 from moorage.sources import Location
 
@@ -15,6 +16,7 @@ GROUP = "moorage.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 CSI_DRIVER = "data.moorage.dev"
+SIDECAR_NAME = "moorage-mount"
 SCHEDULER_NAME = "moorage"
 SYSTEM_NAMESPACE = "moorage-system"
 PURPOSE_LABEL = "moorage.dev/purpose"
@@ -93,7 +95,7 @@ class Release:
 class Governance:
     """Who may read where. None means "any"; an empty set means "nowhere" or "nobody" (only a join makes one).
 
-    `consumers` None means: readers in the dataset's own namespace.
+    `consumers` None means: readers in the dataset's own namespace; `writers` None: writers in it.
     """
 
     classification: Classification = Classification.PUBLIC
@@ -102,13 +104,15 @@ class Governance:
     sites_deny: frozenset[str] = frozenset()
     purposes: frozenset[str] | None = None
     consumers: frozenset[str] | None = None
+    writers: frozenset[str] | None = None
     confidential_compute: bool = False
     releases: tuple[Release, ...] = ()
 
     @property
     def is_governed(self) -> bool:
         """Whether any rule at all restricts the readers (the default, own namespace only, is not counted)."""
-        return self != Governance(releases=self.releases, consumers=self.consumers) or self.consumers is not None
+        unruled = Governance(releases=self.releases, consumers=self.consumers, writers=self.writers)
+        return self != unruled or self.consumers is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,10 @@ class DatasetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A governed data source, site by site. `allow_empty`: a source without an object is no mistake."""
+    """A governed data source, site by site. `allow_empty`: a source without an object is no mistake.
+
+    `access` is the most that any pod is given.
+    """
 
     ref: DatasetRef
     sources: tuple[Source, ...]
@@ -182,6 +189,7 @@ class Dataset:
     uid: str = ""
     generation: int = 0
     deleting: bool = False
+    access: Access = Access.READ_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +275,7 @@ class DatasetUse:
     use_as: frozenset[UseAs] = frozenset()
     release: str | None = None
     accepts: frozenset[str] = frozenset()
+    access: Access = Access.READ_ONLY
 
     @property
     def reads(self) -> bool:
@@ -285,6 +294,15 @@ class Usage:
     def reading(self) -> tuple[DatasetUse, ...]:
         """The uses that count as reading."""
         return tuple(use for use in self.uses if use.reads)
+
+    @property
+    def writing(self) -> tuple[DatasetUse, ...]:
+        """The uses that ask to write."""
+        return tuple(use for use in self.uses if use.access is Access.READ_WRITE)
+
+    def access_to(self, ref: DatasetRef) -> Access:
+        """What is asked for of a dataset; a volume without a label asks to read."""
+        return next((use.access for use in self.uses if use.ref == ref), Access.READ_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +325,8 @@ class Pod:
     """Datasets that its volumes of our CSI driver ask for, whatever its labels say."""
     published: tuple[DatasetRef, ...] = ()
     """Those of `mounts` that were permitted: a container that mounts them was let start."""
+    component_digest: str | None = None
+    """Of its only container beside our own, as a release declares it; None where it has others."""
 
     @property
     def datasets(self) -> frozenset[DatasetRef]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from moorage import wire
+from moorage.access import Access
 from moorage.caching import CacheMode
 from moorage.errors import ForbiddenError, NotFoundError
 from moorage.kube import DATASETS, SITES, Client, RawObject
@@ -56,6 +57,8 @@ def _options(namespace: str, given: dict[str, Any]) -> Options:
 @click.option("--deny-site", "deny_sites", multiple=True, help="Sites that may not read it.")
 @click.option("--purpose", "purposes", multiple=True, help="What it may be used for.")
 @click.option("--consumer", "consumers", multiple=True, help="Who may read it: namespace, or namespace/serviceaccount.")
+@click.option("--access", type=click.Choice([access.value for access in Access]), help="Whether pods may write to it.")
+@click.option("--writer", "writers", multiple=True, help="Who may write to it: namespace, or namespace/serviceaccount.")
 @click.option("--confidential-compute", is_flag=True, help="Only nodes with confidential computing may read it.")
 @click.option("--cache", type=click.Choice([mode.value for mode in CacheMode]), help="Whether nodes keep copies.")
 @click.option("--cache-size", metavar="QUANTITY", help="The most that one copy may take, for example 10Gi.")

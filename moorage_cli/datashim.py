@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moorage.access import Access
 from moorage.model import API_VERSION
-from moorage.sources import REMOTE_KIND
+from moorage.sources import LOCAL_KINDS, REMOTE_KIND
 from moorage.wire.local import KNOWN_KEYS
 
 API_VERSIONS = frozenset({"datashim.io/v1alpha1", "com.ie.ibm.hpsys/v1alpha1"})
@@ -19,7 +20,6 @@ _WITHOUT_EFFECT = {
     "storageClass": "no claim is made",
     "hostPathType": "the folder must be there on every node of the Site",
     "format": "the archive's format is detected",
-    "readonly": "mounts are always read-only",
 }
 
 
@@ -57,7 +57,7 @@ def convert(raw: Raw, site: str | None) -> Converted:
         local = dict(spec.pop("local", None) or {})
         if "type" in spec:  # older manifests have no `local`
             local = {key: spec.pop(key) for key in list(spec) if key not in {"remote", "local"}} | local
-        converted = {"local": _local(local, site, notes)}
+        converted = {"local": _local(local, site, notes), **_access(local, notes)}
     notes += [f"spec.{key}: Moorage has no such field: left out" for key in sorted(spec)]
     body = {"apiVersion": API_VERSION, "kind": "Dataset", "metadata": metadata, "spec": converted}
     return Converted(body, tuple(f"{subject}: {note}" for note in notes))
@@ -78,6 +78,18 @@ def _local(local: dict[str, Any], site: str | None, notes: list[str]) -> dict[st
     if site is not None:
         known["site"] = site
     return known
+
+
+def _access(local: Raw, notes: list[str]) -> dict[str, str]:
+    """`readonly: "false"` is `access: readWrite` here, for the kinds that can be written."""
+    if str(local.get("readonly", "")).lower() != "false":
+        return {}
+    kind = LOCAL_KINDS.get(str(local.get("type", "")).upper())
+    if kind is None or not kind.abilities.writable:
+        notes.append("spec.local.readonly: a source of this kind is mounted read-only")
+        return {}
+    notes.append("spec.access: readWrite; a pod that writes needs the label dataset.N.access: readWrite")
+    return {"access": Access.READ_WRITE.value}
 
 
 def _from_remote(remote: dict[str, Any], site: str | None, notes: list[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.events import event_time, events_table, read_events
 from moorage_cli.output import MISSING, age, document, output_option, pairs, say, sentence, table, title
-from moorage_cli.sentences import cache_sentence, governance_sentences, revocation_sentence
+from moorage_cli.sentences import access_sentence, cache_sentence, governance_sentences, revocation_sentence
 
 _EVENTS_SHOWN = 10
 _USERS_SHOWN = 20
@@ -143,6 +143,7 @@ def _tell_rules(dataset: Dataset, sites: tuple[Site, ...] | None) -> None:
     for told in governance_sentences(dataset.ref, dataset.governance):
         sentence(f"- {told}")
     sentence(f"- {revocation_sentence(dataset.revocation)}")
+    sentence(f"- {access_sentence(dataset)}")
     sentence(f"- {cache_sentence(dataset.cache)}")
     if sites is None:
         return

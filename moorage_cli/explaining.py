@@ -23,6 +23,7 @@ from moorage_cli.stories import (
     refusals,
     site_stories,
     unsited_nodes,
+    writing_refusals,
 )
 from moorage_cli.subjects import WORKLOADS, Subject, read_subject
 
@@ -99,9 +100,11 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
     request, snapshot = gathered.request, gathered.snapshot
     pod, raw_pod, workload = gathered.asked.pod, gathered.asked.raw_pod, gathered.asked.workload
     end = None if pod is None or raw_pod is None else outcome(raw_pod, pod, request, snapshot, gathered.nodes)
-    allowed = end.placed_and_allowed if end else any(story.verdict.decision.allowed for story in stories)
+    unwritable = [] if pod is None else writing_refusals(pod, request, snapshot)
+    permitted = end.placed_and_allowed if end else any(story.verdict.decision.allowed for story in stories)
+    allowed = permitted and not unwritable
     if output in {"json", "yaml"}:
-        body = {**as_document(request, stories), "allowed": allowed, "notes": gathered.notes}
+        body = {**as_document(request, stories), "allowed": allowed, "notes": [*unwritable, *gathered.notes]}
         body["caches"] = cache_stories.as_document(request, snapshot)
         if workload:
             body["workload"] = workload
@@ -115,7 +118,7 @@ def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> in
         document(body, output)
         return 0 if allowed else REFUSED
     sentence(_opening(gathered))
-    remarks = gathered.notes
+    remarks = [*unwritable, *gathered.notes]
     if request.refs:
         say()
         _tell_sites(request, stories)
@@ -143,6 +146,7 @@ def _opening(gathered: Gathered) -> str:
     if not request.refs:
         return f"{who} reads no dataset: no label names one, and no volume asks for one."
     used = {use.ref: ".".join(sorted(use.use_as)) or "named only" for use in pod.usage.reading}
+    used |= {use.ref: f"{used[use.ref]}, to write" for use in pod.usage.writing}
     named = [f"{ref} ({used.get(ref, 'volume')})" for ref in request.refs]
     return f"{who} reads {words(named)} {as_whom}."
 

@@ -117,6 +117,7 @@ COLUMNS: dict[str, Cell] = {
     "AGE": lambda _item, _dataset: MISSING,  # filled in by who knows the time
 }
 WIDE_COLUMNS: dict[str, Cell] = {
+    "ACCESS": lambda _, dataset: dataset.access.value,
     "CLASS": lambda _, dataset: dataset.governance.classification.word,
     "RESIDENCY": lambda _, dataset: _set(dataset.governance.residency),
     "PURPOSES": lambda _, dataset: _set(dataset.governance.purposes),

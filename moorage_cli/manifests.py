@@ -29,6 +29,8 @@ class Options:
     deny_sites: Sequence[str] = ()
     purposes: Sequence[str] = ()
     consumers: Sequence[str] = ()
+    writers: Sequence[str] = ()
+    access: str | None = None
     confidential_compute: bool = False
     cache: str | None = None
     cache_size: str | None = None
@@ -45,6 +47,8 @@ def manifest(options: Options) -> dict[str, Any]:
     governance = _governance(options)
     if governance:
         spec["governance"] = governance
+    if options.access:
+        spec["access"] = options.access
     if options.cache or options.cache_size:
         spec["cache"] = _without_empty({"mode": options.cache, "sizeLimit": options.cache_size})
     raw = {
@@ -106,6 +110,7 @@ def _governance(options: Options) -> dict[str, Any]:
             "sites": _without_empty({"allow": _split(options.allow_sites), "deny": _split(options.deny_sites)}),
             "purposes": _split(options.purposes),
             "consumers": _split(options.consumers),
+            "writers": _split(options.writers),
             "confidentialCompute": options.confidential_compute,
         }
     )

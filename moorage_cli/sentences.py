@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 
+from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
-from moorage.model import Classification, DatasetRef, Governance, Revocation
+from moorage.model import Classification, Dataset, DatasetRef, Governance, Revocation
 from moorage.wire import format_bytes
 
 
@@ -32,6 +33,18 @@ def governance_sentences(ref: DatasetRef, governance: Governance) -> list[str]:
         told.append("At any site, for any purpose.")
     told += [_release(release.name, release.component.image, release.yields) for release in governance.releases]
     return told
+
+
+def access_sentence(dataset: Dataset) -> str:
+    """Whether pods may write, and which."""
+    if dataset.access is Access.READ_ONLY:
+        return "Pods may read it, and none may write to it."
+    writers = dataset.governance.writers
+    if writers is None:
+        who = f"accounts of its own namespace ({dataset.ref.namespace})"
+    else:
+        who = words([f"service account {each}" if "/" in each else f"namespace {each}" for each in sorted(writers)])
+    return f"Of those who may read it, {who} may write to it, with the label dataset.N.access: readWrite."
 
 
 def _consumers(ref: DatasetRef, consumers: frozenset[str] | None) -> str:

@@ -12,7 +12,7 @@ from moorage.locality.snapshot import Request, Snapshot
 from moorage.locality.verdict_json import write_verdicts
 from moorage.locality.verdicts import SiteVerdict, by_site, filter_nodes, judge
 from moorage.model import SCHEDULER_NAME, DatasetRef, Node, Pod
-from moorage.policy import Decision
+from moorage.policy import Decision, carried_rules, decide_write
 from moorage_cli.sentences import words
 
 Raw = Mapping[str, Any]
@@ -57,6 +57,21 @@ def site_stories(request: Request, snapshot: Snapshot, *, nodes_seen: bool) -> t
             )
         )
     return tuple(stories)
+
+
+def writing_refusals(pod: Pod, request: Request, snapshot: Snapshot) -> list[str]:
+    """Why the pod may not write where its labels ask for it, wherever it runs; empty where it may."""
+    datasets = {ref: snapshot.datasets.get(ref) for ref in request.refs}
+    carried = carried_rules(pod.usage, datasets, pod.component_digest)
+    told = []
+    for use in pod.usage.writing:
+        target = datasets.get(use.ref)
+        if target is None:
+            continue  # each site refuses it
+        decision = decide_write(target, request.reader, datasets, carried)
+        if not decision.allowed:
+            told.append(f"It may not write to dataset {use.ref} ({decision.rule}): {decision.message}.")
+    return told
 
 
 def _origin(ref: DatasetRef, site_name: str, snapshot: Snapshot) -> str:

@@ -95,7 +95,7 @@ class Attacher:
         stacked = len(mounts.stack_at(target))
         if stacked >= _MOST_STACKED:
             mounts.unmount_all(target, leave=_FOOT_AND_FIRST_SERVER)
-        descriptor = mounts.mount_fuse(target)
+        descriptor = mounts.mount_fuse(target, writable=volume.writable)
         widening = asyncio.create_task(read_ahead.widen(target), name=f"read-ahead of {target}")
         self._widening.add(widening)
         widening.add_done_callback(self._widening.discard)

@@ -21,12 +21,14 @@ class PublishRequest:
         volume_id: made up by the kubelet for an inline volume.
         target_path: where the volume is wanted.
         is_block: a raw device is wanted.
+        read_only: the pod's spec wants no more.
         context: the volume's attributes, and what the kubelet says of the pod.
     """
 
     volume_id: str
     target_path: str
     is_block: bool
+    read_only: bool
     context: Mapping[str, str]
 
 
@@ -53,6 +55,7 @@ def read_publish(data: bytes) -> PublishRequest:
         volume_id=message.volume_id,
         target_path=message.target_path,
         is_block=message.volume_capability.HasField("block"),
+        read_only=message.readonly,
         context=MappingProxyType(dict(message.volume_context)),
     )
 

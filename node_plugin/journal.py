@@ -37,6 +37,7 @@ class Volume:
         version: of the dataset, when it was published; None: it was not known.
         cached: it shows the node's own copy of that version.
         ended: why the pod may not read it any more; "" where it may.
+        writable: its pod may write to it; never the node's copy.
     """
 
     target: str
@@ -47,6 +48,7 @@ class Volume:
     version: str | None = None
     cached: bool = False
     ended: str = ""
+    writable: bool = False
 
     @property
     def needs_server(self) -> bool:
@@ -119,4 +121,5 @@ def _read(fields: Fields) -> Volume:
         version=fields.text("version"),
         cached=fields.exact_flag("cached"),
         ended=fields.text("ended", lines=True) or "",
+        writable=fields.exact_flag("writable"),
     )

@@ -30,7 +30,7 @@ _MOST_UNMOUNTS: Final = 4096
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def mount_fuse(target: Path) -> int:
+def mount_fuse(target: Path, *, writable: bool = False) -> int:
     """Mount a FUSE over whatever lies at `target`; gives the descriptor for its server, which the caller must close.
 
     Until a server has answered the kernel's first request, whoever looks into it waits.
@@ -50,7 +50,7 @@ def mount_fuse(target: Path) -> int:
         f"max_read={MOST_READ_BYTES}"
     )
     try:
-        mount("moorage", str(target), FUSE_TYPE, SAFE, options)
+        mount("moorage", str(target), FUSE_TYPE, SAFE & ~_MS_RDONLY if writable else SAFE, options)
     except BaseException:
         os.close(descriptor)
         raise

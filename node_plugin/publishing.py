@@ -90,26 +90,30 @@ class Publisher:
                 return answer
             # A sidecar waits to hear of every volume, also of those that the kernel serves.
             is_heard = await self._can_listen(pod)
-            volume = self._volume(request.target_path, target.volume, pod, dataset, answer)
+            volume = self._volume(request, target.volume, pod, dataset, answer)
             if not is_heard and volume.needs_server:
                 return _nobody_serves(pod, dataset)
             volume = await self._mount(volume, answer)
             if self._state.cache is not None:
                 self._state.cache.published(volume, answer)
         facts = {"pod": str(pod), "dataset": str(dataset), "kind": answer.kind, "cached": volume.cached}
+        facts["writable"] = volume.writable
         _log.info("published", extra=facts)
         return None
 
-    def _volume(self, target: str, name: str, pod: PodIdentity, dataset: DatasetRef, grant: Grant) -> Volume:
+    def _volume(
+        self, request: PublishRequest, name: str, pod: PodIdentity, dataset: DatasetRef, grant: Grant
+    ) -> Volume:
         cache = self._state.cache
         return Volume(
-            target=target,
+            target=request.target_path,
             name=name,
             pod=pod,
             dataset=dataset,
             kind=grant.kind,
             version=grant.version,
             cached=cache is not None and needs_sidecar(grant.location) and cache.copy_for(dataset, grant) is not None,
+            writable=grant.writes and not request.read_only,
         )
 
     async def unpublish(self, request: UnpublishRequest) -> None:

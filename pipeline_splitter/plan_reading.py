@@ -194,6 +194,7 @@ def _governance(fields: Fields) -> Governance:
         sites_deny=_words(sites, "deny") or frozenset(),
         purposes=_words(fields, "purposes"),
         consumers=_words(fields, "consumers"),
+        writers=_words(fields, "writers"),
         confidential_compute=_flag(fields, "confidentialCompute") if "confidentialCompute" in fields.raw else False,
     )
     sites.finish()

@@ -25,7 +25,12 @@ SPECS: list[tuple[str, Raw]] = [
         {"local": {"type": "COS", "endpoint": "s3:80", "bucket": "b", "accessKeyID": "a", "secretAccessKey": "s"}},
     ),
     ("`folder`, `region`", {"local": {**_S3, "folder": "x", "region": "r"}}),
-    ('`readonly: "true"` or `"false"`', {"local": {**_S3, "readonly": "false"}}),
+    ('`readonly: "true"`', {"local": {**_S3, "readonly": "true"}}),
+    ('`readonly: "false"`', {"local": {**_S3, "readonly": "false"}}),
+    (
+        '`type: NFS`, `readonly: "false"`',
+        {"local": {"type": "NFS", "server": "10.0.0.1", "share": "/", "readonly": "false"}},
+    ),
     ('`provision: "true"`', {"local": {**_S3, "provision": "true"}}),
     ("`secret-namespace`", {"local": {**_S3, "secret-namespace": "default"}}),
     ("`secret-namespace` of another namespace", {"local": {**_S3, "secret-namespace": "other"}}),
@@ -162,7 +167,9 @@ If you apply a manifest without converting it, the API server refuses unknown ke
   in the steward's namespace. A pod that mounts Datashim's claim by `claimName` must use the labels instead.
 - Moorage serves labelled pods in every namespace, except in those that opted out. Datashim needs the label
   `monitor-pods-datasets=enabled` on the namespace; you can remove it.
-- Mounts are read-only. Writing is not here yet.
+- A mount is read-only, unless the Dataset says `access: readWrite`, which is what `readonly: "false"` becomes, and the
+  pod has the label `dataset.N.access: readWrite`. A Dataset without `readonly` can be written in Datashim, and is for
+  reading here. What files can do, and what `close` promises: [writing.md](writing.md).
 - A Dataset can be read from other namespaces, where its `consumers` permit it: `dataset.N.namespace`.
 - A pod never starts on missing or empty data: its volume is not mounted, and its Events say why.
 - Rotated keys arrive with the next mount.

@@ -5,9 +5,11 @@ other webhooks added meanwhile.
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from moorage.access import Access
 from moorage.errors import InputError
 from moorage.model import CSI_DRIVER, MOUNT_ROOT, DatasetRef
 from webhook import sidecar
@@ -18,8 +20,25 @@ PROPAGATION = "HostToContainer"
 """So that a mount made anew, after its server died, reaches a container that runs."""
 
 
-def add_mounts(spec: Raw, refs: Sequence[DatasetRef], shape: SidecarShape, subject: str) -> Raw:
-    """The pod's spec with the datasets mounted; `refs` in any order, each once.
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A dataset that the pod mounts, and what it may do with it."""
+
+    ref: DatasetRef
+    access: Access
+
+    @property
+    def csi(self) -> Raw:
+        """The source of its volume. `readOnly` is for the kubelet; what a pod may do, the broker decides."""
+        return {
+            "driver": CSI_DRIVER,
+            "readOnly": self.access is Access.READ_ONLY,
+            "volumeAttributes": {"dataset": self.ref.name, "namespace": self.ref.namespace},
+        }
+
+
+def add_mounts(spec: Raw, refs: Mapping[DatasetRef, Access], shape: SidecarShape, subject: str) -> Raw:
+    """The pod's spec with the datasets mounted; `refs` in any order.
 
     Raises:
         InputError: a name or a path is taken.
@@ -49,16 +68,16 @@ def add_mounts(spec: Raw, refs: Sequence[DatasetRef], shape: SidecarShape, subje
     }
 
 
-def _name_volumes(refs: Sequence[DatasetRef], subject: str) -> dict[str, DatasetRef]:
+def _name_volumes(refs: Mapping[DatasetRef, Access], subject: str) -> dict[str, Mounted]:
     """The datasets by the volume's name, which is the dataset's; sorted."""
-    by_volume: dict[str, DatasetRef] = {}
+    by_volume: dict[str, Mounted] = {}
     for ref in sorted(refs):
         if ref.name in by_volume:
             raise InputError(
                 subject,
                 "metadata.labels",
-                f"datasets {by_volume[ref.name]} and {ref} have the same name, and volumes are named after datasets: "
-                "mount one of them here and the other in another pod",
+                f"datasets {by_volume[ref.name].ref} and {ref} have the same name, and volumes are named after "
+                "datasets: mount one of them here and the other in another pod",
             )
         if ref.name in sidecar.OWN_VOLUMES:
             raise InputError(
@@ -67,12 +86,12 @@ def _name_volumes(refs: Sequence[DatasetRef], subject: str) -> dict[str, Dataset
                 f"dataset {ref} can't be mounted, because a volume {ref.name} of Moorage's own is in every such "
                 "pod: ask its steward for a Dataset of another name",
             )
-        by_volume[ref.name] = ref
+        by_volume[ref.name] = Mounted(ref, refs[ref])
     return dict(sorted(by_volume.items()))
 
 
 def _add_volumes(
-    volumes: Sequence[Raw], by_volume: Mapping[str, DatasetRef], shape: SidecarShape, subject: str
+    volumes: Sequence[Raw], by_volume: Mapping[str, Mounted], shape: SidecarShape, subject: str
 ) -> list[Raw]:
     own = {volume["name"]: volume for volume in sidecar.own_volumes(shape)}
     result: list[Raw] = []
@@ -86,36 +105,28 @@ def _add_volumes(
             raise InputError(subject, f"spec.volumes[{name}]", "this name is Moorage's own: give the volume another")
         else:
             result.append(volume)
-    added = [{"name": name, "csi": _csi(ref)} for name, ref in by_volume.items() if name not in present]
+    added = [{"name": name, "csi": mounted.csi} for name, mounted in by_volume.items() if name not in present]
     return [*result, *added, *(volume for name, volume in own.items() if name not in present)]
 
 
-def _csi(ref: DatasetRef) -> Raw:
-    return {
-        "driver": CSI_DRIVER,
-        "readOnly": True,
-        "volumeAttributes": {"dataset": ref.name, "namespace": ref.namespace},
-    }
-
-
-def _our_volume(volume: Raw, name: str, ref: DatasetRef, subject: str) -> Raw:
+def _our_volume(volume: Raw, name: str, mounted: Mounted, subject: str) -> Raw:
     """A volume that bears the dataset's name, if it is the dataset's."""
     csi = volume.get("csi") or {}
     attributes = csi.get("volumeAttributes") or {}
     if csi.get("driver") != CSI_DRIVER or (attributes.get("dataset"), attributes.get("namespace")) != (
-        ref.name,
-        ref.namespace,
+        mounted.ref.name,
+        mounted.ref.namespace,
     ):
         raise InputError(
             subject,
             f"spec.volumes[{name}]",
-            f"this volume has the name that the one for dataset {ref} needs: give it another name",
+            f"this volume has the name that the one for dataset {mounted.ref} needs: give it another name",
         )
-    return {"name": name, "csi": _csi(ref)}
+    return {"name": name, "csi": mounted.csi}
 
 
 def _split_at_sidecar(
-    containers: Sequence[Raw], by_volume: Mapping[str, DatasetRef], subject: str
+    containers: Sequence[Raw], by_volume: Mapping[str, Mounted], subject: str
 ) -> tuple[list[Raw], Raw | None, list[Raw]]:
     """What other webhooks put in front of our sidecar, the sidecar, and all that is served.
 
@@ -136,13 +147,16 @@ def _split_at_sidecar(
     return before, own, after
 
 
-def _add_to_container(container: Raw, volumes: Mapping[str, DatasetRef], field: str, subject: str) -> Raw:
+def _add_to_container(container: Raw, volumes: Mapping[str, Mounted], field: str, subject: str) -> Raw:
     mounts: list[Raw] = [
-        _read_only(mount) if mount.get("name") in volumes else mount for mount in container.get("volumeMounts") or []
+        _as_ours(mount, volumes[mount["name"]]) if mount.get("name") in volumes else mount
+        for mount in container.get("volumeMounts") or []
     ]
     present = {mount.get("name") for mount in mounts}
     mounts += [
-        _read_only({"name": name, "mountPath": f"{MOUNT_ROOT}/{name}"}) for name in volumes if name not in present
+        _as_ours({"name": name, "mountPath": f"{MOUNT_ROOT}/{name}"}, mounted)
+        for name, mounted in volumes.items()
+        if name not in present
     ]
     for taken, name, other in _clashes(mounts, volumes):
         raise InputError(
@@ -154,13 +168,17 @@ def _add_to_container(container: Raw, volumes: Mapping[str, DatasetRef], field: 
     return {**container, "volumeMounts": mounts}
 
 
-def _read_only(mount: Raw) -> Raw:
-    """A mount as ours are; recursiveReadOnly does not go with propagation, and adds nothing where nothing is below."""
-    rest = {key: value for key, value in mount.items() if key != "recursiveReadOnly"}
-    return {**rest, "readOnly": True, "mountPropagation": PROPAGATION}
+def _as_ours(mount: Raw, mounted: Mounted) -> Raw:
+    """A mount as ours are; recursiveReadOnly does not go with propagation, and adds nothing where nothing is below.
+
+    All containers get the same access: a mount that is made anew reaches each of them as the node made it.
+    """
+    rest = {key: value for key, value in mount.items() if key not in {"recursiveReadOnly", "readOnly"}}
+    read_only = {"readOnly": True} if mounted.access is Access.READ_ONLY else {}
+    return {**rest, **read_only, "mountPropagation": PROPAGATION}
 
 
-def _clashes(mounts: Sequence[Raw], ours: Mapping[str, DatasetRef]) -> Iterator[tuple[str, str, str]]:
+def _clashes(mounts: Sequence[Raw], ours: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """Every (path, dataset, other volume) where the other would have to be mounted on, or inside, the dataset."""
     paths = [(_normal(mount.get("mountPath") or ""), str(mount.get("name"))) for mount in mounts]
     first_at: dict[str, str] = {}

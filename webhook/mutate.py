@@ -102,10 +102,10 @@ def make_reader(request: PodRequest, listed_purposes: frozenset[str] | None) -> 
 
 def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refusal:
     """The pod with its datasets, or why not."""
-    refusal = _ask_policy(request, facts)
-    if refusal is not None:
-        return refusal
     try:
+        refusal = _ask_policy(request, facts)
+        if refusal is not None:
+            return refusal
         return _serve(request, facts, serving)
     except InputError as error:
         return refuse(error)
@@ -131,6 +131,24 @@ def _ask_policy(request: PodRequest, facts: Facts) -> Refusal | None:
             return Refusal(403, FORBIDDEN, f"{where}: {problem}")
         decision = policy.decide_reader(use.ref, facts.datasets.get(use.ref), reader)
         if not decision.allowed and decision.rule is not None:
+            return Refusal(403, decision.rule.value, f"{where}: {decision.rule.value}: {decision.message}")
+    return _ask_to_write(request, facts, reader)
+
+
+def _ask_to_write(request: PodRequest, facts: Facts, writer: Reader) -> Refusal | None:
+    """The first dataset, by identity, that may not be written by this pod, given all that its labels read."""
+    writing = sorted(request.usage.writing, key=lambda use: use.ref)
+    if not writing:
+        return None
+    digest = wire.read_only_component(request.pod)
+    carried = policy.carried_rules(request.usage, facts.datasets, digest)
+    for use in writing:
+        target = facts.datasets.get(use.ref)
+        if target is None:
+            continue  # refused before
+        decision = policy.decide_write(target, writer, facts.datasets, carried)
+        if not decision.allowed and decision.rule is not None:
+            where = f"{request.subject}: metadata.labels[dataset.{use.index}.access]"
             return Refusal(403, decision.rule.value, f"{where}: {decision.rule.value}: {decision.message}")
     return None
 
@@ -190,7 +208,7 @@ def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, 
     pod_checks.pod_can_not_mount(spec, request.subject)
     for use, dataset in mounted:
         pod_checks.source_is_not_served(use, dataset, request.subject)
-    refs = [use.ref for use, _ in mounted]
+    refs = {use.ref: use.access for use, _ in mounted}
     served = mounting.add_mounts(spec, refs, serving.sidecar, request.subject)
     warnings += [
         f"container {container} mounts a part of dataset volume {volume} (subPath): that mount does not heal when the "

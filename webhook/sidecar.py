@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-NAME = "moorage-mount"
+from moorage.model import SIDECAR_NAME
+
+NAME = SIDECAR_NAME
 SOCKET_VOLUME = "moorage-mount"
 CACHE_VOLUME = "moorage-cache"
 OWN_VOLUMES = (SOCKET_VOLUME, CACHE_VOLUME)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from moorage import policy, wire
+from moorage.access import Access
 from moorage.errors import InputError
 from moorage.model import Dataset, Governance, Site
 from moorage.refusal import Refusal
@@ -54,6 +55,20 @@ def _check_dataset(review: Review, inventory: Inventory) -> Iterator[str]:
         _refuse_contradiction(governance, field, subject)
     yield from _doubtful_sources(dataset, inventory)
     yield from _unknown_sites(dataset.governance, inventory)
+    yield from _doubtful_access(dataset)
+
+
+def _doubtful_access(dataset: Dataset) -> Iterator[str]:
+    if dataset.access is Access.READ_ONLY:
+        if dataset.governance.writers is not None:
+            yield "spec.governance.writers: nobody may write to it before spec.access is readWrite"
+        return
+    location = dataset.sources[0].location
+    if location.for_writers() == location:
+        yield (
+            "spec.access: pods that only read get keys that may write as well: give the keys of those who write in a "
+            "Secret of their own, and name it in spec.sources[0].s3.writerSecretRef"
+        )
 
 
 def _governances(dataset: Dataset) -> Iterator[tuple[str, Governance]]:

@@ -66,6 +66,7 @@ class Event:
         node: where.
         site: of the node.
         source: which bytes: site, kind, and where they are.
+        access: that was given, where it is more than reading: `readWrite`.
         version: the digest of the dataset's version, or of the artifact.
         rule: that refused.
         reason: the refusal as a sentence.
@@ -88,6 +89,7 @@ class Event:
     node: str | None = None
     site: str | None = None
     source: Mapping[str, str] | None = None
+    access: str | None = None
     version: str | None = None
     rule: str | None = None
     reason: str | None = None

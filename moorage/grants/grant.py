@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
 from moorage.reading.documents import fields_of
 from moorage.reading.fields import Fields
@@ -32,7 +33,7 @@ class FillTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """The permission.
+    """The permission; to write as well, where `access` says so.
 
     Attributes:
         location: where to read, as `Location.granted` tells it.
@@ -53,6 +54,12 @@ class Grant:
     source_site: str = ""
     version: str | None = None
     fill: FillTerms | None = None
+    access: Access = Access.READ_ONLY
+
+    @property
+    def writes(self) -> bool:
+        """Whether the pod may write."""
+        return self.access is Access.READ_WRITE
 
     @property
     def kind(self) -> str:
@@ -74,6 +81,7 @@ def write_grant(grant: Grant) -> dict[str, Any]:
         "credentials": None if grant.credentials is None else _write_credentials(grant.credentials),
         "cache": {"mode": grant.cache.mode.value, "sizeLimitBytes": grant.cache.size_limit_bytes},
         "fill": None if grant.fill is None else _write_fill(grant.fill),
+        "access": grant.access.value,
     }
 
 
@@ -95,6 +103,7 @@ def read_grant(document: object) -> Grant:
         source_site=source.text("site") or "",
         version=fields.text("version"),
         fill=None if fill is None else _read_fill(fill),
+        access=fields.choice("access", Access) or Access.READ_ONLY,
     )
 
 

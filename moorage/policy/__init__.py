@@ -17,6 +17,8 @@ from moorage.policy.decision import ALLOWED, Decision, Rule
 from moorage.policy.join import join, join_maps, meet
 from moorage.policy.places import COUNTRIES, EEA, EU, lies_in, unknown_places
 from moorage.policy.rules import is_consumer
+from moorage.policy.strictness import weaknesses
+from moorage.policy.writing import carried_rules, decide_write, may_write
 
 __all__ = [
     "ALLOWED",
@@ -25,17 +27,21 @@ __all__ = [
     "EU",
     "Decision",
     "Rule",
+    "carried_rules",
     "decide",
     "decide_all",
     "decide_joined",
     "decide_reader",
     "decide_transfer",
+    "decide_write",
     "effective_purpose",
     "is_consumer",
     "join",
     "join_maps",
     "lies_in",
+    "may_write",
     "meet",
     "refusals",
     "unknown_places",
+    "weaknesses",
 ]

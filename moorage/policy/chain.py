@@ -80,7 +80,7 @@ def _refusals(
     known: dict[DatasetRef, Governance] = {}
     for ref, dataset in pairs:
         if dataset is None:
-            yield Decision.denied(Rule.DATASET_UNKNOWN, _unknown(ref), ref)
+            yield Decision.denied(Rule.DATASET_UNKNOWN, unknown(ref), ref)
         else:
             known[ref] = dataset.governance
     if pairs and place is not None and place.site is None:
@@ -124,7 +124,8 @@ def _joined_refusals(
             yield Decision.denied(rule, message, None)
 
 
-def _unknown(ref: DatasetRef) -> str:
+def unknown(ref: DatasetRef) -> str:
+    """That there is no such Dataset, as a sentence."""
     return (
         f"dataset {ref} is not known: check its name, and its namespace "
         f"(label dataset.N.namespace, where it is not the pod's own)"

@@ -19,6 +19,9 @@ class Rule(StrEnum):
     PURPOSE_NOT_ALLOWED = "PurposeNotAllowed"
     CONSUMER_NOT_ALLOWED = "ConsumerNotAllowed"
     CONFIDENTIAL_COMPUTE_REQUIRED = "ConfidentialComputeRequired"
+    ACCESS_NOT_OFFERED = "AccessNotOffered"
+    WRITER_NOT_ALLOWED = "WriterNotAllowed"
+    RULES_TOO_WEAK = "RulesTooWeak"
 
 
 @dataclass(frozen=True, slots=True)

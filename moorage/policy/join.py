@@ -33,19 +33,21 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None, *, places: b
     return intersection(one, other) if places else one & other
 
 
-def _consumers(ref: DatasetRef, governance: Governance) -> frozenset[str]:
+def consumers_of(ref: DatasetRef, governance: Governance) -> frozenset[str]:
+    """Who may read it: by default, whoever is in its own namespace."""
     return frozenset({ref.namespace}) if governance.consumers is None else governance.consumers
 
 
 def _both_consumers(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
     """Accounts that both name, a namespace naming all accounts in it."""
-
-    def within(entry: str, entries: frozenset[str]) -> bool:
-        return entry in entries or entry.partition("/")[0] in entries
-
     return frozenset(
-        {entry for entry in one if within(entry, other)} | {entry for entry in other if within(entry, one)}
+        {entry for entry in one if is_covered(entry, other)} | {entry for entry in other if is_covered(entry, one)}
     )
+
+
+def is_covered(entry: str, entries: frozenset[str]) -> bool:
+    """Whether a namespace or an account is among the entries, a namespace naming all accounts in it."""
+    return entry in entries or entry.partition("/")[0] in entries
 
 
 def meet(ref: DatasetRef, one: Governance, other: Governance) -> Governance:
@@ -56,7 +58,7 @@ def meet(ref: DatasetRef, one: Governance, other: Governance) -> Governance:
         sites_allow=_either(one.sites_allow, other.sites_allow),
         sites_deny=one.sites_deny & other.sites_deny,
         purposes=_either(one.purposes, other.purposes),
-        consumers=_consumers(ref, one) | _consumers(ref, other),
+        consumers=consumers_of(ref, one) | consumers_of(ref, other),
         confidential_compute=one.confidential_compute and other.confidential_compute,
     )
 
@@ -74,6 +76,6 @@ def join_maps(maps: Iterable[Mapping[DatasetRef, Governance]]) -> dict[DatasetRe
             if present is None or present == governance:
                 joined[ref] = governance
             else:
-                consumers = _both_consumers(_consumers(ref, present), _consumers(ref, governance))
+                consumers = _both_consumers(consumers_of(ref, present), consumers_of(ref, governance))
                 joined[ref] = replace(join((present, governance)), consumers=consumers)
     return joined

@@ -30,6 +30,7 @@ class Abilities:
         listed: the operator looks into it: size, version, format.
         handed_out: `configmap` tells a pod where it is.
         written: it can hold a site's artifacts.
+        writable: a pod can be given a mount of it that it may write to.
     """
 
     served_by: Server | None = None
@@ -37,6 +38,7 @@ class Abilities:
     listed: bool = False
     handed_out: bool = False
     written: bool = False
+    writable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,10 @@ class Location(ABC):
 
     def without_keys(self) -> Self:
         """The same for who only asks whether it is served, and keeps many: without keys and certificates."""
+        return self
+
+    def for_writers(self) -> Self:
+        """The same with the keys of those who write, where it has some of their own."""
         return self
 
     def granted(self) -> Self:

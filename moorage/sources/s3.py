@@ -18,7 +18,7 @@ _GOOGLE: Final = "storage.googleapis.com"
 
 @dataclass(frozen=True, slots=True)
 class S3Source(Location):
-    """Objects under a prefix of a bucket. `secret_name` lies in the dataset's namespace."""
+    """Objects under a prefix of a bucket. The Secrets lie in the dataset's namespace."""
 
     endpoint: str
     bucket: str
@@ -28,9 +28,10 @@ class S3Source(Location):
     role_arn: str | None = None
     ca_bundle: str | None = None
     inline_credentials: Credentials | None = field(default=None, repr=False)
+    writer_secret_name: str | None = None
 
     kind = "s3"
-    abilities = Abilities(served_by=Server.SIDECAR, listed=True, handed_out=True, written=True)
+    abilities = Abilities(served_by=Server.SIDECAR, listed=True, handed_out=True, written=True, writable=True)
     local_types = ("COS", "S3")
     local_keys = ("endpoint", "bucket", "folder", "region", "accessKeyID", "secretAccessKey", "secret-name")
     options = (
@@ -47,12 +48,18 @@ class S3Source(Location):
             "The Secret with accessKeyID and secretAccessKey, same namespace.",
             lambda value: {"secretRef": {"name": value}},
         ),
+        Option(
+            "--writer-secret",
+            "The Secret with the keys for pods that write, same namespace.",
+            lambda value: {"writerSecretRef": {"name": value}},
+        ),
     )
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """From its mapping, of a source, of a site's artifact store, or of a grant."""
         secret, identity = fields.sub("secretRef"), fields.sub("webIdentity")
+        writers = fields.sub("writerSecretRef")
         if secret is not None and identity is not None:
             fields.fail("webIdentity", "can't be given beside secretRef: keep one of them")
         source = cls(
@@ -61,10 +68,11 @@ class S3Source(Location):
             prefix=fields.text("prefix") or "",
             region=fields.text("region"),
             secret_name=None if secret is None else secret.required_text("name"),
+            writer_secret_name=None if writers is None else writers.required_text("name"),
             role_arn=None if identity is None else identity.required_text("roleARN"),
             ca_bundle=fields.text("caBundle", lines=True),
         )
-        for sub in (secret, identity):
+        for sub in (secret, writers, identity):
             if sub is not None:
                 sub.finish()
         return source
@@ -98,6 +106,8 @@ class S3Source(Location):
             raw["region"] = self.region
         if self.secret_name:
             raw["secretRef"] = {"name": self.secret_name}
+        if self.writer_secret_name:
+            raw["writerSecretRef"] = {"name": self.writer_secret_name}
         if self.role_arn:
             raw["webIdentity"] = {"roleARN": self.role_arn}
         if self.ca_bundle:
@@ -150,6 +160,12 @@ class S3Source(Location):
         """Whether there are keys in the Dataset can still be told."""
         return replace(self, inline_credentials=self.inline_credentials and _MASKED, ca_bundle=None)
 
+    def for_writers(self) -> Self:
+        """With the keys of `writerSecretRef`; without one, those that readers have."""
+        if self.writer_secret_name is None:
+            return self
+        return replace(self, secret_name=self.writer_secret_name, inline_credentials=None)
+
     def for_mount(self) -> Self:
         """Endpoint, folder, region and certificates.
 
@@ -160,6 +176,7 @@ class S3Source(Location):
             self,
             prefix=self.prefix.strip("/"),
             secret_name=None,
+            writer_secret_name=None,
             ca_bundle=None if self.ca_bundle is None else certificates_of(self.ca_bundle, "s3.caBundle"),
             inline_credentials=None,
         )

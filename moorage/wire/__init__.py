@@ -8,7 +8,13 @@ from moorage.reading.quantity import format_bytes, parse_quantity
 from moorage.wire.dataset import read_dataset, read_dataset_status, write_dataset_spec
 from moorage.wire.histories import read_history, write_history_spec
 from moorage.wire.node import read_node, read_node_cache, write_node_cache
-from moorage.wire.pod import looks_like_dataset_label, read_namespace_purposes, read_pod, read_usage
+from moorage.wire.pod import (
+    looks_like_dataset_label,
+    read_namespace_purposes,
+    read_only_component,
+    read_pod,
+    read_usage,
+)
 from moorage.wire.runs import (
     read_pipeline_group,
     read_stretched_pipeline,
@@ -27,6 +33,7 @@ __all__ = [
     "read_namespace_purposes",
     "read_node",
     "read_node_cache",
+    "read_only_component",
     "read_pipeline_group",
     "read_pod",
     "read_site",

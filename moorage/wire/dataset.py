@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy, Eviction
 from moorage.model import Column, Dataset, DatasetRef, DatasetStatus, Revocation, Source, SourceStatus
 from moorage.reading.fields import Fields, Raw, object_fields
 from moorage.reading.limits import MOST_CERTIFICATES, MOST_SOURCE_TEXT, letters
+from moorage.sources import SPEC_KINDS
 from moorage.wire.governance import read_governance, write_governance
 from moorage.wire.local import read_local
 from moorage.wire.source import read_source, write_source
@@ -28,11 +30,14 @@ def read_dataset(raw: Raw) -> Dataset:
     cache = _read_cache(spec.sub("cache"))
     allow_empty = spec.flag("allowEmpty")
     revocation = spec.choice("revocation", Revocation) or Revocation.AT_POD_END
+    access = spec.choice("access", Access) or Access.READ_ONLY
+    _check_access(spec, sources, access)
     spec.finish()
     return Dataset(
         ref=DatasetRef(namespace, name),
         sources=sources,
         governance=governance,
+        access=access,
         cache=cache,
         allow_empty=allow_empty,
         revocation=revocation,
@@ -60,6 +65,18 @@ def _read_sources(spec: Fields, namespace: str) -> tuple[Source, ...]:
         sources[source.site] = source
     _check_size(spec, [fields.raw for fields in listed])
     return tuple(sources.values())
+
+
+def _check_access(spec: Fields, sources: tuple[Source, ...], access: Access) -> None:
+    if access is Access.READ_ONLY:
+        return
+    if len(sources) > 1:
+        spec.fail(
+            "access", f"can't be readWrite beside {len(sources)} sources, because copies would differ: keep one source"
+        )
+    if not sources[0].location.abilities.writable:
+        kinds = ", ".join(kind for kind, each in SPEC_KINDS.items() if each.abilities.writable)
+        spec.fail("access", f"can't be readWrite with a source of kind {sources[0].kind}: pods write to {kinds} only")
 
 
 def _check_size(spec: Fields, listed: list[Raw]) -> None:
@@ -144,6 +161,8 @@ def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:
     governance = write_governance(dataset.governance)
     if governance:
         spec["governance"] = governance
+    if dataset.access is not Access.READ_ONLY:
+        spec["access"] = dataset.access.value
     if dataset.cache != CachePolicy():
         spec["cache"] = {"mode": dataset.cache.mode.value}
         if dataset.cache.size_limit_bytes is not None:

@@ -22,6 +22,7 @@ def read_governance(fields: Fields | None, *, nested: bool = False) -> Governanc
     residency = fields.texts("residency")
     purposes = fields.texts("purposes")
     consumers = fields.texts("consumers")
+    writers = None if nested else fields.texts("writers")
     governance = Governance(
         classification=fields.choice("classification", Classification) or Classification.PUBLIC,
         residency=None if residency is None else frozenset(residency),
@@ -29,6 +30,7 @@ def read_governance(fields: Fields | None, *, nested: bool = False) -> Governanc
         sites_deny=frozenset(deny or ()),
         purposes=None if purposes is None else frozenset(purposes),
         consumers=None if consumers is None else frozenset(consumers),
+        writers=None if writers is None else frozenset(writers),
         confidential_compute=fields.flag("confidentialCompute"),
         releases=() if nested else tuple(_read_release(release) for release in fields.subs("releases")),
     )
@@ -53,6 +55,7 @@ def _check_size(fields: Fields) -> None:
     components = [{**(release.get("component") or {}), "digest": None} for release in releases]
     for key, raw, what, most in (
         ("consumers", fields.raw.get("consumers"), "in all", MOST_CONSUMER_TEXT),
+        ("writers", fields.raw.get("writers"), "in all", MOST_CONSUMER_TEXT),
         ("releases", components, "in their components together", MOST_COMPONENT_TEXT),
         ("releases", lists, "in the consumers, purposes and sites of their yields together", MOST_YIELDS_TEXT),
     ):
@@ -120,10 +123,13 @@ def write_governance(governance: Governance) -> dict[str, Any]:
         sites["deny"] = sorted(governance.sites_deny)
     if sites:
         raw["sites"] = sites
-    if governance.purposes is not None:
-        raw["purposes"] = sorted(governance.purposes)
-    if governance.consumers is not None:
-        raw["consumers"] = sorted(governance.consumers)
+    for key, words in (
+        ("purposes", governance.purposes),
+        ("consumers", governance.consumers),
+        ("writers", governance.writers),
+    ):
+        if words is not None:
+            raw[key] = sorted(words)
     if governance.confidential_compute:
         raw["confidentialCompute"] = True
     if governance.releases:

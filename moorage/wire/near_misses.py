@@ -15,7 +15,9 @@ MOST_TOLD = 8
 """Sentences about one object; an API server cuts long lists of warnings itself."""
 _LONGEST_VALUE = 63
 # `datasets.0.id`, `Dataset.0.id`, `dataset.id`, `dataset-0-id`, `dataset.0.use-as`.
-_NEAR = re.compile(r"datasets?(?:[._-](?P<index>[0-9]{1,4}))?[._-](?P<field>id|use[._-]?as|namespace|release|accepts)")
+_NEAR = re.compile(
+    r"datasets?(?:[._-](?P<index>[0-9]{1,4}))?[._-](?P<field>id|use[._-]?as|namespace|release|accepts|access)"
+)
 # In the place of `dataset.N.useas` these say that more is wanted than a name.
 _COMPLETING = ("useas", "release", "accepts")
 

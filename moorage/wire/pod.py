@@ -7,12 +7,15 @@ be used ends the reading.
 import re
 from collections.abc import Mapping, Sequence
 
+from moorage.access import Access
 from moorage.errors import InputError, LabelError
 from moorage.model import (
     CSI_DRIVER,
     MOST_DATASETS,
     PURPOSE_LABEL,
     PURPOSES_ANNOTATION,
+    SIDECAR_NAME,
+    Component,
     DatasetRef,
     DatasetUse,
     Pod,
@@ -20,8 +23,9 @@ from moorage.model import (
     UseAs,
 )
 from moorage.reading.fields import DNS_LABEL, Raw, object_fields
+from moorage.wire.governance import component_digest
 
-_KEYS = ("id", "useas", "namespace", "release", "accepts")
+_KEYS = ("id", "useas", "namespace", "release", "accepts", "access")
 _PREFIX = "dataset."
 _LABEL = re.compile(r"dataset\.([^./]*)\.([^/]*)")
 _INDICES = {str(index): index for index in range(MOST_DATASETS)}
@@ -104,12 +108,15 @@ def _read_use(index: int, group: Mapping[str, str], namespace: str, subject: str
     for release in releases:
         if not DNS_LABEL.fullmatch(release):
             raise fail("accepts", f"{accepts!r} must be names of releases joined by dots")
+    use_as = _read_use_as(group["useas"], fail("useas", "")) if "useas" in group else frozenset()
+    access = _read_access(group["access"], use_as, fail("access", "")) if "access" in group else Access.READ_ONLY
     return DatasetUse(
         index=index,
         ref=DatasetRef(name("namespace") or namespace, name("id") or ""),
-        use_as=_read_use_as(group["useas"], fail("useas", "")) if "useas" in group else frozenset(),
+        use_as=use_as,
         release=name("release"),
         accepts=releases,
+        access=access,
     )
 
 
@@ -124,6 +131,20 @@ def _read_use_as(value: str, error: LabelError) -> frozenset[UseAs]:
     return frozenset(UseAs(word) for word in words)
 
 
+def _read_access(value: str, use_as: frozenset[UseAs], error: LabelError) -> Access:
+    options = [option.value for option in Access]
+    if value not in options:
+        raise LabelError(error.subject, error.field, f"{value!r} is not one of {', '.join(options)}")
+    access = Access(value)
+    if access is Access.READ_WRITE and (UseAs.MOUNT not in use_as or UseAs.CACHE in use_as):
+        raise LabelError(
+            error.subject,
+            error.field,
+            "readWrite needs a mount, and no cache, which is a copy of one version: write useas: mount beside it",
+        )
+    return access
+
+
 def read_pod(raw: Raw) -> Pod:
     """The pod as far as we ask.
 
@@ -135,13 +156,14 @@ def read_pod(raw: Raw) -> Pod:
     namespace = _text(metadata, "namespace", subject, "metadata") or "default"
     spec, status = _mapping(raw, "spec", subject), _mapping(raw, "status", subject)
     volumes = _read_volumes(spec, namespace, subject)
+    usage = read_usage(_mapping(metadata, "labels", subject, "metadata"), namespace, subject)
     started = _has_started(status, subject)
     return Pod(
         namespace=namespace,
         name=name,
         uid=_text(metadata, "uid", subject, "metadata"),
         service_account=_text(spec, "serviceAccountName", subject, "spec") or "default",
-        usage=read_usage(_mapping(metadata, "labels", subject, "metadata"), namespace, subject),
+        usage=usage,
         node_name=_text(spec, "nodeName", subject, "spec") or None,
         scheduler_name=_text(spec, "schedulerName", subject, "spec") or "default-scheduler",
         started=started,
@@ -149,6 +171,7 @@ def read_pod(raw: Raw) -> Pod:
         deleting="deletionTimestamp" in metadata,
         mounts=tuple(dict.fromkeys(volumes.values())),
         published=_read_published(spec, status, volumes, subject) if volumes and started else (),
+        component_digest=_only_component(spec, subject) if any(use.release for use in usage.uses) else None,
     )
 
 
@@ -244,6 +267,27 @@ def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef], s
         for mount in _mappings(container, "volumeMounts", subject, "spec.containers[]")
     }
     return tuple(dict.fromkeys(ref for name, ref in volumes.items() if name in mounted))
+
+
+def read_only_component(raw: Raw) -> str | None:
+    """The digest of a pod's only container, as a release declares it; None where it has others beside our own.
+
+    Raises:
+        InputError: its containers can't be read.
+    """
+    return _only_component(_mapping(raw, "spec", "Pod"), "Pod")
+
+
+def _only_component(spec: Raw, subject: str) -> str | None:
+    first = _mappings(spec, "initContainers", subject, "spec")
+    late = _mappings(spec, "ephemeralContainers", subject, "spec")
+    containers = _mappings(spec, "containers", subject, "spec")
+    if late or len(containers) != 1 or any(each.get("name") != SIDECAR_NAME for each in first):
+        return None
+    image, command, args = (containers[0].get(key) or () for key in ("image", "command", "args"))
+    if not isinstance(image, str) or not all(isinstance(text, str) for text in (*command, *args)):
+        return None
+    return component_digest(Component(image, tuple(command), tuple(args)))
 
 
 def read_namespace_purposes(raw: Raw) -> frozenset[str] | None:

@@ -17,7 +17,7 @@ from moorage_cli.lazy import LazyGroup
 from moorage_cli.output import MISSING, document, output_option, say, table
 from moorage_cli.running import EXIT_CODES
 
-HEADER = ("TIME", "EVENT", "DATASET", "POD", "ACCOUNT", "PURPOSE", "NODE", "SITE", "VERSION", "RULE")
+HEADER = ("TIME", "EVENT", "DATASET", "POD", "ACCOUNT", "PURPOSE", "NODE", "SITE", "VERSION", "ACCESS", "RULE")
 _SHORT = 12
 
 
@@ -128,8 +128,8 @@ def row(line: Line) -> list[str]:
         event.node,
         event.site,
     )
-    version, rule = (event.version or "")[:_SHORT], event.rule
-    cells = [line.time, event.what.value, *told, version, rule]
+    version = (event.version or "")[:_SHORT]
+    cells = [line.time, event.what.value, *told, version, event.access, event.rule]
     return [*(cell or MISSING for cell in cells), event.reason or ""]
 
 

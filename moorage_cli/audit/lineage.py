@@ -27,7 +27,9 @@ def run_event(line: Line) -> dict[str, Any] | None:
     if event.uid is None or not _UUID.fullmatch(event.uid):
         return None
     namespace, _, name = event.pod.partition("/")
+    data = _data(event.dataset, event.version, event.source or {})
     grant = {
+        "access": event.access,
         "account": event.account,
         "purpose": event.purpose,
         "node": event.node,
@@ -42,12 +44,13 @@ def run_event(line: Line) -> dict[str, Any] | None:
         "schemaURL": f"{_SCHEMA}/RunEvent",
         "run": {"runId": event.uid.lower(), "facets": {"moorage_grant": _facet(f"{_SCHEMA}/RunFacet", grant)}},
         "job": {"namespace": namespace, "name": name},
-        "inputs": [_input(event.dataset, event.version, event.source or {})],
-        "outputs": [],
+        "inputs": [data],
+        # The version is that before anything was written.
+        "outputs": [] if event.access is None else [_data(event.dataset, None, event.source or {})],
     }
 
 
-def _input(dataset: str, version: str | None, source: Mapping[str, str]) -> dict[str, Any]:
+def _data(dataset: str, version: str | None, source: Mapping[str, str]) -> dict[str, Any]:
     namespace, name = _identity(dataset, source)
     about = {"dataset": dataset, "site": source.get("site"), "kind": source.get("kind")}
     facets = {"moorage_dataset": _facet(f"{_SCHEMA}/DatasetFacet", about)}

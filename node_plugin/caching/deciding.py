@@ -70,8 +70,8 @@ def worth_filling(grant: Grant, held_bytes: int, seen_reads: int) -> FillDecisio
 
 
 def may_serve(grant: Grant) -> bool:
-    """Whether a copy on the node may be shown to a reader."""
-    return grant.cache.mode is not CacheMode.NONE
+    """Whether a copy on the node may be shown to the pod; a writer needs the source itself."""
+    return grant.cache.mode is not CacheMode.NONE and not grant.writes
 
 
 def make_room(

@@ -92,7 +92,7 @@ class Fills:
         """Decide anew for the volumes that a restarted node plugin finds streaming; an interrupted fill goes on."""
         asked: set[DatasetRef] = set()
         for volume in self._state.journal:
-            if not volume.needs_server or volume.dataset in asked:
+            if not volume.needs_server or volume.writable or volume.dataset in asked:
                 continue
             try:
                 answer = await self._state.broker.ask(GrantQuestion(volume.pod, volume.dataset))
@@ -177,13 +177,16 @@ class Fills:
     async def _granted(self, ref: DatasetRef, wish: _Wish) -> Grant | None:
         """For the first pod that may read it still: one that has finished may lie in the journal for a while.
 
+        Those that write are not asked for: their keys are for their own mounts.
+
         Raises:
             BrokerError: it can't be asked now.
         """
-        pods = dict.fromkeys([*(volume.pod for volume in self._state.journal if volume.dataset == ref), wish.pod])
+        readers = [each.pod for each in self._state.journal if each.dataset == ref and not each.writable]
+        pods = dict.fromkeys([*readers, wish.pod])
         for pod in list(pods)[:_MOST_READERS_ASKED]:
             answer = await self._state.broker.ask(GrantQuestion(pod, ref))
-            if isinstance(answer, Grant):
+            if isinstance(answer, Grant) and not answer.writes:
                 return answer
         return None
 

@@ -41,7 +41,7 @@ class Cache:
     # --- publishing ---
 
     def copy_for(self, ref: DatasetRef, grant: Grant) -> VersionKey | None:
-        """The version to bind instead of a stream; None where the node has not all of it."""
+        """The version to bind instead of a stream; None where the node has not all of it, or the pod writes."""
         key = deciding.key_of(ref, grant)
         return key if key is not None and deciding.may_serve(grant) and self.state.store.is_whole(key) else None
 
@@ -55,7 +55,7 @@ class Cache:
 
     def published(self, volume: Volume, grant: Grant) -> None:
         """A volume was published: count the read, and fill where that is worth it for those who follow."""
-        if not needs_sidecar(grant.location):
+        if not needs_sidecar(grant.location) or grant.writes:
             return
         metrics.CACHE_READS.labels("node" if volume.cached else "source").inc()
         seen = self.state.usage.seen(volume.dataset)
@@ -84,6 +84,8 @@ class Cache:
         for volume in state.journal:
             if volume.dataset != key.ref or volume.version != key.version or not volume.needs_server:
                 continue
+            if volume.writable:
+                continue  # a copy is of one version, and a writer makes the next one
             async with state.locks.hold(volume.target):
                 try:
                     answer = await state.broker.ask(GrantQuestion(volume.pod, volume.dataset))

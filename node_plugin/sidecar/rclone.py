@@ -16,6 +16,17 @@ from node_plugin.sidecar.remotes import Remote
 
 _REMOTE: Final = "source"
 _REFERENCE: Final = re.compile(r"%\([^)]+\)s")
+# Whoever the app runs as reads, or writes; the kernel checks these permissions (default_permissions).
+_READING: Final = ("--read-only", "--dir-perms=0555", "--file-perms=0444")
+_WRITING: Final = (
+    "--dir-perms=0777",
+    "--file-perms=0666",
+    "--umask=0",
+    # A file's parts are in memory until the store has them: 24 MiB for each file that is being written. A store takes
+    # 10,000 parts, so a file has 78 GiB at most.
+    "--s3-chunk-size=8Mi",
+    "--s3-upload-concurrency=2",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +62,18 @@ class CacheRule:
     Attributes:
         policy: the Dataset's.
         local: the source lies in the node's own site.
+        writes: the pod writes.
     """
 
     policy: CachePolicy
     local: bool
+    writes: bool = False
 
     @property
     def is_cached(self) -> bool:
-        """`auto` keeps what comes from another site; near, a cache is slower."""
+        """`auto` keeps what comes from another site; near, a cache is slower. What is written is kept nowhere."""
+        if self.writes:
+            return False
         return self.policy.mode is CacheMode.ALWAYS or (self.policy.mode is CacheMode.AUTO and not self.local)
 
 
@@ -84,10 +99,7 @@ def command(program: str, remote: Remote, rule: CacheRule, place: CachePlace, de
         f"/dev/fd/{descriptors.fuse}",
         *_secrets(descriptors.config, descriptors.ca_bundle),
         "--allow-non-empty",
-        "--read-only",
-        # Whoever the app runs as reads; the kernel checks these (default_permissions).
-        "--dir-perms=0555",
-        "--file-perms=0444",
+        *(_WRITING if rule.writes else _READING),
         "--dir-cache-time=1m",
         "--attr-timeout=10s",
         "--poll-interval=0",
@@ -127,6 +139,8 @@ def _secrets(config: int, ca_bundle: int | None) -> list[str]:
 
 
 def _direct(place: CachePlace) -> list[str]:
+    # For writers it is the only mode in which close waits until the store has the whole object, and says whether it has
+    # (docs/decisions/0067-closed-means-uploaded.md).
     # A random read costs what its first chunk costs; the chunks double as a reader goes on, so that reading a file from
     # its start to its end takes a dozen requests. No buffer: the kernel reads ahead already, and what rclone fetches
     # beside it is thrown away at the next seek (docs/decisions/0033-what-serves-the-descriptor.md has the figures).

@@ -1,6 +1,7 @@
 """Steps: what one container, importer or control node reads, and as whom."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from moorage.errors import InputError
 from moorage.model import MOST_DATASETS, DatasetRef, DatasetUse, Reader, Usage
@@ -90,11 +91,23 @@ def _usage(pod: PodConfig, namespace: str) -> Usage:
     if not pod.labels:
         return Usage()
     try:
-        return read_usage(pod.labels, namespace, pod.place.subject)
+        usage = read_usage(pod.labels, namespace, pod.place.subject)
+        _refuse_writers(usage, pod.place.subject)
     except InputError as error:
         raise InputError(
             error.subject, pod.place.at("podMetadata", error.field.removeprefix("metadata.")), error.problem
         ) from None
+    return usage
+
+
+def _refuse_writers(usage: Usage, subject: str) -> None:
+    for use in usage.writing:
+        raise InputError(
+            subject,
+            f"metadata.labels[dataset.{use.index}.access]",
+            f"a task of a planned pipeline can't write to dataset {use.ref}, because what its inputs carry is not "
+            "asked about there yet: give the data out as an artifact, and write them with a pod of its own",
+        )
 
 
 def _check_labels(path: str, uses: Iterable[DatasetUse], reads: Iterable[Read]) -> None:
@@ -134,7 +147,7 @@ def _accepting(uses: tuple[DatasetUse, ...], accepted: frozenset[tuple[DatasetRe
     found = []
     for use in uses:
         more = use.accepts | releases.pop(use.ref, set())
-        found.append(DatasetUse(use.index, use.ref, use.use_as, use.release, more))
+        found.append(replace(use, accepts=more))
     index = max((use.index for use in uses), default=-1) + 1
     for offset, ref in enumerate(sorted(releases)):
         found.append(DatasetUse(index + offset, ref, accepts=frozenset(releases[ref])))

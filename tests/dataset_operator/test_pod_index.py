@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from dataset_operator import pod_index
 from dataset_operator.pod_index import PodIndex
-from dataset_operator.users import datasets_of, held_by, waits
+from dataset_operator.users import datasets_of, held_by, waits, written_by
+from moorage.access import Access
 from moorage.kube import Key
-from moorage.model import DatasetRef, Pod, Usage
+from moorage.model import DatasetRef, DatasetUse, Pod, Usage, UseAs
 from tests.dataset_operator.test_users import CLAIMS, SCANS
 
 NODES = (None, "n1")
+WRITING = Usage((DatasetUse(0, CLAIMS, frozenset({UseAs.MOUNT}), access=Access.READ_WRITE),))
 
 
 @st.composite
@@ -24,7 +26,7 @@ def pods(draw: st.DrawFn) -> Pod:
         name=draw(st.sampled_from(["a", "b", "c"])),
         uid="u",
         service_account="default",
-        usage=Usage(),
+        usage=draw(st.sampled_from([Usage(), WRITING])),
         node_name=draw(st.sampled_from(NODES)),
         started=draw(st.booleans()),
         deleting=draw(st.booleans()),
@@ -39,7 +41,7 @@ def test_it_says_what_a_look_at_all_pods_would(changes: list[tuple[Pod, bool]]) 
     index, present = PodIndex(), dict[Key, Pod]()
     for pod, gone in changes:
         key = (pod.namespace, pod.name)
-        before = {ref: index.users(ref) for ref in (CLAIMS, SCANS)}
+        before = {ref: (index.users(ref), index.writers(ref)) for ref in (CLAIMS, SCANS)}
         present.pop(key, None)
         if not gone:
             present[key] = pod
@@ -52,10 +54,20 @@ def test_it_says_what_a_look_at_all_pods_would(changes: list[tuple[Pod, bool]]) 
             assert set(index.waiting(dataset=ref)) == {
                 key for key, each in present.items() if waits(each) and ref in datasets_of(each)
             }
-            assert (index.users(ref) != before[ref]) == (ref in changed)
+            writers = {key for key, each in present.items() if ref in written_by(each)}
+            assert index.writers(ref) == tuple(sorted(f"{namespace}/{name}" for namespace, name in writers))
+            assert ((index.users(ref), index.writers(ref)) != before[ref]) == (ref in changed)
         waiting = {key for key, each in present.items() if waits(each)}
         assert set(index.waiting()) == waiting
         assert set(index.waiting(namespace="lab")) == {key for key in waiting if key[0] == "lab"}
+
+
+def test_a_pod_writes_until_it_has_ended() -> None:
+    """Also while it is being deleted, and no longer: then what it wrote is listed."""
+    base = Pod("lab", "p", "u", "default", WRITING, node_name="n1", started=True, mounts=(CLAIMS,), published=(CLAIMS,))
+    assert written_by(base) == written_by(replace(base, deleting=True)) == {CLAIMS}
+    for ended in (replace(base, finished=True), replace(base, published=()), replace(base, usage=Usage())):
+        assert written_by(ended) == frozenset()
 
 
 def test_a_change_of_one_pod_looks_at_no_other(monkeypatch: object) -> None:

@@ -193,7 +193,9 @@ def test_the_words_are_the_same() -> None:
     for word in (*KNOWN_KEYS, *LOCAL_TYPES):
         assert f"'{word}'" in rules, word
     yields = DATASET["governance"]["properties"]["releases"]["items"]["properties"]["yields"]["properties"]
-    assert yields == {key: value for key, value in DATASET["governance"]["properties"].items() if key != "releases"}
+    assert yields == {
+        key: value for key, value in DATASET["governance"]["properties"].items() if key not in {"releases", "writers"}
+    }
 
 
 def descriptions_missing(path: str, schema: dict[str, Any]) -> list[str]:
@@ -312,6 +314,24 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
         "consumers",
         "at most 8192 characters in all",
     ),
+    "writers": (governed(writers=[f"n{n}" for n in range(257)]), "writers", "at most 256 entries"),
+    "text of writers": (
+        governed(writers=[f"team-{n}/{'a' * 90}" for n in range(90)]),
+        "writers",
+        "at most 8192 characters in all",
+    ),
+    "copies to write to": ({"sources": [at(0), at(1)], "access": "readWrite"}, "spec.access", "copies would differ"),
+    "a kind to write to": (
+        {"sources": [{"site": "a", "nfs": {"server": "s", "path": "/x"}}], "access": "readWrite"},
+        "spec.access",
+        "pods write to s3 only",
+    ),
+    "a local kind to write to": (
+        {"local": {"type": "NFS", "server": "s", "share": "/x"}, "access": "readWrite"},
+        "spec.access",
+        "pods write to s3 only",
+    ),
+    "an access": ({"sources": [at(0)], "access": "write"}, "spec.access", "is not one of readOnly, readWrite"),
     "releases": (governed(releases=[released(n) for n in range(17)]), "releases", "at most 16 entries"),
     "components": (
         governed(releases=[released(n, component={"image": "a", "args": ["x" * 16_000]}) for n in range(3)]),
@@ -404,7 +424,10 @@ def largest_dataset() -> dict[str, Any]:
     for release in releases[:2]:
         release["component"] = {"image": "a" * 16, "args": ["x" * 16_000]}
     consumers = names(256, MOST_CONSUMER_TEXT // 256)
-    return {"sources": sources, "governance": {**lists, "consumers": consumers, "releases": releases}}
+    return {
+        "sources": sources,
+        "governance": {**lists, "consumers": consumers, "writers": consumers, "releases": releases},
+    }
 
 
 def names(count: int, length: int) -> list[str]:

@@ -11,7 +11,7 @@ from moorage import wire
 from moorage.errors import KubeError, LabelError, NotFoundError
 from moorage.kube import PODS, Client
 from tests.guard.conftest import OPTED_OUT
-from tests.webhook.pods import NAMESPACE, an_s3_dataset, make_container, make_pod, reading, serve
+from tests.webhook.pods import NAMESPACE, an_s3_dataset, make_container, make_pod, reading, serve, writable
 
 Raw = dict[str, Any]
 
@@ -58,6 +58,19 @@ REFUSED: dict[str, tuple[Raw, str]] = {
         make_pod(labels={"dataset.7.useas": "mount"}),
         "label dataset.7.useas stands without the id of its dataset: add dataset.7.id",
     ),
+    "an unknown access": (
+        make_pod(labels=reading("claims", **{"dataset.0.access": "write"})),
+        'dataset.N.access must be readOnly or readWrite, not "write"',
+    ),
+    "writing without a mount": (
+        make_pod(labels={"dataset.0.id": "claims", "dataset.0.access": "readWrite"}),
+        "dataset.0.access: readWrite needs a mount",
+    ),
+    "writing to a cache": (
+        make_pod(labels=reading("claims", useas="mount.cache", **{"dataset.0.access": "readWrite"})),
+        "dataset.0.access: readWrite needs a mount, and no cache",
+    ),
+    "writing, not served": (make_pod(labels=reading("claims", **{"dataset.0.access": "readWrite"})), NOT_SERVED),
     "a node of its own": (
         make_pod(labels={"dataset.0.id": "claims"}, nodeName="eu-1-n1"),
         "spec.nodeName must not be set",
@@ -87,6 +100,9 @@ ADMITTED: dict[str, Raw] = {
         volumes=[{"name": "v", "csi": {"driver": "data.moorage.dev", "volumeAttributes": {"dataset": "claims"}}}]
     ),
     "served": serve(make_pod(labels=reading("claims")), an_s3_dataset()),
+    "served to write": serve(
+        make_pod(labels=reading("claims", **{"dataset.0.access": "readWrite"})), writable(an_s3_dataset())
+    ),
     "served with keys": serve(make_pod(labels=reading("claims", useas="configmap")), an_s3_dataset()),
     "served both ways": serve(make_pod(labels=reading("claims", useas="mount.configmap")), an_s3_dataset()),
     "served for a scheduler of somebody else's": serve(
@@ -214,9 +230,17 @@ async def test_namespaces_that_are_left_alone(client: Client, namespace: str) ->
 
 KEYS = st.one_of(
     st.sampled_from(
-        ["dataset.0.id", "dataset.1.id", "dataset.10.namespace", "dataset.0.accepts", "dataset.00.id", "dataset.x.id"]
+        [
+            "dataset.0.id",
+            "dataset.1.id",
+            "dataset.10.namespace",
+            "dataset.0.accepts",
+            "dataset.0.access",
+            "dataset.00.id",
+            "dataset.x.id",
+        ]
     ),
-    st.from_regex(r"dataset\.[0-9a-z.]{0,6}[.](id|namespace|release|accepts|x|id[.]x|useas)", fullmatch=True),
+    st.from_regex(r"dataset\.[0-9a-z.]{0,6}[.](id|namespace|release|accepts|access|x|id[.]x|useas)", fullmatch=True),
     st.from_regex(r"dataset\.[0-9]{1,5}\.[a-z]{1,4}(/[a-z]{1,3})?", fullmatch=True),
     st.integers(55, 70).map(lambda number: f"dataset.{number}.id"),
 )

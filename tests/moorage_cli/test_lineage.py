@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from moorage.evidence.chain import Chain, chain_name
+from moorage.evidence.line import read_line
+from moorage_cli.audit.commands import HEADER, row
 from moorage_cli.audit.lineage import run_event
 from tests.evidence.logs import BEGUN, granted, refused, ticking
 
@@ -33,6 +35,27 @@ def test_a_grant_is_an_event_of_its_pods_run() -> None:
     assert "purpose" not in grant
     for facet in (grant, *told["facets"].values()):
         assert {"_producer", "_schemaURL"} <= facet.keys()
+
+
+def test_a_grant_to_write_has_an_output() -> None:
+    """The same data, without the version that it had before; a grant to read has none."""
+    chain = _chain()
+    event = run_event(chain.append(replace(granted(1), uid=UID, access="readWrite")))
+    assert event is not None
+    (told,) = event["outputs"]
+    assert (told["namespace"], told["name"]) == ("s3://claims", "/")
+    assert "version" not in told["facets"]
+    assert event["run"]["facets"]["moorage_grant"]["access"] == "readWrite"
+    reading = run_event(chain.append(replace(granted(1), uid=UID)))
+    assert reading is not None
+    assert reading["outputs"] == []
+
+
+def test_the_table_says_which_grant_was_to_write() -> None:
+    """In a column of its own; and a line with it reads back as it was written."""
+    line = _chain().append(replace(granted(1), uid=UID, access="readWrite"))
+    assert dict(zip(HEADER, row(line), strict=False))["ACCESS"] == "readWrite"
+    assert read_line(line.write()) == line
 
 
 @pytest.mark.parametrize(

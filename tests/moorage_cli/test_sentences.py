@@ -2,9 +2,16 @@
 
 import pytest
 
+from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
-from moorage.model import Classification, Component, DatasetRef, Governance, Release, Revocation
-from moorage_cli.sentences import cache_sentence, governance_sentences, revocation_sentence, seconds_words
+from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release, Revocation
+from moorage_cli.sentences import (
+    access_sentence,
+    cache_sentence,
+    governance_sentences,
+    revocation_sentence,
+    seconds_words,
+)
 
 CLAIMS = DatasetRef("steward", "claims")
 
@@ -39,6 +46,25 @@ def test_a_rule_is_never_called_no_rule() -> None:
     """`At any site, for any purpose` stands only where that is so."""
     told = governance_sentences(CLAIMS, Governance(sites_deny=frozenset({"us-1"})))
     assert not any("any site" in sentence for sentence in told)
+
+
+@pytest.mark.parametrize(
+    ("access", "writers", "expected"),
+    [
+        (Access.READ_ONLY, {"lab"}, "Pods may read it, and none may write to it."),
+        (Access.READ_WRITE, None, "accounts of its own namespace (steward) may write to it, with the label"),
+        (
+            Access.READ_WRITE,
+            {"lab", "fraud/x"},
+            "namespace lab and service account fraud/x may write to it, with the label",
+        ),
+    ],
+)
+def test_who_may_write_in_words(access: Access, writers: set[str] | None, expected: str) -> None:
+    """A steward sees that nobody may before it is opened."""
+    governance = Governance(writers=None if writers is None else frozenset(writers))
+    told = access_sentence(Dataset(CLAIMS, (), governance, access=access))
+    assert expected in told
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """What `why` tells of sites and pods."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from moorage.access import Access
 from moorage.locality.snapshot import Request, Snapshot, request_of
 from moorage.model import SITE_LABEL, DatasetRef, DatasetUse, Node, Pod, Reader, Usage, UseAs
-from moorage_cli.stories import Outcome, as_document, outcome, reader_words, refusals, site_stories
+from moorage_cli.stories import Outcome, as_document, outcome, reader_words, refusals, site_stories, writing_refusals
 from tests.builders import make_dataset, make_site
 
 CLAIMS, OTHER = DatasetRef("steward", "claims"), DatasetRef("steward", "other")
@@ -55,6 +57,17 @@ def test_of_several_datasets_each_is_told_alone() -> None:
     alone = {story.verdict.site_name: [decision.allowed for decision in story.alone.values()] for story in stories}
     assert alone == {"eu-1": [True, False], "us-1": [False, True]}
     assert {sites for sites, _ in refusals(stories)} == {"eu-1", "us-1"}
+
+
+def test_what_may_not_be_written_is_told_with_its_rule() -> None:
+    """Whatever the sites say; a pod that only reads is told nothing."""
+    snapshot = make_snapshot()
+    reading = make_pod(CLAIMS, OTHER)
+    uses = tuple(replace(use, access=Access.READ_WRITE) for use in reading.usage.uses[:1])
+    pod = replace(reading, usage=Usage((*uses, *reading.usage.uses[1:])))
+    (told,) = writing_refusals(pod, request_of(pod, snapshot), snapshot)
+    assert told.startswith("It may not write to dataset steward/claims (AccessNotOffered): dataset steward/claims is")
+    assert writing_refusals(reading, request_of(reading, snapshot), snapshot) == []
 
 
 def test_a_sentence_that_holds_at_several_sites_is_told_once() -> None:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
 from moorage.grants.answer import write_answer
 from moorage.grants.grant import FillTerms, Grant
@@ -85,6 +86,7 @@ class PlayedBroker:
         credentials: Credentials = _STEWARD,
         version: str | None = "v1",
         fill: FillTerms | None = None,
+        access: Access = Access.READ_ONLY,
     ) -> None:
         """Permit a dataset from now on."""
         self.revoked.pop(dataset, None)
@@ -99,6 +101,7 @@ class PlayedBroker:
                 source_site="eu-1",
                 version=version,
                 fill=fill,
+                access=access,
             )
         )
         namespace, name = dataset.split("/")

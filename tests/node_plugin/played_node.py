@@ -139,13 +139,20 @@ class Node:
 
     def publish(self, pod: FakePod, volume: str, **attributes: str) -> None:
         """NodePublishVolume of an inline volume."""
+        self._publish(pod, volume, attributes, readonly=True)
+
+    def publish_to_write(self, pod: FakePod, volume: str, **attributes: str) -> None:
+        """NodePublishVolume of an inline volume whose spec does not say readOnly."""
+        self._publish(pod, volume, attributes, readonly=False)
+
+    def _publish(self, pod: FakePod, volume: str, attributes: dict[str, str], *, readonly: bool) -> None:
         target = pod.target(volume)
         target.parent.mkdir(parents=True, exist_ok=True)
         self.call(
             "NodePublishVolume",
             volume_id=f"csi-{volume}",
             target_path=str(target),
-            readonly=True,
+            readonly=readonly,
             volume_context=pod.context(**attributes),
         )
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import BrokerError, InputError
 from moorage.grants.grant import FillTerms, Grant
@@ -88,6 +89,12 @@ def test_a_dataset_that_forbids_caches_is_not_served_from_one() -> None:
     """Whatever the node holds still."""
     assert may_serve(granted())
     assert not may_serve(granted(CacheMode.NONE))
+
+
+def test_a_writer_is_never_served_from_a_cache() -> None:
+    """Whatever the Dataset says: a copy is of one version, and a writer makes the next one."""
+    for mode in CacheMode:
+        assert not may_serve(replace(granted(mode), access=Access.READ_WRITE))
 
 
 def version(name: str, size: int, *, hours: float = 1.0, in_use: bool = False) -> HeldVersion:

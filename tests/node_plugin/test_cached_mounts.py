@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage.access import Access
 from moorage.grants.grant import FillTerms
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
@@ -77,6 +78,26 @@ def test_the_second_pod_reads_the_nodes_copy(
     node.unpublish(second, "claims")
     assert node.stack(second, "claims") == []
     assert whole(cache_dir) == [version]
+
+
+def test_a_writer_gets_the_source_itself(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker, cache_dir: Path
+) -> None:
+    """Not the copy that is there, nor one that becomes whole later; and what it reads fills nothing."""
+    version = put(object_store, "written", OBJECTS)
+    writer = make_pod()
+    broker.grant(DATASET, object_store.source("written", local=False), version=version, access=Access.READ_WRITE)
+    node.publish_to_write(writer, "claims", dataset="claims", namespace="stewards")
+    grant(broker, object_store, "written", version, size=SIZE)
+    reader = make_pod()
+    publish(node, reader)
+    wait_for("the copy under its reader", lambda: node.stack(reader, "claims")[-1] != "fuse.moorage")
+    assert whole(cache_dir) == [version]
+    broker.grant(DATASET, object_store.source("written", local=False), version=version, access=Access.READ_WRITE)
+    late = make_pod()
+    node.publish_to_write(late, "claims", dataset="claims", namespace="stewards")
+    assert node.stack(late, "claims") == ["fuse.moorage"]
+    assert node.stack(writer, "claims") == ["fuse.moorage"]
 
 
 def test_a_pod_that_streams_reads_the_copy_from_its_next_open_on(

@@ -110,7 +110,7 @@ def test_bad_attributes_are_named(
 def test_a_persistent_volume_is_refused(told: dict[str, str]) -> None:
     """So is one of which the kubelet does not say that it is inline: whoever writes those may be no pod's author."""
     context = {"dataset": "claims", "namespace": "stewards"} | told
-    request = PublishRequest(volume_id="v", target_path="/t", is_block=False, context=context)
+    request = PublishRequest(volume_id="v", target_path="/t", is_block=False, read_only=True, context=context)
     with pytest.raises(InputError, match="persistent volumes"):
         dataset_of(request, PodIdentity("fraud", "trainer", "uid"))
 

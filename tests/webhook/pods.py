@@ -1,7 +1,9 @@
 """Pods as people write them, and what is around them."""
 
+from dataclasses import replace
 from typing import Any
 
+from moorage.access import Access
 from moorage.model import Dataset, DatasetRef, Governance, Source
 from moorage.refusal import Refusal
 from moorage.sources.s3 import S3Source
@@ -54,6 +56,11 @@ def an_s3_dataset(name: str = "claims", namespace: str = NAMESPACE, **governance
     """A Dataset with one S3 copy at eu-1, whose keys are in a Secret; of the pod's own namespace unless said."""
     location = S3Source("https://s3.eu-1", "bucket", prefix="2026", region="eu-1", secret_name=f"{name}-keys")
     return Dataset(DatasetRef(namespace, name), (Source("eu-1", location),), Governance(**governance))  # type: ignore[arg-type]
+
+
+def writable(dataset: Dataset) -> Dataset:
+    """The same, open to pods that write."""
+    return replace(dataset, access=Access.READ_WRITE)
 
 
 def serve(pod: Raw, *datasets: Dataset, serving: Serving | None = None, **facts: object) -> Raw:

@@ -17,16 +17,16 @@ each other.
 
 {{- /* Keys that are meant for us, and those of them that are written as they must be. No key without a domain is longer than 63. */ -}}
 {{- define "moorage.guard.isOurs" -}}
-k.size() <= 63 && k.startsWith('dataset.') && k.matches('^dataset[.]([0-9]+[.][^/]*|[^./]*[.](id|useas|namespace|release|accepts))$')
+k.size() <= 63 && k.startsWith('dataset.') && k.matches('^dataset[.]([0-9]+[.][^/]*|[^./]*[.](id|useas|namespace|release|accepts|access))$')
 {{- end -}}
-{{- define "moorage.guard.wellFormed" -}}^dataset[.]([0-9]|[1-5][0-9]|6[0-3])[.](id|useas|namespace|release|accepts)${{- end -}}
+{{- define "moorage.guard.wellFormed" -}}^dataset[.]([0-9]|[1-5][0-9]|6[0-3])[.](id|useas|namespace|release|accepts|access)${{- end -}}
 
 {{- /* The numbers of a pod's datasets, and all keys that can be read. */ -}}
 {{- define "moorage.guard.numbers" -}}
 ['0'{{ range $number := untilStep 1 64 1 }},'{{ $number }}'{{ end }}]
 {{- end -}}
 {{- define "moorage.guard.keys" -}}
-[{{ range $number := until 64 }}{{ range $field := list "id" "useas" "namespace" "release" "accepts" }}{{ if or $number (ne $field "id") }},{{ end }}'dataset.{{ $number }}.{{ $field }}'{{ end }}{{ end }}]
+[{{ range $number := until 64 }}{{ range $field := list "id" "useas" "namespace" "release" "accepts" "access" }}{{ if or $number (ne $field "id") }},{{ end }}'dataset.{{ $number }}.{{ $field }}'{{ end }}{{ end }}]
 {{- end -}}
 
 {{- /* Whether an object (object, oldObject) has a dataset label. */ -}}

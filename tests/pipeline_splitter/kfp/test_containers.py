@@ -125,6 +125,14 @@ def test_labels_name_datasets_that_are_brought_whole() -> None:
     assert found.accepts == {(DatasetRef("lab", "names"), "hashed"), (DatasetRef("lab", "names"), "dropped")}
 
 
+def test_a_task_that_would_write_to_a_dataset_is_refused() -> None:
+    """What reaches it through artifacts is not in its labels, so admission could not ask about that."""
+    labels = {"dataset.0.id": "claims", "dataset.0.useas": "mount", "dataset.0.access": "readWrite"}
+    with pytest.raises(InputError, match="can't write to dataset default/claims") as caught:
+        read(spec(dag({"t": task("make")}), {"make": MAKE}), platform({"exec-make": pod(labels)}))
+    assert caught.value.field.endswith("labels[dataset.0.access]")
+
+
 def test_releases_that_a_hint_accepts_are_merged_into_the_uses() -> None:
     """Into the dataset's own use where there is one, else as one that brings nothing."""
     one, two = DatasetRef("default", "claims"), DatasetRef("steward", "names")
