@@ -63,7 +63,8 @@ def verify_lines(
 
     The cluster says where the lines are, which keys seal them, and how far each chain goes. Heads and keys that you
     hold yourself prove it without trusting the cluster. Each thing that is wrong is named, with the line; then the exit
-    code is 1.
+    code is 1. So it is where there is no key to check signatures with: whoever can write the store can make a chain of
+    hashes anew.
 
     \b
     kubectl dataset audit verify
@@ -87,10 +88,11 @@ def verify_lines(
 
     report, signed = questioned(target_of(context), whence, prove)
     if output == "json":
-        document({"findings": [*map(asdict, report.findings)], "chains": [*map(asdict, report.chains)]}, output)
+        findings, chains = [*map(asdict, report.findings)], [*map(asdict, report.chains)]
+        document({"findings": findings, "chains": chains, "signaturesChecked": signed}, output)
     else:
         _tell(report, signed=signed)
-    return REFUSED if report.findings or not report.chains else 0
+    return REFUSED if report.findings or not report.chains or not signed else 0
 
 
 @click.command("head", short_help="Print signed heads, to hold.", epilog=EXIT_CODES)
@@ -186,9 +188,11 @@ def _tell(report: Report, *, signed: bool) -> None:
     say()
     lines = sum(chain.lines for chain in report.chains)
     if not signed:
-        say("No signature was checked: give the keys that you trust with --key.", err=True)
+        say("No signature was checked, so nothing is proven: give the keys that you trust with --key.", err=True)
     if report.findings:
         say(f"{len(report.findings):,} findings in {lines:,} lines.")
+    elif not signed:
+        say(f"{lines:,} lines of {len(report.chains):,} chains: their hashes fit.")
     else:
         say(f"{lines:,} lines of {len(report.chains):,} chains: nothing was changed, removed or moved.")
 
