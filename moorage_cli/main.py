@@ -71,7 +71,7 @@ _IN_A_CLONE = importlib.util.find_spec("devcluster") is not None
         **({"dev": "moorage_cli.dev:dev"} if _IN_A_CLONE else {}),
         "completion": "moorage_cli.completing:completion",
     },
-    epilog=f"{EXIT_CODES} `plan`, `run` and `runs show` have 3 for a plan that is infeasible, too.",
+    epilog=f"{EXIT_CODES} `plan`, `run` and `runs show` give 3 where no plan is possible.",
 )
 def moorage() -> None:
     """Moorage: governed datasets for Kubernetes pods, and pipelines split across sites.

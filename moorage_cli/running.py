@@ -3,7 +3,8 @@
 0    done
 1    refused, not found, not ready, or the API server would not
 2    usage, or input (an object, an option, a kubeconfig, a time limit) that can't be used
-3    the cluster does not answer
+3    no plan is possible
+4    the cluster does not answer
 130  interrupted
 """
 
@@ -27,10 +28,11 @@ from moorage_cli.output import say
 
 REFUSED = 1
 UNUSABLE = 2
-UNREACHABLE = 3
+INFEASIBLE = 3
+UNREACHABLE = 4
 INTERRUPTED = 130
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 refused, not found, not ready; 2 usage or unusable input; 3 the cluster does not answer."
+    "Exit codes: 0 done; 1 refused, not found, not ready; 2 usage or unusable input; 4 the cluster does not answer."
 )
 
 

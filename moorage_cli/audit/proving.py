@@ -24,8 +24,8 @@ from moorage_cli.running import EXIT_CODES, REFUSED
 HEADER: Final = ("CHAIN", "LINES", "FROM", "TO", "SEALED", "BEGUN", "LATEST", "ENDED")
 _MOST_TOLD: Final = 100
 _EXIT_CODES: Final = (
-    "Exit codes: 0 nothing is wrong; 1 something is, or there is no line; 2 usage or unusable input; 3 the cluster "
-    "does not answer."
+    "Exit codes: 0 nothing is wrong; 1 something is, there is no line, or no signature was checked; 2 usage or "
+    "unusable input; 4 the cluster does not answer."
 )
 
 

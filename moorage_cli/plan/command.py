@@ -15,12 +15,13 @@ from moorage_cli.output import say
 from moorage_cli.plan.files import check_directory, read_documents, write_directory
 from moorage_cli.plan.progress import Progress
 from moorage_cli.plan.words import CommandWithWords
+from moorage_cli.running import INFEASIBLE
 from pipeline_splitter.planning.request import GAP, KWH_PER_GB, TOLERANCE, Request, read_objectives
 
 EXIT_CODES = (
     "Exit codes: 0 planned (or the check holds); 1 a check failed; 2 bad usage or unreadable input; 3 infeasible."
 )
-CHECK_FAILED, INFEASIBLE = 1, 3
+CHECK_FAILED = 1
 _FILE = click.Path(path_type=Path)
 _MOST = 1e24
 """As of every amount in the files: products of what is left stay finite."""

@@ -22,8 +22,8 @@ from pipeline_splitter.documents import parse
 from pipeline_splitter.kfp.spec import read_spec
 
 EXIT_CODES = (
-    "Exit codes: 0 succeeded; 1 failed, cancelled or refused; 2 bad usage or unreadable input; 3 infeasible, or the "
-    "cluster does not answer."
+    "Exit codes: 0 succeeded; 1 failed, cancelled or refused; 2 bad usage or unreadable input; 3 infeasible; "
+    "4 the cluster does not answer."
 )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from moorage.objectives import BYTES, OBJECTIVES
 from moorage.objectives.units import plain
 from moorage.runs import RunPhase
+from moorage_cli.running import INFEASIBLE
 
 Status = Mapping[str, Any]
 
-SUCCEEDED, FAILED, INFEASIBLE = 0, 1, 3
+SUCCEEDED, FAILED = 0, 1
 MARKS = {
     "Succeeded": "✓",
     "Cached": "✓",

@@ -406,13 +406,13 @@ def test_a_reader_without_rights_is_told_what_it_may_not_see(world: World, datas
 
 
 def test_a_cluster_that_does_not_answer(world: World, dataset: Command, tmp_path: Path) -> None:
-    """Exit code 3, its address, and what to check."""
+    """Exit code 4, its address, and what to check."""
     config = yaml.safe_load(world.cluster.kubeconfig_path.read_text())
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     path = tmp_path / "kubeconfig"
     path.write_text(yaml.safe_dump(config))
     code, out, err = dataset("list", "--kubeconfig", str(path))
-    assert (code, out) == (3, "")
+    assert (code, out) == (4, "")
     assert "https://127.0.0.1:1 does not answer" in err
     assert dataset("list", "--kubeconfig", str(tmp_path / "absent"))[0] == 2
     assert dataset("list", "--context", "absent")[0] == 2
