@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell nproc 2>/dev/null || echo 2)
-# Groups of tests that share a cluster come first, as tests/conftest.py orders them; more workers than cores, as they wait much.
+# Groups of tests that share a cluster come first, as tests/conftest.py orders them; one worker more than cores, as they wait much.
 SPREAD := --dist loadgroup --no-loadscope-reorder -n
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -29,7 +29,7 @@ down: setup ## Remove the demo's clusters, and all that belongs to them
 	@$(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}
 
 test: setup ## Run all tests, the real ones on real nodes included (ARGS="tests/cli -k plan" to choose)
-	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 2)) $(ARGS)
+	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 1)) $(ARGS)
 
 again: setup ## Run what failed in the last run once more, one test at a time
 	$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 10 $(ARGS)

@@ -36,7 +36,7 @@ _MARKS |= {"airflow": "plane"}
 _MARKS |= {} if shutil.which("chromium") else {"chromium": "real"}
 # By fixture: the group of the tests that use it; the first one counts. `{folder}`: those of each folder are a group.
 _GROUPS = {
-    "demo": "demo",
+    "demo": "nodes",
     "real_cluster": "nodes",
     "plane": "plane" if "MOORAGE_TEST_PLANE" in os.environ else "plane-{folder}",
     "helm": "helm",
@@ -46,7 +46,8 @@ _GROUPS = {
     "chromium": "browser",
     "airflow": "airflow",
 }
-_LONGEST = ("demo", "nodes")
+_NODES = "nodes"
+"""The group of all tests on real nodes: one cluster of these after the other keeps two cores busy."""
 
 
 @pytest.hookimpl(wrapper=True)  # before xdist reads the groups
@@ -80,11 +81,21 @@ def _plane_name(run: int, worker: str) -> str:
     return f"test-{run}-{worker}"
 
 
+def _group(item: pytest.Item | None) -> str | None:
+    mark = None if item is None else item.get_closest_marker("xdist_group")
+    return None if mark is None else str(mark.args[0])
+
+
 def _rank(item: pytest.Item) -> int:
-    mark = item.get_closest_marker("xdist_group")
-    if mark is None:
-        return len(_LONGEST) + 1
-    return _LONGEST.index(mark.args[0]) if mark.args[0] in _LONGEST else len(_LONGEST)
+    return {_NODES: 0, None: 2}.get(_group(item), 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Take the real cluster down after the last test that may use it: idle, it would slow down all others."""
+    ours = "PYTEST_XDIST_WORKER" in os.environ and "MOORAGE_TEST_CLUSTER" not in os.environ
+    if ours and _group(item) == _NODES != _group(nextitem):
+        cluster.down(_REAL.name)
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ while True:
 pytestmark = [
     pytest.mark.real,
     pytest.mark.timeout(1500),
-    pytest.mark.xdist_group("upgrade"),
+    pytest.mark.xdist_group("nodes"),
 ]
 
 

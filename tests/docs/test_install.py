@@ -29,6 +29,7 @@ def bare(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.real
+@pytest.mark.xdist_group("nodes")
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root for real nodes")
 def test_the_page_ends_with_a_pod_that_reads(bare: dict[str, str]) -> None:
