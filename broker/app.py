@@ -20,10 +20,11 @@ from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, So
 from moorage.grants import review as reviews
 from moorage.grants import standing
 from moorage.grants.answer import write_answer
-from moorage.grants.question import PATH, GrantQuestion, read_question
+from moorage.grants.question import BOUNDS, PATH, GrantQuestion, read_question
 from moorage.kube import PODS, Client
 from moorage.kube.credentials import read_credentials
 from moorage.model import Pod
+from moorage.reading.documents import Bounds
 from moorage.recording import Recorder
 from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
 from moorage.serving.health import Health, add_routes
@@ -101,8 +102,8 @@ async def _guarded(serve: Callable[[web.Request, str], Awaitable[web.Response]],
         return _say(429, str(error))
     except InputError as error:
         return _say(400, str(error))
-    except web.HTTPRequestEntityTooLarge:
-        return _say(413, f"a request has at most {reviews.BOUNDS.most_bytes} bytes")
+    except web.HTTPRequestEntityTooLarge as error:
+        return _say(413, error.text or "the request is too long")
     except (BrokerError, KubeError, TimeoutError) as error:
         problem = str(error) or f"no decision within {_ANSWER_SECONDS:g} s"
         _log.warning("no decision: %s", problem)
@@ -112,7 +113,7 @@ async def _guarded(serve: Callable[[web.Request, str], Awaitable[web.Response]],
 async def _serve(request: web.Request, address: str) -> web.Response:
     parts = request.app[PARTS]
     caller = await parts.identities.of(bearer_token(request), address)
-    asked = read_question(await request.read())
+    asked = read_question(await _body(request, BOUNDS))
     # The pod's first: one whose author asks in a loop must not use up what its node may ask for all.
     if not parts.pod_limit.admits((caller.node, asked.pod.uid)):
         return _say(429, f"pod {asked.pod} asks too often; try again later")
@@ -125,7 +126,7 @@ async def _review(request: web.Request, address: str) -> web.Response:
     """Which of the volumes that the caller's node shows must end. No key is in the answer."""
     parts = request.app[PARTS]
     caller = await parts.identities.of(bearer_token(request), address)
-    asked = reviews.read_volumes(await request.read())
+    asked = reviews.read_volumes(await _body(request, reviews.BOUNDS))
     if not parts.limit.admits(caller.node):
         return _say(429, f"node {caller.node} asks too often; try again later")
     return _json(200, reviews.write_reviews([await _reviewed(parts, caller, each) for each in asked]))
@@ -163,7 +164,7 @@ async def _hold(request: web.Request, address: str) -> web.Response:
     """What may stay on the caller's node. No reader is asked about: a copy is bound by the rules of its site."""
     parts = request.app[PARTS]
     caller = await parts.identities.of(bearer_token(request), address)
-    refs = standing.read_holdings(await request.read())
+    refs = standing.read_holdings(await _body(request, BOUNDS))
     if not parts.limit.admits(caller.node):
         return _say(429, f"node {caller.node} asks too often; try again later")
     if (problem := parts.problem()) is not None:
@@ -235,6 +236,14 @@ def _question(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion, 
 
 async def _keys(client: Client, permission: Permission) -> Credentials | None:
     return await read_credentials(client, permission.dataset.ref.namespace, permission.source.location)
+
+
+async def _body(request: web.Request, bounds: Bounds) -> bytes:
+    """What was sent; each path has its own limit, and the application's is that of the longest."""
+    body = await request.read()
+    if len(body) > bounds.most_bytes:
+        raise web.HTTPRequestEntityTooLarge(max_size=bounds.most_bytes, actual_size=len(body))
+    return body
 
 
 def _say(status: int, message: str) -> web.Response:

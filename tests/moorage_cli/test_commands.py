@@ -270,7 +270,9 @@ def test_why_for_a_reader(world: World, dataset: Command) -> None:
     code, out, _ = dataset("why", about, "-n", world.reader, "--purpose", "research")
     lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith((world.eu, world.us))}
     assert code == 0
-    assert lines[world.eu] == ["2", "allowed", "here", "3.2", "s", "0"]
+    *told, score = lines[world.eu]
+    assert told == ["2", "allowed", "here", "3.2", "s"]
+    assert 0 <= int(score) <= 10  # it is the best of all sites: others may be in the cluster
     assert "refused: ResidencyViolated" in out
     assert "ask the steward" in out
     code, out, _ = dataset("why", f"dataset/{about}", "-n", world.reader)
@@ -431,6 +433,8 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
         "wait",
         "events",
         "audit",
+        "warm",
+        "evict",
         "delete",
         "convert",
         ":4",
