@@ -35,8 +35,7 @@ class Read:
 
 def a_node_copies_it_ahead(stage: Stage) -> None:
     """The first pod streams; a node is asked to copy; the next pod goes there, and reads local files."""
-    # An earlier demo on this cluster may have left one.
-    stage.kubectl("dataset", "evict", "flights", "-n", STEWARD, "--all")
+    let_copies_go(stage)
     first = _measure(stage, "first")
     stage.tell(f"streamed from the store: {first.told}")
     refused = stage.kubectl(*_WARM, check=False)
@@ -53,6 +52,11 @@ def a_node_copies_it_ahead(stage: Stage) -> None:
             raise SceneError(f"expected the bytes that were uploaded, but saw:\n{read}")
     if second.node != node or second.mount.startswith("fuse") or not first.mount.startswith("fuse"):
         raise SceneError(f"expected a stream, and then the copy on {node}, but saw:\n{first}\n{second}")
+
+
+def let_copies_go(stage: Stage) -> None:
+    """Have readers stream again: an earlier demo on this cluster may have left copies."""
+    stage.kubectl("dataset", "evict", "flights", "-n", STEWARD, "--all")
 
 
 def _measure(stage: Stage, pod: str) -> Read:

@@ -4,7 +4,7 @@ import json
 from functools import partial
 
 from demo import servers
-from demo.copying import a_node_copies_it_ahead
+from demo.copying import a_node_copies_it_ahead, let_copies_go
 from demo.errors import SceneError
 from demo.planning import a_pipeline_is_planned
 from demo.platform import WORKLOADS, wait_for_rollout
@@ -118,6 +118,7 @@ def a_hand_written_volume_is_refused(stage: Stage) -> None:
 def a_killed_server_heals_under_the_app(stage: Stage) -> None:
     """The server behind a mount is killed again and again; the app goes on, and never reads a wrong byte."""
     stage.delete_pod("looping")
+    let_copies_go(stage)
     stage.apply("looping.yaml")
     stage.wait_for_phase("looping", {"Running"})
     stage.wait("the first read", lambda: _reads(stage) or None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.copying import let_copies_go
 from demo.stage import STEWARD, US_STEWARD, Stage
 from devcluster.layout import Layout
 
@@ -57,6 +58,7 @@ def test_no_log_holds_a_key(stage: Stage) -> None:
 def test_no_process_title_nor_environment_holds_a_key(stage: Stage) -> None:
     """While a mount is being served, on the whole machine."""
     stage.delete_pod("looping")
+    let_copies_go(stage)
     stage.apply("looping.yaml", show=False)
     stage.wait_for_phase("looping", {"Running"})
     leaking, servers = [], 0
