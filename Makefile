@@ -4,6 +4,7 @@ VENV := .venv
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+FAILED := $(VENV)/.failed
 CORES := $(shell nproc 2>/dev/null || echo 2)
 # Groups of tests that share a cluster come first, as tests/conftest.py orders them; one worker more than cores, as they wait much.
 SPREAD := --dist loadgroup --no-loadscope-reorder -n
@@ -29,9 +30,12 @@ down: setup ## Remove the demo's clusters, and all that belongs to them
 	@$(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}
 
 test: setup ## Run all tests, the real ones on real nodes included (ARGS="tests/cli -k plan" to choose)
-	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 1)) $(ARGS)
+	@rm -f $(FAILED)
+	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 1)) $(ARGS) || { code=$$?; test $$code != 1 || touch $(FAILED); exit $$code; }
 
+# Only after a run that came to its end (pytest's exit code 1): what never ran has not failed.
 again: setup ## Run what failed in the last run once more, one test at a time
+	@test -f $(FAILED) || { echo "make: there is no run of the tests that came to its end with failures: run make test" >&2; exit 2; }
 	$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 10 $(ARGS)
 
 unit: setup ## Run the tests that need no root, no cluster and no network (ARGS=... to choose)

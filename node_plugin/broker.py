@@ -11,6 +11,7 @@ import aiohttp
 from moorage.errors import BrokerError
 from moorage.grants import review, standing
 from moorage.grants.answer import MOST_ANSWER_BYTES, TRY_AGAIN, read_answer
+from moorage.grants.batches import batches
 from moorage.grants.grant import Grant
 from moorage.grants.question import PATH, GrantQuestion, write_question
 from moorage.grants.review import Review
@@ -79,8 +80,7 @@ class HttpsBroker:
             BrokerError: there is no decision now; asking again may help.
         """
         told: list[Review] = []
-        for first in range(0, len(asked), review.MOST_ASKED):
-            some = asked[first : first + review.MOST_ASKED]
+        for some in batches(asked):
             status, body = await self._post(review.PATH, review.write_volumes(some))
             told += review.read_reviews(status, body, some)
         return told
@@ -92,8 +92,7 @@ class HttpsBroker:
             BrokerError: there is no decision now; asking again may help.
         """
         told: dict[DatasetRef, Standing] = {}
-        for first in range(0, len(refs), standing.MOST_ASKED):
-            some = refs[first : first + standing.MOST_ASKED]
+        for some in batches(refs):
             status, body = await self._post(standing.PATH, standing.write_holdings(some))
             told |= standing.read_standings(status, body, some)
         return told

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from moorage.errors import BrokerError, MountError
 from moorage.grants.question import GrantQuestion
@@ -21,6 +22,9 @@ from node_plugin.journal import Volume
 from node_plugin.publishing import NodeState
 
 _log = logging.getLogger(__name__)
+
+# A record of the journal is bounded, and a rule may list many places.
+_MOST_TOLD: Final = 1024
 
 
 class Revoker:
@@ -67,7 +71,7 @@ class Revoker:
             except (MountError, OSError) as error:
                 _log.error("a volume goes on that must end", extra={"volume": volume.target, "cause": str(error)})
                 return
-            self._state.journal.add(replace(volume, ended=review.message or review.rule))
+            self._state.journal.add(replace(volume, ended=(review.message or review.rule)[:_MOST_TOLD]))
         metrics.REVOCATIONS.labels(review.rule).inc()
         facts = {"pod": str(volume.pod), "dataset": str(volume.dataset), "rule": review.rule}
         _log.info("a volume was ended", extra=facts)

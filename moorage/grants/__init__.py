@@ -4,6 +4,7 @@
     grant     yes: where to read, with which keys
     review    a node plugin asks which of the volumes that it shows may still be read
     standing  a node plugin asks which of the datasets that its node holds may stay there
+    batches   a question about many things at once, and its answer
     answer    what comes back: a grant, or a refusal (`moorage.refusal`)
 
 `grant` is all that the sidecar imports of it, so nothing is imported here.

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from moorage.errors import BrokerError, InputError
+from moorage.errors import BrokerError
+from moorage.grants.batches import read_batch, read_told
 from moorage.grants.question import GrantQuestion, read_grant_question, write_grant_question
-from moorage.reading.documents import Bounds, fields_of, read_object
+from moorage.reading.documents import Bounds
+from moorage.reading.fields import Fields
 
 PATH: Final = "/v1/reviews"
-MOST_ASKED: Final = 64
 BOUNDS: Final = Bounds(most_bytes=96 * 1024, most_depth=5)
-_MOST_DEPTH: Final = 4
-_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,7 @@ def read_volumes(body: bytes) -> tuple[GrantQuestion, ...]:
     Raises:
         InputError: it is no question; names the field.
     """
-    fields = read_object(body, "request", BOUNDS)
-    asked = fields.subs("volumes")
-    if len(asked) > MOST_ASKED:
-        fields.fail("volumes", f"must have at most {MOST_ASKED} entries, not {len(asked)}: ask several times")
-    return tuple(map(read_grant_question, asked))
+    return read_batch(body, BOUNDS, "volumes", read_grant_question)
 
 
 def write_reviews(reviews: Iterable[Review]) -> dict[str, Any]:
@@ -63,18 +58,12 @@ def read_reviews(status: int, body: object, asked: Sequence[GrantQuestion]) -> l
     Raises:
         BrokerError: it is no answer; asking again may help.
     """
-    if status != _OK:
-        document = body if isinstance(body, dict) else {}
-        message = str(document.get("message") or "it gives no reason")
-        problem = f"the credential broker does not say which volumes must end (HTTP {status}): {message}"
-        raise BrokerError(problem)
-    try:
-        told = fields_of(body, "answer", _MOST_DEPTH).subs("volumes")
-        found = [(each.text("rule") or "", each.text("message", lines=True) or "") for each in told]
-    except InputError as error:
-        problem = f"the credential broker's answer can't be used: {error}"
-        raise BrokerError(problem) from error
+    found = read_told(status, body, "volumes", _read_verdict, "which volumes must end")
     if len(found) != len(asked):
         problem = "the credential broker's answer is not about the volumes that were asked about"
         raise BrokerError(problem)
     return [Review(question, rule, message) for question, (rule, message) in zip(asked, found, strict=True)]
+
+
+def _read_verdict(fields: Fields) -> tuple[str, str]:
+    return fields.text("rule") or "", fields.text("message", lines=True) or ""

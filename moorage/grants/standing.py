@@ -1,7 +1,7 @@
 """What a node plugin asks the broker about what its node holds, and what it is told: what may stay, and what must go.
 
 A node has no right to read Datasets; so it asks about those that it holds, and learns of nothing else. The question
-names at most `MOST_ASKED` datasets, so a node that holds more asks several times.
+names at most `batches.MOST_ASKED` datasets, so a node that holds more asks several times.
 """
 
 import json
@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from moorage.caching import CacheMode
-from moorage.errors import BrokerError, InputError
+from moorage.errors import BrokerError
+from moorage.grants.batches import read_batch, read_told
 from moorage.grants.question import BOUNDS, read_ref
 from moorage.model import DatasetRef
-from moorage.reading.documents import fields_of, read_object
 from moorage.reading.fields import Fields
 
 PATH: Final = "/v1/caches"
-MOST_ASKED: Final = 64
-_MOST_DEPTH: Final = 4
-_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +61,7 @@ def read_holdings(body: bytes) -> tuple[DatasetRef, ...]:
     Raises:
         InputError: it is no question; names the field.
     """
-    fields = read_object(body, "request", BOUNDS)
-    asked = fields.subs("datasets")
-    if len(asked) > MOST_ASKED:
-        fields.fail("datasets", f"must have at most {MOST_ASKED} entries, not {len(asked)}: ask several times")
-    return tuple(map(read_ref, asked))
+    return read_batch(body, BOUNDS, "datasets", read_ref)
 
 
 def write_standings(standings: Iterable[Standing]) -> dict[str, Any]:
@@ -82,16 +75,7 @@ def read_standings(status: int, body: object, asked: Sequence[DatasetRef]) -> di
     Raises:
         BrokerError: it is no answer; asking again may help.
     """
-    if status != _OK:
-        document = body if isinstance(body, dict) else {}
-        message = str(document.get("message") or "it gives no reason")
-        problem = f"the credential broker does not say what may stay on this node (HTTP {status}): {message}"
-        raise BrokerError(problem)
-    try:
-        told = [_read_standing(fields) for fields in fields_of(body, "answer", _MOST_DEPTH).subs("datasets")]
-    except InputError as error:
-        problem = f"the credential broker's answer can't be used: {error}"
-        raise BrokerError(problem) from error
+    told = read_told(status, body, "datasets", _read_standing, "what may stay on this node")
     standings = {standing.ref: standing for standing in told}
     if set(asked) != set(standings):
         problem = "the credential broker's answer is not about the datasets that were asked about"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from moorage.model import DatasetRef, Governance, Reader
 from moorage.policy.decision import Rule
+from moorage.policy.join import consumers_of, is_covered
 from moorage.policy.places import lies_in
 from moorage.sites import Place
 
@@ -49,10 +50,7 @@ class Question:
 
 def is_consumer(ref: DatasetRef, governance: Governance, reader: Reader) -> bool:
     """Whether the reader's account is among the consumers; absent: whether it is in the dataset's namespace."""
-    consumers = governance.consumers
-    if consumers is None:
-        return reader.namespace == ref.namespace
-    return reader.namespace in consumers or f"{reader.namespace}/{reader.service_account}" in consumers
+    return is_covered(f"{reader.namespace}/{reader.service_account}", consumers_of(ref, governance))
 
 
 Check = Callable[[Question], str | None]

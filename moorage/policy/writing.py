@@ -10,6 +10,7 @@ from moorage.access import Access
 from moorage.model import Dataset, DatasetRef, Governance, Reader, Release, Usage
 from moorage.policy.chain import unknown
 from moorage.policy.decision import ALLOWED, Decision, Rule
+from moorage.policy.join import is_covered
 from moorage.policy.rules import is_consumer
 from moorage.policy.strictness import Weakness, weaknesses
 
@@ -56,9 +57,8 @@ def decide_write(
 def may_write(target: Dataset, writer: Reader) -> bool:
     """Whether the account is among the writers; absent: whether it is in the dataset's namespace."""
     writers = target.governance.writers
-    if writers is None:
-        return writer.namespace == target.ref.namespace
-    return writer.namespace in writers or f"{writer.namespace}/{writer.service_account}" in writers
+    named = frozenset({target.ref.namespace}) if writers is None else writers
+    return is_covered(f"{writer.namespace}/{writer.service_account}", named)
 
 
 def carried_rules(usage: Usage, datasets: Datasets, component_digest: str | None) -> dict[DatasetRef, Governance]:

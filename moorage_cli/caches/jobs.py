@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from moorage.model import MOUNT_ROOT, PURPOSE_LABEL, DatasetRef
+from moorage.model import MOUNT_ROOT, PURPOSE_LABEL, SIDECAR_NAME, DatasetRef
 
 Raw = dict[str, Any]
 
 CONTAINER: Final = "await-copy"
 COMMAND: Final = ("python3", "-m", "node_plugin.sidecar.await_copy")
-SIDECAR: Final = "moorage-mount"
 HOST_LABEL: Final = "kubernetes.io/hostname"
 APP_LABEL: Final = "app.kubernetes.io/name"
 MARKER_LABEL: Final = "app.kubernetes.io/instance"
@@ -135,7 +134,7 @@ def review_of(pod: Raw, namespace: str) -> Raw:
 def server_of(pod: Raw) -> tuple[str, str] | None:
     """Image and pull policy of the mount server that admission gave a pod; None where it gave none."""
     for container in (pod.get("spec") or {}).get("initContainers") or ():
-        if container.get("name") == SIDECAR and container.get("image"):
+        if container.get("name") == SIDECAR_NAME and container.get("image"):
             return str(container["image"]), str(container.get("imagePullPolicy") or "IfNotPresent")
     return None
 

@@ -144,8 +144,8 @@ class MountServer:
             status, printed = _run_bounded(command, self._environment(), (config, ca_bundle))
         hidden = store_errors.Trouble(remote.words.hidden) if mounted else None
         trouble = hidden if status == 0 else store_errors.trouble_of(status, printed, remote.words)
-        if trouble is None or (grant is not None and grant.writes and trouble.message == remote.words.absent):
-            return False  # a folder is made by the first object that is written into it
+        if trouble is None or (grant is not None and grant.writes and trouble.absent):
+            return False
         if trouble.stands:
             self._most_delay_seconds = _MOST_DELAY_AFTER_REFUSAL_SECONDS
         self._tell(trouble.message, refused=trouble.stands, level=logging.WARNING)

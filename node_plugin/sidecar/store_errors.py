@@ -25,10 +25,12 @@ class Trouble:
     Attributes:
         message: one sentence with what to do about it.
         stands: asking again changes nothing until somebody changes something.
+        absent: the store knows no such folder; a writer's first object makes it.
     """
 
     message: str
     stands: bool = False
+    absent: bool = False
 
 
 _MEND: Final = "have the Dataset's steward correct the Secret that s3.secretRef names"
@@ -65,7 +67,7 @@ _BY_CODE: Final = {
 }
 _CHECK: Final = "check {address} in the Dataset, and that this node may reach it"
 _BY_WORDS: Final = (
-    ("directory not found", Trouble("{absent}", stands=True)),
+    ("directory not found", Trouble("{absent}", stands=True, absent=True)),
     ("no such host", Trouble(f"the store's name is not known to this node's DNS: {_CHECK}")),
     ("server misbehaving", Trouble("this node's DNS does not answer; it is asked again")),
     ("Temporary failure in name resolution", Trouble("this node's DNS does not answer; it is asked again")),

@@ -6,8 +6,9 @@ import pytest
 
 from broker.reviewing import KnownReader, KnownReaders, review
 from moorage.errors import BrokerError, InputError
+from moorage.grants.batches import MOST_ASKED
 from moorage.grants.question import GrantQuestion, PodIdentity
-from moorage.grants.review import MOST_ASKED, Review, read_reviews, read_volumes, write_reviews, write_volumes
+from moorage.grants.review import Review, read_reviews, read_volumes, write_reviews, write_volumes
 from moorage.model import Dataset, DatasetRef, Governance, Revocation, Site, Source
 from moorage.sites import Inventory, Place
 from moorage.sources.s3 import S3Source

@@ -7,8 +7,9 @@ import pytest
 from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import BrokerError, InputError
+from moorage.grants.batches import MOST_ASKED
 from moorage.grants.grant import FillTerms, Grant
-from moorage.grants.standing import MOST_ASKED, Standing, read_holdings, read_standings, write_holdings, write_standings
+from moorage.grants.standing import Standing, read_holdings, read_standings, write_holdings, write_standings
 from moorage.locality.evicting import HeldVersion
 from moorage.model import CachedDataset, DatasetRef, NodeCache, UnfilledDataset
 from moorage.sources.s3 import S3Source
