@@ -107,7 +107,7 @@ def test_ages(timestamp: str | None, expected: str) -> None:
         (NotFoundError("nothing there", status=404), 1, "nothing there"),
         (NotFoundError("list datasets: 404 page not found", status=404), 1, "Moorage is not installed there"),
         (ForbiddenError("no right", status=403), 1, "Ask for the right"),
-        (UnreachableError("silence"), 3, "Is the cluster up"),
+        (UnreachableError("silence"), 4, "Is the cluster up"),
         (MoorageError("other"), 1, "other"),
     ],
 )
