@@ -92,7 +92,10 @@ def inline() -> Dataset:
         (an_s3_dataset(purposes=frozenset({"research"})), "is governed, and configmap would hand its keys to the pod"),
         (an_s3_dataset(classification=Classification.INTERNAL), "is governed"),
         (an_s3_dataset(consumers=frozenset({NAMESPACE})), "is governed"),
-        (replace(an_s3_dataset(), sources=(Source("eu-1", NfsSource("nfs", "/x")),)), "has no s3 or http source (only nfs)"),
+        (
+            replace(an_s3_dataset(), sources=(Source("eu-1", NfsSource("nfs", "/x")),)),
+            "has no s3 or http source (only nfs)",
+        ),
         (inline(), "has its keys in spec.local"),
     ],
 )
