@@ -16,8 +16,10 @@ class Refusal:
         code: the HTTP status: DENIED by a rule, NOT_FOUND, NOT_POSSIBLE now, or 400 and 422 for bad input.
         reason: machine-readable: the policy's rule, as `ResidencyViolated`; "" where none was asked.
         message: one sentence naming object, field and remedy.
+        dataset: `namespace/name` of the one that may not be had; None where it is not about one.
     """
 
     code: int
     reason: str
     message: str
+    dataset: str | None = None

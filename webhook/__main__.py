@@ -4,6 +4,7 @@ import sys
 
 from moorage.errors import SettingError
 from moorage.kube import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Client
+from moorage.recording.settings import recorder_of
 from moorage.serving.callers import admit_only
 from moorage.serving.context import require_clients
 from moorage.serving.health import Health
@@ -12,10 +13,13 @@ from moorage.serving.publishers import WebhookPublisher
 from moorage.serving.run import Listener, run_until_signalled
 from moorage.serving.service_certificate import certificate_of
 from webhook.app import make_app
+from webhook.evidence import Witness
 from webhook.gather import Gatherer
 from webhook.mutate import Serving
 from webhook.settings import WebhookSettings
 from webhook.sidecar import SidecarShape
+
+_COMPONENT = "webhook"
 
 
 async def run(settings: WebhookSettings) -> None:
@@ -31,11 +35,12 @@ async def run(settings: WebhookSettings) -> None:
     async with (
         Client.from_environment(settings.kubeconfig, field_manager="moorage-webhook") as client,
         Gatherer(client, lookup_seconds=settings.lookup_seconds) as gatherer,
+        recorder_of(client, _COMPONENT, settings.namespace, settings) as recorder,
         certificate_of(client, settings, _publisher(client, settings.configuration_name)) as certificate,
     ):
         health = Health()
         health.add_ready("certificate", certificate.problem)
-        app = make_app(gatherer, serving_of(settings), health)
+        app = make_app(gatherer, serving_of(settings), Witness(recorder), health)
         if settings.client_ca_file is not None:
             require_clients(certificate.context, settings.client_ca_file)
         if settings.client_names:

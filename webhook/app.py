@@ -11,6 +11,7 @@ from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
 from webhook import access_review, json_patch, mutate, review, validate, workloads
+from webhook.evidence import Witness
 from webhook.gather import Gatherer
 from webhook.mutate import PodRequest, Served, Serving
 from webhook.review import Review
@@ -24,12 +25,13 @@ _log = logging.getLogger(__name__)
 
 GATHERER = web.AppKey("GATHERER", Gatherer)
 SERVING = web.AppKey("SERVING", Serving)
+WITNESS = web.AppKey("WITNESS", Witness)
 
 
-def make_app(gatherer: Gatherer, serving: Serving, health: Health) -> web.Application:
+def make_app(gatherer: Gatherer, serving: Serving, witness: Witness, health: Health) -> web.Application:
     """The application; it is ready once the caches are complete, and whatever else `health` is given."""
     app = web.Application(client_max_size=review.BOUNDS.most_bytes)
-    app[GATHERER], app[SERVING] = gatherer, serving
+    app[GATHERER], app[SERVING], app[WITNESS] = gatherer, serving, witness
     health.add_ready("caches", gatherer.missing)
     add_routes(app, health)
     app.router.add_post(MUTATE_PATH, _mutate_pods)
@@ -52,6 +54,8 @@ async def _mutate_pods(request: web.Request) -> web.Response:
         return _respond(review.allowed(asked.uid, told))
     outcome = await _ask(request, pod)
     if isinstance(outcome, Refusal):
+        if not asked.dry_run:
+            request.app[WITNESS].refused(pod, outcome)
         return _deny(asked, outcome)
     operations = json_patch.diff(asked.object, outcome.pod)
     return _respond(review.patched(asked.uid, operations, [*told, *outcome.warnings]))

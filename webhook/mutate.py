@@ -11,7 +11,7 @@ from typing import Any
 from moorage import policy, wire
 from moorage.errors import InputError, LabelError
 from moorage.model import Dataset, DatasetRef, DatasetUse, Reader, Usage, UseAs
-from moorage.policy import ALLOWED, Decision
+from moorage.policy import ALLOWED, Decision, Rule
 from moorage.refusal import Refusal
 from webhook import environment, mounting, pod_checks, pod_limits, sidecar
 from webhook.review import BAD_REQUEST, FORBIDDEN
@@ -65,6 +65,12 @@ class PodRequest:
     def labels(self) -> Raw:
         """All labels of the pod."""
         return (self.pod.get("metadata") or {}).get("labels") or {}
+
+    @property
+    def name(self) -> str:
+        """`namespace/name`; one that is yet to be named is known by its prefix and a `*`."""
+        metadata = self.pod.get("metadata") or {}
+        return f"{self.namespace}/{metadata.get('name') or str(metadata.get('generateName') or '') + '*'}"
 
     @property
     def annotations(self) -> Raw:
@@ -131,7 +137,7 @@ def _ask_policy(request: PodRequest, facts: Facts) -> Refusal | None:
             return Refusal(403, FORBIDDEN, f"{where}: {problem}")
         decision = policy.decide_reader(use.ref, facts.datasets.get(use.ref), reader)
         if not decision.allowed and decision.rule is not None:
-            return Refusal(403, decision.rule.value, f"{where}: {decision.rule.value}: {decision.message}")
+            return _refused(use, decision.rule, f"{where}: {decision.rule.value}: {decision.message}")
     return _ask_to_write(request, facts, reader)
 
 
@@ -149,8 +155,12 @@ def _ask_to_write(request: PodRequest, facts: Facts, writer: Reader) -> Refusal 
         decision = policy.decide_write(target, writer, facts.datasets, carried)
         if not decision.allowed and decision.rule is not None:
             where = f"{request.subject}: metadata.labels[dataset.{use.index}.access]"
-            return Refusal(403, decision.rule.value, f"{where}: {decision.rule.value}: {decision.message}")
+            return _refused(use, decision.rule, f"{where}: {decision.rule.value}: {decision.message}")
     return None
+
+
+def _refused(use: DatasetUse, rule: Rule, message: str) -> Refusal:
+    return Refusal(403, rule.value, message, str(use.ref))
 
 
 def _serve(request: PodRequest, facts: Facts, serving: Serving) -> Served:

@@ -10,6 +10,7 @@ import orjson
 import moorage
 from moorage import wire
 from moorage.model import SCHEDULER_NAME
+from moorage.recording.settings import EvidenceSettings
 from moorage.serving.limits import Limits
 from moorage.serving.listener_settings import ListenerSettings
 from moorage.settings import setting
@@ -41,7 +42,7 @@ def _bytes(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookSettings(ListenerSettings):
+class WebhookSettings(ListenerSettings, EvidenceSettings):
     """`MOORAGE_*`, and KUBECONFIG outside a cluster."""
 
     connections: int = setting("How many connections may be open at once.", default=256, minimum=2)

@@ -142,13 +142,16 @@ class Recorder:
             BrokerError: no more lines may wait for the store. Half of the room is for grants and transfers alone, so
                 that nobody who is refused again and again keeps others from being served.
         """
-        if self._store is not None and not self._outbox.has_room(
-            1.0 if event.what in _IMPORTANT else _UNIMPORTANT_SHARE
-        ):
+        if not self.has_room(event.what):
             metrics.EVIDENCE_UNANSWERED.inc()
             problem = "nothing is given out while evidence can't be kept: its store has not answered for long"
             raise BrokerError(problem)
         self._write(self._chain.append(_masked(event)), message)
+
+    def has_room(self, what: What) -> bool:
+        """Whether such an event can be recorded now."""
+        share = 1.0 if what in _IMPORTANT else _UNIMPORTANT_SHARE
+        return self._store is None or self._outbox.has_room(share)
 
     def _write(self, line: Line, message: str) -> None:
         metrics.EVIDENCE_LINES.labels(line.event.what.value).inc()

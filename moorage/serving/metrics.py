@@ -49,6 +49,10 @@ EVIDENCE_FAILURES = Counter(
 EVIDENCE_UNANSWERED = Counter(
     "moorage_evidence_unanswered", "Questions that got no answer, because no more lines of evidence may wait."
 )
+EVIDENCE_LEFT_OUT = Counter(
+    "moorage_evidence_left_out",
+    "Refusals at admission without a line of evidence: too many in a row in a namespace, or too many lines wait.",
+)
 EVIDENCE_WAITING = Gauge("moorage_evidence_waiting_lines", "Lines of evidence that wait for the store.")
 EVIDENCE_WAITING_SECONDS = Gauge(
     "moorage_evidence_waiting_seconds", "How long the oldest line of evidence has waited for the store."

@@ -26,7 +26,7 @@ from moorage_cli.connecting import Target
 
 T = TypeVar("T")
 
-COMPONENTS: Final = ("broker", "spoke")
+COMPONENTS: Final = ("broker", "webhook", "spoke")
 _MOST_OBJECTS: Final = 2_000_000
 _MOST_BATCH_BYTES: Final = 8 << 20
 _AT_ONCE: Final = 8

@@ -188,7 +188,7 @@ def test_admission_looks_at_no_pod_but_labelled_new_ones(render: Render) -> None
     webhook, reviews = _one(render(), "MutatingWebhookConfiguration", "moorage")["webhooks"]
     assert reviews["rules"][0]["resources"] == ["datasetaccessreviews"]
     assert webhook["failurePolicy"] == "Ignore"
-    assert webhook["sideEffects"] == "None"
+    assert webhook["sideEffects"] == "NoneOnDryRun"
     assert webhook["reinvocationPolicy"] == "IfNeeded"
     assert webhook["timeoutSeconds"] == 3
     assert webhook["rules"] == [
@@ -287,7 +287,7 @@ def test_an_extender_with_a_service_is_asked_by_whom_a_policy_names(helm: Path, 
 
 
 def test_cert_manager_takes_over_the_certificates(render: Render) -> None:
-    """Then the webhook may write no configuration and read no Secret, and mounts what cert-manager makes."""
+    """Then the webhook may write no configuration, reads its sealing key only, and mounts what cert-manager makes."""
     manifests = render(_CERT_MANAGER)
     certificate = _one(manifests, "Certificate", "moorage-webhook-tls")["spec"]
     assert f"moorage-webhook.{NAMESPACE}.svc" in certificate["dnsNames"]
@@ -299,7 +299,8 @@ def test_cert_manager_takes_over_the_certificates(render: Render) -> None:
         assert annotations["cert-manager.io/inject-ca-from"] == f"{NAMESPACE}/moorage-webhook-tls"
     rules = _one(manifests, "ClusterRole", "moorage-webhook")["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
-    assert not [each for each in manifests if each["kind"] == "Role" and each["metadata"]["name"] == "moorage-webhook"]
+    named = [name for rule in _one(manifests, "Role", "moorage-webhook")["rules"] for name in rule["resourceNames"]]
+    assert set(named) == {"moorage-webhook-evidence"}
 
 
 def test_the_node_plugin_reaches_no_folder_of_the_host_unasked(render: Render) -> None:
@@ -439,22 +440,27 @@ def test_the_extender_beside_its_scheduler_is_reached_by_nobody(render: Render) 
 
 
 def test_evidence_is_kept_where_the_operator_says(render: Render) -> None:
-    """The broker can read the value, may reach the store, and may write its key and heads; a typo is refused."""
+    """Broker and webhook can read the value, may reach the store, and may write their keys and heads."""
     store = {"endpoint": "https://s3.test", "bucket": "evidence", "secretRef": {"name": "keys"}}
     manifests = render(f"evidence.store={json.dumps(store)}", "evidence.retentionDays=30")
-    environment = {each["name"]: each.get("value", "") for each in _containers(manifests)["broker"]["env"]}
-    read = settings.read(BrokerSettings, environment)
-    assert read.evidence_store is not None
-    assert read.evidence_store.write() == store
-    assert (read.evidence_retention.days, read.evidence_retention.mode) == (30, "GOVERNANCE")
-    assert "Egress" not in _one(manifests, "NetworkPolicy", "moorage-broker")["spec"]["policyTypes"]
-    assert "Egress" in _one(render(), "NetworkPolicy", "moorage-broker")["spec"]["policyTypes"]
-    assert settings.read(BrokerSettings, {}).evidence_store is None
-    for kind, plural in (("Secret", "secrets"), ("ConfigMap", "configmaps")):
-        assert "data" not in _one(manifests, kind, "moorage-broker-evidence")
-        (rule,) = [each for each in _one(manifests, "Role", "moorage-broker")["rules"] if each["resources"] == [plural]]
-        assert "moorage-broker-evidence" in rule["resourceNames"]
-        assert {"get", "update", "patch"} <= set(rule["verbs"])
+    known: dict[str, type[BrokerSettings | WebhookSettings]] = {"broker": BrokerSettings, "webhook": WebhookSettings}
+    for component, kind_of_settings in known.items():
+        environment = {each["name"]: each.get("value", "") for each in _containers(manifests)[component]["env"]}
+        read = settings.read(kind_of_settings, environment)
+        assert read.evidence_store is not None
+        assert read.evidence_store.write() == store
+        assert (read.evidence_retention.days, read.evidence_retention.mode) == (30, "GOVERNANCE")
+        assert "Egress" not in _one(manifests, "NetworkPolicy", f"moorage-{component}")["spec"]["policyTypes"]
+        assert "Egress" in _one(render(), "NetworkPolicy", f"moorage-{component}")["spec"]["policyTypes"]
+        assert settings.read(kind_of_settings, {}).evidence_store is None
+        for kind, plural in (("Secret", "secrets"), ("ConfigMap", "configmaps")):
+            name = f"moorage-{component}-evidence"
+            assert "data" not in _one(manifests, kind, name)
+            rules = _one(manifests, "Role", f"moorage-{component}")["rules"]
+            (rule,) = [each for each in rules if each["resources"] == [plural] and name in each["resourceNames"]]
+            assert {"get", "update", "patch"} <= set(rule["verbs"])
+    rules = _one(manifests, "Role", "moorage-webhook")["rules"]
+    assert [each["verbs"] for each in rules if each["resourceNames"] == ["keys"]] == [["get"]]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ import pytest
 
 from moorage.errors import SettingError
 from moorage.kube import Client
+from moorage.recording import Places, Recorder
 from moorage.serving.health import Health
 from moorage.serving.run import Listener, serve
 from moorage.settings import describe, read
 from tests.webhook.pods import make_pod, reading
 from webhook.__main__ import serving_of
 from webhook.app import make_app
+from webhook.evidence import Witness
 from webhook.gather import Gatherer
 from webhook.mutate import Serving
 from webhook.settings import WebhookSettings
@@ -23,7 +25,7 @@ from webhook.settings import WebhookSettings
 async def server() -> AsyncIterator[httpx.AsyncClient]:
     """A webhook that can't reach any API server."""
     async with Client(httpx.AsyncClient(base_url="http://127.0.0.1:1", trust_env=False)) as client:
-        app = make_app(Gatherer(client), Serving(), Health())
+        app = make_app(Gatherer(client), Serving(), Witness(Recorder(client, "webhook", Places("", ""))), Health())
         async with (
             serve(app, Listener(port=0, host="127.0.0.1", drain_seconds=0)) as port,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,

@@ -8,6 +8,10 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from moorage.errors import KubeError
+from moorage.evidence.documents import entries_of
+from moorage.evidence.findings import Problem
+from moorage.evidence.line import What, read_line
+from moorage.evidence.verifying import verify
 from moorage.kube import DATASETS, NAMESPACES, PODS, SITES, Client, Resource
 from moorage.model import SITE_LABEL
 from tests.polling import until
@@ -137,6 +141,19 @@ async def test_refusals_reach_the_user(
     assert (error.status, error.reason) == (status, reason)
     assert "Pod fraud/reader: " in str(error)
     assert sentence in str(error)
+
+
+async def test_a_refusal_is_a_line_of_evidence(client: Client, webhook: RunningWebhook) -> None:
+    """In a chain that verifies. What was only tried (`--dry-run=server`) is none."""
+    await refused(client, make_pod("tried", labels=GOVERNED))
+    with pytest.raises(KubeError, match="PurposeMissing"):
+        await client.create(PODS, make_pod("meant", labels=GOVERNED))
+    lines = list(entries_of("log", webhook.log.read_bytes().splitlines(keepends=True)))
+    events = [read_line(entry.raw).event for entry in lines]
+    (line,) = [event for event in events if event.what is What.REFUSED]
+    assert (line.dataset, line.pod, line.rule) == ("steward/governed", "fraud/meant", "PurposeMissing")
+    assert line.account == "fraud/default"
+    assert [each for each in verify(lines).findings if each.problem is not Problem.UNSEALED] == []
 
 
 async def test_a_pod_whose_name_is_to_be_made(client: Client) -> None:
