@@ -19,6 +19,7 @@ DATASET_COMMANDS = {
     "wait": "moorage_cli.waiting:wait",
     "events": "moorage_cli.events:events",
     "audit": "moorage_cli.audit.commands:audit",
+    "usage": "moorage_cli.audit.using:usage",
     "warm": "moorage_cli.caches.warming:warm",
     "evict": "moorage_cli.caches.evicting:evict",
     "delete": "moorage_cli.deleting:delete",

@@ -90,10 +90,10 @@ class Asked:
         self._capsys = capsys
         self._kept = kept
 
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+    def __call__(self, *arguments: str, command: str = "audit") -> tuple[int, str, str]:
         """Exit code, stdout, stderr."""
         system = () if "--file" in arguments or "--store" in arguments else ("--system-namespace", SYSTEM)
-        code = run(kubectl_dataset, "kubectl dataset", ["audit", *arguments, *system])
+        code = run(kubectl_dataset, "kubectl dataset", [command, *arguments, *system])
         told = self._capsys.readouterr()
         return code, told.out, told.err
 
@@ -141,6 +141,26 @@ def test_grants_are_exported(asked: Asked, kept: Kept) -> None:
     assert [event["job"]["name"] for event in events] == ["proven", "again"]
     uids = [kept.world.get("pod", name, kept.world.reader)["metadata"]["uid"] for name in ("proven", "again")]
     assert [event["run"]["runId"] for event in events] == uids
+
+
+def test_usage_adds_grants_up(asked: Asked, kept: Kept) -> None:
+    """Who, where, since when; of a log alone nobody knows who reads now."""
+    world = kept.world
+    code, out, err = asked("claims", "-n", world.steward, "-o", "json", command="usage")
+    assert (code, err) == (0, "")
+    (told,) = json.loads(out)
+    assert (told["dataset"], told["account"]) == (f"{world.steward}/claims", f"{world.reader}/trainer")
+    assert (told["site"], told["access"], told["pods"]) == (world.eu, "readOnly", 2)
+    assert told["since"] < told["last"]
+    assert told["podsNow"] is not None
+    code, out, err = asked("-n", world.steward, command="usage")
+    assert (code, err) == (0, "")
+    assert out.split()[:9] == ["DATASET", "ACCOUNT", "PURPOSE", "SITE", "ACCESS", "PODS", "NOW", "SINCE", "LAST"]
+    code, out, err = asked("--file", str(kept.log), "-o", "json", command="usage")
+    assert code == 0
+    assert [each["podsNow"] for each in json.loads(out)] == [None]
+    code, _, err = asked("none", "-n", world.steward, command="usage")
+    assert (code, "Nobody was given that" in err) == (0, True)
 
 
 def test_the_log_has_the_same_lines(asked: Asked, kept: Kept, tmp_path: Path) -> None:

@@ -433,6 +433,7 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
         "wait",
         "events",
         "audit",
+        "usage",
         "warm",
         "evict",
         "delete",
