@@ -73,7 +73,7 @@ setup: $(READY) ## Install what the other targets need into .venv
 $(READY): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no python3 on PATH: install Python 3.11 or newer, or give PYTHON=/path/to/python3" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is too old: Python 3.11 or newer is needed; give PYTHON=/path/to/python3" >&2; exit 2; }
-	@echo "Installing the pinned dependencies into $(VENV) ..."
+	@echo "Installing the pinned dependencies into $(VENV): some minutes, once ..."
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install -y --no-install-recommends python3-venv >/dev/null && $(PYTHON) -m venv --clear $(VENV); } || { echo "make: $(PYTHON) can't make a virtual environment: install python3-venv" >&2; exit 2; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --use-pep517 --no-build-isolation -r requirements/dev.txt

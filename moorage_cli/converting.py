@@ -32,6 +32,10 @@ def convert(*, file: Path, site: str | None) -> int:
         documents = [document for document in yaml.safe_load_all(text) if document]
     except yaml.YAMLError as error:
         raise InputError(str(file), "document", f"is not YAML: {error}") from error
+    if not documents:
+        raise InputError(
+            str(file), "document", "there is none: if a pipe feeds it, see what the command before it says"
+        )
     unusable = 0
     objects: list[dict[str, Any]] = []
     for raw in (item for document in documents for item in _items(document, str(file))):
@@ -43,6 +47,10 @@ def convert(*, file: Path, site: str | None) -> int:
         objects.append(outcome.raw)
         if outcome.raw.get("kind") == "Dataset":
             unusable += not _is_usable(outcome.raw)
+    if not any(each.get("kind") == "Dataset" for each in objects):
+        say(f"{file}: there is no Dataset in it: nothing was converted", err=True)
+    if not objects:
+        return 0
     say(yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True).rstrip("\n"))
     return 2 if unusable else 0
 

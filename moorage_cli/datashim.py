@@ -9,8 +9,16 @@ from moorage.model import API_VERSION
 from moorage.sources import LOCAL_KINDS, REMOTE_KIND
 from moorage.wire.local import KNOWN_KEYS
 
-API_VERSIONS = frozenset({"datashim.io/v1alpha1", "com.ie.ibm.hpsys/v1alpha1"})
+GROUPS = frozenset({"datashim.io", "com.ie.ibm.hpsys"})
 Raw = Mapping[str, Any]
+
+# What its author wrote. The rest is a server's: `apply` refuses a `resourceVersion` of another object, and a finalizer
+# that only Datashim's operator removes would keep the new object from ever being deleted.
+_OF_THE_AUTHOR = ("name", "generateName", "namespace", "labels", "annotations")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+# Kinds that pods could write to, unless `readonly` said otherwise.
+_WRITABLE_THERE = frozenset({"COS", "S3", "NFS", "HOST"})
 
 # Words that Datashim obeys and Moorage accepts without doing anything.
 _WITHOUT_EFFECT = {
@@ -43,9 +51,9 @@ def convert(raw: Raw, site: str | None) -> Converted:
         raw: the object.
         site: where the data is; None leaves it to the only Site there is.
     """
-    if raw.get("apiVersion") not in API_VERSIONS:
+    if str(raw.get("apiVersion")).partition("/")[0] not in GROUPS:
         return Converted(dict(raw))
-    metadata = dict(raw.get("metadata") or {})
+    metadata = _metadata(dict(raw.get("metadata") or {}))
     subject = f"{raw.get('kind')} {metadata.get('name')}"
     if raw.get("kind") != "Dataset":
         return Converted(None, (f"{subject}: is Datashim's own bookkeeping: left out",))
@@ -61,6 +69,12 @@ def convert(raw: Raw, site: str | None) -> Converted:
     notes += [f"spec.{key}: Moorage has no such field: left out" for key in sorted(spec)]
     body = {"apiVersion": API_VERSION, "kind": "Dataset", "metadata": metadata, "spec": converted}
     return Converted(body, tuple(f"{subject}: {note}" for note in notes))
+
+
+def _metadata(metadata: Raw) -> dict[str, Any]:
+    kept = {key: metadata[key] for key in _OF_THE_AUTHOR if metadata.get(key)}
+    annotations = {key: value for key, value in (kept.pop("annotations", None) or {}).items() if key != _LAST_APPLIED}
+    return kept | ({"annotations": annotations} if annotations else {})
 
 
 def _local(local: dict[str, Any], site: str | None, notes: list[str]) -> dict[str, Any]:
@@ -81,12 +95,19 @@ def _local(local: dict[str, Any], site: str | None, notes: list[str]) -> dict[st
 
 
 def _access(local: Raw, notes: list[str]) -> dict[str, str]:
-    """`readonly: "false"` is `access: readWrite` here, for the kinds that can be written."""
-    if str(local.get("readonly", "")).lower() != "false":
+    """`readonly: "false"` is `access: readWrite` here, for the kinds that can be written; silence is not."""
+    readonly = str(local.get("readonly") or "").lower()
+    name = str(local.get("type", "")).upper()
+    if readonly != "false" and (readonly or name not in _WRITABLE_THERE):
         return {}
-    kind = LOCAL_KINDS.get(str(local.get("type", "")).upper())
+    kind = LOCAL_KINDS.get(name)
     if kind is None or not kind.abilities.writable:
         notes.append("spec.local.readonly: a source of this kind is mounted read-only")
+        return {}
+    if not readonly:
+        notes.append(
+            "spec.local.readonly: is not given, and pods only read here: if they write, add spec.access: readWrite"
+        )
         return {}
     notes.append("spec.access: readWrite; a pod that writes needs the label dataset.N.access: readWrite")
     return {"access": Access.READ_WRITE.value}

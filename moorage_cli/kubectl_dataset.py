@@ -7,8 +7,10 @@ called with the words after `dataset`, the last one unfinished, and prints candi
 import sys
 from collections.abc import Sequence
 
+import click
 from click.shell_completion import ShellComplete
 
+from moorage import __version__
 from moorage_cli.lazy import LazyGroup
 from moorage_cli.main import DATASET_COMMANDS
 from moorage_cli.output import say
@@ -17,11 +19,13 @@ from moorage_cli.running import EXIT_CODES, run
 _COMPLETE_FILES = 0
 _NO_FILES = 4
 
-kubectl_dataset = LazyGroup(
-    "kubectl dataset",
-    commands_at=DATASET_COMMANDS,
-    help="List, create, delete and explain Datasets.",
-    epilog=EXIT_CODES,
+kubectl_dataset = click.version_option(__version__, prog_name="moorage", message="%(prog)s %(version)s")(
+    LazyGroup(
+        "kubectl dataset",
+        commands_at=DATASET_COMMANDS,
+        help="List, create, delete and explain Datasets.",
+        epilog=EXIT_CODES,
+    )
 )
 
 

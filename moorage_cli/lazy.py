@@ -1,5 +1,6 @@
 """A group that imports a command only when it is used, so that completion stays fast."""
 
+import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -25,3 +26,13 @@ class LazyGroup(click.Group):
         module, _, attribute = self._commands_at[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and a name that is not here gets those that are near it, without importing them."""
+        name = args[0]
+        if not (ctx.resilient_parsing or name.startswith("-")) and self.get_command(ctx, name) is None:
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=3)
+            ctx.fail(f"No such command {name!r}{'; near it: ' + ', '.join(near) if near else ''}.")
+        return super().resolve_command(ctx, args)

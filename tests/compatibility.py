@@ -15,17 +15,22 @@ from moorage_cli.datashim import convert
 from tests.webhook.pods import an_s3_dataset, ask, make_pod
 
 Raw = dict[str, Any]
-_S3 = {"type": "COS", "endpoint": "https://s3", "bucket": "b", "secret-name": "k"}
+_READ = {"readonly": "true"}
+_S3 = _READ | {"type": "COS", "endpoint": "https://s3", "bucket": "b", "secret-name": "k"}
 
 # What it is, and the spec of a manifest that has it.
 SPECS: list[tuple[str, Raw]] = [
     ("`type: COS`, with `secret-name`", {"local": _S3}),
     (
         "`type: COS`, with inline keys",
-        {"local": {"type": "COS", "endpoint": "s3:80", "bucket": "b", "accessKeyID": "a", "secretAccessKey": "s"}},
+        {
+            "local": {"type": "COS", "endpoint": "s3:80", "bucket": "b", "accessKeyID": "a", "secretAccessKey": "s"}
+            | _READ
+        },
     ),
     ("`folder`, `region`", {"local": {**_S3, "folder": "x", "region": "r"}}),
-    ('`readonly: "true"`', {"local": {**_S3, "readonly": "true"}}),
+    ('`readonly: "true"`', {"local": _S3}),
+    ("no `readonly`", {"local": {key: value for key, value in _S3.items() if key != "readonly"}}),
     ('`readonly: "false"`', {"local": {**_S3, "readonly": "false"}}),
     (
         '`type: NFS`, `readonly: "false"`',
@@ -36,9 +41,9 @@ SPECS: list[tuple[str, Raw]] = [
     ("`secret-namespace` of another namespace", {"local": {**_S3, "secret-namespace": "other"}}),
     (
         "`type: NFS`, `createDirPVC`",
-        {"local": {"type": "NFS", "server": "10.0.0.1", "share": "/", "createDirPVC": "true"}},
+        {"local": {"type": "NFS", "server": "10.0.0.1", "share": "/", "createDirPVC": "true"} | _READ},
     ),
-    ("`type: HOST`, `hostPathType`", {"local": {"type": "HOST", "path": "/data", "hostPathType": "CreateNew"}}),
+    ("`type: HOST`, `hostPathType`", {"local": {"type": "HOST", "path": "/data", "hostPathType": "CreateNew"} | _READ}),
     ("`type: ARCHIVE`", {"local": {"type": "ARCHIVE", "url": "https://x/a.tar", "format": "application/x-tar"}}),
     ("`type: ARCHIVE` without `local`", {"type": "ARCHIVE", "url": "https://x/a.tar", "format": "application/x-tar"}),
     ("`type: H3`", {"local": {"type": "H3", "storageUri": "x", "bucket": "b"}}),

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from moorage.errors import InputError
 from moorage_cli.converting import convert
 from tests.compatibility import manifest, render
 
@@ -45,3 +46,45 @@ def test_what_can_not_be_used_is_told(text: str, code: int, told: str) -> None:
     done = CliRunner().invoke(convert, ["-"], input=text, standalone_mode=False)
     assert (done.return_value, told in done.stderr) == (code, True), done.stderr
     assert yaml.safe_load(done.stdout)["kind"] == "Dataset"
+
+
+def test_nothing_of_the_old_server_is_applied_to_the_new_one() -> None:
+    """`apply` refuses a resourceVersion that it does not know, and nobody would remove Datashim's finalizer."""
+    written = manifest({"local": {"type": "COS", "endpoint": "https://s3", "bucket": "b", "readonly": "true"}})
+    written["metadata"] |= {
+        "labels": {"team": "a"},
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "owner": "ann"},
+        "creationTimestamp": "2024-01-01T00:00:00Z",
+        "finalizers": ["dataset-finalizer"],
+        "generation": 1,
+        "managedFields": [{"manager": "kubectl"}],
+        "ownerReferences": [{"kind": "DatasetInternal", "name": "x"}],
+        "resourceVersion": "1234",
+        "uid": "0b9a0c7e-0000-4000-8000-000000000000",
+    }
+    done = CliRunner().invoke(convert, ["-"], input=yaml.safe_dump(written), standalone_mode=False)
+    assert done.return_value == 0, done.output
+    assert yaml.safe_load(done.stdout)["metadata"] == {
+        "name": "x",
+        "namespace": "default",
+        "labels": {"team": "a"},
+        "annotations": {"owner": "ann"},
+    }
+
+
+@pytest.mark.parametrize("version", ["datashim.io/v1alpha1", "datashim.io/v1", "com.ie.ibm.hpsys/v1alpha1"])
+def test_each_version_of_datashims_groups_is_converted(version: str) -> None:
+    """A version that is not known here has the same fields; those that are new are told."""
+    written = manifest({"local": {"type": "HOST", "path": "/data", "readonly": "true"}}) | {"apiVersion": version}
+    done = CliRunner().invoke(convert, ["-"], input=yaml.safe_dump(written), standalone_mode=False)
+    assert (done.return_value, done.stderr) == (0, "")
+    assert yaml.safe_load(done.stdout)["apiVersion"] == "moorage.dev/v1alpha1"
+
+
+def test_nothing_to_convert_is_told() -> None:
+    """An empty pipe is what a failed kubectl leaves; an empty list is an answer."""
+    with pytest.raises(InputError, match="command before it"):
+        CliRunner().invoke(convert, ["-"], input="", standalone_mode=False, catch_exceptions=False)
+    done = CliRunner().invoke(convert, ["-"], input="{kind: List, items: []}", standalone_mode=False)
+    assert (done.return_value, done.stdout) == (0, "")
+    assert "there is no Dataset in it" in done.stderr

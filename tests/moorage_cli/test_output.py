@@ -14,6 +14,7 @@ import yaml
 
 from moorage.errors import ForbiddenError, InputError, KubeError, MoorageError, NotFoundError, UnreachableError
 from moorage_cli import output
+from moorage_cli.kubectl_dataset import kubectl_dataset
 from moorage_cli.main import moorage
 from moorage_cli.running import run
 
@@ -141,6 +142,20 @@ def test_bad_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     """With a hint where help is."""
     assert run(moorage, "moorage", ["dataset", "list", "--colour"]) == 2
     assert "No such option" in capsys.readouterr().err
+
+
+def test_a_command_that_is_not_there_gets_those_near_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also those that are imported only when they are used."""
+    assert run(kubectl_dataset, "kubectl dataset", ["descibe"]) == 2
+    assert "No such command 'descibe'; near it: describe." in capsys.readouterr().err
+    assert run(kubectl_dataset, "kubectl dataset", ["frob"]) == 2
+    assert "No such command 'frob'." in capsys.readouterr().err
+
+
+def test_the_plugin_has_a_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `moorage --version`: it is what a report of a bug needs."""
+    assert run(kubectl_dataset, "kubectl dataset", ["--version"]) == 0
+    assert capsys.readouterr().out.startswith("moorage ")
 
 
 @pytest.mark.parametrize(
