@@ -20,6 +20,7 @@ from moorage_cli.describing import read_sites
 from moorage_cli.manifests import Options, check, manifest
 from moorage_cli.output import document, output_option, say
 from moorage_cli.running import REFUSED
+from moorage_cli.sentences import amount
 
 _POLL_SECONDS = 0.5
 
@@ -137,9 +138,7 @@ async def _wait(client: Client, namespace: str, name: str, seconds: float) -> in
                     if condition.get("type") == "Ready":
                         said = f"{condition.get('reason')}: {condition.get('message') or ''}"
                         if condition.get("status") == "True":
-                            found = wire.read_dataset(raw).status
-                            size = wire.format_bytes(found.size_bytes or 0)
-                            say(f"ready: {found.objects} objects, {size}, {found.format}", err=True)
+                            say(f"ready: {amount(wire.read_dataset(raw).status)}", err=True)
                             return 0
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:

@@ -15,7 +15,7 @@ from moorage_cli.completing import DatasetName
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.events import event_time, events_table, read_events
 from moorage_cli.output import MISSING, age, document, output_option, pairs, say, sentence, table, title
-from moorage_cli.sentences import access_sentence, cache_sentence, governance_sentences, revocation_sentence
+from moorage_cli.sentences import access_sentence, amount, cache_sentence, governance_sentences, revocation_sentence
 
 _EVENTS_SHOWN = 10
 _USERS_SHOWN = 20
@@ -91,8 +91,7 @@ def _tell(gathered: Gathered, now: datetime) -> None:
         return
     status = dataset.status
     if status.size_bytes is not None:
-        count = f"{status.objects} object{'' if status.objects == 1 else 's'}"
-        entries.append(("Data", f"{wire.format_bytes(status.size_bytes)} in {count}, {status.format or 'unknown'}"))
+        entries.append(("Data", amount(status)))
     entries += [("Version", status.version or MISSING), ("Age", age(metadata.get("creationTimestamp"), now))]
     pairs(entries)
     _tell_sources(dataset)

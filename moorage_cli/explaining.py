@@ -88,12 +88,14 @@ async def _ask_for(client: Client, namespace: str, asked: Subject, service_accou
     if pod is not None:
         return ask_for_pod(pod)
     if not is_dataset:
-        raise _not_there(f"pod {name}" if resource is PODS else f"pod or dataset {name}", namespace)
+        if resource is PODS:
+            raise _not_there(f"pod {name}", namespace)
+        raise _not_there(f"pod or dataset {name}", namespace, f", a dataset elsewhere as NAMESPACE/{name}")
     return Asked(namespace, service_account, purpose, (DatasetRef(asked.namespace or namespace, name),))
 
 
-def _not_there(what: str, namespace: str) -> NotFoundError:
-    return NotFoundError(f"there is no {what} in namespace {namespace}: name the right one with -n", status=404)
+def _not_there(what: str, namespace: str, remedy: str = "") -> NotFoundError:
+    return NotFoundError(f"there is no {what} in namespace {namespace}: name the right one with -n{remedy}", status=404)
 
 
 def _tell(gathered: Gathered, stories: tuple[SiteStory, ...], output: str) -> int:

@@ -70,12 +70,16 @@ def _code(error: MoorageError) -> int:
     return UNREACHABLE if isinstance(error, UnreachableError) else REFUSED
 
 
+# What an API server says where no right would help: the message has the remedy.
+_BY_ADMISSION = ("denied the request: ", "denied request: ", "violates PodSecurity ", "exceeded quota: ")
+
+
 def _tell(error: MoorageError) -> str:
     """The message, with what to do about it where the error itself can't know."""
     match error:
         case UnreachableError():
             return f"{error}\nIs the cluster up, and is it the one you mean (KUBECONFIG, --context)?"
-        case ForbiddenError():
+        case ForbiddenError() if not any(word in str(error) for word in _BY_ADMISSION):
             return f"{error}\nAsk for the right, or use another --context."
         case NotFoundError() if "page not found" in str(error):  # what an API server says of a resource that it has not
             return f"{error}\nMoorage is not installed there: install its chart, or choose another cluster (--context)."

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
-from moorage.model import Classification, Dataset, DatasetRef, Governance, Revocation
+from moorage.model import Classification, Dataset, DatasetRef, DatasetStatus, Governance, Revocation
 from moorage.wire import format_bytes
 
 
@@ -33,6 +33,14 @@ def governance_sentences(ref: DatasetRef, governance: Governance) -> list[str]:
         told.append("At any site, for any purpose.")
     told += [_release(release.name, release.component.image, release.yields) for release in governance.releases]
     return told
+
+
+def amount(status: DatasetStatus) -> str:
+    """How much there is, and in which format."""
+    objects = f"{status.objects} object{'' if status.objects == 1 else 's'}"
+    size = format_bytes(status.size_bytes or 0)
+    known = status.format and status.format != "unknown"
+    return f"{size} in {objects}, {status.format if known else 'format unknown'}"
 
 
 def access_sentence(dataset: Dataset) -> str:

@@ -100,7 +100,8 @@ async def opened(client: Client | None, whence: Whence, told: Published | None) 
     if location is None:
         problem = (
             f"is not set, so lines are in the component's log alone: kubectl logs -n {whence.system_namespace} "
-            "-l app.kubernetes.io/component=broker --prefix --tail=-1 | kubectl dataset audit --file -"
+            "-l app.kubernetes.io/component=broker --prefix --tail=-1 > broker.log, and then this command with "
+            "--file broker.log (for `verify` with --key too: `audit keys` prints the keys)"
         )
         raise InputError("chart", "evidence.store", problem)
     keys = own_keys()

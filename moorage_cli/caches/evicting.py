@@ -141,9 +141,8 @@ async def _follow(client: Client, dataset: Dataset, meant: Sequence[Eviction], s
         return 0
     for node, size_bytes in seen.held.items():
         users = [*seen.users.get(node, ()), *seen.users.get("", ())]
-        why = (
-            f", used by {words(users)}: it leaves once they have ended" if users else ": the node has not answered yet"
-        )
+        ended = "it has ended" if len(users) == 1 else "they have ended"
+        why = f", used by {words(users)}: it leaves once {ended}" if users else ": the node has not answered yet"
         say(f"{node} has {wire.format_bytes(size_bytes)}{why}", err=True)
     return REFUSED
 

@@ -358,6 +358,7 @@ def test_why_for_programs(world: World, dataset: Command) -> None:
     ("words", "code", "told"),
     [
         (["why", "absent"], 1, "there is no pod or dataset absent"),
+        (["why", "absent"], 1, "a dataset elsewhere as NAMESPACE/absent"),
         (["why", "pod/absent"], 1, "there is no pod absent"),
         (["why", "job/absent"], 1, "there is no job absent"),
         (["why", "a/b/c/d"], 2, "must be pod/NAME"),

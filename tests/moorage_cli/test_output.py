@@ -108,6 +108,9 @@ def test_ages(timestamp: str | None, expected: str) -> None:
         (NotFoundError("nothing there", status=404), 1, "nothing there"),
         (NotFoundError("list datasets: 404 page not found", status=404), 1, "Moorage is not installed there"),
         (ForbiddenError("no right", status=403), 1, "Ask for the right"),
+        (ForbiddenError("admission webhook denied the request: PurposeMissing", status=403), 1, "PurposeMissing\n"),
+        (ForbiddenError("the policy denied request: no", status=403), 1, "no\n"),
+        (ForbiddenError('pods "x" is forbidden: violates PodSecurity "restricted": no', status=403), 1, "no\n"),
         (UnreachableError("silence"), 4, "Is the cluster up"),
         (MoorageError("other"), 1, "other"),
     ],
@@ -126,6 +129,7 @@ def test_errors_become_exit_codes(
     assert told.out == ""
     assert told.err.startswith("Error: ")
     assert remedy in told.err
+    assert ("Ask for the right" in told.err) == (remedy == "Ask for the right")
 
 
 def test_the_result_of_a_command_is_its_exit_code() -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
-from moorage.model import Classification, Component, Dataset, DatasetRef, Governance, Release, Revocation
+from moorage.model import Classification, Component, Dataset, DatasetRef, DatasetStatus, Governance, Release, Revocation
 from moorage_cli.sentences import (
     access_sentence,
+    amount,
     cache_sentence,
     governance_sentences,
     revocation_sentence,
@@ -101,3 +102,16 @@ def test_what_a_running_pod_loses() -> None:
     """The two differ, and each says when."""
     assert "until it ends" in revocation_sentence(Revocation.AT_POD_END)
     assert "within a minute" in revocation_sentence(Revocation.IMMEDIATE)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (DatasetStatus(objects=1, size_bytes=13824, format="unknown"), "13.5 KiB in 1 object, format unknown"),
+        (DatasetStatus(objects=0, size_bytes=0), "0 B in 0 objects, format unknown"),
+        (DatasetStatus(objects=2, size_bytes=3 * 2**30, format="parquet"), "3 GiB in 2 objects, parquet"),
+    ],
+)
+def test_how_much_there_is(status: DatasetStatus, expected: str) -> None:
+    """One object is one, and what is unknown is named."""
+    assert amount(status) == expected

@@ -75,7 +75,7 @@ def test_a_copy_that_is_gone_or_used(dataset: Command, world: World) -> None:
     world.apply(world.pod("using", nodeName=world.node("us-a")))
     world.set_status("dataset", "claims", {"inUseBy": [f"{world.reader}/using"], "inUseCount": 1}, world.steward)
     code, _, err = dataset(*about, "--all", "--timeout", "60s")
-    told = f"{world.node('us-a')} has 5 B, used by {world.reader}/using: it leaves once they have ended\n"
+    told = f"{world.node('us-a')} has 5 B, used by {world.reader}/using: it leaves once it has ended\n"
     assert (code, err) == (1, told)
     assert dataset(*about, "--all", "--no-wait")[0] == 0
     (only,) = asked(world)
