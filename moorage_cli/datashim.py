@@ -12,8 +12,8 @@ from moorage.wire.local import KNOWN_KEYS
 GROUPS = frozenset({"datashim.io", "com.ie.ibm.hpsys"})
 Raw = Mapping[str, Any]
 
-# What its author wrote. The rest is a server's: `apply` refuses a `resourceVersion` of another object, and a finalizer
-# that only Datashim's operator removes would keep the new object from ever being deleted.
+# What its author wrote. The rest is a server's: with another object's `resourceVersion` a second `apply` is a conflict,
+# and a finalizer that only Datashim's operator removes would keep the new object from ever being deleted.
 _OF_THE_AUTHOR = ("name", "generateName", "namespace", "labels", "annotations")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

@@ -7,6 +7,8 @@ from moorage.caching import CacheMode, CachePolicy
 from moorage.model import Classification, Dataset, DatasetRef, DatasetStatus, Governance, Revocation
 from moorage.wire import format_bytes
 
+_SHORTEST_SECONDS = 0.001  # less is nothing to anybody who waits, and would be printed with an exponent
+
 
 def governance_sentences(ref: DatasetRef, governance: Governance) -> list[str]:
     """One sentence for each rule; the first says who may read, the rest where and what for."""
@@ -103,6 +105,8 @@ def seconds_words(seconds: float | None) -> str:
         return "-"
     if seconds == 0:
         return "0 s"
+    if seconds < _SHORTEST_SECONDS:
+        return f"< {_SHORTEST_SECONDS} s"
     if seconds < 120:  # noqa: PLR2004 - two minutes
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
     minutes = round(seconds / 60)

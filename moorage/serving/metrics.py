@@ -27,9 +27,6 @@ REFUSALS = Counter(
 )
 GRANTS = Counter("moorage_grants", "Grants that the broker gave.")
 UNPLACEABLE = Counter("moorage_unplaceable", "Times that no node passed the extender's filter for a pod.")
-CERTIFICATE_EXPIRY = Gauge(
-    "moorage_certificate_expiry_timestamp_seconds", "When the certificate that is served expires."
-)
 LISTINGS = Counter("moorage_listings", "Listings of sources that ended, by their result.", ["reason"])
 LISTING_SECONDS = Histogram(
     "moorage_listing_seconds", "How long listing all sources of a Dataset took.", buckets=_SLOW_SECONDS
@@ -120,6 +117,28 @@ class _Caches(Collector):
         yield ages
         yield sizes
 
+
+class CertificateExpiry(Collector):
+    """Without a sample where no certificate is served: 0 would be one that expired long ago."""
+
+    def __init__(self) -> None:
+        self._timestamp: float | None = None
+
+    def set(self, timestamp: float) -> None:
+        """It is served now, and expires then."""
+        self._timestamp = timestamp
+
+    def collect(self) -> Iterable[Metric]:
+        """One sample, or none."""
+        yield GaugeMetricFamily(
+            "moorage_certificate_expiry_timestamp_seconds",
+            "When the certificate that is served expires.",
+            self._timestamp,
+        )
+
+
+CERTIFICATE_EXPIRY = CertificateExpiry()
+REGISTRY.register(CERTIFICATE_EXPIRY)
 
 _CACHES = _Caches()
 REGISTRY.register(_CACHES)

@@ -190,7 +190,8 @@ def _tell(report: Report, *, signed: bool) -> None:
     if not signed:
         say("No signature was checked, so nothing is proven: give the keys that you trust with --key.", err=True)
     if report.findings:
-        say(f"{len(report.findings):,} findings in {lines:,} lines.")
+        findings = f"{len(report.findings):,} finding{'' if len(report.findings) == 1 else 's'}"
+        say(f"{findings} in {lines:,} lines.")
     elif not signed:
         say(f"{lines:,} lines of {len(report.chains):,} chains: their hashes fit.")
     else:

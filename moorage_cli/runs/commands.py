@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from moorage.errors import InputError
+from moorage.errors import InputError, MoorageError
 from moorage.kube import STRETCHED_PIPELINES, Client, RawObject
+from moorage.runs.phases import RunPhase
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.lazy import LazyGroup
 from moorage_cli.many import show_all
@@ -103,6 +104,7 @@ def approve(context: click.Context, *, name: str, digest: str | None) -> None:
 
     async def change(client: Client, namespace: str) -> str:
         found = await client.get(STRETCHED_PIPELINES, name, namespace)
+        _refuse_ended(found, "there is no plan to approve")
         waiting = str(((found.get("status") or {}).get("plan") or {}).get("digest") or "")
         chosen = digest or waiting
         if not chosen:
@@ -127,7 +129,12 @@ def cancel(context: click.Context, *, name: str) -> None:
     \b
     moorage runs cancel nightly-3f2a91 -n fraud
     """  # noqa: D301 - \b is what click needs
-    target_of(context).ask(lambda client, namespace: _patch(client, namespace, name, {"cancel": True}))
+
+    async def change(client: Client, namespace: str) -> None:
+        _refuse_ended(await client.get(STRETCHED_PIPELINES, name, namespace), "there is nothing to cancel")
+        await _patch(client, namespace, name, {"cancel": True})
+
+    target_of(context).ask(change)
     say(f"stretchedpipeline.moorage.dev/{name} will be cancelled")
 
 
@@ -144,11 +151,27 @@ def retry(context: click.Context, *, name: str) -> None:
 
     async def change(client: Client, namespace: str) -> None:
         found = await client.get(STRETCHED_PIPELINES, name, namespace)
+        phase = phase_of(found.get("status") or {})
+        if phase not in {RunPhase.FAILED, RunPhase.INFEASIBLE}:
+            raise MoorageError(f"StretchedPipeline {namespace}/{name} is {phase}: only a run that failed can go on")
         retries = int((found.get("spec") or {}).get("retries") or 0)
         await _patch(client, namespace, name, {"retries": retries + 1})
 
     target_of(context).ask(change)
     say(f"stretchedpipeline.moorage.dev/{name} goes on from what failed")
+
+
+def _refuse_ended(found: RawObject, told: str) -> None:
+    """The hub does nothing with a run that has ended, so nothing is promised.
+
+    Raises:
+        MoorageError: it has ended.
+    """
+    phase = phase_of(found.get("status") or {})
+    if phase.is_final:
+        metadata = found["metadata"]
+        subject = f"StretchedPipeline {metadata['namespace']}/{metadata['name']}"
+        raise MoorageError(f"{subject} has ended ({phase}): {told}")
 
 
 async def _patch(client: Client, namespace: str, name: str, spec: dict[str, Any]) -> None:

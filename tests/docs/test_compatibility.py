@@ -49,7 +49,7 @@ def test_what_can_not_be_used_is_told(text: str, code: int, told: str) -> None:
 
 
 def test_nothing_of_the_old_server_is_applied_to_the_new_one() -> None:
-    """`apply` refuses a resourceVersion that it does not know, and nobody would remove Datashim's finalizer."""
+    """A second `apply` would be a conflict of versions, and nobody would remove Datashim's finalizer."""
     written = manifest({"local": {"type": "COS", "endpoint": "https://s3", "bucket": "b", "readonly": "true"}})
     written["metadata"] |= {
         "labels": {"team": "a"},

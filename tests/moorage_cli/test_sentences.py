@@ -86,6 +86,7 @@ def test_caches_in_words(policy: CachePolicy, expected: str) -> None:
     [
         (None, "-"),
         (0.0, "0 s"),
+        (1.4e-05, "< 0.001 s"),
         (0.1048, "0.1 s"),
         (8.47, "8.5 s"),
         (85.2, "85 s"),

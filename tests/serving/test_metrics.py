@@ -73,6 +73,14 @@ async def test_the_health_port_exposes_them() -> None:
         assert "widgets" not in await (await client.get("/metrics")).text()
 
 
+def test_no_certificate_has_no_expiry() -> None:
+    """Else each component that serves none would alert of one that expired in 1970."""
+    expiry = metrics.CertificateExpiry()
+    assert [sample for family in expiry.collect() for sample in family.samples] == []
+    expiry.set(1.8e9)
+    assert [sample.value for family in expiry.collect() for sample in family.samples] == [1.8e9]
+
+
 def _named(text: str) -> set[str]:
     return set(re.findall(r"\bmoorage_[a-z_]+", text))
 

@@ -121,13 +121,20 @@ def test_list_show_approve_cancel_and_retry(world: World, command: Command, pipe
     assert command("runs", "approve", "life", "--plan", "ef")[0] == 2
     assert command("runs", "approve", "life")[0] == 0
     assert _object(world, "life")["spec"]["approvedPlan"] == digest
+    code, _, err = command("runs", "retry", "life")
+    assert (code, "is AwaitingApproval: only a run that failed can go on" in err) == (1, True), err
+    world.set_status("stretchedpipeline", "life", {"phase": "Failed"}, world.reader)
     assert command("runs", "retry", "life")[0] == 0
     assert command("runs", "retry", "life")[0] == 0
+    world.set_status("stretchedpipeline", "life", {"phase": "Running"}, world.reader)
     assert command("runs", "cancel", "life")[0] == 0
     spec = _object(world, "life")["spec"]
     assert (spec["retries"], spec["cancel"]) == (2, True)
     world.set_status("stretchedpipeline", "life", {"phase": "Cancelled"}, world.reader)
     assert command("runs", "show", "life")[0] == 1
+    for word in ("approve", "cancel"):
+        code, _, err = command("runs", word, "life")
+        assert (code, "has ended (Cancelled)" in err) == (1, True), err
 
 
 def test_following_ends_with_the_run(world: World, command: Command, pipeline: Path) -> None:
