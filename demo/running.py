@@ -129,7 +129,7 @@ def _show(stage: Stage, spokes: dict[str, Stage]) -> None:
     stage.tell(f"{report.strip()} {moved:,} bytes crossed; the plan expected {planned:,}.")
     stage.tell(
         "To see it in a browser, as far as it is and where each task ran:\n"
-        f"KUBECONFIG={stage.cluster.kubeconfig_path} .venv/bin/moorage ui --system-namespace {SYSTEM}"
+        f"  KUBECONFIG={stage.cluster.kubeconfig_path} .venv/bin/moorage ui"
     )
     if abs(moved - planned) > _MOST_OFF * planned:
         raise SceneError(f"expected about {planned} bytes to cross, but {moved} did")

@@ -104,7 +104,7 @@ class Start:
             raise DevClusterError(message)
 
     def _join_nodes(self, inits: dict[str, process.Process]) -> None:
-        with self._progress.step(f"Joining {len(self._nodes)} nodes"):
+        with self._progress.step(f"Joining {_nodes(len(self._nodes))}"):
             kubectl.create(self._layout, [node.manifest(each, self._addresses) for each in self._nodes])
             for each in self._nodes:
                 for program in ("kubelet", "kube-proxy"):
@@ -120,7 +120,7 @@ class Start:
 
     def _wait_for_nodes(self) -> None:
         expected = len(self._nodes) + self._spec.fake_nodes
-        with self._progress.step(f"Waiting for {expected} nodes to be Ready") as step:
+        with self._progress.step(f"Waiting for {_nodes(expected)} to be Ready") as step:
             deadline = time.monotonic() + _NODES_SECONDS
             while True:
                 ready = kubectl.ready_nodes(self._layout)
@@ -174,3 +174,7 @@ def _tail(log: Path) -> str:
         return f"(the end of {log})\n{log.read_text(errors='replace')[-1500:]}"
     except OSError:
         return f"(no {log})"
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node{'' if count == 1 else 's'}"

@@ -142,6 +142,9 @@ Pods need no change: their labels are the same. Datasets need a new `apiVersion`
    kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
    ```
 
+   In a cluster with the older group, it is `kubectl get datasets.com.ie.ibm.hpsys`. What Datashim's API server and
+   operator wrote into `metadata` is left out.
+
 3. Uninstall Datashim. Until then its webhook changes labelled pods as well. Secrets that you made stay where they are.
 4. `kubectl apply -f datasets.yaml`, wait until `kubectl get dset -A` shows `True`, and create the pods again.
 

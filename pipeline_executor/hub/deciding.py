@@ -331,7 +331,7 @@ def _phase_of(state: RunState, deciding: _Deciding, needs_approval: str, stuck: 
         )
         return replace(state, phase=RunPhase.FAILED, message=why, end=now)
     if needs_approval:
-        said = f"waits for approval: set spec.approvedPlan to {needs_approval}"
+        said = f"waits for approval: `moorage runs approve`, or spec.approvedPlan: {needs_approval}"
         return replace(state, phase=RunPhase.AWAITING_APPROVAL, message=said)
     return replace(state, phase=RunPhase.RUNNING, message=stuck or _waits_for(groups, failed))
 
