@@ -12,7 +12,7 @@ from rich.table import Table
 from devcluster import cluster, record
 from devcluster.progress import Terminal
 from devcluster.spec import ClusterSpec
-from moorage.errors import DevClusterError
+from moorage.errors import DevClusterError, InputError
 from moorage_cli.output import say
 
 _NAME = click.option("--name", default="dev", show_default=True, help="The cluster's name; there can be several.")
@@ -135,13 +135,12 @@ def read_sites(text: str, default: int) -> dict[str, int]:
     """Read `eu-1=2,us-1` as sites and their numbers of nodes.
 
     Raises:
-        DevClusterError: a site is named twice, or a number is none.
+        InputError: a site is named twice, or a number is none.
     """
     sites: dict[str, int] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         name, equals, count = part.partition("=")
         if name in sites or (equals and not count.isdigit()):
-            message = f"--sites {text}: write each site once, for example eu-1=2,us-1=1"
-            raise DevClusterError(message)
+            raise InputError("--sites", text, "name each site once, with a number or none, for example eu-1=2,us-1")
         sites[name] = int(count) if equals else default
     return sites

@@ -8,6 +8,7 @@ from moorage import wire
 from moorage.errors import InputError
 from moorage.model import API_VERSION, Dataset
 from moorage.policy import unknown_places
+from moorage.reading.fields import DNS_LABEL
 from moorage.sources import SPEC_KINDS
 
 
@@ -43,6 +44,9 @@ def manifest(options: Options) -> dict[str, Any]:
         InputError: the options do not fit together, or the Dataset would be invalid; names field and remedy.
     """
     subject = f"Dataset {options.namespace}/{options.name}"
+    if not DNS_LABEL.fullmatch(options.name):
+        problem = 'must be a DNS label, because pods name it in a label: lower-case letters, digits and "-", at most 63'
+        raise InputError(subject, "metadata.name", problem)
     spec: dict[str, Any] = {"sources": [_source(options, subject, index) for index in range(len(options.sites))]}
     governance = _governance(options)
     if governance:

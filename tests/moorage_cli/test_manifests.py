@@ -91,3 +91,10 @@ def test_bad_options_name_field_and_remedy(given: dict[str, object], field: str,
     assert refused.value.subject == "Dataset steward/claims"
     assert refused.value.field == field
     assert remedy in refused.value.problem
+
+
+@pytest.mark.parametrize("name", ["Bad_Name", "a.b", "-a", "a" * 64])
+def test_a_name_that_no_label_can_hold_is_refused_before_it_is_sent(name: str) -> None:
+    """A dry run by the client says what the API server would."""
+    with pytest.raises(InputError, match=r"metadata\.name: must be a DNS label"):
+        manifest(make_options(name=name))

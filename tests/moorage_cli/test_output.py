@@ -148,6 +148,13 @@ def test_bad_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "No such option" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("sites", ["eu-1=a", "eu-1=1,eu-1=2"])
+def test_sites_that_can_not_be_read_are_bad_usage(sites: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is looked at or started."""
+    assert run(moorage, "moorage", ["dev", "up", "--name", "never-started", "--sites", sites]) == 2
+    assert f"--sites: {sites}: name each site once" in capsys.readouterr().err
+
+
 def test_a_command_that_is_not_there_gets_those_near_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Also those that are imported only when they are used."""
     assert run(kubectl_dataset, "kubectl dataset", ["descibe"]) == 2
