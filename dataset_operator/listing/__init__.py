@@ -9,7 +9,7 @@ Secret of a source, and decides nothing; failures are `moorage.errors.SourceErro
     budget       the most that one listing may take: bytes, objects, seconds
     cancelling   ends what blocks in another thread
     folding      from pages to a tally, through a sort on disk where a store lists in an order of its own
-    s3/, http/   S3 stores; folders behind web servers
+    s3/, http/   S3 stores; folders and files behind web servers
 """
 
 from dataset_operator.listing.budget import Budget

@@ -1,6 +1,7 @@
-"""A folder behind a web server that lists it: its files by its index pages, sizes by HEAD, bytes by ranges."""
+"""What is behind a web server: a folder with its index pages, or a single file; sizes by HEAD, bytes by ranges."""
 
 import http.client
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,9 @@ MOST_FOLDERS: Final = 10_000
 MOST_DEPTH: Final = 64
 _PAGE_BYTES: Final = 4 << 20
 _OK, _PARTIAL, _CHANGED, _UNSATISFIABLE, _BUSY = 200, 206, 412, 416, 500
+_HEAD_REFUSED: Final = frozenset({403, 405, 501})
+_RANGE: Final = re.compile(r"bytes (?:0-0|\*)/([0-9]{1,18})")
+_AS_WRITTEN: Final = "%/?#[]@!$&'()*+,;=:-._~"
 _GONE: Final = frozenset({404, 410})
 _DENIED: Final = frozenset({401, 403, 407})
 _ASKS_LATER: Final = frozenset({408, 425, 429})
@@ -45,10 +49,10 @@ class WebFile:
 
 
 class WebFolder:
-    """One folder, with one connection that is kept. For one thread, but for `end`.
+    """One folder or file, with one connection that is kept. For one thread, but for `end`.
 
     Args:
-        location: where; its URL ends with a slash.
+        location: where; the URL of a folder ends with a slash, any other is that of a single file.
         endpoint: of the location; threads share it, because reading authorities takes long.
         page_bytes: of one index page.
         request_seconds: of one request, from its first byte to the last of its answer; None: as long as bytes come.
@@ -61,9 +65,12 @@ class WebFolder:
         page_bytes: int = _PAGE_BYTES,
         request_seconds: float | None = None,
     ) -> None:
-        self.name = location.url
-        self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(location.url))
-        self._path = urlsplit(location.url).path
+        self.name = location.words
+        parts = urlsplit(location.url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._path = as_written(parts.path)
+        self._single = None if location.is_folder else location.file_name
+        self._query = as_written(f"?{parts.query}" if parts.query else "")
         self._endpoint = endpoint
         self._page_bytes = page_bytes
         self._request_seconds = request_seconds
@@ -92,6 +99,9 @@ class WebFolder:
             TryAgainError: the server does not answer.
             SourceError: it refuses, or does not list the folder.
         """
+        if self._single is not None:
+            yield [self._file(self._single)]
+            return
         waiting, seen = [""], 1
         while waiting:
             folder = waiting.pop()
@@ -161,12 +171,22 @@ class WebFolder:
 
     def _file(self, key: str) -> WebFile:
         with self._ask("HEAD", key, {}) as answer:
-            if answer.status != _OK:
+            if answer.status == _OK:
+                return self._told(key, answer.headers.get("Content-Length") or "", answer)
+            if self._single is None or answer.status not in _HEAD_REFUSED:
                 raise self._failure(answer, key)
-            size = answer.headers.get("Content-Length") or ""
-            if not (size.isascii() and size.isdigit()):
-                raise self._unlisted(f"the server does not tell how large {key} is")
-            return WebFile(key, int(size), _validator(answer.headers), _seconds(answer.headers))
+        # Whoever signs a URL signs it for one method.
+        with self._ask("GET", key, {"Range": "bytes=0-0"}) as answer:
+            if answer.status not in {_OK, _PARTIAL, _UNSATISFIABLE}:
+                raise self._failure(answer, key)
+            ranged = _RANGE.fullmatch(answer.headers.get("Content-Range") or "")
+            size = answer.headers.get("Content-Length") or "" if answer.status == _OK else ""
+            return self._told(key, size if ranged is None else ranged[1], answer)
+
+    def _told(self, key: str, size: str, answer: http.client.HTTPResponse) -> WebFile:
+        if not (size.isascii() and size.isdigit()):
+            raise self._unlisted(f"the server does not tell how large {key} is")
+        return WebFile(key, int(size), _validator(answer.headers), _seconds(answer.headers))
 
     @contextmanager
     def _ask(self, method: str, key: str, headers: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
@@ -213,7 +233,8 @@ class WebFolder:
     def _answer(self, method: str, key: str, headers: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
         if self._ended:
             raise TryAgainError("it was given up")
-        self._connection.putrequest(method, self._path + _encoded(key), skip_accept_encoding=True)
+        target = self._path + _encoded(key) if self._single is None else (self._path or "/") + self._query
+        self._connection.putrequest(method, target, skip_accept_encoding=True)
         for name, value in {**headers, "Accept-Encoding": "identity"}.items():
             self._connection.putheader(name, value)
         self._connection.endheaders()
@@ -235,8 +256,14 @@ class WebFolder:
         return SourceError(Reason.LIST_FAILED, f"{self.name}: the server answers HTTP {status} for /{key}")
 
     def _unlisted(self, problem: str) -> SourceError:
-        remedy = "correct http.url, and have the server list its folders"
+        remedy = "correct http.url"
+        remedy += ", and have the server list its folders" if self._single is None else "; a folder's ends with /"
         return SourceError(Reason.LIST_FAILED, f"{self.name}: {problem}: {remedy}")
+
+
+def as_written(url: str) -> str:
+    """A URL or a part of one as it is sent: as it was written, but for what no request can hold."""
+    return quote(url, safe=_AS_WRITTEN)
 
 
 def _encoded(key: str) -> str:

@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, Final, Self
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from moorage.reading.fields import Fields
 from moorage.sources.certificates import certificates_of
 from moorage.sources.location import Abilities, HandOut, Location, Option, Server
 from moorage.sources.uris import Uri, beneath, without_scheme
 
+_NAMELESS: Final = "data"
+_LONGEST_NAME_BYTES: Final = 255
+
 
 @dataclass(frozen=True, slots=True)
 class HttpSource(Location):
-    """A folder that a web server lists. A single file and an archive (`extract`) are accepted, and not served yet."""
+    """A folder that a web server lists, or a single file. An archive (`extract`) is accepted, and not served yet."""
 
     url: str
     extract: bool = False
@@ -24,7 +27,7 @@ class HttpSource(Location):
     local_types = ("ARCHIVE",)
     local_keys = ("url",)
     options = (
-        Option("--url", "The URL of a folder that a web server lists, instead of a bucket.", lambda url: {"url": url}),
+        Option("--url", "Of a web folder (with / at its end) or file, instead of a bucket.", lambda url: {"url": url}),
     )
 
     @classmethod
@@ -50,25 +53,33 @@ class HttpSource(Location):
 
     @property
     def words(self) -> str:
-        """The URL."""
-        return self.url
+        """The URL without its query, which may hold a token."""
+        return self.url.partition("?")[0].partition("#")[0]
 
     @property
     def where(self) -> Mapping[str, str]:
-        """The URL."""
-        return {"url": self.url}
+        """The URL, likewise."""
+        return {"url": self.words}
 
     @property
     def label(self) -> str:
         """What is not served yet is a kind of its own in messages."""
-        if self.extract:
-            return "http with extract"
-        return self.kind if self.is_folder else "http to a single file"
+        return "http with extract" if self.extract else self.kind
 
     @property
     def is_folder(self) -> bool:
         """Whether the URL names a folder: as everywhere on the web, by the slash at its end."""
         return self.url.endswith("/") and "?" not in self.url
+
+    @property
+    def file_name(self) -> str:
+        """Of a single file: the last name of the URL's path, if a file can have it."""
+        encoded = urlsplit(self.url).path.rstrip("/").rpartition("/")[2]
+        name = unquote_to_bytes(encoded)
+        unusable = name in {b"", b".", b".."} or b"/" in name or any(byte < ord(" ") for byte in name)
+        if unusable or len(name) > _LONGEST_NAME_BYTES:
+            return _NAMELESS
+        return name.decode(errors="surrogateescape")
 
     @property
     def server_url(self) -> str:
@@ -78,15 +89,13 @@ class HttpSource(Location):
 
     @property
     def served(self) -> bool:
-        """Folders are."""
-        return self.is_folder and not self.extract
+        """Folders and files are."""
+        return not self.extract
 
     @property
     def remedy(self) -> str:
         """Of what is not served."""
-        if self.extract:
-            return "unpack the archive, and name the folder with its files"
-        return "name the folder that holds the file, by a URL that ends with /"
+        return "unpack the archive, and name the folder with its files"
 
     def without_keys(self) -> Self:
         """Without certificates."""

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -22,6 +22,7 @@ from node_plugin.sidecar.driver_link import attach
 from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest
 from node_plugin.sidecar.progress import Progress, Stage
 from node_plugin.sidecar.remotes import Remote, remote_of
+from node_plugin.sidecar.remotes.file_page import FilePage, relay
 
 _log = logging.getLogger("moorage.sidecar")
 
@@ -67,6 +68,7 @@ class MountServer:
         self._surroundings = surroundings
         self._progress = progress
         self._grant: Grant | None = None
+        self._page: FilePage | None = None
         self._has_served = False
         self._most_delay_seconds = _MOST_DELAY_SECONDS
         self._stopping = threading.Event()
@@ -135,21 +137,38 @@ class MountServer:
         Args:
             mounted: a mount of it has failed: that is to be told where the names are given all the same.
         """
-        grant = self._grant
-        remote = None if grant is None else remote_of(grant.location, grant.credentials)
+        grant, remote = self._grant, self._remote()
         if remote is None:
             return False
-        with _secrets_of(remote) as (config, ca_bundle):
-            command = rclone.probe_command(self._surroundings.program, remote, config, ca_bundle)
-            status, printed = _run_bounded(command, self._environment(), (config, ca_bundle))
-        hidden = store_errors.Trouble(remote.words.hidden) if mounted else None
-        trouble = hidden if status == 0 else store_errors.trouble_of(status, printed, remote.words)
+        trouble = self._page.trouble() if self._page is not None else self._trouble_of_folder(remote)
+        if trouble is None and mounted:
+            trouble = store_errors.Trouble(remote.words.hidden)
         if trouble is None or (grant is not None and grant.writes and trouble.absent):
             return False
         if trouble.stands:
             self._most_delay_seconds = _MOST_DELAY_AFTER_REFUSAL_SECONDS
         self._tell(trouble.message, refused=trouble.stands, level=logging.WARNING)
         return True
+
+    def _trouble_of_folder(self, remote: Remote) -> store_errors.Trouble | None:
+        with _secrets_of(remote) as (config, ca_bundle):
+            command = rclone.probe_command(self._surroundings.program, remote, config, ca_bundle)
+            status, printed = _run_bounded(command, self._environment(), (config, ca_bundle))
+        return None if status == 0 else store_errors.trouble_of(status, printed, remote.words)
+
+    def _remote(self) -> Remote | None:
+        """What rclone reads now; None where there is nothing that it can."""
+        grant = self._grant
+        remote = None if grant is None else remote_of(grant.location, grant.credentials)
+        file = None if remote is None else remote.file
+        if self._page is not None and self._page.source != file:
+            self._page.close()
+            self._page = None
+        if remote is None or file is None:
+            return remote
+        if self._page is None:
+            self._page = FilePage(file)
+        return replace(remote, options={**remote.options, "url": self._page.url})
 
     def _do_without(self, answer: AttachAnswer) -> None:
         if answer.status == "refused":
@@ -162,8 +181,7 @@ class MountServer:
         self._stopping.wait()
 
     def _start(self, fuse: int, ready: socket.socket) -> "subprocess.Popen[bytes]":
-        grant = self._grant
-        remote = None if grant is None else remote_of(grant.location, grant.credentials)
+        grant, remote = self._grant, self._remote()
         if grant is None or remote is None:
             message = "the node plugin's answer names no source that this sidecar can serve"
             raise MountError(message)
@@ -182,9 +200,12 @@ class MountServer:
                 self._child = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
+                    stderr=None if remote.file is None else subprocess.PIPE,
                     env=self._environment() | {"NOTIFY_SOCKET": str(ready.getsockname())},
                     pass_fds=[number for number in (fuse, config, ca_bundle) if number is not None],
                 )
+                if self._child.stderr is not None and remote.file is not None:
+                    relay(self._child.stderr, remote.file)
                 return self._child
 
     def _environment(self) -> dict[str, str]:

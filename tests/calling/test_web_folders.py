@@ -85,6 +85,52 @@ def test_a_file_that_changed_is_not_the_one_that_was_listed(url: str, folder: Pa
             pass
 
 
+def test_a_single_file_is_all_there_is(url: str) -> None:
+    """By its own URL, with its query; no page is asked for."""
+    folder = opened(f"{url}2025/b%20c.txt?a=b/")
+    ((file,),) = folder.files()
+    assert (file.key, file.size_bytes) == ("b c.txt", 100_000)
+    with folder.open(file.key, file.validator, 99_990, 4) as answer:
+        assert answer.read() == b"xxxx"
+
+
+@pytest.mark.parametrize("status", [403, 405, 501])
+@pytest.mark.parametrize(
+    ("told", "size_bytes"),
+    [
+        (["206 Partial Content", "Content-Range: bytes 0-0/7"], 7),
+        (["416 Range Not Satisfiable", "Content-Range: bytes */0"], 0),
+        (["200 OK"], 1),
+    ],
+)
+def test_a_url_that_is_signed_for_get_alone(status: int, told: list[str], size_bytes: int) -> None:
+    """HEAD is refused, and one byte is asked for."""
+    asked: list[str] = []
+
+    def answer(line: socket.socket, _store: Hostile, head: str) -> None:
+        asked.append(head.partition("\r\n")[0])
+        line.sendall(whole(b"x", *told) if head.startswith("GET") else whole(b"", f"{status} No"))
+
+    with hostile_store(answer) as server:
+        ((file,),) = opened(f"{server.endpoint}/a ü.csv?sig=%2F+x/").files()
+    assert (file.key, file.size_bytes) == ("a ü.csv", size_bytes)
+    assert {line.split()[1] for line in asked} == {"/a%20%C3%BC.csv?sig=%2F+x/"}
+
+
+@pytest.mark.parametrize("answer", [(404, b""), (403, b""), (302, b"Location: http://169.254.169.254/\r\n")])
+def test_no_message_about_a_single_file_holds_its_query(answer: tuple[int, bytes]) -> None:
+    """It may be a token. A redirect leads nowhere."""
+    status, header = answer
+    body = b"HTTP/1.1 %d No\r\n%bContent-Length: 0\r\n\r\n" % (status, header)
+    with (
+        hostile_store(lambda line, _store, _head: line.sendall(body)) as server,
+        pytest.raises(SourceError) as caught,
+    ):
+        list(opened(f"{server.endpoint}/a.csv?token=5ecret").files())
+    assert "5ecret" not in str(caught.value)
+    assert "/a.csv" in str(caught.value)
+
+
 def test_a_folder_that_is_not_there(url: str) -> None:
     """It is said which, and what to do."""
     with pytest.raises(SourceError, match=r"is not there \(HTTP 404\): correct http.url") as caught:
@@ -92,10 +138,13 @@ def test_a_folder_that_is_not_there(url: str) -> None:
     assert caught.value.reason == "ListFailed"
 
 
-def test_a_file_is_no_folder(url: str) -> None:
+def test_a_file_is_no_folder() -> None:
     """A page of another kind is not searched for links."""
-    with pytest.raises(SourceError, match="is no HTML page of its files"):
-        list(opened(f"{url}a.txt").files())
+    with (
+        hostile_store(answering(b"x")) as server,
+        pytest.raises(SourceError, match="is no HTML page of its files"),
+    ):
+        list(opened(f"{server.endpoint}/a.txt/").files())
 
 
 def test_certificates_are_verified(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Folders behind a web server as the operator lists them: version, format, columns, and words for what is wrong."""
+"""Folders and files behind a web server as the operator lists them: version, format, columns, and what is wrong."""
 
 import hashlib
 import io
@@ -45,10 +45,32 @@ def test_version_format_and_columns(tmp_path: Path) -> None:
     assert (table.format, [column.name for column in table.columns]) == ("parquet", ["id", "note"])
 
 
-@pytest.mark.parametrize("place", [HttpSource("https://h.test/a.csv"), HttpSource("https://h.test/a/", extract=True)])
-def test_what_is_not_served_is_not_listed(place: HttpSource) -> None:
-    """A single file, and an archive."""
-    assert lister_of(place) is None
+def test_a_single_file_is_a_dataset_of_one_object(tmp_path: Path) -> None:
+    """By its name; its columns are read, and its version is another when it changes."""
+    versions = []
+    with serve_folder(tmp_path) as url:
+        place = HttpSource(f"{url}claims.parquet?token=5ecret")
+        lister = lister_of(place)
+        assert lister is not None
+        folder = lister.folder(place, None, Budget(), Cancellation())
+        for body in (parquet(), parquet() + b"x"):
+            (tmp_path / "claims.parquet").write_bytes(body)
+            listing = list_folder(folder, Budget(), Cancellation())
+            assert (listing.objects, listing.size_bytes) == (1, len(body))
+            versions.append(listing.version)
+            if len(versions) == 1:
+                table = looked_into(folder, listing)
+                assert (table.format, [column.name for column in table.columns]) == ("parquet", ["id", "note"])
+        (tmp_path / "claims.parquet").unlink()
+        with pytest.raises(SourceError, match="is not there") as caught:
+            list_folder(folder, Budget(), Cancellation())
+    assert versions[0] != versions[1]
+    assert "5ecret" not in str(caught.value)
+
+
+def test_what_is_not_served_is_not_listed() -> None:
+    """An archive."""
+    assert lister_of(HttpSource("https://h.test/a/", extract=True)) is None
 
 
 def test_it_is_given_up_when_nobody_wants_it() -> None:

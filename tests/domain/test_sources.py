@@ -101,11 +101,6 @@ def test_a_web_identity_is_served_by_nobody_yet() -> None:
     ("location", "told"),
     [
         (HttpSource("https://h.test/a.tar", extract=True), "http with extract is accepted but not served yet: unpack"),
-        (HttpSource("https://h.test/a.csv"), "http to a single file is accepted but not served yet: name the folder"),
-        (
-            HttpSource("https://h.test/a/?key=x/"),
-            "http to a single file is accepted but not served yet: name the folder",
-        ),
     ],
 )
 def test_what_of_http_is_not_served_says_what_to_do(location: HttpSource, told: str) -> None:
@@ -113,6 +108,28 @@ def test_what_of_http_is_not_served_says_what_to_do(location: HttpSource, told: 
     assert str(unserved(location)).startswith(told)
     with pytest.raises(BrokerError):
         location.granted()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://h.test/a/b.csv", "b.csv"),
+        ("https://h.test/a%20b.csv?token=/5ecret/", "a b.csv"),
+        ("https://h.test/download/?file=x/", "download"),
+        ("https://h.test", "data"),
+        ("https://h.test/?x", "data"),
+        ("https://h.test/a/%2e%2e?x", "data"),
+        ("https://h.test/a/b%2Fc", "data"),
+        ("https://h.test/a/b%0Ac", "data"),
+        ("https://h.test/" + "x" * 256, "data"),
+    ],
+)
+def test_a_single_file_has_a_name_and_no_query_in_words(url: str, name: str) -> None:
+    """The name is one that a file can have; a query may hold a token, and is told to nobody but who mounts it."""
+    place = HttpSource(url)
+    assert (place.served, place.is_folder, place.file_name) == (True, False, name)
+    assert "?" not in place.words + place.where["url"] + place.label
+    assert place.hand_out() == HandOut({"url": url})
 
 
 def test_what_is_not_served_names_what_is() -> None:

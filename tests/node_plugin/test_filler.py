@@ -145,6 +145,22 @@ def test_a_folder_behind_a_web_server_is_copied_whole(tmp_path: Path) -> None:
         assert ending(tmp_path / "again", job) is Ending.CHANGED
 
 
+def test_a_single_file_behind_a_web_server_is_copied(tmp_path: Path) -> None:
+    """Under its name."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a b.csv").write_bytes(b"x,y\n" * 1000)
+    with serve_folder(source) as url:
+        place = HttpSource(f"{url}a%20b.csv?token=x")
+        with closing(CopiedWebFolder(place, Endpoint(place.url, None))) as listed:
+            (entries,) = listed.pages()
+        terms = FillTerms(size_bytes=4000, far_seconds=1.0, listed_version=manifest.version_of(entries))
+        grant = Grant(location=place, local=False, credentials=None, fill=terms)
+        job = Job(grant=grant, connections=2, most_objects=100, most_bytes=1 << 30, reused=None)
+        assert ending(tmp_path / "copy", job) is Ending.WHOLE
+    assert files_in(tmp_path / "copy") == files_in_folder(source)
+
+
 def test_another_version_than_the_one_asked_for_is_not_copied(store: PlayedStore, tmp_path: Path) -> None:
     """Not one object of it is read."""
     assert ending(tmp_path, job_for(store, version="0" * 64)) is Ending.CHANGED

@@ -83,6 +83,52 @@ def test_a_pod_reads_a_folder_behind_a_web_server(
         node.unpublish(pod, "claims")
 
 
+def test_a_pod_reads_a_single_file_behind_a_web_server(
+    node: Node, make_pod: MakePod, broker: PlayedBroker, tmp_path: Path
+) -> None:
+    """By its own name, every byte, over TLS; also after its mount server was killed. Nobody prints its query."""
+    body = os.urandom(3_000_000)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a ü.csv").write_bytes(body)
+    now = datetime.now(tz=UTC)
+    authority = make_authority("nobody", now, timedelta(days=1))
+    leaf = make_leaf(authority, ("127.0.0.1",), now, timedelta(days=1))
+    (tmp_path / "leaf.pem").write_bytes(leaf.certificate.pem + leaf.key_pem)
+    pod = make_pod()
+    with serve_folder(tmp_path / "data", tmp_path / "leaf.pem") as url:
+        place = HttpSource(f"{url}a%20%C3%BC.csv?token=5ecret", ca_bundle=authority.certificate.pem.decode())
+        broker.grant("fraud/claims", {"kind": place.kind, **place.write()})
+        node.publish(pod, "claims", dataset="claims")
+        sidecar = node.start_sidecar(pod, "claims")
+        node.wait_ready(pod, "claims")
+        for _ in range(2):
+            text, _ = node.start_container(pod, "claims", READ_ALL).communicate(timeout=PATIENCE_SECONDS)
+            assert text.decode() == f"a ü.csv {hashlib.sha256(body).hexdigest()}\n"
+            (server,) = rclones_of(sidecar)
+            os.kill(server, signal.SIGKILL)
+            wait_for("another server", lambda: rclones_of(sidecar) not in ([], [server]))  # noqa: B023 - asked here
+            node.wait_ready(pod, "claims")
+    # Without the server there is an error, and no empty folder.
+    assert "rror" in node.output("ls", str(pod.target("claims")))
+    assert "5ecret" not in node.sidecar_log(pod) + node.log.read_text()
+    node.unpublish(pod, "claims")
+
+
+def test_a_single_file_that_is_not_there_is_named(
+    node: Node, make_pod: MakePod, broker: PlayedBroker, tmp_path: Path
+) -> None:
+    """By the sidecar, without its query."""
+    with serve_folder(tmp_path) as url:
+        place = HttpSource(f"{url}absent.csv?token=5ecret")
+        broker.grant("fraud/claims", {"kind": place.kind, **place.write()}, version=None)
+        pod = make_pod()
+        node.publish(pod, "claims", dataset="claims")
+        node.start_sidecar(pod, "claims")
+        wait_for("its reason", lambda: "absent.csv is not there" in node.readiness(pod, "claims")[1])
+        assert "5ecret" not in node.readiness(pod, "claims")[1]
+        node.unpublish(pod, "claims")
+
+
 def test_publishing_twice_is_publishing_once(
     node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
 ) -> None:

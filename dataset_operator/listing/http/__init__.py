@@ -1,4 +1,4 @@
-"""Folders behind web servers.
+"""Folders and files behind web servers.
 
 lister   the kind
 folder   one source, within its budget

@@ -1,4 +1,4 @@
-"""One folder behind a web server, listed and read within a budget, and ended from afar."""
+"""One folder or file behind a web server, listed and read within a budget, and ended from afar."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,8 +32,8 @@ class ListedWebFolder:
 
     @property
     def name(self) -> str:
-        """The URL."""
-        return self._location.url
+        """The URL, without its query."""
+        return self._location.words
 
     @contextmanager
     def pages(self) -> Iterator[Iterator[Sequence[Entry]]]:

@@ -1,4 +1,4 @@
-"""The lister of folders behind web servers."""
+"""The lister of folders and files behind web servers."""
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
@@ -9,7 +9,7 @@ from moorage.sources.http import HttpSource
 
 
 class HttpLister:
-    """Folders, by their index pages; single files and archives are not served yet."""
+    """Folders, by their index pages, and single files; archives are not served yet."""
 
     def identity(self, location: Location) -> tuple[str, ...] | None:
         """The URL: other certificates are another way to the same data."""
@@ -22,8 +22,7 @@ class HttpLister:
 
     def empty(self, location: Location) -> str:
         """Names the folder."""
-        url = _http(location).url
-        return f"the page of {url} names no file: correct http.url, or set spec.allowEmpty: true"
+        return f"the page of {_http(location).words} names no file: correct http.url, or set spec.allowEmpty: true"
 
     async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
         """Anybody may read."""
@@ -33,7 +32,7 @@ class HttpLister:
     def folder(
         self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation
     ) -> ListedWebFolder:
-        """The folder."""
+        """The folder, or the file as one."""
         del keys
         return ListedWebFolder(_http(location), budget, stop)
 

@@ -1,4 +1,4 @@
-"""Kinds of sources that the sidecar serves: one file each, and one table (pure)."""
+"""Kinds of sources that the sidecar serves: one file each, and one table. `file_page` shows one file as a folder."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias

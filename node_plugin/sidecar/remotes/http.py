@@ -1,4 +1,4 @@
-"""Folders behind web servers, as rclone takes them."""
+"""Folders and files behind web servers, as rclone takes them."""
 
 from typing import Final
 
@@ -18,4 +18,6 @@ WORDS: Final = Words(
 def remote(source: HttpSource, credentials: Credentials | None) -> Remote:
     """The remote; anybody may read."""
     del credentials
+    if not source.is_folder:
+        return Remote(path="", options={"type": "http"}, words=WORDS, ca_bundle=source.ca_bundle, file=source)
     return Remote(path="", options={"type": "http", "url": source.url}, words=WORDS, ca_bundle=source.ca_bundle)

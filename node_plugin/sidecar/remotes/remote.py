@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from moorage.sources.http import HttpSource
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -30,9 +32,11 @@ class Remote:
         options: of the remote, for the configuration; they hold the keys. None: left out.
         words: for messages.
         ca_bundle: PEM of who may sign the store's certificate; None: the image's authorities.
+        file: rclone reads folders only; this file is shown to it as one (`file_page`), whose URL is to be added.
     """
 
     path: str
     options: Mapping[str, str | None] = field(repr=False)
     words: Words
     ca_bundle: str | None = None
+    file: HttpSource | None = None
