@@ -67,4 +67,5 @@ def _standing(ref: DatasetRef, dataset: Dataset | None, node: str, place: Place,
         mode=dataset.cache.mode,
         limit_bytes=dataset.cache.size_limit_bytes,
         evict_before=dataset.cache.evict_before(place.site_name, node),
+        uid=dataset.uid,
     )

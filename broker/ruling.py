@@ -12,7 +12,7 @@ from moorage.model import Dataset, DatasetRef, Node, Pod, Reader, Source
 from moorage.policy import ALLOWED, Decision, carried_rules, decide, decide_write, effective_purpose
 from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.sites import Inventory
-from moorage.sources import MOUNTED_KINDS, Credentials
+from moorage.sources import COPIED_KINDS, Credentials
 from moorage.sources.reasons import Reason
 
 
@@ -88,7 +88,7 @@ def rule(question: Question) -> Permission | Refusal:
         kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
         message = (
             f"dataset {ref} has no source that a node of site {place.site_name} can mount (it has {kinds}): give it "
-            f"one of {', '.join(MOUNTED_KINDS)} at that site"
+            f"one of {', '.join(COPIED_KINDS)} at that site"
         )
         return Refusal(NOT_POSSIBLE, "", message)
     writes = question.access is Access.READ_WRITE
@@ -129,6 +129,7 @@ def granted(permission: Permission, credentials: Credentials | None) -> Grant:
         source_site=permission.source.site,
         version=dataset.status.version,
         access=permission.access,
+        uid=dataset.uid,
     )
 
 

@@ -24,6 +24,8 @@ PURPOSES_ANNOTATION = "moorage.dev/purposes"
 SITE_LABEL = "node-restriction.kubernetes.io/moorage-site"
 CONFIDENTIAL_NODE_LABEL = "node-restriction.kubernetes.io/moorage-confidential-compute"
 MOUNT_ROOT = "/mnt/datasets"
+MEMORY_ROOT = "/mnt/memory"
+MEMORY_VARIABLE = "MOORAGE_MEMORY"
 MOST_DATASETS = 64
 """That one pod reads: its labels number them from 0 to 63."""
 
@@ -190,6 +192,11 @@ class Dataset:
     generation: int = 0
     deleting: bool = False
     access: Access = Access.READ_ONLY
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is the memory of nodes, and nowhere else."""
+        return any(source.location.abilities.in_memory for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True)

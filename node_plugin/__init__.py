@@ -12,10 +12,12 @@ mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learn
     pod_sockets   the sockets in the pods' volumes, and what may be believed of what comes from there
     broker        the credential broker's client
     mounting      what the kernel serves, one file a kind of source
+    binding       a folder of the node at a pod's mount point
     mounts        mount(2) and umount2(2); mountinfo parses what the kernel says of them
     pod_paths     paths inside the kubelet's directory, opened without following links
     journal       what was published, on disk, without secrets: a restarted driver goes on from there
     caching       copies of datasets on the node's disk: bound into pods, filled, evicted, told of
+    memory        the node's memory that pods share: made, bound into pods, freed
     filler        the program that copies a dataset; imports as little as the sidecar
     sidecar       the mount server's supervisor; imports the standard library and what of `moorage` needs no more
 """

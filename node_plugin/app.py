@@ -23,6 +23,8 @@ from node_plugin.caching.state import CacheLimits, CacheState
 from node_plugin.caching.store import Store, claim
 from node_plugin.caching.usage import Usage
 from node_plugin.journal import Journal
+from node_plugin.memory.keeping import MemoryKeeper, keeping_memory
+from node_plugin.memory.shared import SharedMemory
 from node_plugin.node_service import Node, Registration, serving
 from node_plugin.pod_sockets import PodSockets
 from node_plugin.publishing import NodeState, Publisher
@@ -50,13 +52,21 @@ async def run(settings: NodePluginSettings) -> None:
     )
     journal, locks = Journal(settings.journal_dir), TargetLocks()
     cache = open_cache(settings, broker, journal, locks)
+    memory = SharedMemory(settings.memory_dir, journal, settings.memory_size_limit)
     state = NodeState(
         kubelet_dir=settings.kubelet_dir,
         host_root=settings.host_root,
         broker=broker,
         journal=journal,
+        memory=memory,
         locks=locks,
         cache=cache,
+    )
+    keeper = MemoryKeeper(
+        memory=memory,
+        broker=broker,
+        idle_seconds=settings.memory_idle_seconds,
+        every_seconds=settings.memory_look_seconds,
     )
     sockets = PodSockets(settings.kubelet_dir, Attacher(state).attach, settings.sidecar_uid)
     publisher = Publisher(state, sockets)
@@ -71,6 +81,7 @@ async def run(settings: NodePluginSettings) -> None:
     try:
         async with (
             keeping(cache, settings),
+            keeping_memory(keeper),
             revoking(state, settings.review_seconds),
             serving(settings.csi_socket, *Node(publisher, settings.node_name).handlers()),
             serve(make_app(health), listener),

@@ -38,6 +38,7 @@ class Volume:
         cached: it shows the node's own copy of that version.
         ended: why the pod may not read it any more; "" where it may.
         writable: its pod may write to it; never the node's copy.
+        memory_folder: what of the node's memory it shows, by its folder's name; "" where it shows none.
     """
 
     target: str
@@ -49,6 +50,7 @@ class Volume:
     cached: bool = False
     ended: str = ""
     writable: bool = False
+    memory_folder: str = ""
 
     @property
     def needs_server(self) -> bool:
@@ -122,4 +124,5 @@ def _read(fields: Fields) -> Volume:
         cached=fields.exact_flag("cached"),
         ended=fields.text("ended", lines=True) or "",
         writable=fields.exact_flag("writable"),
+        memory_folder=fields.text("memory_folder") or "",
     )

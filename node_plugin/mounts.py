@@ -16,7 +16,8 @@ FUSE_TYPE: Final = "fuse.moorage"
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND = 32, 4096
-SAFE: Final = _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+SAFE_TO_WRITE: Final = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+SAFE: Final = SAFE_TO_WRITE | _MS_RDONLY
 _MNT_FORCE, _MNT_DETACH, _UMOUNT_NOFOLLOW = 1, 2, 8
 _EINVAL, _ENOENT, _EBUSY = 22, 2, 16
 
@@ -50,7 +51,7 @@ def mount_fuse(target: Path, *, writable: bool = False) -> int:
         f"max_read={MOST_READ_BYTES}"
     )
     try:
-        mount("moorage", str(target), FUSE_TYPE, SAFE & ~_MS_RDONLY if writable else SAFE, options)
+        mount("moorage", str(target), FUSE_TYPE, SAFE_TO_WRITE if writable else SAFE, options)
     except BaseException:
         os.close(descriptor)
         raise

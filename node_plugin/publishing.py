@@ -20,7 +20,9 @@ from node_plugin.broker import Broker
 from node_plugin.caching.serving import Cache
 from node_plugin.csi import PublishRequest, UnpublishRequest, dataset_of, pod_of
 from node_plugin.journal import Journal, Volume
-from node_plugin.mounting import mount_by_kernel, needs_sidecar
+from node_plugin.memory.holding import MemoryKey, key_of, key_of_folder
+from node_plugin.memory.shared import SharedMemory
+from node_plugin.mounting import memory_bytes, mount_by_kernel, needs_sidecar
 from node_plugin.pod_sockets import VOLUME, PodSockets
 from node_plugin.target_locks import TargetLocks
 
@@ -38,6 +40,7 @@ class NodeState:
     Attributes:
         kubelet_dir: the kubelet's root directory, the same path here as for the kubelet.
         host_root: where the node's / is seen.
+        memory: the node's, as far as pods share it.
         cache: the node's; None: it has none.
     """
 
@@ -45,6 +48,7 @@ class NodeState:
     host_root: Path
     broker: Broker
     journal: Journal
+    memory: SharedMemory
     locks: TargetLocks = field(default_factory=TargetLocks)
     cache: Cache | None = None
 
@@ -88,8 +92,9 @@ class Publisher:
             if isinstance(answer, Refusal):
                 _log.info("refused", extra={"pod": str(pod), "dataset": str(dataset), "rule": answer.reason})
                 return answer
-            # A sidecar waits to hear of every volume, also of those that the kernel serves.
-            is_heard = await self._can_listen(pod)
+            # A sidecar waits to hear of every volume, also of those that the kernel serves; but not of memory, for
+            # which a pod needs none.
+            is_heard = answer.location.abilities.in_memory or await self._can_listen(pod)
             volume = self._volume(request, target.volume, pod, dataset, answer)
             if not is_heard and volume.needs_server:
                 return _nobody_serves(pod, dataset)
@@ -114,6 +119,7 @@ class Publisher:
             version=grant.version,
             cached=cache is not None and needs_sidecar(grant.location) and cache.copy_for(dataset, grant) is not None,
             writable=grant.writes and not request.read_only,
+            memory_folder=_memory_key(dataset, grant).folder if grant.location.abilities.in_memory else "",
         )
 
     async def unpublish(self, request: UnpublishRequest) -> None:
@@ -129,6 +135,8 @@ class Publisher:
             self._remove_target(target.path)
             volume = self._state.journal.get(request.target_path)
             self._state.journal.forget(request.target_path)
+            if volume is not None and (key := key_of_folder(volume.memory_folder)) is not None:
+                self._state.memory.touch(key)
             if volume is not None and self._state.cache is not None:
                 self._state.cache.released(volume)
             if not self._state.journal.of_pod(target.pod_uid):
@@ -166,7 +174,10 @@ class Publisher:
                 return volume
             volume = replace(volume, cached=False)
             self._state.journal.add(volume)
-            if needs_sidecar(grant.location):
+            if (size_bytes := memory_bytes(grant.location)) is not None:
+                key = _memory_key(volume.dataset, grant)
+                self._state.memory.show(key, size_bytes, target, writable=volume.writable)
+            elif needs_sidecar(grant.location):
                 # Its keys are not kept: the sidecar's request asks anew, and so sees what was revoked meanwhile.
                 mounts.mount_dead_fuse(target)
             else:
@@ -209,6 +220,14 @@ class Publisher:
         except OSError as error:
             message = f"{target} can't be removed: {error.strerror}"
             raise MountError(message) from error
+
+
+def _memory_key(dataset: DatasetRef, grant: Grant) -> MemoryKey:
+    key = key_of(dataset, grant.uid)
+    if key is None:
+        message = f"the broker does not say which Dataset {dataset} is: install broker and node plugin of one release"
+        raise MountError(message)
+    return key
 
 
 def _nobody_serves(pod: PodIdentity, dataset: DatasetRef) -> Refusal:

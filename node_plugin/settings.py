@@ -58,6 +58,17 @@ class NodePluginSettings:
     cache_look_seconds: float = setting(
         "How often the broker is asked what may stay on the node.", default=20.0, minimum=0.1
     )
+    memory_size_limit: int = setting(
+        "The most of the node's memory that all datasets of that kind may have together, for example 8Gi; 0: none.",
+        default=8 << 30,
+        parse=_bytes,
+    )
+    memory_idle_seconds: float = setting(
+        "How long what lies there stays when no pod uses it any more.", default=3600.0, minimum=0.0
+    )
+    memory_look_seconds: float = setting(
+        "How often what may stay in the node's memory is looked at.", default=20.0, minimum=0.1
+    )
     review_seconds: float = setting("How often the broker is asked which volumes must end.", default=20.0, minimum=0.1)
     health_listen_port: int = setting("The port of /healthz and /readyz.", default=9808, minimum=0, maximum=65535)
     health_listen_host: str | None = setting("The address of /healthz and /readyz; unset: all.", default=None)
@@ -82,6 +93,11 @@ class NodePluginSettings:
     def journal_dir(self) -> Path:
         """Where the driver remembers what it published."""
         return self.plugin_dir / "volumes"
+
+    @property
+    def memory_dir(self) -> Path:
+        """Where the memory that pods share is mounted."""
+        return self.plugin_dir / "memory"
 
     def broker_address(self) -> str:
         """The broker's base URL.

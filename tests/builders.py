@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from moorage.model import Classification, Dataset, DatasetRef, DatasetStatus, Governance, Site, Source, SourceStatus
+from moorage.sources.memory import MemorySource
 from moorage.sources.s3 import S3Source
 
 
@@ -22,6 +23,11 @@ class DatasetBuilder:
     def at(self, *sites: str) -> Self:
         """A copy in an S3 store at each of the sites."""
         sources = [Source(site, S3Source(f"http://s3.{site}", "bucket")) for site in sites]
+        return self._with(sources=(*self.dataset.sources, *sources))
+
+    def in_memory_at(self, *sites: str) -> Self:
+        """The memory of the nodes of each of the sites."""
+        sources = [Source(site, MemorySource(1 << 30)) for site in sites]
         return self._with(sources=(*self.dataset.sources, *sources))
 
     def classified(self, classification: Classification) -> Self:

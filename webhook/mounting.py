@@ -1,4 +1,6 @@
-"""`mount`: one volume for each dataset, mounted in every container, and the sidecar that serves them. Pure.
+"""`mount` and `memory`: one volume for each dataset, mounted in every container, and the sidecar that serves mounts.
+
+The node itself shows its memory, so a pod that gets nothing else has no sidecar. Pure.
 
 Nothing that is there already is made twice, so that the result is the same however often it is asked for, and whatever
 other webhooks added meanwhile.
@@ -11,7 +13,7 @@ from typing import Any
 
 from moorage.access import Access
 from moorage.errors import InputError
-from moorage.model import CSI_DRIVER, MOUNT_ROOT, DatasetRef
+from moorage.model import CSI_DRIVER, MEMORY_ROOT, MEMORY_VARIABLE, MOUNT_ROOT, DatasetRef
 from webhook import sidecar
 from webhook.sidecar import SidecarShape
 
@@ -22,10 +24,16 @@ PROPAGATION = "HostToContainer"
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """A dataset that the pod mounts, and what it may do with it."""
+    """A dataset that the pod mounts, and what it may do with it; `in_memory`: it is the node's memory."""
 
     ref: DatasetRef
     access: Access
+    in_memory: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where it is, unless a container says otherwise."""
+        return f"{MEMORY_ROOT if self.in_memory else MOUNT_ROOT}/{self.ref.name}"
 
     @property
     def csi(self) -> Raw:
@@ -37,21 +45,27 @@ class Mounted:
         }
 
 
-def add_mounts(spec: Raw, refs: Mapping[DatasetRef, Access], shape: SidecarShape, subject: str) -> Raw:
-    """The pod's spec with the datasets mounted; `refs` in any order.
+def add_mounts(spec: Raw, mounted: Collection[Mounted], shape: SidecarShape, subject: str) -> Raw:
+    """The pod's spec with the datasets mounted; `mounted` in any order.
 
     Raises:
         InputError: a name or a path is taken.
     """
-    by_volume = _name_volumes(refs, subject)
-    volumes = _add_volumes(spec.get("volumes") or [], by_volume, shape, subject)
+    by_volume = _name_volumes(mounted, subject)
+    served_beside = [name for name, each in by_volume.items() if not each.in_memory]
+    own_volumes = sidecar.own_volumes(shape) if served_beside else ()
+    volumes = _add_volumes(spec.get("volumes") or [], by_volume, own_volumes, subject)
     init_containers: list[Raw] = spec.get("initContainers") or []
     before, own, after = _split_at_sidecar(init_containers, by_volume, subject)
     served = [
         _add_to_container(container, by_volume, f"spec.initContainers[{container.get('name')}]", subject)
         for container in after
     ]
-    server = sidecar.make_sidecar(shape, list(by_volume)) if own is None else sidecar.serve_volumes(own, by_volume)
+    servers = [own] if own is not None else []
+    if served_beside:
+        servers = [
+            sidecar.make_sidecar(shape, served_beside) if own is None else sidecar.serve_volumes(own, served_beside)
+        ]
     containers = [
         _add_to_container(container, by_volume, f"spec.containers[{container.get('name')}]", subject)
         for container in spec.get("containers") or []
@@ -60,18 +74,20 @@ def add_mounts(spec: Raw, refs: Mapping[DatasetRef, Access], shape: SidecarShape
         raise InputError(
             subject, f"spec.containers[{sidecar.NAME}]", "this name is Moorage's own: give the container another"
         )
+    inits = [*before, *servers, *served]
     return {
         **spec,
         "volumes": volumes,
-        "initContainers": [*before, server, *served],
+        **({"initContainers": inits} if inits or "initContainers" in spec else {}),
         "containers": containers,
     }
 
 
-def _name_volumes(refs: Mapping[DatasetRef, Access], subject: str) -> dict[str, Mounted]:
+def _name_volumes(mounted: Collection[Mounted], subject: str) -> dict[str, Mounted]:
     """The datasets by the volume's name, which is the dataset's; sorted."""
     by_volume: dict[str, Mounted] = {}
-    for ref in sorted(refs):
+    for each in sorted(mounted, key=lambda each: each.ref):
+        ref = each.ref
         if ref.name in by_volume:
             raise InputError(
                 subject,
@@ -86,14 +102,14 @@ def _name_volumes(refs: Mapping[DatasetRef, Access], subject: str) -> dict[str, 
                 f"dataset {ref} can't be mounted, because a volume {ref.name} of Moorage's own is in every such "
                 "pod: ask its steward for a Dataset of another name",
             )
-        by_volume[ref.name] = Mounted(ref, refs[ref])
+        by_volume[ref.name] = each
     return dict(sorted(by_volume.items()))
 
 
 def _add_volumes(
-    volumes: Sequence[Raw], by_volume: Mapping[str, Mounted], shape: SidecarShape, subject: str
+    volumes: Sequence[Raw], by_volume: Mapping[str, Mounted], own_volumes: Collection[Raw], subject: str
 ) -> list[Raw]:
-    own = {volume["name"]: volume for volume in sidecar.own_volumes(shape)}
+    own = {volume["name"]: volume for volume in own_volumes}
     result: list[Raw] = []
     present: set[str] = set()
     for volume in volumes:
@@ -154,7 +170,7 @@ def _add_to_container(container: Raw, volumes: Mapping[str, Mounted], field: str
     ]
     present = {mount.get("name") for mount in mounts}
     mounts += [
-        _as_ours({"name": name, "mountPath": f"{MOUNT_ROOT}/{name}"}, mounted)
+        _as_ours({"name": name, "mountPath": mounted.path}, mounted)
         for name, mounted in volumes.items()
         if name not in present
     ]
@@ -165,7 +181,17 @@ def _add_to_container(container: Raw, volumes: Mapping[str, Mounted], field: str
             f"volume {other} is mounted at {taken}, where dataset {name} goes: mount it elsewhere, or choose where the "
             f"dataset is to be with a volumeMount named {name}",
         )
-    return {**container, "volumeMounts": mounts}
+    return _say_where({**container, "volumeMounts": mounts}, volumes)
+
+
+def _say_where(container: Raw, volumes: Mapping[str, Mounted]) -> Raw:
+    """Where objects lie, for programs: in the first memory by name. What a container says itself stays."""
+    name = next((name for name, mounted in volumes.items() if mounted.in_memory), None)
+    env: list[Raw] = container.get("env") or []
+    if name is None or any(variable.get("name") == MEMORY_VARIABLE for variable in env):
+        return container
+    path = next(mount.get("mountPath") or "" for mount in container["volumeMounts"] if mount.get("name") == name)
+    return {**container, "env": [{"name": MEMORY_VARIABLE, "value": path}, *env]}
 
 
 def _as_ours(mount: Raw, mounted: Mounted) -> Raw:

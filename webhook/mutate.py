@@ -169,7 +169,6 @@ def _serve(request: PodRequest, facts: Facts, serving: Serving) -> Served:
     if not usage.uses:
         return Served(request.pod)
     pod_checks.node_is_chosen(spec, subject)
-    pod_checks.use_is_not_served(usage.uses, subject)
     if not usage.reading:
         return Served(request.pod)
     pod_limits.pod_is_too_large(spec, subject)
@@ -212,18 +211,21 @@ def _add_environment(spec: Raw, request: PodRequest, facts: Facts, warnings: lis
 
 def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, warnings: list[str]) -> Raw:
     # A cache is the same mount; its bytes come from the node, which fills itself because the label says so.
-    mounted = _using(request, facts, UseAs.MOUNT, UseAs.CACHE)
+    mounted = _using(request, facts, UseAs.MOUNT, UseAs.CACHE, UseAs.MEMORY)
     if not mounted:
         return spec
     pod_checks.pod_can_not_mount(spec, request.subject)
     for use, dataset in mounted:
+        pod_checks.use_is_of_another_kind(use, dataset, request.subject)
         pod_checks.source_is_not_served(use, dataset, request.subject)
-    refs = {use.ref: use.access for use, _ in mounted}
-    served = mounting.add_mounts(spec, refs, serving.sidecar, request.subject)
+    volumes = [mounting.Mounted(use.ref, use.access, in_memory=dataset.in_memory) for use, dataset in mounted]
+    served = mounting.add_mounts(spec, volumes, serving.sidecar, request.subject)
     warnings += [
         f"container {container} mounts a part of dataset volume {volume} (subPath): that mount does not heal when the "
         "server behind it is restarted; mount the whole volume and use a path in it"
-        for container, volume in mounting.subpath_mounts(served, {ref.name for ref in refs})
+        for container, volume in mounting.subpath_mounts(
+            served, {each.ref.name for each in volumes if not each.in_memory}
+        )
     ]
     return served
 

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorage.errors import InputError
-from moorage.model import Dataset, DatasetRef, DatasetUse, Usage, UseAs
-from moorage.sources import MOUNTED_KINDS
+from moorage.model import MEMORY_ROOT, Dataset, DatasetRef, DatasetUse, Usage, UseAs
+from moorage.sources import COPIED_KINDS, MEMORY_KINDS
 
-SERVED_USES = frozenset({UseAs.MOUNT, UseAs.CACHE, UseAs.CONFIGMAP})
-SERVED_KINDS = tuple(MOUNTED_KINDS)
 DEFAULT_SCHEDULER = "default-scheduler"
 
 Raw = Mapping[str, Any]
@@ -28,16 +26,23 @@ def node_is_chosen(spec: Raw, subject: str) -> None:
         )
 
 
-def use_is_not_served(uses: tuple[DatasetUse, ...], subject: str) -> None:
-    """A way of using a dataset that is still to come."""
-    for use in uses:
-        later = sorted(use.use_as - SERVED_USES)
-        if later:
-            raise InputError(
-                subject,
-                f"metadata.labels[dataset.{use.index}.useas]",
-                f"{later[0].value} is not served yet (asked for dataset {use.ref}): use mount or cache",
-            )
+def use_is_of_another_kind(use: DatasetUse, dataset: Dataset, subject: str) -> None:
+    """The memory of nodes is asked for as a mount, or what lies elsewhere as memory."""
+    field = f"metadata.labels[dataset.{use.index}.useas]"
+    if UseAs.MEMORY in use.use_as and not dataset.in_memory:
+        raise InputError(
+            subject,
+            field,
+            f"dataset {use.ref} has no source of kind {' or '.join(MEMORY_KINDS)}, so no node has memory for it: use "
+            "mount, or ask its steward for a Dataset that is the memory of nodes",
+        )
+    if dataset.in_memory and not use.use_as.isdisjoint({UseAs.MOUNT, UseAs.CACHE}):
+        raise InputError(
+            subject,
+            field,
+            f"dataset {use.ref} is the memory of nodes, and nothing of it can be mounted or copied from elsewhere: use "
+            f"memory, which puts it at {MEMORY_ROOT}/{use.ref.name}",
+        )
 
 
 def source_is_not_served(use: DatasetUse, dataset: Dataset, subject: str) -> None:
@@ -49,7 +54,7 @@ def source_is_not_served(use: DatasetUse, dataset: Dataset, subject: str) -> Non
         subject,
         f"metadata.labels[dataset.{use.index}.useas]",
         f"dataset {use.ref} can't be mounted: its sources ({kinds}) are not served yet, only "
-        f"{', '.join(SERVED_KINDS)} are: ask its steward for a copy in one of them",
+        f"{', '.join(COPIED_KINDS)} are: ask its steward for a copy in one of them",
     )
 
 

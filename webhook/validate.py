@@ -13,7 +13,7 @@ from moorage.errors import InputError
 from moorage.model import Dataset, Governance, Site
 from moorage.refusal import Refusal
 from moorage.sites import Inventory
-from webhook.pod_checks import SERVED_KINDS
+from moorage.sources import COPIED_KINDS
 from webhook.review import INVALID, Review
 
 RESTRICTED_PREFIX = "node-restriction.kubernetes.io/"
@@ -56,6 +56,12 @@ def _check_dataset(review: Review, inventory: Inventory) -> Iterator[str]:
     yield from _doubtful_sources(dataset, inventory)
     yield from _unknown_sites(dataset.governance, inventory)
     yield from _doubtful_access(dataset)
+    yield from _doubtful_memory(dataset)
+
+
+def _doubtful_memory(dataset: Dataset) -> Iterator[str]:
+    if dataset.in_memory and dataset.access is Access.READ_ONLY:
+        yield "spec.access: nobody can put anything into this memory before spec.access is readWrite"
 
 
 def _doubtful_access(dataset: Dataset) -> Iterator[str]:
@@ -64,7 +70,7 @@ def _doubtful_access(dataset: Dataset) -> Iterator[str]:
             yield "spec.governance.writers: nobody may write to it before spec.access is readWrite"
         return
     location = dataset.sources[0].location
-    if location.for_writers() == location:
+    if location.keys is not None and location.for_writers() == location:
         yield (
             "spec.access: pods that only read get keys that may write as well: give the keys of those who write in a "
             "Secret of their own, and name it in spec.sources[0].s3.writerSecretRef"
@@ -106,7 +112,7 @@ def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
                 f"({_known(inventory)}): set spec.local.site"
             )
         if not source.location.served:
-            yield f"{field}: {source.location.label} is not served yet, only {', '.join(SERVED_KINDS)} are"
+            yield f"{field}: {source.location.label} is not served yet, only {', '.join(COPIED_KINDS)} are"
         if source.location.keys is not None and source.location.keys.inline is not None:
             yield (
                 f"{field}: keys in a Dataset can be read by everybody who may read it: put them into a Secret and name "

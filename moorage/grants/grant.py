@@ -44,6 +44,7 @@ class Grant:
         source_site: where the location is; "" where nobody said.
         version: of the data, as the operator found it; None: it has not looked.
         fill: None where no cache can be filled from the location, as nobody listed it.
+        uid: of the Dataset, which no later one of its name has; "" where nobody said.
     """
 
     location: Location
@@ -55,6 +56,7 @@ class Grant:
     version: str | None = None
     fill: FillTerms | None = None
     access: Access = Access.READ_ONLY
+    uid: str = ""
 
     @property
     def writes(self) -> bool:
@@ -82,6 +84,7 @@ def write_grant(grant: Grant) -> dict[str, Any]:
         "cache": {"mode": grant.cache.mode.value, "sizeLimitBytes": grant.cache.size_limit_bytes},
         "fill": None if grant.fill is None else _write_fill(grant.fill),
         "access": grant.access.value,
+        "uid": grant.uid,
     }
 
 
@@ -104,6 +107,7 @@ def read_grant(document: object) -> Grant:
         version=fields.text("version"),
         fill=None if fill is None else _read_fill(fill),
         access=fields.choice("access", Access) or Access.READ_ONLY,
+        uid=fields.text("uid") or "",
     )
 
 

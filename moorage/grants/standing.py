@@ -31,6 +31,7 @@ class Standing:
         far_seconds: what bringing all of it takes; None where no usable source is left.
         mode: of `spec.cache`.
         limit_bytes: `spec.cache.sizeLimit`; None: the node's own limit holds.
+        uid: of the Dataset that has the name now; "" where nobody said.
         evict_before: copies that became whole before this moment, in seconds since 1970, are to leave; None: none are.
     """
 
@@ -43,6 +44,7 @@ class Standing:
     mode: CacheMode = CacheMode.AUTO
     limit_bytes: int | None = None
     evict_before: int | None = None
+    uid: str = ""
 
     @property
     def permitted(self) -> bool:
@@ -98,6 +100,7 @@ def _write_standing(standing: Standing) -> dict[str, Any]:
         "mode": standing.mode.value,
         "limitBytes": standing.limit_bytes,
         "evictBefore": standing.evict_before,
+        "uid": standing.uid,
     }
 
 
@@ -113,4 +116,5 @@ def _read_standing(fields: Fields) -> Standing:
         mode=fields.choice("mode", CacheMode) or CacheMode.AUTO,
         limit_bytes=fields.count("limitBytes"),
         evict_before=fields.count("evictBefore"),
+        uid=fields.text("uid") or "",
     )

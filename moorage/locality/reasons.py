@@ -42,6 +42,10 @@ def short_reason(
         return f"{about} {detail} ({rule})"
     if rule is Rule.SITE_UNKNOWN:
         problem = "it has no usable source at a known site" if place.site else place.problem.partition(":")[0]
+        if place.site and any(
+            dataset and dataset.in_memory for ref, dataset in pairs if decision.dataset in (None, ref)
+        ):
+            problem = f"it is in the memory of nodes, and none of site {place.site_name}"
         return f"{about}: {problem} ({rule})"
     governance = _governance(decision, pairs)
     explained = all(

@@ -22,6 +22,7 @@ MOST_NAME_BYTES: Final = 200
 _UNFINISHED: Final = ".unfinished-"
 _YOUNG_SECONDS: Final = 60.0
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
+_NO_RIGHT: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class Space:
@@ -50,14 +51,19 @@ class Space:
             MemoryObjectError: the name can't be used, or there is no room: what is there stays as it was.
         """
         target = self._path(name)
+        # Where others may put objects, whoever may look into the directory may read them: a pod that has it is trusted
+        # with all of it, and containers run as many users.
+        is_private = self.is_private()
         unfinished = self.directory / f"{_UNFINISHED}{secrets.token_hex(8)}"
-        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = self._open_new(unfinished, name)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not is_private:
+                os.fchmod(descriptor, 0o644)  # so that others can see whether it is locked, and sweep it
             # By writes, not through a mapping: a page that can't be had is an error here, and would be a SIGBUS there.
             fill(descriptor)
             size_bytes = os.fstat(descriptor).st_size
-            os.fchmod(descriptor, 0o440)
+            os.fchmod(descriptor, 0o440 if is_private else 0o444)
             unfinished.replace(target)
         except BaseException as error:
             unfinished.unlink(missing_ok=True)
@@ -99,6 +105,10 @@ class Space:
             self._path(name).unlink()
         except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno in _NO_RIGHT:
+                raise self._only_read(name, "deleted from") from None
+            raise
         return True
 
     def names(self) -> list[str]:
@@ -127,6 +137,18 @@ class Space:
         """Whether this user alone can have put what lies there, pickles among it."""
         found = self.directory.stat()
         return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+    def _open_new(self, path: Path, name: str) -> int:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            if error.errno in _NO_RIGHT:
+                raise self._only_read(name, "put into") from None
+            raise
+
+    def _only_read(self, name: str, doing: str) -> MemoryObjectError:
+        problem = f"object {name!r} can't be {doing} {self.directory}, which this process may only read"
+        return MemoryObjectError(f"{problem}: a pod that writes has the label dataset.N.access: readWrite")
 
     def _path(self, name: str) -> Path:
         quoted = quote(name, safe="")

@@ -67,7 +67,33 @@ def _decide(
     place: Place | None,
     inventory: Inventory | None,
 ) -> Decision:
-    return next(_refusals(pairs, checks, reader, place, inventory), ALLOWED)
+    first = next(_refusals(pairs, checks, reader, place, inventory), ALLOWED)
+    if first.rule in {Rule.DATASET_UNKNOWN, Rule.SITE_UNKNOWN}:
+        return first
+    return next(_absent_memory(pairs, reader, place, inventory), first)
+
+
+def _absent_memory(
+    pairs: Sequence[Pair], reader: Reader | None, place: Place | None, inventory: Inventory | None
+) -> Iterator[Decision]:
+    """What is in the memory of nodes has no source for other sites: nothing is brought from one to another.
+
+    It is asked about datasets, and not about data that went through a pod which read them.
+    """
+    if place is None or inventory is None:
+        return
+    for ref, dataset in pairs:
+        if dataset is None or not dataset.in_memory:
+            continue
+        sites = sorted(source.site for source in inventory.sources(dataset))
+        if place.site_name not in sites:
+            explained = reader is None or is_consumer(ref, dataset.governance, reader)
+            named = f"site{'s' if len(sites) > 1 else ''} {', '.join(sites)}" if explained else "certain sites"
+            message = (
+                f"dataset {ref} is in the memory of the nodes of {named}, and site {place.site_name} has none of it: "
+                f"run there, or ask the steward of dataset {ref} to add site {place.site_name} to spec.sources"
+            )
+            yield Decision.denied(Rule.SITE_UNKNOWN, message, ref)
 
 
 def _refusals(

@@ -63,6 +63,7 @@ CACHE_EVICTIONS = Counter(
     ["why"],
 )
 CACHE_BYTES = Gauge("moorage_node_cache_bytes", "What the node's cache takes of its disk.")
+MEMORY_BYTES = Gauge("moorage_node_memory_bytes", "What pods have put into the node's memory.")
 CACHE_READS = Counter(
     "moorage_node_cache_reads", "Volumes of cacheable datasets, by where their bytes come from.", ["source"]
 )

@@ -14,8 +14,10 @@ it. Nothing else in the tree names a kind but whoever lists it or mounts it; doc
 
 from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
 from moorage.sources.table import (
+    COPIED_KINDS,
     KINDS,
     LOCAL_KINDS,
+    MEMORY_KINDS,
     MOUNTED_KINDS,
     REMOTE_KIND,
     SPEC_KINDS,
@@ -25,8 +27,10 @@ from moorage.sources.table import (
 )
 
 __all__ = [
+    "COPIED_KINDS",
     "KINDS",
     "LOCAL_KINDS",
+    "MEMORY_KINDS",
     "MOUNTED_KINDS",
     "REMOTE_KIND",
     "SPEC_KINDS",

@@ -31,6 +31,7 @@ class Abilities:
         handed_out: `configmap` tells a pod where it is.
         written: it can hold a site's artifacts.
         writable: a pod can be given a mount of it that it may write to.
+        in_memory: it is a node's memory, which pods get by a use of its own; nothing of it is on any disk.
     """
 
     served_by: Server | None = None
@@ -39,6 +40,7 @@ class Abilities:
     handed_out: bool = False
     written: bool = False
     writable: bool = False
+    in_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.http import HttpSource
 from moorage.sources.location import Location
+from moorage.sources.memory import MemorySource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
 from moorage.sources.s3 import S3Source
@@ -23,6 +24,7 @@ _ALL: Final[tuple[type[Location], ...]] = (
     HttpSource,
     HiveSource,
     BucketClaimSource,
+    MemorySource,
     UnsupportedSource,
 )
 
@@ -33,6 +35,9 @@ SPEC_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items()
 LOCAL_KINDS: Final = MappingProxyType({word: each for each in _ALL for word in each.local_types})
 """By the word for it in `spec.local`."""
 MOUNTED_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each.abilities.served_by})
+COPIED_KINDS: Final = tuple(kind for kind, each in MOUNTED_KINDS.items() if not each.abilities.in_memory)
+"""Those that hold data before any pod puts it there: what a copy of a dataset can be given as."""
+MEMORY_KINDS: Final = tuple(kind for kind, each in KINDS.items() if each.abilities.in_memory)
 REMOTE_KIND: Final = next(each for each in _ALL if each.is_remote)
 """What `spec.remote` of Datashim means."""
 WRITTEN_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each.abilities.written})
@@ -60,6 +65,6 @@ def unserved(location: Location) -> str | None:
     """Why a source can't be used yet, with the remedy; None where it can."""
     if location.served:
         return None
-    *others, last = MOUNTED_KINDS
+    *others, last = COPIED_KINDS
     remedy = location.remedy or f"give the data as {', '.join(others)} or {last}"
     return f"{location.label} is accepted but not served yet: {remedy}"

@@ -64,18 +64,26 @@ def _read_sources(spec: Fields, namespace: str) -> tuple[Source, ...]:
             spec.fail(f"sources[{index}].site", f"{source.site!r} has a source already: give one full copy per site")
         sources[source.site] = source
     _check_size(spec, [fields.raw for fields in listed])
+    if len({source.location.abilities.in_memory for source in sources.values()}) > 1:
+        kinds = ", ".join(sorted({source.kind for source in sources.values()}))
+        spec.fail(
+            "sources",
+            f"can't be of the kinds {kinds} at once, because nothing is copied into the memory of nodes: make a "
+            "Dataset of its own for that",
+        )
     return tuple(sources.values())
 
 
 def _check_access(spec: Fields, sources: tuple[Source, ...], access: Access) -> None:
     if access is Access.READ_ONLY:
         return
-    if len(sources) > 1:
+    # The memory of each node is its own, at one site as at several.
+    if len(sources) > 1 and not sources[0].location.abilities.in_memory:
         spec.fail(
             "access", f"can't be readWrite beside {len(sources)} sources, because copies would differ: keep one source"
         )
     if not sources[0].location.abilities.writable:
-        kinds = ", ".join(kind for kind, each in SPEC_KINDS.items() if each.abilities.writable)
+        kinds = " and ".join(kind for kind, each in SPEC_KINDS.items() if each.abilities.writable)
         spec.fail("access", f"can't be readWrite with a source of kind {sources[0].kind}: pods write to {kinds} only")
 
 

@@ -128,6 +128,13 @@ def _read_use_as(value: str, error: LabelError) -> frozenset[UseAs]:
             raise LabelError(
                 error.subject, error.field, f"{word!r} is not one of {', '.join(options)}, joined by dots where several"
             )
+    if UseAs.MEMORY.value in words and len(set(words)) > 1:
+        raise LabelError(
+            error.subject,
+            error.field,
+            "memory stands alone, because no dataset is in the memory of nodes and elsewhere too: name another dataset "
+            "for the other use",
+        )
     return frozenset(UseAs(word) for word in words)
 
 
@@ -136,11 +143,12 @@ def _read_access(value: str, use_as: frozenset[UseAs], error: LabelError) -> Acc
     if value not in options:
         raise LabelError(error.subject, error.field, f"{value!r} is not one of {', '.join(options)}")
     access = Access(value)
-    if access is Access.READ_WRITE and (UseAs.MOUNT not in use_as or UseAs.CACHE in use_as):
+    if access is Access.READ_WRITE and (use_as.isdisjoint({UseAs.MOUNT, UseAs.MEMORY}) or UseAs.CACHE in use_as):
         raise LabelError(
             error.subject,
             error.field,
-            "readWrite needs a mount, and no cache, which is a copy of one version: write useas: mount beside it",
+            "readWrite needs a mount, and no cache, which is a copy of one version: write useas: mount beside it "
+            "(useas: memory, where the dataset is the memory of nodes)",
         )
     return access
 

@@ -5,7 +5,6 @@ What may be held is the broker's word, what is worth holding `moorage.locality`'
     holding    one version on the disk, and what its folder is called (pure)
     store      the cache's folder: whole versions, unfinished ones, what is being removed
     usage      who read what within the last day, on disk
-    binding    a version's files, read-only, at a pod's mount point
     deciding   bind, stream, fill, make room: pure decisions on what the store holds
     fillers    the processes that fill, one a version
     state      what the modules below share

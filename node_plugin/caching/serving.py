@@ -13,8 +13,8 @@ from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion
 from moorage.model import DatasetRef
 from moorage.serving import metrics
-from node_plugin import mounts
-from node_plugin.caching import binding, deciding
+from node_plugin import binding, mounts
+from node_plugin.caching import deciding
 from node_plugin.caching.fills import Fills
 from node_plugin.caching.holding import VersionKey
 from node_plugin.caching.state import CacheState

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from moorage.errors import InputError
-from moorage.model import MOST_DATASETS, DatasetRef, DatasetUse, Reader, Usage
+from moorage.model import MOST_DATASETS, DatasetRef, DatasetUse, Reader, Usage, UseAs
 from moorage.policy import effective_purpose
 from moorage.wire.pod import read_usage
 from pipeline_splitter.graph import Read, Role, Step
@@ -93,6 +93,7 @@ def _usage(pod: PodConfig, namespace: str) -> Usage:
     try:
         usage = read_usage(pod.labels, namespace, pod.place.subject)
         _refuse_writers(usage, pod.place.subject)
+        _refuse_memory(usage, pod.place.subject)
     except InputError as error:
         raise InputError(
             error.subject, pod.place.at("podMetadata", error.field.removeprefix("metadata.")), error.problem
@@ -108,6 +109,17 @@ def _refuse_writers(usage: Usage, subject: str) -> None:
             f"a task of a planned pipeline can't write to dataset {use.ref}, because what its inputs carry is not "
             "asked about there yet: give the data out as an artifact, and write them with a pod of its own",
         )
+
+
+def _refuse_memory(usage: Usage, subject: str) -> None:
+    for use in usage.uses:
+        if UseAs.MEMORY in use.use_as:
+            raise InputError(
+                subject,
+                f"metadata.labels[dataset.{use.index}.useas]",
+                f"a task of a planned pipeline can't use dataset {use.ref} as memory, because a plan chooses sites and "
+                "not nodes: hand the data on as an artifact",
+            )
 
 
 def _check_labels(path: str, uses: Iterable[DatasetUse], reads: Iterable[Read]) -> None:

@@ -106,6 +106,8 @@ def test_which_copies_are_to_leave(evictions: list[Eviction], before: int | None
         (make_dataset("claims").at("eu-1").denied_at("us-1").obj(), "us-1", "SiteDenied"),
         (make_dataset("claims").at("eu-1").confidential_only().obj(), "us-1", "ConfidentialComputeRequired"),
         (make_dataset("claims").at("eu-1").obj(), "nowhere", "SiteUnknown"),
+        (make_dataset("claims").in_memory_at("eu-1").obj(), "eu-1", ""),
+        (make_dataset("claims").in_memory_at("eu-1").obj(), "us-1", "SiteUnknown"),
         # Who may read is asked at each publish; a copy is bound by the rules of its site.
         (make_dataset("claims").at("eu-1").for_consumers("lab/x").for_purposes("care").obj(), "us-1", ""),
     ],
@@ -115,6 +117,11 @@ def test_what_must_go(dataset: Dataset | None, site: str, rule: str) -> None:
     found = standing(dataset, site)
     assert (found.rule, bool(found.message)) == (rule, bool(rule))
     assert found.permitted is not bool(rule)
+
+
+def test_a_node_learns_which_dataset_has_the_name() -> None:
+    """What is in its memory is of one Dataset, and not of a later one."""
+    assert standing(replace(CLAIMS, uid="6ff6ac31")).uid == "6ff6ac31"
 
 
 def test_each_is_answered_once_and_in_order() -> None:

@@ -334,6 +334,7 @@ def test_the_grant_as_json() -> None:
         "cache": {"mode": "always", "sizeLimitBytes": 2**30},
         "fill": {"sizeBytes": 10**9, "farMilliseconds": 1000, "listedVersion": "v1", "asked": False},
         "access": "readOnly",
+        "uid": "",
     }
     assert write_grant(granted(permission, None))["credentials"] is None
 

@@ -53,6 +53,7 @@ TEXTS = {
     "currency": st.sampled_from(["EUR", "USD"]),
     "residency": st.sampled_from(["EU", "EEA", "DE", "US-CA"]),
     "name": st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True),
+    "size": st.sampled_from(["1048576", "4294967296"]),
     "before": st.sampled_from(["2026-12-01T00:00:00Z", "1999-12-31T23:59:59Z"]),
 }
 NUMBERS = st.sampled_from(["1", "2.5", "0.125", "7"])
@@ -63,7 +64,7 @@ def values(name: str, schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if schema.get("x-kubernetes-int-or-string"):
-        return NUMBERS
+        return TEXTS.get(name, NUMBERS)
     match schema["type"]:
         case "boolean":
             return st.just(value=True)
@@ -129,8 +130,17 @@ def explicit_defaults_removed(spec: dict[str, Any], defaults: dict[str, Any]) ->
     return {key: value for key, value in spec.items() if defaults.get(key, object()) != value}
 
 
+def in_memory_or_not(sources: list[dict[str, Any]]) -> bool:
+    """Nothing is copied into the memory of nodes, so it has no sources of other kinds beside it."""
+    return len({"memory" in source for source in sources}) == 1
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(values("sources", DATASET["sources"]), values("governance", DATASET["governance"]), st.data())
+@given(
+    values("sources", DATASET["sources"]).filter(in_memory_or_not),
+    values("governance", DATASET["governance"]),
+    st.data(),
+)
 def test_a_dataset_reads_and_writes_back(sources: list[Any], governance: dict[str, Any], data: st.DataObject) -> None:
     """Every field of the Dataset schema reaches the record and comes back unchanged."""
     cache = data.draw(values("cache", DATASET["cache"]))
@@ -258,7 +268,7 @@ def test_every_text_of_a_source_is_counted() -> None:
     for kind in SOURCE_KINDS:
         for key, schema in DATASET["sources"]["items"]["properties"][kind]["properties"].items():
             inner = "".join(f".?{name}" for name in schema.get("properties", {}))
-            if schema["type"] != "boolean" and key != "caBundle":
+            if schema.get("type", "number") not in {"boolean", "number"} and key != "caBundle":
                 assert f"source.?{kind}.?{key}{inner}." in rule, f"{kind}.{key}"
 
 
@@ -324,12 +334,22 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
     "a kind to write to": (
         {"sources": [{"site": "a", "nfs": {"server": "s", "path": "/x"}}], "access": "readWrite"},
         "spec.access",
-        "pods write to s3 only",
+        "pods write to s3 and memory only",
+    ),
+    "memory beside another kind": (
+        {"sources": [at(0), {"site": "a", "memory": {"size": "1Gi"}}]},
+        "spec.sources",
+        "because nothing is copied into the memory of nodes",
+    ),
+    "too little memory": (
+        {"sources": [{"site": "a", "memory": {"size": "1Ki"}}]},
+        "spec.sources[0].memory.size",
+        "must be at least 1Mi",
     ),
     "a local kind to write to": (
         {"local": {"type": "NFS", "server": "s", "share": "/x"}, "access": "readWrite"},
         "spec.access",
-        "pods write to s3 only",
+        "pods write to s3 and memory only",
     ),
     "an access": ({"sources": [at(0)], "access": "write"}, "spec.access", "is not one of readOnly, readWrite"),
     "releases": (governed(releases=[released(n) for n in range(17)]), "releases", "at most 16 entries"),

@@ -28,6 +28,16 @@ HOMES = (
 # Words that are kinds, and something else where they stand.
 OTHER_MEANINGS = {
     "http": {"moorage/reading/fields.py"},
+    # A use of a dataset, what containers and tasks ask for, a folder.
+    "memory": {
+        "moorage/model.py",
+        "moorage_cli/caches/jobs.py",
+        "moorage_cli/sites_check.py",
+        "node_plugin/settings.py",
+        "pipeline_splitter/flow/permitting.py",
+        "pipeline_splitter/kfp/executors.py",
+        "webhook/sidecar.py",
+    },
 }
 CLASSES = {each.__name__ for each in KINDS.values()}
 MODULES = {each.__module__ for each in KINDS.values()}

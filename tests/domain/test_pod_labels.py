@@ -258,3 +258,14 @@ def test_a_wrong_type_is_named(path: tuple[Any, ...], value: object, field: str)
     with pytest.raises(InputError) as error:
         read_pod(raw)
     assert error.value.field == field
+
+
+def test_memory_stands_alone() -> None:
+    """A dataset is in the memory of nodes or elsewhere; it can be asked for to write."""
+    labels = {"dataset.0.id": "features", "dataset.0.useas": "memory", "dataset.0.access": "readWrite"}
+    (use,) = read_usage(labels, "team", "Pod team/p").writing
+    assert use.use_as == {UseAs.MEMORY}
+    for beside in ("memory.mount", "cache.memory"):
+        with pytest.raises(LabelError, match="memory stands alone"):
+            read_usage(labels | {"dataset.0.useas": beside}, "team", "Pod team/p")
+    assert read_usage(labels | {"dataset.0.useas": "memory.memory"}, "team", "Pod team/p").uses == (use,)

@@ -321,3 +321,27 @@ def test_the_unions_are_countries() -> None:
     assert (len(EU), len(EEA), len(COUNTRIES)) == (27, 30, 249)
     assert EEA <= COUNTRIES
     assert unknown_places(["EU", "DE", "US-CA", "XX", "de", "QQ-1"]) == ("QQ-1", "XX", "de")
+
+
+MEMORY = make_dataset("features").in_memory_at("eu-1").for_consumers("fraud").classified(Classification.RESTRICTED)
+
+
+def test_the_memory_of_nodes_is_at_their_sites_alone() -> None:
+    """Nothing is brought from one site to another, so no other has it; and this is told before all rules but one."""
+    dataset = MEMORY.obj()
+    assert decide(dataset.ref, dataset, READER, INVENTORY.place("us-1"), INVENTORY).message == (
+        "dataset steward/features is in the memory of the nodes of site eu-1, and site us-1 has none of it: run there, "
+        "or ask the steward of dataset steward/features to add site us-1 to spec.sources"
+    )
+    assert decide(dataset.ref, dataset, READER, INVENTORY.place("vault"), INVENTORY).rule is Rule.SITE_UNKNOWN
+    assert decide_transfer(dataset.ref, dataset, INVENTORY.place("vault"), INVENTORY).rule is Rule.SITE_UNKNOWN
+    assert decide(dataset.ref, dataset, READER, INVENTORY.place("eu-1"), INVENTORY).rule is Rule.CLEARANCE_TOO_LOW
+    stranger = decide(dataset.ref, dataset, Reader("lab"), INVENTORY.place("us-1"), INVENTORY)
+    assert "of certain sites" in stranger.message
+
+
+def test_data_that_was_read_from_memory_may_go_on() -> None:
+    """Only the rules of the Dataset go with it: where its bytes lay is no rule."""
+    dataset = make_dataset("features").in_memory_at("eu-1").for_consumers("fraud").obj()
+    carried = {dataset.ref: dataset.governance}
+    assert list(refusals(carried, {dataset.ref: dataset}, None, INVENTORY.place("us-1"), INVENTORY)) == []

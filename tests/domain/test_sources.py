@@ -12,6 +12,7 @@ from moorage.sources.bucket_claim import BucketClaimSource
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.http import HttpSource
+from moorage.sources.memory import MemorySource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
 from moorage.sources.reasons import Reason
@@ -30,6 +31,7 @@ SAMPLES: dict[str, tuple[Location, str]] = {
     "http": (HttpSource("https://h.test/a/", ca_bundle=PEM), "https://h.test/a/"),
     "hive": (HiveSource("thrift://m", "t"), "thrift://m t"),
     "bucketClaim": (BucketClaimSource("bc"), "bucket claim bc"),
+    "memory": (MemorySource(4 << 30), "4,294,967,296 bytes of each node's memory"),
     "unsupported": (UnsupportedSource("H3"), "H3"),
 }
 
@@ -182,6 +184,9 @@ def test_every_word_of_spec_local_has_one_kind() -> None:
         ("s3", {"endpoint": "https://s3.test", "bucket": "b", "region": "x\n[other]"}, "spec.region"),
         ("nfs", {"server": "s", "path": "export"}, "spec.path"),
         ("hostPath", {"path": "/srv/../etc"}, "spec.path"),
+        ("memory", {}, "spec.size"),
+        ("memory", {"size": "1Ki"}, "spec.size"),
+        ("memory", {"size": "4GiB"}, "spec.size"),
         ("unsupported", {}, "spec"),
     ],
 )

@@ -47,6 +47,12 @@ async def test_the_largest_dataset_is_taken(client: Client) -> None:
     await client.create(DATASETS, a_dataset(largest_dataset()), dry_run=True)
 
 
+async def test_the_memory_of_several_sites_can_be_written(client: Client) -> None:
+    """Each node has its own, so there are no copies that could differ."""
+    sources = [{"site": site, "memory": {"size": size}} for site, size in (("eu-1", "4Gi"), ("us-1", 1 << 30))]
+    await client.create(DATASETS, a_dataset({"access": "readWrite", "sources": sources}), dry_run=True)
+
+
 SITES_REFUSED: dict[str, tuple[Raw, str]] = {
     "a price": (a_site(cpuHourPrice="9" * 30), "spec.cpuHourPrice"),
     "a memory": (a_site(resources={"memory": "8Ei"}), "below 8Ei"),

@@ -11,7 +11,16 @@ from moorage import wire
 from moorage.errors import KubeError, LabelError, NotFoundError
 from moorage.kube import PODS, Client
 from tests.guard.conftest import OPTED_OUT
-from tests.webhook.pods import NAMESPACE, an_s3_dataset, make_container, make_pod, reading, serve, writable
+from tests.webhook.pods import (
+    NAMESPACE,
+    a_memory_dataset,
+    an_s3_dataset,
+    make_container,
+    make_pod,
+    reading,
+    serve,
+    writable,
+)
 
 Raw = dict[str, Any]
 
@@ -40,8 +49,8 @@ REFUSED: dict[str, tuple[Raw, str]] = {
     "cache, not served": (make_pod(labels=reading("claims", useas="cache")), NOT_SERVED),
     "configmap, not served": (make_pod(labels=reading("claims", useas="configmap")), NOT_SERVED),
     "both, not served": (make_pod(labels=reading("claims", useas="configmap.mount")), NOT_SERVED),
-    "a use that is to come": (make_pod(labels=reading("claims", useas="memory")), "memory is not served yet"),
-    "another use that is to come": (make_pod(labels=reading("claims", useas="mount.memory")), "not served yet"),
+    "memory, not served": (make_pod(labels=reading("claims", useas="memory")), NOT_SERVED),
+    "memory beside another use": (make_pod(labels=reading("claims", useas="mount.memory")), "memory stands alone"),
     "an unknown use": (make_pod(labels=reading("claims", useas="Mount")), 'not "Mount"'),
     "an empty use": (make_pod(labels=reading("claims", useas="")), "dataset.N.useas must be mount"),
     "dots between uses": (make_pod(labels=reading("claims", useas="mount..mount")), 'not "mount..mount"'),
@@ -104,6 +113,10 @@ ADMITTED: dict[str, Raw] = {
         make_pod(labels=reading("claims", **{"dataset.0.access": "readWrite"})), writable(an_s3_dataset())
     ),
     "served with keys": serve(make_pod(labels=reading("claims", useas="configmap")), an_s3_dataset()),
+    "served with memory, without a sidecar": serve(
+        make_pod(labels=reading("features", useas="memory", **{"dataset.0.access": "readWrite"})),
+        writable(a_memory_dataset()),
+    ),
     "served both ways": serve(make_pod(labels=reading("claims", useas="mount.configmap")), an_s3_dataset()),
     "served for a scheduler of somebody else's": serve(
         make_pod(labels=reading("claims"), schedulerName="theirs"), an_s3_dataset()

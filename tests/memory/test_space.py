@@ -201,3 +201,32 @@ def test_a_directory_is_private_as_long_as_nobody_else_may_write(tmp_path: Path)
     assert store.is_private()
     (tmp_path / "own").chmod(0o770)
     assert not store.is_private()
+
+
+def test_in_a_directory_of_several_users_all_may_read(tmp_path: Path) -> None:
+    """Pods run as many users, and who may have the directory may have all of it; one's own stays one's own."""
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for directory, mode in ((shared, 0o444), (own, 0o440)):
+        MemoryStore(directory).put("a", 1)
+        assert (directory / "a").stat().st_mode & 0o777 == mode
+
+
+ONLY_READ = r"may only read: .*dataset\.N\.access: readWrite"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_who_may_only_read_is_told_so(tmp_path: Path) -> None:
+    """With the label that is missing, as a rule."""
+    store = MemoryStore(tmp_path)
+    store.put("a", 1)
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(MemoryObjectError, match=ONLY_READ):
+            store.put("b", 1)
+        with pytest.raises(MemoryObjectError, match=ONLY_READ):
+            store.delete("a")
+        assert store.get("a") == 1
+    finally:
+        tmp_path.chmod(0o755)

@@ -46,6 +46,7 @@ class PlayedBroker:
         standings: by dataset: what may stay on the node; by default all that was ever granted.
         looks: how often the node asked what may stay.
         revoked: by dataset: the rule by which its mounts must end.
+        revoked_pods: the same by pod's uid and dataset.
         reviewed: the volumes that were asked about, as `pod dataset`.
     """
 
@@ -58,6 +59,7 @@ class PlayedBroker:
     standings: dict[str, Standing] = field(default_factory=dict)
     looks: int = 0
     revoked: dict[str, str] = field(default_factory=dict)
+    revoked_pods: dict[tuple[str, str], str] = field(default_factory=dict)
     reviewed: list[str] = field(default_factory=list)
     down: bool = False
 
@@ -67,13 +69,20 @@ class PlayedBroker:
         self.answers[dataset] = write_answer(refusal)
         self.revoked[dataset] = refusal.reason
 
+    def revoke_pod(self, uid: str, dataset: str) -> None:
+        """Have the mount of one pod ended, whatever others may do."""
+        self.revoked_pods[uid, dataset] = "PurposeNotAllowed"
+
     def review(self, body: bytes) -> dict[str, Any]:
         """Which of the volumes must end."""
         asked = read_volumes(body)
         self.reviewed += [f"{each.pod} {each.dataset}" for each in asked]
-        rules = [self.revoked.get(str(each.dataset), "") for each in asked]
+        rules = [
+            self.revoked_pods.get((each.pod.uid, str(each.dataset))) or self.revoked.get(str(each.dataset), "")
+            for each in asked
+        ]
         return write_reviews(
-            Review(each, rule, rule and self.answers[str(each.dataset)][1]["message"])
+            Review(each, rule, rule and str(self.answers[str(each.dataset)][1].get("message", "it may not be read")))
             for each, rule in zip(asked, rules, strict=True)
         )
 
@@ -87,6 +96,7 @@ class PlayedBroker:
         version: str | None = "v1",
         fill: FillTerms | None = None,
         access: Access = Access.READ_ONLY,
+        uid: str = "",
     ) -> None:
         """Permit a dataset from now on."""
         self.revoked.pop(dataset, None)
@@ -102,6 +112,7 @@ class PlayedBroker:
                 version=version,
                 fill=fill,
                 access=access,
+                uid=uid,
             )
         )
         namespace, name = dataset.split("/")
@@ -111,6 +122,7 @@ class PlayedBroker:
             size_bytes=None if fill is None else fill.size_bytes,
             far_seconds=None if fill is None else fill.far_seconds,
             mode=CacheMode(mode),
+            uid=uid,
         )
 
 

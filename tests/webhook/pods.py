@@ -6,6 +6,7 @@ from typing import Any
 from moorage.access import Access
 from moorage.model import Dataset, DatasetRef, Governance, Source
 from moorage.refusal import Refusal
+from moorage.sources.memory import MemorySource
 from moorage.sources.s3 import S3Source
 from webhook.mutate import Facts, Served, Serving, mutate, read_request
 
@@ -56,6 +57,11 @@ def an_s3_dataset(name: str = "claims", namespace: str = NAMESPACE, **governance
     """A Dataset with one S3 copy at eu-1, whose keys are in a Secret; of the pod's own namespace unless said."""
     location = S3Source("https://s3.eu-1", "bucket", prefix="2026", region="eu-1", secret_name=f"{name}-keys")
     return Dataset(DatasetRef(namespace, name), (Source("eu-1", location),), Governance(**governance))  # type: ignore[arg-type]
+
+
+def a_memory_dataset(name: str = "features", namespace: str = NAMESPACE, **governance: object) -> Dataset:
+    """A Dataset that is the memory of the nodes of eu-1."""
+    return Dataset(DatasetRef(namespace, name), (Source("eu-1", MemorySource(1 << 30)),), Governance(**governance))  # type: ignore[arg-type]
 
 
 def writable(dataset: Dataset) -> Dataset:

@@ -180,7 +180,10 @@ CLASHES: dict[str, tuple[Raw, str]] = {
     "a user namespace": (make_pod(labels=reading("claims"), hostUsers=False), "spec.hostUsers: must not be false"),
     "windows": (make_pod(labels=reading("claims"), os={"name": "windows"}), "spec.os.name: must not be windows"),
     "a node": (make_pod(labels=reading("claims"), nodeName="eu-1-n1"), "spec.nodeName: must not be set"),
-    "memory": (make_pod(labels=reading("claims", useas="memory")), "memory is not served yet"),
+    "memory": (
+        make_pod(labels=reading("claims", useas="memory")),
+        "dataset fraud/claims has no source of kind memory, so no node has memory for it: use mount",
+    ),
 }  # fmt: skip
 
 

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from moorage.model import Dataset
 from moorage.refusal import Refusal
-from tests.webhook.pods import NAMESPACE, SUBJECT, an_s3_dataset, make_container
+from tests.webhook.pods import NAMESPACE, SUBJECT, a_memory_dataset, an_s3_dataset, make_container
 from webhook.json_patch import diff
 from webhook.mutate import Facts, Served, Serving, mutate, read_request
 from webhook.sidecar import NAME
 
 Raw = dict[str, Any]
 DATASETS = ("claims", "scans", "labs")
-KNOWN: dict[Any, Dataset | None] = {dataset.ref: dataset for dataset in map(an_s3_dataset, DATASETS)}
+KNOWN: dict[Any, Dataset | None] = {
+    dataset.ref: dataset for dataset in (*map(an_s3_dataset, DATASETS), a_memory_dataset("features"))
+}
 
 NAMES = st.sampled_from([*DATASETS, "work", "moorage-mount", "moorage-cache"])
 PATHS = st.sampled_from(["/data", "/data/x", "/mnt/datasets/claims", "/mnt/datasets/claims/x", "/work", "/w/"])
@@ -43,10 +45,14 @@ SPECS = st.fixed_dictionaries(
         "schedulerName": st.sampled_from(["default-scheduler", "moorage", "theirs"]),
     },
 )
-USES = st.dictionaries(
-    st.sampled_from(DATASETS),
-    st.lists(st.sampled_from(["mount", "configmap"]), max_size=3).map(".".join),
-    min_size=1,
+USES = st.builds(
+    lambda uses, memory: uses | memory,
+    st.dictionaries(
+        st.sampled_from(DATASETS),
+        st.lists(st.sampled_from(["mount", "configmap"]), max_size=3).map(".".join),
+        min_size=1,
+    ),
+    st.sampled_from([{}, {"features": "memory"}]),
 )
 
 
@@ -69,7 +75,7 @@ def ask(labels: dict[str, str], spec: Raw) -> Served | Refusal:
 @given(uses=USES, spec=SPECS)
 def test_asking_again_changes_nothing(uses: dict[str, str], spec: Raw) -> None:
     """What is served is served."""
-    labels = label(uses, [0, 1, 2])
+    labels = label(uses, [0, 1, 2, 3])
     first = ask(labels, spec)
     if isinstance(first, Served):
         second = ask(labels, first.pod["spec"])
@@ -81,7 +87,7 @@ def test_asking_again_changes_nothing(uses: dict[str, str], spec: Raw) -> None:
 @given(uses=USES, spec=SPECS, order=st.permutations([0, 1, 2, 7, 10]), seed=st.integers(0, 99))
 def test_the_order_of_the_labels_does_not_matter(uses: dict[str, str], spec: Raw, order: list[int], seed: int) -> None:
     """Neither their indices nor the order in which they are written."""
-    one = ask(label(uses, [0, 1, 2]), spec)
+    one = ask(label(uses, [0, 1, 2, 3]), spec)
     pairs = list(label(uses, order).items())
     random.Random(seed).shuffle(pairs)  # noqa: S311 - no secret
     other = ask(dict(pairs), spec)
@@ -95,7 +101,7 @@ def test_the_order_of_the_labels_does_not_matter(uses: dict[str, str], spec: Raw
 def test_the_patch_makes_the_pod_and_leaves_the_question_alone(uses: dict[str, str], spec: Raw) -> None:
     """Also where arrays are absent or null."""
     before = copy.deepcopy(spec)
-    outcome = ask(label(uses, [0, 1, 2]), spec)
+    outcome = ask(label(uses, [0, 1, 2, 3]), spec)
     assert spec == before
     if isinstance(outcome, Served):
         operations = diff({"spec": spec}, {"spec": outcome.pod["spec"]})
@@ -105,7 +111,7 @@ def test_the_patch_makes_the_pod_and_leaves_the_question_alone(uses: dict[str, s
 @given(uses=USES, spec=SPECS)
 def test_every_container_is_served_once(uses: dict[str, str], spec: Raw) -> None:
     """Each dataset that is mounted has one volume, and at least one mount, read-only, in every container."""
-    outcome = ask(label(uses, [0, 1, 2]), spec)
+    outcome = ask(label(uses, [0, 1, 2, 3]), spec)
     if not isinstance(outcome, Served):
         return
     made = outcome.pod["spec"]

@@ -133,6 +133,14 @@ def test_a_task_that_would_write_to_a_dataset_is_refused() -> None:
     assert caught.value.field.endswith("labels[dataset.0.access]")
 
 
+def test_a_task_that_would_use_a_nodes_memory_is_refused() -> None:
+    """A plan chooses sites, and each node has memory of its own."""
+    labels = {"dataset.0.id": "features", "dataset.0.useas": "memory"}
+    with pytest.raises(InputError, match="can't use dataset default/features as memory") as caught:
+        read(spec(dag({"t": task("make")}), {"make": MAKE}), platform({"exec-make": pod(labels)}))
+    assert caught.value.field.endswith("labels[dataset.0.useas]")
+
+
 def test_releases_that_a_hint_accepts_are_merged_into_the_uses() -> None:
     """Into the dataset's own use where there is one, else as one that brings nothing."""
     one, two = DatasetRef("default", "claims"), DatasetRef("steward", "names")
