@@ -14,11 +14,12 @@ and tuples of them come back equal, and without a copy where their type permits 
 unless they were asked for with `writable=True`.
 Anything else is pickled, and unpickled for those alone who say that they trust the writer: `trust=True`.
 
-    store    put, get, delete and list, in one directory
-    objects  between a value and its bytes; objects in files of any name
-    space    whole objects under names, in shared memory
-    layout   what an object's bytes are
-    kinds/   which types are kept, a file each and one table
+    store     put, get, delete and list, in one directory
+    objects   between a value and its bytes; objects in files of any name
+    space     whole objects under names, in shared memory
+    headroom  how much more the container's memory limit permits
+    layout    what an object's bytes are
+    kinds/    which types are kept, a file each and one table
 """
 
 import asyncio

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
+from moorage.memory.headroom import headroom, is_in_memory
 from moorage.memory.layout import MemoryObjectError
 
 MOST_NAME_BYTES: Final = 200
 _UNFINISHED: Final = ".unfinished-"
 _YOUNG_SECONDS: Final = 60.0
+_SMALL_BYTES: Final = 1 << 20
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
 _NO_RIGHT: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -35,14 +37,16 @@ class Space:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._is_in_memory = is_in_memory(directory)
         self._sweep()
 
-    def write(self, name: str, fill: Callable[[int], None]) -> int:
+    def write(self, name: str, fill: Callable[[int], None], expected_bytes: int = 0) -> int:
         """Publish an object.
 
         Args:
             name: of it.
             fill: writes it to a file that is open, and empty.
+            expected_bytes: how much that will be, as far as it is known.
 
         Returns:
             Its size in bytes.
@@ -51,6 +55,7 @@ class Space:
             MemoryObjectError: the name can't be used, or there is no room: what is there stays as it was.
         """
         target = self._path(name)
+        self._look_for_room(name, expected_bytes)
         # Where others may put objects, whoever may look into the directory may read them: a pod that has it is trusted
         # with all of it, and containers run as many users.
         is_private = self.is_private()
@@ -137,6 +142,18 @@ class Space:
         """Whether this user alone can have put what lies there, pickles among it."""
         found = self.directory.stat()
         return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+    def _look_for_room(self, name: str, expected_bytes: int) -> None:
+        """Refuse what the container's limit does not hold: the kernel would not fail the write, but kill a process."""
+        if expected_bytes < _SMALL_BYTES or not self._is_in_memory:
+            return
+        found = headroom()
+        if found is not None and not found.holds(expected_bytes):
+            problem = (
+                f"object {name!r} has no room in the memory of this container: it needs {expected_bytes:,} bytes, and "
+                f"of its limit of {found.limit_bytes:,} are {max(found.left_bytes, 0):,} left"
+            )
+            raise MemoryObjectError(f"{problem}: raise resources.limits.memory, or delete objects that it put")
 
     def _open_new(self, path: Path, name: str) -> int:
         try:

@@ -58,7 +58,8 @@ class MemoryStore:
         Raises:
             MemoryObjectError: it can't be kept, or there is no room for it.
         """
-        return self._space.write(name, laid_out(value).write)
+        laid = laid_out(value)
+        return self._space.write(name, laid.write, laid.size_bytes)
 
     def get(self, name: str, *, trust: bool = False, writable: bool = False) -> Any:  # noqa: ANN401 - what was put
         """Get an object.

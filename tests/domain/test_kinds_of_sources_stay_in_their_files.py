@@ -30,6 +30,7 @@ OTHER_MEANINGS = {
     "http": {"moorage/reading/fields.py"},
     # A use of a dataset, what containers and tasks ask for, a folder.
     "memory": {
+        "moorage/memory/headroom.py",
         "moorage/model.py",
         "moorage_cli/caches/jobs.py",
         "moorage_cli/sites_check.py",

@@ -20,6 +20,11 @@ class IpcFile:
 
     table: pa.Table
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its data, without what describes them."""
+        return int(self.table.nbytes)
+
     def write(self, descriptor: int) -> None:
         """Write it to an open file.
 
