@@ -32,7 +32,7 @@ _PLANE_SITES = {"eu-1": 0, "us-1": 0}
 
 # By fixture: the mark that it gives. Chromium is installed by root where it is missing.
 _MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "second_plane": "plane", "helm": "plane"}
-_MARKS |= {"airflow": "plane"}
+_MARKS |= {"airflow": "plane", "vineyard": "plane"}
 _MARKS |= {} if shutil.which("chromium") else {"chromium": "real"}
 # By fixture: the group of the tests that use it; the first one counts. `{folder}`: those of each folder are a group.
 _GROUPS = {
@@ -45,6 +45,7 @@ _GROUPS = {
     "object_store": "store-{folder}",
     "chromium": "browser",
     "airflow": "airflow",
+    "vineyard": "vineyard",
 }
 _NODES = "nodes"
 """The group of all tests on real nodes: one cluster of these after the other keeps two cores busy."""

@@ -101,9 +101,9 @@ class _Value:
 @functools.cache
 def _store() -> "MemoryStore":
     # Not before it is needed: most tasks hand on small values, and pyarrow takes its time to import.
-    from moorage.memory import MemoryStore, default_directory  # noqa: PLC0415
+    from moorage.memory import MemoryStore, default_place  # noqa: PLC0415
 
-    return MemoryStore(default_directory())
+    return MemoryStore(default_place())
 
 
 def _as_array(text: str) -> Any:  # noqa: ANN401 - an array
@@ -121,7 +121,7 @@ def _put(where: Coordinates, value: object, form: str, kept: object) -> dict[str
     except MoorageError as error:
         raise XComError(f"{where}: {error}") from None
     name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")[:200]
-    host, directory = socket.gethostname(), str(store.directory)
+    host, directory = socket.gethostname(), store.place
     return Reference(where.object_name, form, name, size_bytes, host, directory).encoded()
 
 

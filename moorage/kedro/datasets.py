@@ -4,18 +4,18 @@ from typing import Any
 
 from kedro.io.core import AbstractDataset, DatasetError
 
-from moorage.memory import MemoryStore, default_directory
+from moorage.memory import MemoryStore, default_place
 from moorage.memory.layout import MemoryObjectError
 
 
 class SharedMemoryDataset(AbstractDataset[Any, Any]):
-    """An object of `moorage.memory`. Processes that know its directory read it without a copy.
+    """An object of `moorage.memory`. Processes that know its place read it without a copy.
 
     What was not copied can't be written to, so that no node changes what another reads; copy it first.
 
     Args:
         name: of the object.
-        directory: where it lies; None: as `moorage.memory` has it.
+        directory: where it lies, or `vineyard://` with a daemon's socket; None: as `moorage.memory` has it.
         trust: whether what was pickled may be loaded: its writer can run code here.
         metadata: for plugins; nothing reads it here.
     """
@@ -24,7 +24,7 @@ class SharedMemoryDataset(AbstractDataset[Any, Any]):
         self, name: str, directory: str | None = None, *, trust: bool = False, metadata: dict[str, Any] | None = None
     ) -> None:
         self._name = name
-        self._directory = directory or str(default_directory())
+        self._directory = directory or default_place()
         self._trust = trust
         self.metadata = metadata
         self._EPHEMERAL = True

@@ -7,33 +7,35 @@
 
 The objects lie in the directory that `MOORAGE_MEMORY` names, or in one of the user's own in `/dev/shm`. They stay when
 their writer ends, need no daemon, and are removed by `delete`. A table is an Arrow IPC file, which any Arrow program
-reads.
+reads. `MOORAGE_MEMORY=vineyard:///run/vineyard.sock` has them lie in a vineyard daemon's memory instead.
 
 Tables and arrays of pyarrow, arrays of numpy, frames and series of pandas, sparse matrices of scipy, and dicts, lists
 and tuples of them come back equal, and without a copy where their type permits that: such values can't be written to,
 unless they were asked for with `writable=True`.
 Anything else is pickled, and unpickled for those alone who say that they trust the writer: `trust=True`.
 
-    store     put, get, delete and list, in one directory
-    objects   between a value and its bytes; objects in files of any name
-    space     whole objects under names, in shared memory
-    headroom  how much more the container's memory limit permits
-    layout    what an object's bytes are
-    kinds/    which types are kept, a file each and one table
+    store      put, get, delete and list, in one place
+    objects    between a value and its bytes; objects in files of any name
+    space      what holds whole objects under names
+    files      files in shared memory do
+    headroom   how much more the container's memory limit permits
+    vineyard/  blobs of a vineyard daemon do
+    layout     what an object's bytes are
+    kinds/     which types are kept, a file each and one table
 """
 
 import asyncio
 import functools
 from typing import Any
 
-from moorage.memory.store import MemoryStore, default_directory
+from moorage.memory.store import MemoryStore, default_place
 
-__all__ = ["MemoryStore", "aget", "aput", "default_directory", "delete", "get", "list_names", "put"]
+__all__ = ["MemoryStore", "aget", "aput", "default_place", "delete", "get", "list_names", "put"]
 
 
 @functools.cache
 def _default() -> MemoryStore:
-    return MemoryStore(default_directory())
+    return MemoryStore(default_place())
 
 
 def put(name: str, value: Any) -> int:  # noqa: ANN401 - any Python object

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
+
 from moorage.errors import MoorageError
 
 MAGIC: Final = b"MOORMEM1"
@@ -75,6 +77,16 @@ class Frame:
         for offset, buffer in self.buffers:
             _write_at(descriptor, buffer, offset)
         os.ftruncate(descriptor, self.size_bytes)
+
+    def write_into(self, target: memoryview) -> None:
+        """Write it into memory of that size."""
+        end = 0
+        for offset, buffer in ((0, memoryview(self.head)), *self.buffers):
+            # Nothing of what lay there before stays between buffers. Assigned by numpy, which lets other threads run.
+            target[end:offset] = bytes(offset - end)
+            end = offset + buffer.nbytes
+            np.frombuffer(target, dtype=np.uint8)[offset:end] = np.frombuffer(buffer, dtype=np.uint8)
+        target[end : self.size_bytes] = bytes(self.size_bytes - end)
 
 
 def frame(root: Node, parts: Parts) -> Frame:

@@ -1,4 +1,4 @@
-"""Put, get, delete and list, in one directory."""
+"""Put, get, delete and list, in one place."""
 
 import os
 import tempfile
@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from moorage.errors import InputError
+from moorage.memory.files import FileSpace
 from moorage.memory.objects import laid_out, made_of
 from moorage.memory.space import Space
 
@@ -14,32 +15,31 @@ VARIABLE: Final = "MOORAGE_MEMORY"
 _SHARED: Final = Path("/dev/shm")  # noqa: S108 - shared memory is what this is about
 
 
-def default_directory() -> Path:
+def default_place() -> str:
     """Where objects lie unless something else is said."""
     if named := os.environ.get(VARIABLE):
-        return Path(named)
+        return named
     root = _SHARED if _SHARED.is_dir() else Path(tempfile.gettempdir())
-    return root / f"moorage-{os.getuid()}"
+    return str(root / f"moorage-{os.getuid()}")
 
 
 class MemoryStore:
-    """The objects in one directory. It may be used by many threads and processes at once, and as a context.
+    """The objects in one place. It may be used by many threads and processes at once, and as a context.
 
     Args:
-        directory: in shared memory, as a rule.
+        place: a directory, in shared memory as a rule; or `vineyard:///run/vineyard.sock`, by a daemon's socket.
+
+    Raises:
+        InputError: the place can't be used.
     """
 
-    def __init__(self, directory: Path | str) -> None:
-        try:
-            self._space = Space(Path(directory))
-        except OSError as error:
-            problem = f"can't be used ({error.strerror}): name a directory that this user may write to"
-            raise InputError("memory store", str(directory), problem) from None
+    def __init__(self, place: Path | str) -> None:
+        self._space = _opened(place)
 
     @property
-    def directory(self) -> Path:
+    def place(self) -> str:
         """Where the objects lie."""
-        return self._space.directory
+        return self._space.place
 
     def __enter__(self) -> Self:
         return self
@@ -58,8 +58,7 @@ class MemoryStore:
         Raises:
             MemoryObjectError: it can't be kept, or there is no room for it.
         """
-        laid = laid_out(value)
-        return self._space.write(name, laid.write, laid.size_bytes)
+        return self._space.write(name, laid_out(value))
 
     def get(self, name: str, *, trust: bool = False, writable: bool = False) -> Any:  # noqa: ANN401 - what was put
         """Get an object.
@@ -67,7 +66,8 @@ class MemoryStore:
         Args:
             name: of it.
             trust: the writer may run code here: needed for what was pickled.
-            writable: the value may be changed. Pages that are written become this value's own; others are not copied.
+            writable: the value may be changed. In a directory, pages that are written become this value's own, and
+                others are not copied; vineyard's memory is copied whole.
 
         Raises:
             UntrustedObjectError: it was pickled, and `trust` is not given.
@@ -94,3 +94,16 @@ class MemoryStore:
     def names(self) -> list[str]:
         """The names of all objects, sorted."""
         return self._space.names()
+
+
+def _opened(place: Path | str) -> Space:
+    if isinstance(place, str) and place.startswith("vineyard://"):
+        # Not before it is needed: it is for those who run its daemon.
+        from moorage.memory.vineyard import VineyardSpace  # noqa: PLC0415
+
+        return VineyardSpace(place)
+    try:
+        return FileSpace(Path(place))
+    except OSError as error:
+        problem = f"can't be used ({error.strerror}): name a directory that this user may write to"
+        raise InputError("memory store", str(place), problem) from None

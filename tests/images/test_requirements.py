@@ -96,7 +96,7 @@ def test_an_installation_has_what_people_run() -> None:
         "schedules",
     }
     assert dynamic["optional-dependencies"] == {
-        extra: {"file": [f"requirements/{extra}.in"]} for extra in ("client", "memory")
+        extra: {"file": [f"requirements/{extra}.in"]} for extra in ("client", "memory", "vineyard")
     }
 
 

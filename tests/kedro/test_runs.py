@@ -15,7 +15,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 
 from moorage.kedro import ThreadRunner
-from moorage.memory import default_directory
+from moorage.memory import default_place
 from tests.kedro.project import make_project
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 def left() -> set[str]:
     """What runs left where a user's objects lie unless something else is said."""
-    shared = default_directory()
+    shared = Path(default_place())
     return {path.name for path in shared.iterdir() if path.name.startswith(".kedro-")} if shared.exists() else set()
 
 

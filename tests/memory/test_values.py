@@ -1,7 +1,7 @@
 """What is put comes back equal, of the same types, and without a copy where its type permits that."""
 
 import decimal
-from collections.abc import Iterator
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from moorage.memory import MemoryStore
 from moorage.memory.layout import MemoryObjectError, UntrustedObjectError
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryStore]:
-    """A directory of the tests' own."""
-    with MemoryStore(tmp_path_factory.mktemp("memory")) as opened:
-        yield opened
 
 
 def again(store: MemoryStore, value: Any, *, trust: bool = False) -> Any:  # noqa: ANN401 - any object
@@ -40,7 +33,15 @@ NESTED = st.recursive(
 )
 
 
-@settings(deadline=None)
+# Each example puts anew what it gets, so that one store serves all of them. Few where the same bytes take longer.
+EXAMPLES = settings(
+    deadline=None,
+    max_examples=20 if "MOORAGE_TEST_MEMORY" in os.environ else 100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@EXAMPLES
 @given(NESTED)
 def test_python_s_own(store: MemoryStore, value: object) -> None:
     """Nested as deep as one likes, of the same types."""
@@ -52,7 +53,7 @@ def test_python_s_own(store: MemoryStore, value: object) -> None:
 DTYPES = st_numpy.scalar_dtypes() | st_numpy.unicode_string_dtypes(max_len=5) | st_numpy.byte_string_dtypes(max_len=5)
 
 
-@settings(deadline=None)
+@EXAMPLES
 @given(st_numpy.arrays(DTYPES, st_numpy.array_shapes(min_dims=0, max_dims=4, min_side=0)), st.booleans())
 def test_arrays(store: MemoryStore, array: Any, reverse: bool) -> None:  # noqa: ANN401, FBT001 - of numpy
     """Of any type, shape, order and byte order; also where they are not contiguous. They can't be written to."""
@@ -108,17 +109,6 @@ def test_arrow(store: MemoryStore, value: Any) -> None:  # noqa: ANN401 - of pya
         assert found.equals(value) or found.to_pylist() == value.to_pylist()
         if isinstance(value, pa.Table):
             assert found.schema.equals(value.schema, check_metadata=True)
-
-
-def test_any_arrow_program_reads_a_table(tmp_path: Path) -> None:
-    """It is an IPC file; and one that somebody else wrote is got as a table."""
-    store, table = MemoryStore(tmp_path), pa.table({"a": [1, 2]})
-    store.put("claims", table)
-    with pa.memory_map(str(tmp_path / "claims")) as file:
-        assert pa.ipc.open_file(file).read_all().equals(table)
-    with pa.OSFile(str(tmp_path / "other"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    assert store.get("other").equals(table)
 
 
 BERLIN = pd.date_range("2024-03-30", periods=4, freq="D", tz="Europe/Berlin")
@@ -229,10 +219,11 @@ def addresses(content: Any) -> tuple[int, int]:  # noqa: ANN401 - of numpy
     return begin, begin + content.nbytes
 
 
-def mapped(path: Path) -> list[tuple[int, int]]:
-    """From where to where a file is mapped in this process."""
-    lines = Path("/proc/self/maps").read_text().splitlines()
-    spans = [line.split()[0].split("-") for line in lines if line.endswith(str(path))]
+def mapped(place: str, name: str) -> list[tuple[int, int]]:
+    """From where to where an object's file is mapped in this process, or else the daemon's memory."""
+    mark = "memfd:vineyard" if place.startswith("vineyard:") else f"{place}/{name}"
+    lines = [line for line in Path("/proc/self/maps").read_text().splitlines() if mark in line]
+    spans = [line.split()[0].split("-") for line in lines]
     return [(int(begin, 16), int(end, 16)) for begin, end in spans]
 
 
@@ -248,10 +239,9 @@ def mapped(path: Path) -> list[tuple[int, int]]:
     ],
     ids=["an array", "an array inside", "a table", "a frame", "a frame with nullable integers", "a sparse matrix"],
 )
-def test_nothing_is_copied(tmp_path: Path, value: object, array_of: Any) -> None:  # noqa: ANN401
-    """The values that one gets lie in the object's file."""
-    store = MemoryStore(tmp_path)
+def test_nothing_is_copied(store: MemoryStore, value: object, array_of: Any) -> None:  # noqa: ANN401
+    """The values that one gets lie where the object lies."""
     store.put("value", value)
     found = store.get("value")
     begin, end = addresses(array_of(found))
-    assert any(first <= begin and end <= last for first, last in mapped(tmp_path / "value"))
+    assert any(first <= begin and end <= last for first, last in mapped(store.place, "value"))

@@ -117,7 +117,7 @@ def read_values(node: Node, inner: Back) -> Any:  # noqa: ANN401, PLR0911 - a ta
             values, mask = inner(node["values"]), inner(node["mask"])
             return _MASKED[values.dtype.kind](values, mask, copy=False)
         case "words":
-            return _objects(inner(node["values"]).to_pylist())
+            return _objects(_words(inner(node["values"])))
     raise MemoryObjectError("its description makes no sense")
 
 
@@ -138,6 +138,14 @@ def _write_objects(values: Any, parts: Parts, inner: Inner) -> Node:  # noqa: AN
             return {"as": "object", "values": pickled.write(values, parts)}
         return {"as": "words", "values": inner(arrow)}
     return {"as": "object", "values": pickled.write(values, parts)}
+
+
+def _words(values: Any) -> list[Any]:  # noqa: ANN401 - of pyarrow
+    # Nothing but what was written so: a label that is a dict, say, has pandas fail much later.
+    if not isinstance(values, pa.Array | pa.ChunkedArray) or values.type not in (pa.large_string(), pa.large_binary()):
+        raise MemoryObjectError("its description makes no sense")
+    words: list[Any] = values.to_pylist()
+    return words
 
 
 def _objects(values: list[Any]) -> Any:  # noqa: ANN401 - of numpy

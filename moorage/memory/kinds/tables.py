@@ -20,11 +20,6 @@ class IpcFile:
 
     table: pa.Table
 
-    @property
-    def size_bytes(self) -> int:
-        """Of its data, without what describes them."""
-        return int(self.table.nbytes)
-
     def write(self, descriptor: int) -> None:
         """Write it to an open file.
 
@@ -32,6 +27,18 @@ class IpcFile:
             OSError: there is no room, among others.
         """
         with pa.OSFile(f"/proc/self/fd/{descriptor}", mode="wb") as sink:
+            _write(self.table, sink)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file: what Arrow would write is counted."""
+        counted = pa.MockOutputStream()
+        _write(self.table, counted)
+        return int(counted.size())
+
+    def write_into(self, target: memoryview) -> None:
+        """Write it into memory of that size."""
+        with pa.FixedSizeBufferWriter(pa.py_buffer(target)) as sink:
             _write(self.table, sink)
 
 
