@@ -16,6 +16,7 @@ from moorage.serving.run import Listener, serve, stop_on_signals
 from node_plugin import mountinfo
 from node_plugin.attaching import Attacher
 from node_plugin.broker import HttpsBroker
+from node_plugin.caching.holding import Holding, VersionKey
 from node_plugin.caching.keeping import Keeper
 from node_plugin.caching.reporting import Reporter
 from node_plugin.caching.serving import Cache
@@ -23,6 +24,7 @@ from node_plugin.caching.state import CacheLimits, CacheState
 from node_plugin.caching.store import Store, claim
 from node_plugin.caching.usage import Usage
 from node_plugin.journal import Journal
+from node_plugin.memory.holding import HeldMemory
 from node_plugin.memory.keeping import MemoryKeeper, keeping_memory
 from node_plugin.memory.shared import SharedMemory
 from node_plugin.node_service import Node, Registration, serving
@@ -80,7 +82,7 @@ async def run(settings: NodePluginSettings) -> None:
     publisher.resume()
     try:
         async with (
-            keeping(cache, settings),
+            keeping(cache, settings, memory),
             keeping_memory(keeper),
             revoking(state, settings.review_seconds),
             serving(settings.csi_socket, *Node(publisher, settings.node_name).handlers()),
@@ -126,8 +128,19 @@ def open_cache(settings: NodePluginSettings, broker: HttpsBroker, journal: Journ
     return Cache(state)
 
 
+def as_told(held: HeldMemory) -> Holding:
+    """As NodeCache tells it: its version is the Dataset's uid, and it is never whole."""
+    return Holding(
+        key=VersionKey(held.key.ref, held.key.uid),
+        size_bytes=held.used_bytes,
+        disk_bytes=held.size_bytes,
+        whole=False,
+        last_used=held.last_used,
+    )
+
+
 @asynccontextmanager
-async def keeping(cache: Cache | None, settings: NodePluginSettings) -> AsyncIterator[None]:
+async def keeping(cache: Cache | None, settings: NodePluginSettings, memory: SharedMemory) -> AsyncIterator[None]:
     """Look after the cache while the block runs."""
     if cache is None:
         yield
@@ -139,7 +152,7 @@ async def keeping(cache: Cache | None, settings: NodePluginSettings) -> AsyncIte
             reporter = Reporter(client, settings.node_name)
         except SettingError as error:
             _log.warning("NodeCache is not written", extra={"cause": str(error)})
-        keeper = Keeper(cache, reporter, settings.cache_look_seconds)
+        keeper = Keeper(cache, reporter, settings.cache_look_seconds, lambda: map(as_told, memory))
         task = asyncio.create_task(keeper.run(), name="keep the cache")
         try:
             yield

@@ -63,12 +63,19 @@ class CacheIndex:
         datasets: Mapping[DatasetRef, Dataset],
         site_of_node: Mapping[str, str | None],
     ) -> "CacheIndex":
-        """Counts only entries of the dataset's current version."""
+        """Counts only entries of the dataset's current version; of the memory of nodes, entries of its very Dataset.
+
+        What pods put into the memory of a node is nowhere else, so all of it is there, however much that is.
+        """
         held: dict[tuple[str, DatasetRef], int] = {}
         full: set[tuple[str, DatasetRef]] = set()
         for cache in caches:
             for entry in cache.datasets:
                 dataset = datasets.get(entry.ref)
+                if dataset is not None and dataset.in_memory:
+                    if entry.version == dataset.uid and entry.size_bytes:
+                        held[cache.node, entry.ref] = dataset_bytes(dataset)
+                    continue
                 if dataset is None or dataset.status.version is None or entry.version != dataset.status.version:
                     continue
                 held[cache.node, entry.ref] = entry.size_bytes

@@ -52,6 +52,8 @@ def obstacle(dataset: Dataset) -> str:
     """Why no node could keep a copy of it, in words; "" where nothing is in the way that the Dataset shows."""
     if dataset.cache.mode is CacheMode.NONE:
         return "forbids caches: set spec.cache.mode to auto or always"
+    if dataset.in_memory:
+        return "is the memory of nodes: there is nothing to copy"
     if not any(source.location.abilities.listed for source in dataset.sources):
         kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
         return f"is always streamed: nodes copy no {kinds} sources"

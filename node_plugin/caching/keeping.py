@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from moorage.errors import BrokerError
 from moorage.serving import metrics
 from node_plugin.caching import deciding
-from node_plugin.caching.holding import VersionKey
+from node_plugin.caching.holding import Holding, VersionKey
 from node_plugin.caching.reporting import Reporter
 from node_plugin.caching.serving import Cache
 from node_plugin.caching.state import CacheState
@@ -27,11 +28,13 @@ class Keeper:
     Attributes:
         reporter: None where there is no API server to tell.
         every_seconds: between two looks, when nothing moves.
+        beside: what the node holds besides, which is told as well.
     """
 
     cache: Cache
     reporter: Reporter | None
     every_seconds: float
+    beside: Callable[[], Iterable[Holding]] = tuple
 
     async def run(self) -> None:
         """Look now, and again whenever something moved or the time is over."""
@@ -70,7 +73,7 @@ class Keeper:
         cache.fills.go_on()
         metrics.CACHE_BYTES.set(state.store.disk_bytes)
         if self.reporter is not None:
-            await self.reporter.tell(state.store, cache.fills.in_vain(), time.monotonic())
+            await self.reporter.tell([*state.store, *self.beside()], cache.fills.in_vain(), time.monotonic())
 
 
 def _trim(state: CacheState) -> None:

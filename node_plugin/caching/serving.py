@@ -69,7 +69,8 @@ class Cache:
         """A volume went."""
         if volume.cached:
             self._touch(volume)
-            # What it used may be of no use any more.
+        if volume.cached or volume.memory_folder:
+            # What it used may be of no use any more, and what it left in memory is worth telling.
             self.state.moved.set()
 
     def _touch(self, volume: Volume) -> None:

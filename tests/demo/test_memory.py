@@ -1,4 +1,4 @@
-"""Two pods of a real node share its memory by a label; it outlives the one that put something there."""
+"""Pods of a real node share its memory by a label; it outlives the one that put something there, and draws the next."""
 
 import json
 from typing import Any
@@ -59,8 +59,8 @@ def dataset(**spec: Any) -> str:  # noqa: ANN401 - raw JSON
     )
 
 
-def pod(name: str, script: str, user: int, **labels: str) -> str:
-    """A pod that uses it, on one node."""
+def pod(name: str, script: str, user: int, *, node: str | None = None, **labels: str) -> str:
+    """A pod that uses it, where the scheduler sends it unless it names a node."""
     security = {"runAsNonRoot": True, "runAsUser": user, "seccompProfile": {"type": "RuntimeDefault"}}
     container = {
         "name": "reader",
@@ -71,7 +71,7 @@ def pod(name: str, script: str, user: int, **labels: str) -> str:
     }
     spec = {
         "restartPolicy": "Never",
-        "nodeSelector": {"kubernetes.io/hostname": NODE},
+        "nodeSelector": {"kubernetes.io/hostname": node} if node else {},
         "securityContext": security,
         "containers": [container],
     }
@@ -92,19 +92,27 @@ def lying(stage: Stage) -> list[str]:
     return found
 
 
+def is_told(stage: Stage) -> bool:
+    """Whether the scheduler can know where it lies."""
+    told = stage.get("nodecache", NODE).get("status", {}).get("datasets", [])
+    return any(entry["name"] == NAME for entry in told)
+
+
 def test_what_a_pod_puts_the_next_one_reads(stage: Stage) -> None:
     """Other users under `restricted`; read-only for who reads; full is an error; and it goes with its Dataset."""
     try:
         stage.kubectl("apply", "-f", "-", stdin=dataset(access="readWrite"))
-        stage.kubectl("create", "-f", "-", stdin=pod("puts", PUT, 1001, **{"dataset.0.access": "readWrite"}))
+        stage.kubectl("create", "-f", "-", stdin=pod("puts", PUT, 1001, node=NODE, **{"dataset.0.access": "readWrite"}))
         stage.wait_for_phase("puts", {"Succeeded"})
         assert stage.logs("puts").splitlines() == ["No space left on device"]
         containers = stage.get("pod", "puts", "-n", CONSUMER)["spec"]
         assert "initContainers" not in containers  # no sidecar
         stage.delete_pod("puts")
         assert [entry.rpartition("_")[0] for entry in lying(stage)] == [f"{NODE} {CONSUMER}_{NAME}"]
+        stage.wait("the node to tell of it", lambda: True if is_told(stage) else None, seconds=120)
         stage.kubectl("create", "-f", "-", stdin=pod("gets", GET, 1002))
         stage.wait_for_phase("gets", {"Succeeded"})
+        assert stage.get("pod", "gets", "-n", CONSUMER)["spec"]["nodeName"] == NODE  # the scheduler knew
         assert stage.logs("gets").splitlines() == [f"/mnt/memory/{NAME} 1000", "Read-only file system"]
     finally:
         stage.delete_pod("puts", "gets")

@@ -1,6 +1,7 @@
 """Which site a node belongs to, and the node score of the semantics."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -131,3 +132,18 @@ def test_less_to_bring_never_scores_lower(seconds: dict[str, float]) -> None:
     for one, quick in seconds.items():
         for other, slow in seconds.items():
             assert quick > slow or result[one] >= result[other]
+
+
+def test_what_lies_in_a_nodes_memory_draws_pods_to_that_node_alone() -> None:
+    """Whatever its size; not to other nodes of the site, and not what a Dataset before this one left."""
+    dataset = replace(make_dataset("features").in_memory_at("eu-1").obj(), uid="this")
+    inventory = Inventory.of([make_site("eu-1")])
+    told = {"has": "this", "had": "before", "empty": "this"}
+    caches = [
+        NodeCache(node, (CachedDataset(dataset.ref, uid, 0 if node == "empty" else 10),)) for node, uid in told.items()
+    ]
+    index = CacheIndex.of(caches, {dataset.ref: dataset}, dict.fromkeys(told, "eu-1"))
+    seconds = {
+        node: bring_seconds(node, inventory.place("eu-1"), [dataset], inventory, index) for node in (*told, "other")
+    }
+    assert scores(seconds) == {"has": 10, "had": 0, "empty": 0, "other": 0}

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.grants.standing import Standing
-from moorage.model import DatasetRef
+from moorage.model import CachedDataset, DatasetRef
+from node_plugin.app import as_told
+from node_plugin.caching.reporting import is_news, report_of
 from node_plugin.memory.deciding import departures, no_room
 from node_plugin.memory.holding import HeldMemory, MemoryKey, key_of, key_of_folder
 
@@ -79,3 +81,16 @@ def test_no_other_folder_is_named(uid: str) -> None:
     """Whatever a broker says."""
     assert key_of(REF, uid) is None
     assert key_of_folder(f"fraud_features_{uid}") is None
+
+
+def test_what_lies_there_is_told_to_the_scheduler() -> None:
+    """Once there is something, by the Dataset's uid; and not again for every byte."""
+    some, more, much = (
+        as_told(HeldMemory(key=KEY, size_bytes=1000, used_bytes=used, last_used=NOW)) for used in (100, 110, 300)
+    )
+    report = report_of("node", [some])
+    assert report.datasets == (CachedDataset(REF, "one", 100),)
+    assert report_of("node", [as_told(held(size=5))]).datasets == (CachedDataset(REF, "one", 1),)
+    assert not is_news(report, report_of("node", [more]), [more], 60)
+    assert is_news(report, report_of("node", [much]), [much], 60)
+    assert is_news(report, report_of("node", []), [], 0)
