@@ -205,7 +205,7 @@ def test_a_dataset_named_like_our_volumes() -> None:
 
 LOCATIONS: dict[str, Location] = {
     "pvc": PvcSource("claim"),
-    "http to a single file": HttpSource("https://x/y"),
+    "http with extract": HttpSource("https://x/y.tar", extract=True),
     "s3 with webIdentity": S3Source("https://s3", "b", role_arn="arn:x"),
 }
 
