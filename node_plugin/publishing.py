@@ -22,7 +22,7 @@ from node_plugin.csi import PublishRequest, UnpublishRequest, dataset_of, pod_of
 from node_plugin.journal import Journal, Volume
 from node_plugin.memory.holding import MemoryKey, key_of, key_of_folder
 from node_plugin.memory.shared import SharedMemory
-from node_plugin.mounting import memory_bytes, mount_by_kernel, needs_sidecar
+from node_plugin.mounting import mount_by_kernel, needs_sidecar
 from node_plugin.pod_sockets import VOLUME, PodSockets
 from node_plugin.target_locks import TargetLocks
 
@@ -174,7 +174,7 @@ class Publisher:
                 return volume
             volume = replace(volume, cached=False)
             self._state.journal.add(volume)
-            if (size_bytes := memory_bytes(grant.location)) is not None:
+            if (size_bytes := grant.location.memory_bytes) is not None:
                 key = _memory_key(volume.dataset, grant)
                 self._state.memory.show(key, size_bytes, target, writable=volume.writable)
             elif needs_sidecar(grant.location):

@@ -4,11 +4,12 @@ Phases: the policy's rules that no placement can change, then what the pod's spe
 Site rules refuse nothing here, because sites and rules change while a pod waits: they are told as a warning.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from moorage import policy, wire
+from moorage.access import Access
 from moorage.errors import InputError, LabelError
 from moorage.model import Dataset, DatasetRef, DatasetUse, Reader, Usage, UseAs
 from moorage.policy import ALLOWED, Decision, Rule
@@ -220,6 +221,7 @@ def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, 
         pod_checks.source_is_not_served(use, dataset, request.subject)
     volumes = [mounting.Mounted(use.ref, use.access, in_memory=dataset.in_memory) for use, dataset in mounted]
     served = mounting.add_mounts(spec, volumes, serving.sidecar, request.subject)
+    warnings += _small_limits(spec, mounted)
     warnings += [
         f"container {container} mounts a part of dataset volume {volume} (subPath): that mount does not heal when the "
         "server behind it is restarted; mount the whole volume and use a path in it"
@@ -228,6 +230,19 @@ def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, 
         )
     ]
     return served
+
+
+def _small_limits(spec: Raw, mounted: Sequence[tuple[DatasetUse, Dataset]]) -> Iterator[str]:
+    """Where a writer could be killed for what it puts into memory before that is full."""
+    for use, dataset in mounted:
+        size_bytes = max(source.location.memory_bytes or 0 for source in dataset.sources)
+        if size_bytes and use.access is Access.READ_WRITE:
+            for container in pod_checks.limits_below(spec, size_bytes):
+                yield (
+                    f"container {container} has a memory limit below the {size_bytes:,} bytes that dataset {use.ref} "
+                    "may hold, and what it puts there counts against that limit: raise its resources.limits.memory, "
+                    "or have it put less"
+                )
 
 
 def _ask_for_resource(spec: Raw, resource: str) -> Raw:

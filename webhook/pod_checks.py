@@ -3,11 +3,13 @@
 Each check is a small function; the first that objects raises InputError with the field and the remedy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from moorage.errors import InputError
 from moorage.model import MEMORY_ROOT, Dataset, DatasetRef, DatasetUse, Usage, UseAs
+from moorage.reading.quantity import parse_quantity
 from moorage.sources import COPIED_KINDS, MEMORY_KINDS
 
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -95,3 +97,14 @@ def choose_scheduler(
         f"scheduler {named} does not know where the pod's datasets are: remove spec.schedulerName and the pod is "
         "placed near them"
     )
+
+
+def limits_below(spec: Raw, size_bytes: int) -> Iterator[str]:
+    """The containers whose memory limit does not hold so many bytes."""
+    for kind in ("initContainers", "containers"):
+        for container in spec.get(kind) or ():
+            limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+            # What is no quantity, the API server refuses.
+            with suppress(ValueError, TypeError):
+                if limit is not None and parse_quantity(limit) < size_bytes:
+                    yield str(container.get("name"))

@@ -161,6 +161,11 @@ class Location(ABC):
     # --- what can be done with it ---
 
     @property
+    def memory_bytes(self) -> int | None:
+        """How much of a node's memory it may hold; None: it is not a node's memory."""
+        return None
+
+    @property
     def served(self) -> bool:
         """Whether it can be mounted."""
         return self.abilities.served_by is not None

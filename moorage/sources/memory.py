@@ -38,6 +38,11 @@ class MemorySource(Location):
         return {"size": str(self.size_bytes)}
 
     @property
+    def memory_bytes(self) -> int:
+        """All of it."""
+        return self.size_bytes
+
+    @property
     def words(self) -> str:
         """How much of it."""
         return f"{self.size_bytes:,} bytes of each node's memory"

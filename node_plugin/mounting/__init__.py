@@ -11,9 +11,6 @@ from typing import Any, Final, TypeAlias
 from moorage.errors import MountError
 from moorage.sources import Location, Server
 from node_plugin.mounting import host_path, nfs
-from node_plugin.mounting.memory import memory_bytes
-
-__all__ = ["KERNEL_MOUNTERS", "memory_bytes", "mount_by_kernel", "needs_sidecar"]
 
 Mounter: TypeAlias = Callable[[Any, Path, Path], Awaitable[None]]
 """Mounts a location of its kind at a target; the last argument is where the node's / is seen. Raises MountError."""

@@ -37,6 +37,7 @@ OTHER_MEANINGS = {
         "node_plugin/settings.py",
         "pipeline_splitter/flow/permitting.py",
         "pipeline_splitter/kfp/executors.py",
+        "webhook/pod_checks.py",
         "webhook/sidecar.py",
     },
 }

@@ -125,6 +125,20 @@ def test_a_part_of_it_needs_no_warning() -> None:
     assert warned(pod, a_memory_dataset()) == ()
 
 
+def test_a_limit_that_does_not_hold_what_may_be_put_is_doubted() -> None:
+    """Of who writes: a reader is charged for nothing that is there already. What is no quantity is not ours to tell."""
+    containers = [
+        make_container(name, resources={"limits": {"memory": limit}})
+        for name, limit in (("small", "512Mi"), ("large", "2Gi"), ("odd", "much"))
+    ]
+    pod = make_pod(labels=using("features", **{"dataset.0.access": "readWrite"}), containers=containers)
+    (told,) = warned(pod, writable(a_memory_dataset()))
+    assert told.startswith(
+        "container small has a memory limit below the 1,073,741,824 bytes that dataset fraud/features"
+    )
+    assert warned(make_pod(labels=using("features"), containers=containers), a_memory_dataset()) == ()
+
+
 def test_memory_that_nobody_may_write_to_is_doubted() -> None:
     """Nothing would ever be in it. That readers get the same keys as writers is no doubt: there are none."""
     spec: Raw = {"sources": [{"site": "eu-1", "memory": {"size": "1Gi"}}]}
