@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import botocore
 import s3fs
+from aiobotocore.session import AioSession
 from botocore.config import Config
 from botocore.utils import get_environ_proxies
 from fsspec.exceptions import FSTimeoutError
@@ -35,6 +36,8 @@ _ATTEMPTS = 2
 # Making a client reads botocore's models from disk: one session keeps them, and it must not be used by two threads.
 _session = boto3.Session()
 _session_lock = threading.Lock()
+# The same for s3fs, whose clients are all made by the one thread of its event loop.
+_reading_session = AioSession()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ class Access:
     def _filesystem(self, verify: str | None) -> s3fs.S3FileSystem:
         keys = self.credentials
         return s3fs.S3FileSystem(
+            session=_reading_session,
             anon=keys is None,
             key=keys.access_key_id if keys else None,
             secret=keys.secret_access_key if keys else None,
