@@ -78,6 +78,115 @@ LABELS: list[tuple[str, dict[str, str]]] = [
     ("an index above 63", {"dataset.64.id": "claims", "dataset.64.useas": "mount"}),
 ]
 
+# What users of Datashim complained of, what happens here, and the test that shows it.
+COMPLAINTS: list[tuple[str, str, str]] = [
+    (
+        "Mounts are lost when the plugin restarts",
+        "A mount's server is in the pod, and outlives the plugin",
+        "node_plugin/test_healing.py::test_a_restarted_driver_disturbs_nobody_and_heals_on",
+    ),
+    (
+        "Certificates expire, and deployments are blocked",
+        "Key, live TLS and caBundle are renewed together, without a request lost",
+        "serving/test_keeper.py::test_the_api_server_trusts_a_webhook_through_its_rotation",
+    ),
+    (
+        "A dead webhook blocks everybody's pods",
+        "Only pods with dataset labels wait",
+        "webhook/test_real_api_server.py::test_a_dead_webhook_blocks_nobody_else",
+    ),
+    (
+        "Secrets are copied to other namespaces",
+        "Keys stay in the Dataset's namespace",
+        "webhook/test_configmap.py::test_keys_never_leave_their_namespace",
+    ),
+    (
+        "Secrets of the same name collide",
+        "No Secret and no ConfigMap is made",
+        "demo/test_secrets_stay.py::test_no_object_but_the_stewards_secrets_hold_a_key",
+    ),
+    (
+        "Several datasets, each with a path of its own",
+        "A volumeMount of the Dataset's name says where",
+        "webhook/test_mounts.py::test_a_mount_of_the_datasets_name_says_where",
+    ),
+    (
+        "A custom path is mounted twice; envFrom is added twice",
+        "Asking again changes nothing",
+        "webhook/test_properties.py::test_asking_again_changes_nothing",
+    ),
+    (
+        "Two containers with `configmap` get doubled variables",
+        "Each container gets each of them once",
+        "webhook/test_properties.py::test_every_container_is_served_once",
+    ),
+    (
+        "Init containers get nothing, or start before the data",
+        "They are served too, after the mount's own container",
+        "webhook/test_mounts.py::test_every_container_gets_the_mount",
+    ),
+    (
+        "A volume's name, or a path, clashes, and the pod is invalid",
+        "It is refused, and told which",
+        "webhook/test_mounts.py::test_what_can_not_be_served_is_refused",
+    ),
+    (
+        "What the webhook makes of a pod is invalid",
+        "Whatever is asked for, the API server takes what comes out",
+        "webhook/test_real_api_server.py::test_no_pod_is_made_invalid",
+    ),
+    (
+        "`readonly` is ignored",
+        "A mount is read-only, unless Dataset and pod both say otherwise",
+        "node_plugin/test_writing.py::test_a_volume_that_wants_to_read_only_is_read_only",
+    ),
+    (
+        "`folder` is ignored",
+        "A prefix is a folder, for listing and mount",
+        "dataset_operator/test_listing.py::test_a_prefix_is_a_folder",
+    ),
+    (
+        "The volume is never made, and nothing says why",
+        "The pod's Events have the reason and the remedy",
+        "node_plugin/test_store_errors.py::test_a_secret_that_was_mended_is_enough",
+    ),
+    (
+        "Rotated keys never arrive",
+        "Each mount asks for the keys that are valid now",
+        "node_plugin/test_store_errors.py::test_a_secret_that_was_mended_is_enough",
+    ),
+    (
+        "A private CA is not trusted",
+        "`caBundle` is what the endpoint is verified against",
+        "node_plugin/test_mounting.py::test_an_endpoint_with_its_own_authority_is_served",
+    ),
+    (
+        "Deleting hangs on finalizers",
+        "There are none",
+        "dataset_operator/test_operator.py::test_deleting_never_hangs",
+    ),
+    (
+        "The operator needs a restart after etcd or the API server had one",
+        "It goes on by itself",
+        "dataset_operator/test_outages.py::test_etcd_and_the_api_server_are_restarted",
+    ),
+    (
+        "The operator is killed in the middle of its work",
+        "The next one makes all of it right",
+        "dataset_operator/test_outages.py::test_an_operator_that_is_killed_at_any_moment_leaves_nothing_half_done",
+    ),
+    (
+        "Many Datasets at once are too much",
+        "All become ready, all go, nothing stays behind",
+        "dataset_operator/test_outages.py::test_many_datasets_are_made_and_deleted_at_once",
+    ),
+    (
+        "An upgrade disturbs those who read",
+        "A pod reads on through an upgrade and a rollback",
+        "charts/test_upgrading.py::test_a_pod_reads_on_while_moorage_is_upgraded_and_rolled_back",
+    ),
+]
+
 
 def manifest(spec: Raw, kind: str = "Dataset") -> Raw:
     """As it was written for Datashim."""
@@ -129,6 +238,7 @@ def render() -> str:
         f"| `kind: DatasetInternal` | {convert(manifest({}, 'DatasetInternal'), None).notes[0].partition(': ')[2]} |"
     )
     labels = [f"| {what} | {of_labels(each)} |" for what, each in LABELS]
+    complaints = [f"| {what} | {here} | `tests/{test}` |" for what, here, test in COMPLAINTS]
     example = yaml.safe_dump(convert(manifest({"local": _S3}), "eu-1").raw, sort_keys=False)
     return f"""# Coming from Datashim
 
@@ -181,6 +291,12 @@ If you apply a manifest without converting it, the API server refuses unknown ke
 - A Dataset can be read from other namespaces, where its `consumers` permit it: `dataset.N.namespace`.
 - A pod never starts on missing or empty data: its volume is not mounted, and its Events say why.
 - Rotated keys arrive with the next mount.
+
+## What users of Datashim complained of
+
+| there | here | shown by |
+|---|---|---|
+{chr(10).join(complaints)}
 
 See [pod-labels.md](pod-labels.md) for all labels, [datasets.md](datasets.md) for all fields of a Dataset.
 """

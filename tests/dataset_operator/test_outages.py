@@ -1,6 +1,5 @@
 """What hurt elsewhere: a restart of etcd or of the API server, a kill at a bad moment, very many Datasets at once."""
 
-import contextlib
 import json
 import random
 import signal
@@ -13,6 +12,7 @@ import pytest
 from tests.dataset_operator.processes import Running, run_module, run_operator
 from tests.dataset_operator.stores import Store
 from tests.dataset_operator.test_operator import dataset, parquet, source, status_when
+from tests.polling import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.world import World, eventually
 
@@ -52,14 +52,8 @@ def test_an_operator_that_is_killed_at_any_moment_leaves_nothing_half_done(
     for step in range(_KILLS):
         store.put({f"killed-{step}/{number}.parquet": parquet(number + 1) for number in range(step + 1)})
         world.apply(dataset(world, f"killed-{step}", source(store, world.eu, f"killed-{step}")))
-        settings = {"health_listen_port": str(free_port()), "reread_seconds": "1"}
-        with (
-            contextlib.suppress(AssertionError),
-            run_module(world, "dataset_operator", rights["operator"], tmp_path, **settings) as killed,
-        ):
-            eventually(lambda running=killed: running.ready() or not running.alive())
-            time.sleep(moments.uniform(0, 0.4))
-            killed.process.send_signal(signal.SIGKILL)
+        with pytest.raises(AssertionError, match="ended with -9"):
+            _run_until_killed(world, rights["operator"], tmp_path, moments.uniform(0, 0.4))
     with run_operator(world, rights["operator"], tmp_path):
         for step in range(_KILLS):
             assert status_when(world, f"killed-{step}", "Ready")["objects"] == step + 1
@@ -73,11 +67,21 @@ def test_many_datasets_are_made_and_deleted_at_once(world: World, store: Store, 
     for raw in whole:
         raw["metadata"]["labels"] = {"part-of": "many"}
     world.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": whole}))
-    eventually(lambda: _ready(world) == _MANY or time.sleep(2))
+    waited = f"--timeout={PATIENCE_SECONDS:g}s"
+    world.kubectl("wait", "--for=condition=Ready", "datasets", "-n", world.steward, "-l", _PART, waited)
+    assert _ready(world) == _MANY
     world.kubectl("delete", "datasets", "-n", world.steward, "-l", _PART, "--wait=true", "--timeout=120s")
     assert _ready(world) == 0
     assert patient.alive()
     assert "Traceback" not in patient.text()
+
+
+def _run_until_killed(world: World, kubeconfig: Path, folder: Path, seconds: float) -> None:
+    settings = {"health_listen_port": str(free_port()), "reread_seconds": "1"}
+    with run_module(world, "dataset_operator", kubeconfig, folder, **settings) as running:
+        eventually(running.ready)
+        time.sleep(seconds)
+        running.process.send_signal(signal.SIGKILL)
 
 
 def _answers(world: World) -> bool:
