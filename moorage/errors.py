@@ -137,5 +137,9 @@ class MountError(MoorageError):
     """A mount on this node could not be made."""
 
 
+class NotYetError(MountError):
+    """A mount that will be made, once something is done that is under way."""
+
+
 class DevClusterError(MoorageError):
     """The development cluster can't be built, started or stopped; the message says what is missing."""

@@ -114,7 +114,7 @@ def _shown_by_node(volume: Volume) -> AttachAnswer:
 
 
 def _served(volume: Volume, grant: Grant) -> AttachAnswer:
-    if needs_sidecar(grant.location):
+    if needs_sidecar(grant.location) and not grant.location.needs_copy:
         return AttachAnswer("attached", grant)
     message = (
         f"dataset {volume.dataset} moved to a source of another kind ({grant.kind}) while the pod ran; delete the pod, "

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import grpc
 
 import moorage
-from moorage.errors import BrokerError, InputError, MoorageError, MountError
+from moorage.errors import BrokerError, InputError, MoorageError, MountError, NotYetError
 from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE
 from moorage.serving import metrics
 from node_plugin import csi
@@ -31,6 +31,7 @@ _STATUS_OF_REFUSAL: Final = {
 _STATUS_OF_ERROR: Final = (
     (InputError, grpc.StatusCode.INVALID_ARGUMENT),
     (BrokerError, grpc.StatusCode.UNAVAILABLE),
+    (NotYetError, grpc.StatusCode.FAILED_PRECONDITION),
     (MountError, grpc.StatusCode.INTERNAL),
 )
 
@@ -79,7 +80,7 @@ class Node:
         try:
             refusal = await self._publisher.publish(request)
         except MoorageError as error:
-            metrics.PUBLISHES.labels("unavailable" if isinstance(error, BrokerError) else "failed").inc()
+            metrics.PUBLISHES.labels(_result(error)).inc()
             raise
         metrics.PUBLISHES.labels("published" if refusal is None else "refused").inc()
         if refusal is not None:
@@ -116,6 +117,13 @@ class Node:
             },
         )
         return identity, node
+
+
+def _result(error: MoorageError) -> str:
+    """Of a publish, as the metric has it."""
+    if isinstance(error, NotYetError):
+        return "waiting"
+    return "unavailable" if isinstance(error, BrokerError) else "failed"
 
 
 @asynccontextmanager

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from moorage.errors import InputError, MountError
+from moorage.errors import InputError, MountError, NotYetError
 from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.model import DatasetRef
 from moorage.refusal import NOT_POSSIBLE, Refusal
 from node_plugin import mounts, pod_paths
 from node_plugin.broker import Broker
+from node_plugin.caching.awaiting import await_copy
 from node_plugin.caching.serving import Cache
 from node_plugin.csi import PublishRequest, UnpublishRequest, dataset_of, pod_of
 from node_plugin.journal import Journal, Volume
@@ -76,6 +77,7 @@ class Publisher:
         Raises:
             InputError: the request can't be used.
             BrokerError: there is no decision now.
+            NotYetError: the node makes the copy that the volume needs.
             MountError: the node can't do it.
         """
         target = pod_paths.parse_target(self._state.kubelet_dir, request.target_path)
@@ -85,6 +87,22 @@ class Publisher:
             raise InputError(
                 "request", "target_path", f"is of pod {target.pod_uid}, but the volume is of pod {pod.uid}"
             )
+        outcome = await self._publish(request, target.volume, pod, dataset)
+        if not isinstance(outcome, Grant):
+            return outcome
+        # Nobody waits for the target meanwhile; and what may be read is asked anew.
+        if (refusal := await await_copy(self._state.cache, pod, dataset, outcome)) is not None:
+            return refusal
+        outcome = await self._publish(request, target.volume, pod, dataset)
+        if isinstance(outcome, Grant):
+            message = f"dataset {dataset} changed while this node copied it; it copies the new version now"
+            raise NotYetError(message)
+        return outcome
+
+    async def _publish(
+        self, request: PublishRequest, name: str, pod: PodIdentity, dataset: DatasetRef
+    ) -> Grant | Refusal | None:
+        """Mount it; the grant, where a copy must be there first."""
         async with self._state.locks.hold(request.target_path):
             if self._is_published(request.target_path, dataset):
                 return None
@@ -92,10 +110,14 @@ class Publisher:
             if isinstance(answer, Refusal):
                 _log.info("refused", extra={"pod": str(pod), "dataset": str(dataset), "rule": answer.reason})
                 return answer
+            if answer.location.needs_copy and not self._has_copy(dataset, answer):
+                return answer
             # A sidecar waits to hear of every volume, also of those that the kernel serves; but not of memory, for
             # which a pod needs none.
             is_heard = answer.location.abilities.in_memory or await self._can_listen(pod)
-            volume = self._volume(request, target.volume, pod, dataset, answer)
+            volume = self._volume(request, name, pod, dataset, answer)
+            if answer.location.needs_copy and not volume.cached:
+                return answer
             if not is_heard and volume.needs_server:
                 return _nobody_serves(pod, dataset)
             volume = await self._mount(volume, answer)
@@ -109,7 +131,6 @@ class Publisher:
     def _volume(
         self, request: PublishRequest, name: str, pod: PodIdentity, dataset: DatasetRef, grant: Grant
     ) -> Volume:
-        cache = self._state.cache
         return Volume(
             target=request.target_path,
             name=name,
@@ -117,10 +138,13 @@ class Publisher:
             dataset=dataset,
             kind=grant.kind,
             version=grant.version,
-            cached=cache is not None and needs_sidecar(grant.location) and cache.copy_for(dataset, grant) is not None,
+            cached=needs_sidecar(grant.location) and self._has_copy(dataset, grant),
             writable=grant.writes and not request.read_only,
             memory_folder=_memory_key(dataset, grant).folder if grant.location.abilities.in_memory else "",
         )
+
+    def _has_copy(self, dataset: DatasetRef, grant: Grant) -> bool:
+        return self._state.cache is not None and self._state.cache.copy_for(dataset, grant) is not None
 
     async def unpublish(self, request: UnpublishRequest) -> None:
         """Unmount until nothing is left and forget; it need not have been published.
@@ -197,6 +221,8 @@ class Publisher:
         try:
             cache.bind(key, target)
         except MountError as error:
+            if grant.location.needs_copy:
+                raise
             _log.warning("a volume streams what the node has", extra={"volume": volume.target, "cause": str(error)})
             return False
         return True

@@ -69,7 +69,8 @@ class WebFolder:
         parts = urlsplit(location.url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._path = as_written(parts.path)
-        self._single = None if location.is_folder else location.file_name
+        # What an archive holds is another version than the archive as a file is.
+        self._single = None if location.is_folder else location.file_name + ("/" if location.needs_copy else "")
         self._query = as_written(f"?{parts.query}" if parts.query else "")
         self._endpoint = endpoint
         self._page_bytes = page_bytes

@@ -16,7 +16,7 @@ _LONGEST_NAME_BYTES: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class HttpSource(Location):
-    """A folder that a web server lists, or a single file. An archive (`extract`) is accepted, and not served yet."""
+    """A folder that a web server lists, a single file, or with `extract` a file that nodes unpack."""
 
     url: str
     extract: bool = False
@@ -62,14 +62,9 @@ class HttpSource(Location):
         return {"url": self.words}
 
     @property
-    def label(self) -> str:
-        """What is not served yet is a kind of its own in messages."""
-        return "http with extract" if self.extract else self.kind
-
-    @property
     def is_folder(self) -> bool:
         """Whether the URL names a folder: as everywhere on the web, by the slash at its end."""
-        return self.url.endswith("/") and "?" not in self.url
+        return self.url.endswith("/") and "?" not in self.url and not self.extract
 
     @property
     def file_name(self) -> str:
@@ -88,14 +83,9 @@ class HttpSource(Location):
         return f"{parts.scheme}://{parts.netloc}"
 
     @property
-    def served(self) -> bool:
-        """Folders and files are."""
-        return not self.extract
-
-    @property
-    def remedy(self) -> str:
-        """Of what is not served."""
-        return "unpack the archive, and name the folder with its files"
+    def needs_copy(self) -> bool:
+        """An archive has no files before it is unpacked."""
+        return self.extract
 
     def without_keys(self) -> Self:
         """Without certificates."""

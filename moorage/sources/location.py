@@ -171,6 +171,11 @@ class Location(ABC):
         return self.abilities.served_by is not None
 
     @property
+    def needs_copy(self) -> bool:
+        """Whether a pod can read it from a node's own copy only."""
+        return False
+
+    @property
     def remedy(self) -> str:
         """What to do about one that can't be mounted; "": take another kind."""
         return ""

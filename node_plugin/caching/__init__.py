@@ -10,6 +10,7 @@ What may be held is the broker's word, what is worth holding `moorage.locality`'
     state      what the modules below share
     fills      the fills that were decided on
     serving    what publishing asks of the cache, and what it does when a copy is whole or may not stay
+    awaiting   volumes that wait for a copy, because nothing else can serve them
     keeping    the loop: what may stay, what must go, what is told
     reporting  NodeCache, written when something moved
 """

@@ -74,6 +74,20 @@ def may_serve(grant: Grant) -> bool:
     return grant.cache.mode is not CacheMode.NONE and not grant.writes
 
 
+def wanted_bytes(grant: Grant) -> int:
+    """What a fill will take of the disk, as far as anybody knows; an archive and its files lie there together."""
+    size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
+    return 2 * size_bytes if grant.location.needs_copy else size_bytes
+
+
+def most_bytes(grant: Grant, limit_bytes: int) -> int:
+    """What a fill may write at most; how much an archive holds is known once it is unpacked."""
+    if not grant.location.needs_copy:
+        return 0 if grant.fill is None else grant.fill.size_bytes
+    own_limit = grant.cache.size_limit_bytes
+    return limit_bytes if own_limit is None else min(limit_bytes, own_limit)
+
+
 def make_room(
     wanted_bytes: int,
     grant: Grant,

@@ -18,6 +18,7 @@ from node_plugin.filler.exchange import (
     Ending,
     Job,
     Listed,
+    Unpacked,
     read_line,
     write_job,
 )
@@ -36,15 +37,17 @@ class Filled:
     Attributes:
         objects: that the version has; 0 where it was not listed.
         size_bytes: of them.
+        unpacked: what came out of an archive; None: it was none.
     """
 
     ended: Ended
     objects: int = 0
     size_bytes: int = 0
+    unpacked: Unpacked | None = None
 
 
 async def run_filler(
-    folder: Path, job: Job, *, user: int | None, reused: Path | None, tell: Callable[[int], None]
+    folder: Path, job: Job, *, user: int | None, reused: Path | None, tell: Callable[[int, int], None]
 ) -> Filled:
     """Fill a folder and wait for the end; cancelled, the process is killed.
 
@@ -53,7 +56,7 @@ async def run_filler(
         job: with what; where `reused` is given, its descriptor is filled in.
         user: as whom; None: as we are.
         reused: an older version's folder.
-        tell: hears how many bytes are whole.
+        tell: hears how many bytes are whole, and how many lie on the disk.
     """
     with contextlib.ExitStack() as open_folders:
         descriptors: tuple[int, ...] = ()
@@ -93,11 +96,13 @@ def _with_descriptor(job: Job, descriptors: tuple[int, ...]) -> Job:
         most_objects=job.most_objects,
         most_bytes=job.most_bytes,
         reused=descriptors[0] if descriptors else None,
+        spare_bytes=job.spare_bytes,
     )
 
 
-async def _hear(child: asyncio.subprocess.Process, job: bytes, tell: Callable[[int], None]) -> Filled:
+async def _hear(child: asyncio.subprocess.Process, job: bytes, tell: Callable[[int, int], None]) -> Filled:
     listed = Listed(0, 0)
+    unpacked: Unpacked | None = None
     ended = Ended(Ending.FAILED, "the filler ended without a word")
     if child.stdin is None or child.stdout is None:
         return Filled(ended=ended)
@@ -110,18 +115,26 @@ async def _hear(child: asyncio.subprocess.Process, job: bytes, tell: Callable[[i
                 case Listed() as listed:
                     pass
                 case Done(size_bytes):
-                    tell(min(size_bytes, listed.size_bytes))
+                    tell(min(size_bytes, listed.size_bytes), 0)
+                case Unpacked() as some:
+                    unpacked = some
+                    tell(max(0, listed.size_bytes - 1), listed.size_bytes + some.size_bytes)
                 case Ended() as ended:
                     break
     except (InputError, ValueError) as error:
         _log.warning("a filler says what can't be understood", extra={"cause": str(error)})
         return Filled(ended=Ended(Ending.FAILED, "the filler says what can't be understood"))
     if ended.ending is Ending.WHOLE:
-        # What it says last counts only if it ends as it says.
-        try:
-            async with asyncio.timeout(_KILL_SECONDS * 10):
-                if await child.wait() != 0:
-                    ended = Ended(Ending.FAILED, "the filler did not end well")
-        except TimeoutError:
-            ended = Ended(Ending.FAILED, "the filler did not end")
-    return Filled(ended=ended, objects=listed.objects, size_bytes=listed.size_bytes)
+        ended = await _confirmed(child, ended)
+    return Filled(ended=ended, objects=listed.objects, size_bytes=listed.size_bytes, unpacked=unpacked)
+
+
+async def _confirmed(child: asyncio.subprocess.Process, ended: Ended) -> Ended:
+    """What it says last counts only if it ends as it says."""
+    try:
+        async with asyncio.timeout(_KILL_SECONDS * 10):
+            if await child.wait() != 0:
+                return Ended(Ending.FAILED, "the filler did not end well")
+    except TimeoutError:
+        return Ended(Ending.FAILED, "the filler did not end")
+    return ended

@@ -29,6 +29,11 @@ _FIRST_RETRY_SECONDS: Final = 15.0
 _MOST_RETRY_SECONDS: Final = 600.0
 _ROOM_RETRY_SECONDS: Final = 60.0
 _MOST_READERS_ASKED: Final = 8
+_WORDS: Final = {
+    Unfillable.UNLISTED: "nobody has listed it",
+    Unfillable.TOO_LARGE: "it is larger than a copy may be: raise spec.cache.sizeLimit, or nodePlugin.cache.sizeLimit",
+    Unfillable.NO_ROOM: "the node's cache is full of what other pods use: raise nodePlugin.cache.sizeLimit",
+}
 _TRIED_AGAIN: Final = frozenset({Ending.FAILED, Ending.CHANGED, Ending.FULL})
 
 
@@ -54,8 +59,10 @@ class Fills:
         self._state = state
         self._show = show
         self._wishes: dict[DatasetRef, _Wish] = {}
-        # The last such version of each dataset: an older one is not asked for again.
-        self._unkeepable: dict[DatasetRef, VersionKey] = {}
+        # The last such version of each dataset, and why: an older one is not asked for again.
+        self._unkeepable: dict[DatasetRef, tuple[VersionKey, str]] = {}
+        # Of datasets that a pod waits for, how the last fill ended.
+        self._last: dict[DatasetRef, str] = {}
         self._running: dict[DatasetRef, asyncio.Task[None]] = {}
         self._in_vain: dict[DatasetRef, str] = {}
         self._free = asyncio.Semaphore(state.limits.fills)
@@ -82,10 +89,32 @@ class Fills:
         elif grant.fill is not None and grant.fill.asked and decision.rule is not FillRule.NOTHING_MISSING:
             self._in_vain[volume.dataset] = decision.rule.value
 
+    def want(self, ref: DatasetRef, pod: PodIdentity) -> None:
+        """Begin a fill for a pod that waits for it, if none is under way; what failed is tried again in its time."""
+        self._last = {known: said for known, said in self._last.items() if known in self._wishes or known == ref}
+        wish = self._wishes.setdefault(ref, _Wish(pod))
+        if wish.lacks_room:
+            wish.not_before = 0.0
+        self.go_on()
+
+    async def wait(self, ref: DatasetRef, seconds: float) -> None:
+        """Wait until the fill of a dataset ends, whatever its end, but not for ever."""
+        if (task := self._running.get(ref)) is not None:
+            await asyncio.wait({task}, timeout=seconds)
+
+    def unkeepable(self, key: VersionKey) -> str | None:
+        """Why a version is not to be had; None where it may be."""
+        known, why = self._unkeepable.get(key.ref, (None, ""))
+        return why if known == key else None
+
+    def last(self, ref: DatasetRef) -> str:
+        """How the last fill ended that did not succeed; "": there was none."""
+        return self._last.get(ref, "")
+
     def in_vain(self) -> dict[DatasetRef, str]:
-        """Datasets that a pod streams which asks for a copy, and why there is none."""
-        streamed = {volume.dataset for volume in self._state.journal if volume.needs_server}
-        self._in_vain = {ref: why for ref, why in self._in_vain.items() if ref in streamed}
+        """Datasets of which a pod asks for a copy and streams, or waits for one, and why there is none."""
+        wanted = {volume.dataset for volume in self._state.journal if volume.needs_server} | self._last.keys()
+        self._in_vain = {ref: why for ref, why in self._in_vain.items() if ref in wanted}
         return self._in_vain
 
     async def resume(self) -> None:
@@ -134,11 +163,15 @@ class Fills:
             try:
                 ending = await self._fill_once(ref, wish)
             except (BrokerError, OSError) as error:
+                self._last[ref] = str(error)
                 _log.warning("a fill failed", extra={"dataset": str(ref), "cause": str(error)})
                 ending = Ending.FAILED
         wish.lacks_room = ending is Unfillable.NO_ROOM
+        if isinstance(ending, Unfillable):
+            self._last[ref] = _WORDS[ending]
         if ending is None or ending is Ending.WHOLE:
             self._in_vain.pop(ref, None)
+            self._last.pop(ref, None)
         else:
             self._in_vain[ref] = ending.value
         if wish.lacks_room:
@@ -167,6 +200,8 @@ class Fills:
         if (problem := self._make_room(key, grant, wish)) is not None:
             return problem
         before = next((held.key for held in state.store.of(ref) if held.whole and held.key != key), None)
+        if grant.location.needs_copy:
+            before = None  # its files have no etags
         writing = {key} | ({before} if before is not None else set())
         state.filling |= writing
         try:
@@ -194,14 +229,20 @@ class Fills:
         store, limits = self._state.store, self._state.limits
         size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
         folder = store.begin(key, size_bytes, 0, limits.filler_user)
-        job = Job(grant=grant, connections=limits.connections, most_objects=_MOST_OBJECTS, most_bytes=size_bytes)
+        job = Job(
+            grant=grant,
+            connections=limits.connections,
+            most_objects=_MOST_OBJECTS,
+            most_bytes=deciding.most_bytes(grant, limits.size_bytes),
+            spare_bytes=int(store.total_bytes() * limits.kept_free_share),
+        )
         _log.info("a fill begins", extra={"dataset": str(key.ref), "version": key.version, "bytes": size_bytes})
         return await run_filler(
             folder,
             job,
             user=limits.filler_user,
             reused=None if before is None else store.folder(before),
-            tell=lambda done: store.progress(key, done),
+            tell=lambda done, on_disk: store.progress(key, done, on_disk),
         )
 
     async def _ended(self, key: VersionKey, filled: Filled) -> Ending:
@@ -210,24 +251,32 @@ class Fills:
         metrics.CACHE_FILLS.labels(ending.value).inc()
         standing = self._state.standings.get(key.ref)
         if ending is Ending.WHOLE and (standing is None or standing.permitted):
-            self._state.store.publish(key, filled.size_bytes, filled.objects)
+            self._publish(key, filled)
             metrics.CACHE_FILLED_BYTES.inc(filled.size_bytes)
             _log.info("a fill is whole", extra=facts)
             await self._show(key)
             return ending
+        self._last[key.ref] = filled.ended.message
         _log.warning("a fill ended", extra={**facts, "cause": filled.ended.message})
         if ending is not Ending.FAILED:
             self._state.remove(key)
         if ending is Ending.UNKEEPABLE:
-            self._unkeepable[key.ref] = key
+            self._unkeepable[key.ref] = (key, filled.ended.message)
         return ending
 
+    def _publish(self, key: VersionKey, filled: Filled) -> None:
+        unpacked = filled.unpacked
+        if unpacked is None:
+            self._state.store.publish(key, filled.size_bytes, filled.objects)
+        else:
+            self._state.store.publish(key, filled.size_bytes, unpacked.objects, unpacked.size_bytes)
+
     def _is_unkeepable(self, key: VersionKey) -> bool:
-        return self._unkeepable.get(key.ref) == key
+        return self.unkeepable(key) is not None
 
     def _make_room(self, key: VersionKey, grant: Grant, wish: _Wish) -> Unfillable | None:
         state = self._state
-        wanted = disk_bytes(0 if grant.fill is None else grant.fill.size_bytes, 0)
+        wanted = disk_bytes(deciding.wanted_bytes(grant), 0)
         others = [held for held in state.store if held.key != key]
         own = state.store.get(key)
         plan = deciding.make_room(

@@ -118,14 +118,22 @@ class Store:
         )
         return folder
 
-    def progress(self, key: VersionKey, size_bytes: int) -> None:
-        """So many bytes are whole by now."""
+    def progress(self, key: VersionKey, size_bytes: int, on_disk_bytes: int = 0) -> None:
+        """So many bytes are whole by now; an archive takes more of the disk than it has bytes."""
         held = self._held.get(key)
         if held is not None and not held.whole:
-            self._held[key] = replace(held, size_bytes=size_bytes, disk_bytes=max(held.disk_bytes, size_bytes))
+            self._held[key] = replace(
+                held, size_bytes=size_bytes, disk_bytes=max(held.disk_bytes, size_bytes, on_disk_bytes)
+            )
 
-    def publish(self, key: VersionKey, size_bytes: int, objects: int) -> None:
+    def publish(self, key: VersionKey, size_bytes: int, objects: int, unpacked_bytes: int | None = None) -> None:
         """A fill is whole: give it its place, in one step.
+
+        Args:
+            key: of what.
+            size_bytes: of the version, as the dataset has it.
+            objects: files on the disk.
+            unpacked_bytes: of an archive, what its files have.
 
         Raises:
             OSError: the disk refuses; nothing is published then.
@@ -134,7 +142,9 @@ class Store:
         # Nobody but us changes it any more, the one who filled it included.
         os.chown(source, os.geteuid(), os.getegid())
         source.chmod(0o700)
-        _write_summary(source / _SUMMARY, {"bytes": size_bytes, "objects": objects})
+        summary = {"bytes": size_bytes, "objects": objects}
+        on_disk_bytes = size_bytes if unpacked_bytes is None else unpacked_bytes
+        _write_summary(source / _SUMMARY, summary if unpacked_bytes is None else summary | {"unpacked": unpacked_bytes})
         if target.exists():
             self._throw_away(target)
         source.rename(target)
@@ -142,7 +152,7 @@ class Store:
         self._held[key] = Holding(
             key=key,
             size_bytes=size_bytes,
-            disk_bytes=disk_bytes(size_bytes, objects),
+            disk_bytes=disk_bytes(on_disk_bytes, objects),
             whole=True,
             last_used=time.time(),
             filled_at=time.time(),
@@ -221,13 +231,14 @@ class Store:
             with (folder / _SUMMARY).open("rb") as file:
                 fields = read_object(file.read(_SUMMARY_BOUNDS.most_bytes + 1), "summary", _SUMMARY_BOUNDS)
             size_bytes, objects = fields.count("bytes") or 0, fields.count("objects") or 0
+            unpacked_bytes = fields.count("unpacked")
             last_used, filled_at = folder.stat().st_mtime, (folder / _SUMMARY).stat().st_mtime
         except (OSError, InputError):
             return None
         return Holding(
             key=key,
             size_bytes=size_bytes,
-            disk_bytes=disk_bytes(size_bytes, objects),
+            disk_bytes=disk_bytes(size_bytes if unpacked_bytes is None else unpacked_bytes, objects),
             whole=True,
             last_used=last_used,
             filled_at=filled_at,

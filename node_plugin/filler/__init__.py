@@ -11,8 +11,12 @@ It imports the standard library and what of `moorage` the sidecar imports.
     keys       keys of objects as paths of files (pure)
     manifest   the objects of a version, and the version that they are (pure, but for reading and writing the file)
     folder     what a kind of source has to offer
-    s3, web    listing and reading an S3 store, and a folder behind a web server
+    s3, web    listing and reading an S3 store, and what is behind a web server
     opening    the kinds that are copied
     fetching   one object to one file, verified
-    filling    a whole version: list, check, take over, fetch, seal
+    members    what an archive holds, and where each member goes (pure)
+    archives   the members of a tar or a zip
+    unpacking  members as files, within bounds
+    bringing   an archive from its server into a folder of files
+    filling    a whole version: list, check, take over, fetch or unpack, seal
 """

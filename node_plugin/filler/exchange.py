@@ -2,6 +2,7 @@
 
 {"listed": {"objects": 12, "bytes": 3400}}      the manifest is written
 {"done": 3000}                                  so many bytes are whole by now
+{"unpacked": 9000, "objects": 7}                so much has come out of the archive by now
 {"ended": "whole", "message": "", ...}          the last line; or another `Ending`
 """
 
@@ -43,6 +44,7 @@ class Job:
         most_objects: more are not kept.
         most_bytes: more are not kept.
         reused: the descriptor of an older version's folder: what did not change is linked from there.
+        spare_bytes: that the disk must have left while an archive is unpacked, whose size nobody knows before.
     """
 
     grant: Grant
@@ -50,6 +52,7 @@ class Job:
     most_objects: int
     most_bytes: int
     reused: int | None = None
+    spare_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What has come out of an archive."""
+
+    objects: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The end."""
 
@@ -75,7 +86,7 @@ class Ended:
     message: str = ""
 
 
-Line: TypeAlias = Listed | Done | Ended
+Line: TypeAlias = Listed | Done | Unpacked | Ended
 
 
 def write_job(job: Job) -> bytes:
@@ -86,6 +97,7 @@ def write_job(job: Job) -> bytes:
         "mostObjects": job.most_objects,
         "mostBytes": job.most_bytes,
         "reused": job.reused,
+        "spareBytes": job.spare_bytes,
     }
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
@@ -103,6 +115,7 @@ def read_job(line: bytes) -> Job:
         most_objects=fields.count("mostObjects") or 0,
         most_bytes=fields.count("mostBytes") or 0,
         reused=fields.count("reused"),
+        spare_bytes=fields.count("spareBytes") or 0,
     )
 
 
@@ -114,6 +127,8 @@ def write_line(line: Line) -> bytes:
             document = {"listed": {"objects": objects, "bytes": size_bytes}}
         case Done(size_bytes):
             document = {"done": size_bytes}
+        case Unpacked(objects, size_bytes):
+            document = {"unpacked": size_bytes, "objects": objects}
         case Ended(ending, message):
             document = {"ended": ending.value, "message": message}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
@@ -130,6 +145,8 @@ def read_line(line: bytes) -> Line:
         return Listed(listed.count("objects") or 0, listed.count("bytes") or 0)
     if (done := fields.count("done")) is not None:
         return Done(done)
+    if (unpacked := fields.count("unpacked")) is not None:
+        return Unpacked(fields.count("objects") or 0, unpacked)
     ending = fields.choice("ended", Ending)
     if ending is None:
         raise InputError("filler", "line", "says nothing that is known")

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import threading
+from collections.abc import Callable
 from email.message import Message
 from typing import Final
 
@@ -46,16 +47,20 @@ class Fetcher:
         folder: of the source.
         number: of the thread; its unfinished file is named by it.
         stop: set when another thread failed.
+        taken: hears how many bytes of the object have come.
     """
 
-    def __init__(self, folder: Folder, number: int, stop: threading.Event) -> None:
+    def __init__(
+        self, folder: Folder, number: int, stop: threading.Event, taken: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._folder = folder
         self._part = f"{PARTS}/{number}"
         self._stop = stop
+        self._taken = taken
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
 
-    def fetch(self, entry: Entry) -> None:
-        """Bring an object, and put it where it belongs.
+    def fetch(self, entry: Entry, path: str | None = None) -> None:
+        """Bring an object, and put it where it belongs, or at a path.
 
         Raises:
             ChangedError: it is not the one that was listed.
@@ -75,7 +80,7 @@ class Fetcher:
             try:
                 os.fchmod(descriptor, 0o444)
                 os.utime(descriptor, (entry.modified_seconds, entry.modified_seconds))
-                os.replace(self._part, f"{OBJECTS}/{entry.key}")  # noqa: PTH105 - keys are no Paths, which fold slashes
+                os.replace(self._part, path or f"{OBJECTS}/{entry.key}")  # noqa: PTH105 - keys are no Paths, which fold slashes
             except OSError as error:
                 raise DiskError(error) from error
         finally:
@@ -108,6 +113,7 @@ class Fetcher:
                 if self._stop.is_set():
                     raise StoppedError
                 copy.take(self._buffer[:count])
+                self._taken(copy.done_bytes)
         if copy.done_bytes < copy.entry.size_bytes:
             raise TryAgainError("the answer was cut short")
 

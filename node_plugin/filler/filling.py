@@ -7,6 +7,7 @@ In the folder that it is started in:
     parts/      one unfinished file a thread
 
 What is in `objects/` is whole at any moment, as files come there by rename; a fill that was killed goes on from there.
+An archive comes whole into `parts/`, and is then unpacked into `objects/`; an unpacking that was killed is begun anew.
 """
 
 import ctypes
@@ -21,10 +22,12 @@ from typing import Final
 from moorage.calling.failures import ChangedError, TryAgainError
 from moorage.errors import InputError, MoorageError
 from node_plugin.filler import keys, manifest
-from node_plugin.filler.exchange import Done, Ended, Ending, Job, Line, Listed
+from node_plugin.filler.bringing import bring_and_unpack
+from node_plugin.filler.exchange import Done, Ended, Ending, Job, Line, Listed, Unpacked
 from node_plugin.filler.fetching import PARTS, DiskError, Fetcher, StoppedError
 from node_plugin.filler.folder import Folder
 from node_plugin.filler.manifest import OBJECTS, Entry
+from node_plugin.filler.members import ArchiveError
 from node_plugin.filler.opening import opener
 
 _TELL_SECONDS: Final = 0.5
@@ -44,8 +47,9 @@ def fill(job: Job, tell: Tell) -> Ended:
     open_folder = opener(job.grant)
     if open_folder is None or job.grant.fill is None:
         return Ended(Ending.UNKEEPABLE, f"a source of kind {job.grant.location.kind} can't be copied")
+    work = _fill_from_archive if job.grant.location.needs_copy else _fill
     try:
-        return _fill(job, open_folder, job.grant.fill.listed_version, tell)
+        return work(job, open_folder, job.grant.fill.listed_version, tell)
     except (ChangedError, TryAgainError, MoorageError, OSError) as error:
         return _explain(error)
 
@@ -60,6 +64,8 @@ def _explain(error: Exception) -> Ended:
             return _explain(DiskError(error))
         case DiskError(full=True):
             return Ended(Ending.FULL, str(error))
+        case ArchiveError():
+            return Ended(Ending.UNKEEPABLE, str(error))
     return Ended(Ending.FAILED, str(error))
 
 
@@ -82,6 +88,20 @@ def _fill(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell)
     meter = _Meter(size_bytes - sum(entry.size_bytes for entry in missing), tell)
     _fetch_all(missing, open_folder, job.connections, meter)
     _seal()
+    return Ended(Ending.WHOLE)
+
+
+def _fill_from_archive(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell) -> Ended:
+    entries = _list(job, open_folder)
+    if isinstance(entries, Ended):
+        return entries
+    if manifest.version_of(entries) != version or len(entries) != 1:
+        raise ChangedError
+    (entry,) = entries
+    tell(Listed(1, entry.size_bytes))
+    contents = bring_and_unpack(entry, job, open_folder, tell)
+    _seal()
+    tell(Unpacked(contents.objects, contents.size_bytes))
     return Ended(Ending.WHOLE)
 
 

@@ -68,9 +68,22 @@ def test_a_single_file_is_a_dataset_of_one_object(tmp_path: Path) -> None:
     assert "5ecret" not in str(caught.value)
 
 
-def test_what_is_not_served_is_not_listed() -> None:
-    """An archive."""
-    assert lister_of(HttpSource("https://h.test/a/", extract=True)) is None
+def test_an_archive_is_one_object_and_is_not_looked_into(tmp_path: Path) -> None:
+    """Though its name says that it is a table; and it is other data than the file that it is."""
+    (tmp_path / "claims.csv").write_bytes(b"x,y\n1,2\n")
+    with serve_folder(tmp_path) as url:
+        listings = []
+        for place in (HttpSource(f"{url}claims.csv"), HttpSource(f"{url}claims.csv", extract=True)):
+            lister = lister_of(place)
+            assert lister is not None
+            folder = lister.folder(place, None, Budget(), Cancellation())
+            listings.append((lister.identity(place), list_folder(folder, Budget(), Cancellation())))
+        table = looked_into(folder, listings[1][1])
+    (file, listed), (archive, unpacked) = listings
+    assert (unpacked.objects, unpacked.size_bytes) == (1, 8)
+    assert (table.format, table.columns, table.problem) == ("unknown", (), "")
+    assert file != archive
+    assert listed.version != unpacked.version
 
 
 def test_it_is_given_up_when_nobody_wants_it() -> None:

@@ -99,17 +99,12 @@ def test_a_web_identity_is_served_by_nobody_yet() -> None:
         location.granted()
 
 
-@pytest.mark.parametrize(
-    ("location", "told"),
-    [
-        (HttpSource("https://h.test/a.tar", extract=True), "http with extract is accepted but not served yet: unpack"),
-    ],
-)
-def test_what_of_http_is_not_served_says_what_to_do(location: HttpSource, told: str) -> None:
-    """Nobody is granted it."""
-    assert str(unserved(location)).startswith(told)
-    with pytest.raises(BrokerError):
-        location.granted()
+def test_an_archive_is_a_file_that_needs_a_copy() -> None:
+    """Whatever its URL ends with; it is granted with what it is."""
+    place = HttpSource("https://h.test/a/", extract=True)
+    assert (place.served, place.needs_copy, place.is_folder, place.file_name) == (True, True, False, "a")
+    assert place.granted() == place
+    assert not HttpSource("https://h.test/a.tar").needs_copy
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from moorage.model import Source
 from moorage.sources import Location
-from moorage.sources.http import HttpSource
+from moorage.sources.hive import HiveSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
 from moorage.sources.s3 import S3Source
@@ -205,7 +205,7 @@ def test_a_dataset_named_like_our_volumes() -> None:
 
 LOCATIONS: dict[str, Location] = {
     "pvc": PvcSource("claim"),
-    "http with extract": HttpSource("https://x/y.tar", extract=True),
+    "hive": HiveSource("thrift://m:9083", "default.t"),
     "s3 with webIdentity": S3Source("https://s3", "b", role_arn="arn:x"),
 }
 

@@ -9,12 +9,12 @@ from moorage.sources.http import HttpSource
 
 
 class HttpLister:
-    """Folders, by their index pages, and single files; archives are not served yet."""
+    """Folders, by their index pages, and single files; an archive is a file, and is not looked into."""
 
     def identity(self, location: Location) -> tuple[str, ...] | None:
         """The URL: other certificates are another way to the same data."""
         place = _http(location)
-        return (place.url,) if place.served else None
+        return (place.url, "unpacked") if place.needs_copy else (place.url,)
 
     def endpoint(self, location: Location) -> str:
         """The server's URL."""
