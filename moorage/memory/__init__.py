@@ -9,9 +9,9 @@ The objects lie in the directory that `MOORAGE_MEMORY` names, or in one of the u
 their writer ends, need no daemon, and are removed by `delete`. A table is an Arrow IPC file, which any Arrow program
 reads. `MOORAGE_MEMORY=vineyard:///run/vineyard.sock` has them lie in a vineyard daemon's memory instead.
 
-Tables and arrays of pyarrow, arrays of numpy, frames and series of pandas, sparse matrices of scipy, and dicts, lists
-and tuples of them come back equal, and without a copy where their type permits that: such values can't be written to,
-unless they were asked for with `writable=True`.
+Tables and arrays of pyarrow, arrays of numpy, frames and series of pandas and polars, sparse matrices of scipy, and
+dicts, lists and tuples of them come back equal, and without a copy where their type permits that: such values can't be
+written to, unless they were asked for with `writable=True`.
 Anything else is pickled, and unpickled for those alone who say that they trust the writer: `trust=True`.
 
     store      put, get, delete and list, in one place

@@ -70,6 +70,7 @@ def _listed(name: str) -> list[str | dict[str, str]]:
         ("kubectl-plugin.txt", ["kubectl-plugin"]),
         ("skypilot.txt", ["skypilot"]),
         ("airflow.txt", ["airflow"]),
+        ("vineyard.txt", ["vineyard", "vineyard-tests"]),
         ("executor.txt", ["core", "planner", "executor", "schedules"]),
         (
             "dev.txt",

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ VALUES: dict[str, Any] = {
     "sparse": sp.random_array((10, 10), density=0.3, format="csr"),
     "table": pa.table({"a": [1, 2], "s": ["a", None], "c": pa.array(["x", "y"]).dictionary_encode(), "l": [[1], None]}),
 }
+if find_spec("polars"):
+    import polars as pl
+
+    words = pl.Series(["x", "y"], dtype=pl.Categorical)
+    VALUES["polars"] = pl.DataFrame(
+        {"i": [1, None], "s": ["a", "no text that fits into a view"], "c": words, "l": [[1], None]}
+    )
 EDIT_MANY = """
 import os, random, sys
 from moorage.memory import MemoryStore

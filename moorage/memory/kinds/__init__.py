@@ -18,12 +18,16 @@ MOST_DEPTH: Final = 100
 
 # By the module that a value's type is of: who tries to write it.
 _BY_LIBRARY: Final = MappingProxyType(
-    {"numpy": "numpy_arrays", "pyarrow": "tables", "pandas": "pandas_frames", "scipy": "sparse"}
-)
+    {
+        "numpy": "numpy_arrays", "pyarrow": "tables", "pandas": "pandas_frames", "polars": "polars_frames",
+        "scipy": "sparse",
+    }
+)  # fmt: skip
 _READERS: Final = MappingProxyType(
     {
         "array": "numpy_arrays", "scalar": "numpy_arrays", "table": "tables", "arrow array": "tables",
         "frame": "pandas_frames", "series": "pandas_frames", "sparse": "sparse",
+        "polars frame": "polars_frames", "polars series": "polars_frames",
     }
 )  # fmt: skip
 
