@@ -46,7 +46,8 @@ async def test_a_grant(world: World, broker: Broker, tmp_path: Path) -> None:
     asked = question_of(mounting(world, "meets-grant"))
     grant = await client(broker, tmp_path, token(world)).ask(asked)
     assert isinstance(grant, Grant), grant
-    stored = world.get("dataset", "claims", world.steward)["spec"]["sources"][0]["s3"]
+    raw = world.get("dataset", "claims", world.steward)
+    stored = raw["spec"]["sources"][0]["s3"]
     assert grant == Grant(
         location=S3Source(stored["endpoint"], stored["bucket"], "claims", region=stored.get("region")),
         local=True,
@@ -56,6 +57,7 @@ async def test_a_grant(world: World, broker: Broker, tmp_path: Path) -> None:
         source_site=world.eu,
         version=grant.version,
         fill=grant.fill,
+        uid=raw["metadata"]["uid"],
     )
 
 
@@ -70,8 +72,9 @@ async def test_what_may_stay_on_a_node(world: World, broker: Broker, tmp_path: P
         found = (await asking.ask_standing([ref]))[ref]
         return found if found.rule == rule and (rule or found.version) else None
 
+    uid = world.get("dataset", "held", world.steward)["metadata"]["uid"]
     assert await eventually_told(told, "") == Standing(
-        ref=ref, version="a" * 64, size_bytes=10, far_seconds=0.0, mode=CacheMode.AUTO
+        ref=ref, version="a" * 64, size_bytes=10, far_seconds=0.0, mode=CacheMode.AUTO, uid=uid
     )
     raw["spec"]["governance"]["residency"] = ["US"]
     world.apply(raw)
