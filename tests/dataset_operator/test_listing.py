@@ -121,7 +121,7 @@ def test_listing_has_a_time_limit(store: Store) -> None:
         ("AccessDenied", "correct the Secret", Credentials("NOBODY", "wrong"), {}),
         ("AccessDenied", "correct the Secret", Credentials(STEWARD.access_key_id, "wrong"), {}),
         ("AccessDenied", "permit them", STRANGER, {}),
-        ("AccessDenied", "permit them", None, {}),
+        ("AccessDenied", "gives it to nobody without keys", None, {}),
         ("EndpointUnreachable", "Connection refused", STEWARD, {"endpoint": "http://127.0.0.1:9"}),
         ("EndpointUnreachable", "does not answer", STEWARD, {"endpoint": "http://nowhere.invalid"}),
         ("ListFailed", "check s3.endpoint", STEWARD, {"bucket": "not a bucket"}),

@@ -73,7 +73,7 @@ class Access:
         Raises:
             SourceError: see `failures.explained` and `transport.BoundedSession.send`.
         """
-        with self._client() as client, explained(self.name):
+        with self._client() as client, explained(self.name, anonymous=self.credentials is None):
             yield self._pages(client)
 
     def _pages(self, client: Any) -> Iterator[Sequence[Entry]]:  # noqa: ANN401 - boto3
@@ -101,7 +101,10 @@ class Access:
     def _client(self) -> Iterator[Any]:
         keys = self.credentials
         origin = Origin(self.name, self.location.endpoint)
-        with _certificate_file(self.location.ca_bundle) as verify, explained(self.name):
+        with (
+            _certificate_file(self.location.ca_bundle) as verify,
+            explained(self.name, anonymous=self.credentials is None),
+        ):
             with _session_lock:
                 made = _session.client(
                     "s3",
@@ -137,7 +140,10 @@ class Access:
         Raises:
             SourceError: see `failures.explained` and `reading.S3Reader.read`.
         """
-        with _certificate_file(self.location.ca_bundle) as verify, explained(self.name):
+        with (
+            _certificate_file(self.location.ca_bundle) as verify,
+            explained(self.name, anonymous=self.credentials is None),
+        ):
             store = self._filesystem(verify)
             try:
                 yield S3Reader(store, self.name, (self.location.bucket, self.prefix), self.budget, self.stop)

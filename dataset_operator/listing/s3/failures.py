@@ -20,17 +20,21 @@ _FORBIDDEN = (
     Reason.ACCESS_DENIED,
     "these keys may not read it ({code}): permit them to list and read the bucket, or put others into the Secret",
 )
+_NOT_PUBLIC = (
+    Reason.ACCESS_DENIED,
+    "the store gives it to nobody without keys ({code}): name a Secret with keys in s3.secretRef, or make it public",
+)
 _NO_BUCKET = (Reason.BUCKET_NOT_FOUND, "there is no such bucket: create it, or correct s3.bucket")
 _OTHER_REGION = (Reason.REGION_WRONG, "the bucket is in another region ({code}): correct s3.region")
 _BUSY = (Reason.STORE_BUSY, "the store asks for fewer requests ({code}); tried again later")
 _UNKNOWN_THERE = (Reason.LIST_FAILED, "the store does not have it ({code}): check s3.endpoint and s3.bucket")
 _OTHERWISE = (Reason.LIST_FAILED, "the store answers {code}: check the store's log")
 
+_FORBIDDEN_CODES = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "Unauthorized", "403", "401"})
 _BY_CODE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "InvalidSecurity"), _WRONG_KEYS
     ),
-    **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "Forbidden", "Unauthorized", "403", "401"), _FORBIDDEN),
     **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), _NO_BUCKET),
     **dict.fromkeys(("PermanentRedirect", "AuthorizationHeaderMalformed", "301"), _OTHER_REGION),
     **dict.fromkeys(("SlowDown", "ServiceUnavailable", "Throttling", "RequestLimitExceeded", "503", "429"), _BUSY),
@@ -39,8 +43,12 @@ _BY_CODE: dict[str, tuple[str, str]] = {
 
 
 @contextlib.contextmanager
-def explained(name: str) -> Iterator[None]:
+def explained(name: str, *, anonymous: bool = False) -> Iterator[None]:
     """Raise `SourceError` for what the block raises about the source `name` (as `s3://bucket/folder/ at https://...`).
+
+    Args:
+        name: of the source.
+        anonymous: whether it is read without keys.
 
     Raises:
         SourceError: with a reason from EndpointUnreachable, EndpointNotS3, CertificateUntrusted, AccessDenied,
@@ -49,15 +57,15 @@ def explained(name: str) -> Iterator[None]:
     try:
         yield
     except (boto.BotoCoreError, boto.ClientError, ResponseParserError, OSError, ValueError) as error:
-        reason, problem = _explain(error)
+        reason, problem = _explain(error, _NOT_PUBLIC if anonymous else _FORBIDDEN)
         raise SourceError(reason, f"{name}: {problem}") from None
 
 
-def _explain(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - a table, written as cases
+def _explain(error: Exception, forbidden: tuple[str, str]) -> tuple[str, str]:  # noqa: PLR0911 - a table, written as cases
     match error:
         case boto.ClientError():
             code = str(error.response.get("Error", {}).get("Code") or "an error without a code")[:80]
-            reason, problem = _BY_CODE.get(code, _OTHERWISE)
+            reason, problem = forbidden if code in _FORBIDDEN_CODES else _BY_CODE.get(code, _OTHERWISE)
             return reason, problem.format(code=code)
         case boto.SSLError() if "WRONG_VERSION_NUMBER" in str(error):
             return Reason.ENDPOINT_UNREACHABLE, "the endpoint speaks plain HTTP: write s3.endpoint with http://"
@@ -75,7 +83,7 @@ def _explain(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - a table, w
             )
         # What s3fs makes of answers:
         case PermissionError():
-            return _FORBIDDEN[0], _FORBIDDEN[1].format(code="AccessDenied")
+            return forbidden[0], forbidden[1].format(code="AccessDenied")
         case FileNotFoundError():
             return Reason.LIST_FAILED, "an object vanished between listing and reading; tried again later"
         case TimeoutError() | ConnectionError():
