@@ -57,7 +57,7 @@ def sweep(store: MemoryStore) -> None:
 @pytest.mark.parametrize(
     ("place", "problem"),
     [
-        ("vineyard:///nowhere/v.sock", "no daemon answers there .*: start one, as by `vineyardd --meta local"),
+        ("vineyard:///nowhere/v.sock", "no daemon answers there .*: start one, as by `python -m vineyard --meta local"),
         ("vineyard:///" + "x" * 200, "no daemon answers there"),
         ("vineyard://host/v.sock", r"write vineyard:///run/vineyard\.sock"),
         ("vineyard://", r"write vineyard:///run/vineyard\.sock"),

@@ -103,7 +103,7 @@ class Daemon:
             raise self._silent(str(error)) from None
 
     def _silent(self, said: str) -> "_SilentError":
-        command = f"vineyardd --meta local --socket {self.socket} --size 8Gi --rpc=false"
+        command = f"python -m vineyard --meta local --socket {self.socket} --size 8Gi --rpc=false"
         return _SilentError(f"no daemon answers there ({said}): start one, as by `{command}`")
 
 
