@@ -53,6 +53,7 @@ class Keeper:
                         await self.cache.state.moved.wait()
         finally:
             resumed.cancel()
+            await asyncio.gather(resumed, return_exceptions=True)
 
     async def look(self) -> None:
         """Ask, remove, make room, go on filling, tell."""

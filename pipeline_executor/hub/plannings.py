@@ -95,6 +95,8 @@ class Plannings:
             await asyncio.wait([task])
         finally:
             task.cancel()
+            # Its process is killed, and waited for: a hub that ends leaves none behind.
+            await asyncio.wait([task])
             del self._under_way[run]
         if self._wishes.get(run) != wish:
             return

@@ -49,3 +49,23 @@ async def test_a_wish_that_is_dropped_and_made_again_under_way_is_worked_on_agai
         plannings.wish(_RUN, Wish(1))
         await asyncio.wait_for(told.wait(), _DEADLINE_SECONDS)
     assert finished == [Wish(1)]
+
+
+async def test_what_is_under_way_at_the_end_is_waited_for() -> None:
+    """A planning is a process: a hub that ends takes it along."""
+    begun = asyncio.Event()
+    taken_along: list[Wish] = []
+
+    async def make(_: RunRef, wish: Wish) -> PlanFound:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)  # as a process takes a moment to end
+            taken_along.append(wish)
+        return PlanFound()
+
+    async with Plannings(make, lambda _: None, at_once=1) as plannings:
+        plannings.wish(_RUN, Wish(1))
+        await asyncio.wait_for(begun.wait(), _DEADLINE_SECONDS)
+    assert taken_along == [Wish(1)]
