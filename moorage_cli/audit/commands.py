@@ -10,8 +10,8 @@ from moorage.errors import InputError
 from moorage.evidence.line import Line, read_line
 from moorage.evidence.selecting import Wanted
 from moorage.kube import Client
-from moorage_cli.audit.asking import moment, named, read_whence, whence_options
-from moorage_cli.audit.sources import Lines, opened, published, questioned
+from moorage_cli.audit.asking import Whence, moment, named, read_whence, whence_options
+from moorage_cli.audit.sources import opened, published, questioned
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.lazy import LazyGroup
 from moorage_cli.output import MISSING, document, output_option, say, table
@@ -79,30 +79,38 @@ def audit(  # noqa: PLR0913 - one parameter for each option
     )
     whence = read_whence(options)
 
-    async def gather(client: Client | None) -> tuple[list[Line], int]:
-        told = await published(client, whence.system_namespace) if client is not None and whence.by_cluster else None
-        async with opened(client, whence, told) as lines:
-            return await chosen_lines(lines, wanted)
-
-    found, unreadable = questioned(target, whence, gather)
+    found, unreadable = questioned(target, whence, lambda client: chosen_lines(client, whence, wanted))
     _tell(found, output)
-    if unreadable:
-        say(f"{unreadable} lines can't be read: see `kubectl dataset audit verify`.", err=True)
+    tell_unreadable(unreadable)
 
 
-async def chosen_lines(lines: Lines, wanted: Wanted) -> tuple[list[Line], int]:
-    """The lines that are wanted, by time, and how many can't be read."""
+async def chosen_lines(client: Client | None, whence: Whence, wanted: Wanted) -> tuple[list[Line], int]:
+    """The lines that are wanted, by time, and how many can't be read.
+
+    Args:
+        client: where the cluster says where lines are.
+        whence: what the options say.
+        wanted: which ones.
+    """
     found: list[Line] = []
     unreadable = 0
-    async for entry in lines.entries():
-        try:
-            line = read_line(entry.raw)
-        except InputError:
-            unreadable += 1
-            continue
-        if wanted(line):
-            found.append(line)
+    told = None if client is None else await published(client, whence.system_namespace)
+    async with opened(client, whence, told) as lines:
+        async for entry in lines.entries():
+            try:
+                line = read_line(entry.raw)
+            except InputError:
+                unreadable += 1
+                continue
+            if wanted(line):
+                found.append(line)
     return sorted(found, key=lambda line: (line.time, line.chain, line.sequence)), unreadable
+
+
+def tell_unreadable(count: int) -> None:
+    """Say that lines were passed over, where some were."""
+    if count:
+        say(f"{count} line{'' if count == 1 else 's'} can't be read: see `kubectl dataset audit verify`.", err=True)
 
 
 def _tell(found: list[Line], output: str) -> None:

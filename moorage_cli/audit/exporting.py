@@ -6,13 +6,11 @@ from typing import Any
 import click
 import orjson
 
-from moorage.evidence.line import Line
 from moorage.evidence.selecting import Wanted
-from moorage.kube import Client
 from moorage_cli.audit.asking import moment, named, read_whence, whence_options
-from moorage_cli.audit.commands import chosen_lines
+from moorage_cli.audit.commands import chosen_lines, tell_unreadable
 from moorage_cli.audit.lineage import run_event
-from moorage_cli.audit.sources import opened, published, questioned
+from moorage_cli.audit.sources import questioned
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.output import say
 from moorage_cli.running import EXIT_CODES
@@ -50,14 +48,8 @@ def export(
     )
     whence = read_whence(options)
 
-    async def gather(client: Client | None) -> tuple[list[Line], int]:
-        told = None if client is None else await published(client, whence.system_namespace)
-        async with opened(client, whence, told) as lines:
-            return await chosen_lines(lines, wanted)
-
-    found, unreadable = questioned(target, whence, gather)
+    found, unreadable = questioned(target, whence, lambda client: chosen_lines(client, whence, wanted))
     for line in found:
         if (event := run_event(line)) is not None:
             say(orjson.dumps(event).decode())
-    if unreadable:
-        say(f"{unreadable} lines can't be read: see `kubectl dataset audit verify`.", err=True)
+    tell_unreadable(unreadable)

@@ -13,8 +13,8 @@ from moorage.evidence.usage import Reading, Usage, fold
 from moorage.kube import DATASETS, Client
 from moorage.kube.client import Selection
 from moorage_cli.audit.asking import moment, named, read_whence, whence_options
-from moorage_cli.audit.commands import chosen_lines
-from moorage_cli.audit.sources import opened, published, questioned
+from moorage_cli.audit.commands import chosen_lines, tell_unreadable
+from moorage_cli.audit.sources import questioned
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.output import MISSING, document, output_option, say, table
 from moorage_cli.running import EXIT_CODES
@@ -59,10 +59,8 @@ def usage(
     whence = read_whence(options)
 
     async def gather(client: Client | None) -> tuple[list[Line], int, Users]:
-        told = None if client is None else await published(client, whence.system_namespace)
         users = {} if client is None else await _users(client, dataset, target.namespace or "")
-        async with opened(client, whence, told) as lines:
-            return *(await chosen_lines(lines, wanted)), users
+        return *(await chosen_lines(client, whence, wanted)), users
 
     lines, unreadable, users = questioned(target, whence, gather)
     beginning = f"{target.namespace}/" if target.namespace is not None and dataset is None else ""
@@ -73,8 +71,7 @@ def usage(
         table(HEADER, [_row(reading, usage, users) for reading, usage in found.items()])
     else:
         say("Nobody was given that, as far as there is evidence.", err=True)
-    if unreadable:
-        say(f"{unreadable} lines can't be read: see `kubectl dataset audit verify`.", err=True)
+    tell_unreadable(unreadable)
 
 
 async def _users(client: Client, dataset: str | None, namespace: str) -> Users:
