@@ -84,6 +84,11 @@ def files_in(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
+def named(value: object) -> str | None:
+    """The name of a test's parameter: of an archive, which holds the time at which it was made, none of its bytes."""
+    return "archive" if isinstance(value, bytes) else None
+
+
 @pytest.mark.parametrize(
     "archive",
     [
@@ -210,6 +215,7 @@ def encrypted() -> bytes:
         (b"\x28\xb5\x2f\xfd" + b"x" * 600, "zstd, which is not unpacked here: pack it as tar"),
         (b"\xfd7zXZ\0" + b"x" * 600, "xz, which is not unpacked here"),
     ],
+    ids=named,
 )
 def test_what_is_no_archive_or_a_hostile_one_is_refused(archive: bytes, told: str | None, tmp_path: Path) -> None:
     """Each with its own sentence."""
@@ -271,6 +277,7 @@ ZEROS = b"\0" * (8 << 20)
         (chained_headers(), LIMITS, "RecursionError|headers of a member"),
         (sparse_bomb(), LIMITS, "the headers of a member have more than"),
     ],
+    ids=named,
 )
 def test_bombs_end_at_their_bounds(archive: bytes, limits: Limits, told: str, tmp_path: Path) -> None:
     """As bytes are written, whatever the archive says of itself."""
