@@ -82,6 +82,15 @@ def _plane_name(run: int, worker: str) -> str:
     return f"test-{run}-{worker}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Give a test the same name with xdist's groups and without, so that `--last-failed` finds it again."""
+    name, _, group = report.nodeid.rpartition("@")
+    ours = "PYTEST_XDIST_WORKER" not in os.environ  # the worker itself knows the test by its long name
+    if ours and name and "]" not in group and "::" not in group:
+        report.nodeid = name
+
+
 def _group(item: pytest.Item | None) -> str | None:
     mark = None if item is None else item.get_closest_marker("xdist_group")
     return None if mark is None else str(mark.args[0])

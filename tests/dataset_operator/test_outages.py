@@ -16,7 +16,7 @@ from tests.polling import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.world import World, eventually
 
-_MANY = 150
+_MANY = 60
 _KILLS = 4
 _PART = "part-of=many"
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from devcluster.cluster import Cluster
-from moorage.errors import DevClusterError
+from moorage.errors import DevClusterError, InputError
 from moorage_cli.dev import dev, read_sites
 
 
@@ -30,7 +30,7 @@ def test_sites_are_read(text: str, sites: dict[str, int]) -> None:
 @pytest.mark.parametrize("text", ["eu-1=two", "eu-1=", "eu-1,eu-1", "eu-1=-1"])
 def test_unreadable_sites_are_refused(text: str) -> None:
     """With how to write them."""
-    with pytest.raises(DevClusterError, match="for example eu-1=2,us-1=1"):
+    with pytest.raises(InputError, match="for example eu-1=2,us-1"):
         read_sites(text, 1)
 
 

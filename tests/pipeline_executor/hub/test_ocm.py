@@ -75,7 +75,7 @@ async def test_a_site_that_ocm_has_lost_is_planned_around(ground: Ground) -> Non
         stage.hub_running("ocm"),
     ):
         hints = placed({"make": stage.eu, "judge": stage.eu})
-        await stage.submit("lost", pipeline(CHAIN), hints=hints, lostAfterSeconds="15")
+        await stage.submit("lost", pipeline(CHAIN), hints=hints, lostAfterSeconds="40")
         await eventually(lambda: bool(there.begun))
         await ground.line.cut()
         status = await stage.reaches("lost", "Succeeded", seconds=300)

@@ -223,7 +223,7 @@ async def test_a_lost_site_is_planned_around_and_runs_nothing_twice(stage: Stage
         playing(stage.spoke, stage.store, stage.namespace, stage.system, lambda _group: "hang") as there,
         stage.hub_running(),
     ):
-        run = await stage.submit("lost", pipeline(CHAIN), hints=hints, lostAfterSeconds="10")
+        run = await stage.submit("lost", pipeline(CHAIN), hints=hints, lostAfterSeconds="40")
         await until(lambda: bool(there.begun))
         network.cut()
         status = await stage.reaches("lost", "Succeeded")
