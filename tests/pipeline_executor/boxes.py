@@ -107,6 +107,7 @@ class Box:
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(hook.pid, signal.SIGKILL)
+            await hook.wait()
             raise
 
 

@@ -269,6 +269,8 @@ class PlayedPod:
         for box in self._boxes.values():
             box.signal(signal.SIGKILL)
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Nobody else waits for them any more: a loop that closes before they have ended would leave them unclosed.
+        await asyncio.gather(*(box.wait() for box in list(self._boxes.values())))
 
     def log_file(self, container: str) -> Path:
         """Where a container's output is."""
