@@ -10,6 +10,9 @@ from pipeline_splitter.solving.makespan.network import Network, prepare
 from pipeline_splitter.solving.makespan.schedules import Schedule
 from tests.pipeline_splitter.makespan import small_times
 
+pytestmark = pytest.mark.xdist_group("compiling")
+"""One worker compiles the kernels, and the others find them compiled."""
+
 
 def worst(network: Network) -> Schedule | None:
     """The longest of the list schedules that meet the constraints."""

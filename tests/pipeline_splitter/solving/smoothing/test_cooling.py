@@ -18,6 +18,8 @@ from pipeline_splitter.solving.smoothing.layout import begin, lay_out
 from tests.pipeline_splitter.solving.problems import SEEDS, drawn, optimum
 
 _TICKS = 400
+pytestmark = pytest.mark.xdist_group("compiling")
+"""One worker compiles the kernels, and the others find them compiled."""
 
 
 @pytest.fixture(autouse=True)
