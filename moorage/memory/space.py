@@ -10,6 +10,8 @@ from urllib.parse import quote
 from moorage.memory.layout import MemoryObjectError
 
 MOST_NAME_BYTES: Final = 200
+VINEYARD: Final = "vineyard://"
+"""What a place begins with that is a daemon's socket, and no directory."""
 
 
 class Content(Protocol):

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from moorage.errors import InputError
 from moorage.memory.files import FileSpace
 from moorage.memory.objects import laid_out, made_of
-from moorage.memory.space import Space
+from moorage.memory.space import VINEYARD, Space
 
 VARIABLE: Final = "MOORAGE_MEMORY"
 _SHARED: Final = Path("/dev/shm")  # noqa: S108 - shared memory is what this is about
@@ -97,7 +97,7 @@ class MemoryStore:
 
 
 def _opened(place: Path | str) -> Space:
-    if isinstance(place, str) and place.startswith("vineyard://"):
+    if isinstance(place, str) and place.startswith(VINEYARD):
         # Not before it is needed: it is for those who run its daemon.
         from moorage.memory.vineyard import VineyardSpace  # noqa: PLC0415
 

@@ -10,6 +10,6 @@ lacks is made good here: it frees what readers still look at, and keeps for ever
     daemon   the connection of this process
 """
 
-from moorage.memory.vineyard.space import SCHEME, VineyardSpace
+from moorage.memory.vineyard.space import VineyardSpace
 
-__all__ = ["SCHEME", "VineyardSpace"]
+__all__ = ["VineyardSpace"]

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from moorage.errors import InputError
 from moorage.memory.layout import MemoryObjectError
+from moorage.memory.space import VINEYARD
 
 _ANSWER_SECONDS: Final = 10.0
 _LOST: Final = frozenset(
@@ -46,7 +47,7 @@ class Daemon:
         try:
             self._connected()
         except _SilentError as error:
-            raise InputError("memory store", f"vineyard://{self.socket}", str(error)) from None
+            raise InputError("memory store", f"{VINEYARD}{self.socket}", str(error)) from None
 
     def run(self, steps: Callable[[Any], Done]) -> Done:
         """Take steps with its client; once more, all of them, where the connection was lost.
@@ -62,7 +63,7 @@ class Daemon:
             return self._tried(steps)
         except _SilentError as error:
             self._client = None
-            raise MemoryObjectError(f"vineyard://{self.socket}: {error}; what an ended daemon held is gone") from None
+            raise MemoryObjectError(f"{VINEYARD}{self.socket}: {error}; what an ended daemon held is gone") from None
 
     def forget(self) -> None:
         """In a forked child: leave the parent's connection alone, without closing it."""
@@ -157,4 +158,4 @@ def _imported(socket: Path) -> Any:  # noqa: ANN401 - vineyard has no types
         return import_module("vineyard")
     except ImportError as error:
         problem = f"vineyard can't be imported ({error}): install the extra `vineyard` of Moorage's wheel"
-        raise InputError("memory store", f"vineyard://{socket}", problem) from None
+        raise InputError("memory store", f"{VINEYARD}{socket}", problem) from None

@@ -18,13 +18,12 @@ import pyarrow as pa
 
 from moorage.errors import InputError
 from moorage.memory.layout import MemoryObjectError
-from moorage.memory.space import Content, absent, no_room, quoted
+from moorage.memory.space import VINEYARD, Content, absent, no_room, quoted
 from moorage.memory.vineyard import freeing, records
 from moorage.memory.vineyard.daemon import daemon_at, is_full
 from moorage.memory.vineyard.leases import Lease, file_beside, new_token, taken
 from moorage.memory.vineyard.records import OBJECT, Record
 
-SCHEME: Final = "vineyard://"
 _TRIES: Final = 500
 _PAUSE_SECONDS: Final = 0.002
 
@@ -68,7 +67,7 @@ class VineyardSpace:
     @property
     def place(self) -> str:
         """What opens this space again."""
-        return f"{SCHEME}{self.socket}"
+        return f"{VINEYARD}{self.socket}"
 
     def write(self, name: str, content: Content) -> int:
         """Publish an object in place of what was there; its size in bytes.
