@@ -86,8 +86,8 @@ def _plane_name(run: int, worker: str) -> str:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Give a test the same name with xdist's groups and without, so that `--last-failed` finds it again."""
     name, _, group = report.nodeid.rpartition("@")
-    ours = "PYTEST_XDIST_WORKER" not in os.environ  # the worker itself knows the test by its long name
-    if ours and name and "]" not in group and "::" not in group:
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ  # it knows the test by its long name itself
+    if not is_worker and name and "]" not in group and "::" not in group:
         report.nodeid = name
 
 

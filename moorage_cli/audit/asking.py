@@ -130,6 +130,16 @@ def moment(text: str | None, now: datetime) -> datetime | None:
         raise InputError("--since", text[:80], problem) from None
 
 
+def line_time(text: str | None) -> str | None:
+    """The same, told until now, as lines of evidence have their times; None where nobody said.
+
+    Raises:
+        InputError: it is neither.
+    """
+    begin = moment(text, datetime.now(tz=UTC))
+    return None if begin is None else f"{begin:%Y-%m-%dT%H:%M:%S}.000Z"
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text()

@@ -1,6 +1,5 @@
 """`kubectl dataset audit`: what was granted, refused and moved."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ from moorage.errors import InputError
 from moorage.evidence.line import Line, read_line
 from moorage.evidence.selecting import Wanted
 from moorage.kube import Client
-from moorage_cli.audit.asking import Whence, moment, named, read_whence, whence_options
+from moorage_cli.audit.asking import Whence, line_time, named, read_whence, whence_options
 from moorage_cli.audit.sources import opened, published, questioned
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.lazy import LazyGroup
@@ -69,12 +68,11 @@ def audit(  # noqa: PLR0913 - one parameter for each option
         _refuse_misplaced(context)
         return
     target = target_of(context)
-    begin = moment(since, datetime.now(tz=UTC))
     wanted = Wanted(
         dataset=named("--dataset", dataset, target.namespace),
         pod=named("--pod", pod, target.namespace),
         run=named("--run", run_name, target.namespace),
-        since=None if begin is None else begin.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        since=line_time(since),
         chains=chains,
     )
     whence = read_whence(options)

@@ -1,13 +1,12 @@
 """`audit export`: grants as OpenLineage events, for catalogues of lineage."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 import orjson
 
 from moorage.evidence.selecting import Wanted
-from moorage_cli.audit.asking import moment, named, read_whence, whence_options
+from moorage_cli.audit.asking import line_time, named, read_whence, whence_options
 from moorage_cli.audit.commands import chosen_lines, tell_unreadable
 from moorage_cli.audit.lineage import run_event
 from moorage_cli.audit.sources import questioned
@@ -40,11 +39,10 @@ def export(
     kubectl dataset audit export --since 24h > events.jsonl
     """  # noqa: D301 - \b is what click needs
     target = target_of(context)
-    begin = moment(since, datetime.now(tz=UTC))
     wanted = Wanted(
         dataset=named("--dataset", dataset, target.namespace),
         pod=named("--pod", pod, target.namespace),
-        since=None if begin is None else f"{begin:%Y-%m-%dT%H:%M:%S}.000Z",
+        since=line_time(since),
     )
     whence = read_whence(options)
 

@@ -1,7 +1,6 @@
 """`kubectl dataset usage`: who reads which dataset since when, by the evidence of grants."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ from moorage.evidence.selecting import Wanted
 from moorage.evidence.usage import Reading, Usage, fold
 from moorage.kube import DATASETS, Client
 from moorage.kube.client import Selection
-from moorage_cli.audit.asking import moment, named, read_whence, whence_options
+from moorage_cli.audit.asking import line_time, named, read_whence, whence_options
 from moorage_cli.audit.commands import chosen_lines, tell_unreadable
 from moorage_cli.audit.sources import questioned
 from moorage_cli.connecting import target_of, target_options
@@ -53,9 +52,8 @@ def usage(
     kubectl dataset usage claims -n steward --since 30d
     """  # noqa: D301 - \b is what click needs
     target = target_of(context)
-    begin = moment(since, datetime.now(tz=UTC))
     dataset = named("NAME", name, target.namespace)
-    wanted = Wanted(dataset=dataset, since=None if begin is None else f"{begin:%Y-%m-%dT%H:%M:%S}.000Z")
+    wanted = Wanted(dataset=dataset, since=line_time(since))
     whence = read_whence(options)
 
     async def gather(client: Client | None) -> tuple[list[Line], int, Users]:

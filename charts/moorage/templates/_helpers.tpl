@@ -84,6 +84,27 @@ affinity:
 {{- end }}
 {{- end -}}
 
+{{/* What a component needs to record evidence: include "moorage.evidenceObjects" (list . "broker"). */}}
+{{- define "moorage.evidenceObjects" -}}
+{{- $root := index . 0 -}}
+# The key that seals its evidence; deleting the data makes a new one.
+apiVersion: v1
+kind: Secret
+metadata:
+  name: moorage-{{ index . 1 }}-evidence
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "moorage.labels" . | nindent 4 }}
+type: Opaque
+---
+# Public keys, signed heads, and where the evidence is: for `kubectl dataset audit`.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: moorage-{{ index . 1 }}-evidence
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "moorage.labels" . | nindent 4 }}
+{{- end -}}
+
 {{/* An API group's rules in short: include "moorage.rule" (list "moorage.dev" "datasets,sites" "get,list,watch"). */}}
 {{- define "moorage.rule" -}}
 - apiGroups: [{{ index . 0 | quote }}]

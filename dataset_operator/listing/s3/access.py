@@ -4,6 +4,7 @@ import contextlib
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,11 @@ class Access:
         Raises:
             SourceError: see `failures.explained` and `transport.BoundedSession.send`.
         """
-        with self._client() as client, explained(self.name, anonymous=self.credentials is None):
+        with self._client() as client, self._explained():
             yield self._pages(client)
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.name, anonymous=self.credentials is None)
 
     def _pages(self, client: Any) -> Iterator[Sequence[Entry]]:  # noqa: ANN401 - boto3
         skipped = len(self.prefix)
@@ -101,10 +105,7 @@ class Access:
     def _client(self) -> Iterator[Any]:
         keys = self.credentials
         origin = Origin(self.name, self.location.endpoint)
-        with (
-            _certificate_file(self.location.ca_bundle) as verify,
-            explained(self.name, anonymous=self.credentials is None),
-        ):
+        with _certificate_file(self.location.ca_bundle) as verify, self._explained():
             with _session_lock:
                 made = _session.client(
                     "s3",
@@ -140,10 +141,7 @@ class Access:
         Raises:
             SourceError: see `failures.explained` and `reading.S3Reader.read`.
         """
-        with (
-            _certificate_file(self.location.ca_bundle) as verify,
-            explained(self.name, anonymous=self.credentials is None),
-        ):
+        with _certificate_file(self.location.ca_bundle) as verify, self._explained():
             store = self._filesystem(verify)
             try:
                 yield S3Reader(store, self.name, (self.location.bucket, self.prefix), self.budget, self.stop)
