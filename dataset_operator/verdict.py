@@ -11,10 +11,10 @@ from dataset_operator.findings import Findings, SourceFinding
 from dataset_operator.listing.table import lister_of
 from moorage.errors import InputError
 from moorage.model import Column, Dataset, DatasetStatus, SourceStatus
+from moorage.objectives import format_bytes
 from moorage.policy import Decision, decide_transfer, unknown_places
 from moorage.sites import DIVERGED, Inventory
 from moorage.sources.reasons import Reason
-from moorage.wire import format_bytes
 
 MOST_USERS_LISTED = 100
 LOOKING = "Looking"

@@ -119,10 +119,16 @@ class Governance:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One full copy of the data, at one site. An empty `site` means the only Site there is (`spec.local`)."""
+    """One full copy of the data, at one site.
+
+    Attributes:
+        site: empty where it is the only Site there is, as `spec.local` permits.
+        is_local: whether `spec.local` declares it, and not an entry of `spec.sources`.
+    """
 
     site: str
     location: Location
+    is_local: bool = False
 
     @property
     def kind(self) -> str:

@@ -10,7 +10,7 @@ from moorage.locality.bringing import dataset_bytes
 from moorage.locality.filling import Readers, bringing, decide_fill, reads_that_pay
 from moorage.locality.snapshot import Request, Snapshot
 from moorage.model import Dataset, DatasetRef
-from moorage.wire import format_bytes
+from moorage.objectives import format_bytes
 from moorage_cli.sentences import seconds_words
 
 

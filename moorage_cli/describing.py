@@ -9,6 +9,7 @@ from moorage import wire
 from moorage.errors import ForbiddenError, InputError, NotFoundError
 from moorage.kube import DATASETS, SITES, Client, RawObject
 from moorage.model import Dataset, Site
+from moorage.objectives import format_bytes
 from moorage.policy import decide_transfer
 from moorage.sites import Inventory
 from moorage_cli.completing import DatasetName
@@ -119,7 +120,7 @@ def _tell_sources(dataset: Dataset) -> None:
     rows = []
     for source in dataset.sources:
         status = seen.get(source.site) or (next(iter(seen.values()), None) if not source.site else None)
-        size = MISSING if status is None or status.size_bytes is None else wire.format_bytes(status.size_bytes)
+        size = MISSING if status is None or status.size_bytes is None else format_bytes(status.size_bytes)
         objects = MISSING if status is None or status.objects is None else str(status.objects)
         state = status.reason if status else "Unknown"
         site = source.site or (status.site if status and status.site else "(the only site)")

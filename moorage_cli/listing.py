@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import click
 
 from moorage import wire
-from moorage.errors import InputError
+from moorage.errors import ForbiddenError, InputError
 from moorage.kube import DATASETS, Change, Client, RawObject, Reflector
 from moorage.kube.client import Selection
 from moorage.model import Dataset
+from moorage.objectives import format_bytes
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.output import MISSING, age, document, listed, output_option, say, table
 from moorage_cli.sentences import words
@@ -65,8 +66,17 @@ def list_datasets(context: click.Context, *, all_namespaces: bool, selector: str
 
 
 async def _gather(client: Client, namespace: str, selector: str) -> tuple[list[RawObject], str]:
-    items = await client.list(DATASETS, Selection(namespace=namespace, labels=selector))
-    return items, namespace
+    """The Datasets, and where they were looked for.
+
+    Raises:
+        ForbiddenError: says what needs less right.
+    """
+    try:
+        return await client.list(DATASETS, Selection(namespace=namespace, labels=selector)), namespace
+    except ForbiddenError as error:
+        instead = "" if namespace else ", or those of one namespace with -n NAMESPACE"
+        hint = f"To see what your pods may read, use `kubectl dataset available`{instead}."
+        raise ForbiddenError(f"{error}\n{hint}", status=error.status) from error
 
 
 def tell(items: list[RawObject], now: datetime, *, wide: bool) -> tuple[list[list[str]], list[str]]:
@@ -110,7 +120,7 @@ COLUMNS: dict[str, Cell] = {
     "SITES": lambda _, dataset: ",".join(source.site or "(the only one)" for source in dataset.sources),
     "OBJECTS": lambda _, dataset: _number(dataset.status.objects),
     "SIZE": lambda _, dataset: (
-        MISSING if dataset.status.size_bytes is None else wire.format_bytes(dataset.status.size_bytes)
+        MISSING if dataset.status.size_bytes is None else format_bytes(dataset.status.size_bytes)
     ),
     "FORMAT": lambda _, dataset: dataset.status.format or MISSING,
     "VERSION": lambda _, dataset: (dataset.status.version or MISSING)[:_VERSION_LENGTH],

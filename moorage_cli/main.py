@@ -13,6 +13,7 @@ from moorage_cli.running import EXIT_CODES, run
 
 DATASET_COMMANDS = {
     "list": "moorage_cli.listing:list_datasets",
+    "available": "moorage_cli.finding:available",
     "describe": "moorage_cli.describing:describe",
     "create": "moorage_cli.creating:create",
     "why": "moorage_cli.explaining:why",

@@ -38,20 +38,29 @@ async def review(client: Client, asked: Asked, cause: ForbiddenError) -> Reviewe
     }
     if asked.stated_purpose:
         spec["purpose"] = asked.stated_purpose
+    try:
+        return Reviewed(asked, await create_review(client, asked.namespace, spec))
+    except (ForbiddenError, NotFoundError) as error:
+        raise ForbiddenError(f"{cause}; and Moorage could not be asked either: {error}", status=403) from error
+
+
+async def create_review(client: Client, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The status of a DatasetAccessReview.
+
+    Raises:
+        KubeError: the person may not ask, or Moorage, or the API server, does not answer.
+    """
     body = {
         "apiVersion": DATASET_ACCESS_REVIEWS.api_version,
         "kind": DATASET_ACCESS_REVIEWS.kind,
-        "metadata": {"namespace": asked.namespace, "name": "why"},
-        "spec": spec,
+        "metadata": {"namespace": namespace, "name": "question"},
+        "spec": dict(spec),
     }
-    try:
-        answered = await client.create(DATASET_ACCESS_REVIEWS, body, dry_run=True)
-    except (ForbiddenError, NotFoundError) as error:
-        raise ForbiddenError(f"{cause}; and Moorage could not be asked either: {error}", status=403) from error
+    answered = await client.create(DATASET_ACCESS_REVIEWS, body, dry_run=True)
     status = answered.get("status")
     if not isinstance(status, dict):
         raise KubeError("the DatasetAccessReview came back without an answer: is Moorage's webhook installed?")
-    return Reviewed(asked, status)
+    return status
 
 
 def tell(reviewed: Reviewed, output: str) -> int:

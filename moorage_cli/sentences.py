@@ -5,7 +5,8 @@ from collections.abc import Collection
 from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
 from moorage.model import Classification, Dataset, DatasetRef, DatasetStatus, Governance, Revocation
-from moorage.wire import format_bytes
+from moorage.objectives import format_bytes
+from moorage.wire import format_memory
 
 _SHORTEST_SECONDS = 0.001  # less is nothing to anybody who waits, and would be printed with an exponent
 
@@ -77,7 +78,7 @@ def _release(name: str, image: str, yields: Governance) -> str:
 
 def cache_sentence(cache: CachePolicy) -> str:
     """Where copies of the data are made."""
-    limit = "" if cache.size_limit_bytes is None else f", of at most {format_bytes(cache.size_limit_bytes)} each"
+    limit = "" if cache.size_limit_bytes is None else f", of at most {format_memory(cache.size_limit_bytes)} each"
     match cache.mode:
         case CacheMode.NONE:
             return "Nodes keep no copies, and mounts nothing of what was read."

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from moorage.model import Dataset, Link, Site
+from moorage.objectives import format_bytes
 from moorage.policy.doubts import dataset_problems, site_problems
 from moorage.sites import Inventory
-from moorage.wire import format_bytes
+from moorage.wire import format_memory
 from moorage.wire.numbers import write_number
 from moorage_cli import output
 from moorage_cli.output import say
@@ -85,7 +86,7 @@ def _site_row(site: Site, currency: str) -> list[str]:
 
 def _largest_node(resources: Mapping[str, float]) -> str:
     def shown(name: str, amount: float) -> str:
-        return format_bytes(int(amount)) if name == "memory" else write_number(amount)
+        return format_memory(int(amount)) if name == "memory" else write_number(amount)
 
     return ", ".join(f"{name} {shown(name, resources[name])}" for name in sorted(resources)) or "nothing"
 

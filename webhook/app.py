@@ -2,6 +2,7 @@
 
 import logging
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from moorage.refusal import Refusal
 from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
-from webhook import access_review, json_patch, mutate, review, validate, workloads
+from webhook import access_review, json_patch, mutate, review, searching, validate, workloads
 from webhook.evidence import Witness
 from webhook.gather import Gatherer
 from webhook.mutate import PodRequest, Served, Serving
@@ -48,7 +49,8 @@ async def _mutate_pods(request: web.Request) -> web.Response:
     try:
         pod = mutate.read_request(asked.object, asked.namespace, asked.subject)
     except InputError as error:
-        return _deny(asked, mutate.refuse(error))
+        # A misspelt `id` is why its `useas` stands alone.
+        return _deny(asked, mutate.refuse(error, near_misses(*_labels(asked))))
     told = near_misses(pod.labels, pod.annotations)
     if not pod.usage.uses:
         return _respond(review.allowed(asked.uid, told))
@@ -59,6 +61,11 @@ async def _mutate_pods(request: web.Request) -> web.Response:
         return _deny(asked, outcome)
     operations = json_patch.diff(asked.object, outcome.pod)
     return _respond(review.patched(asked.uid, operations, [*told, *outcome.warnings]))
+
+
+def _labels(asked: Review) -> tuple[dict[str, Any], dict[str, Any]]:
+    metadata = asked.object.get("metadata") or {}
+    return metadata.get("labels") or {}, metadata.get("annotations") or {}
 
 
 async def _ask(request: web.Request, pod: PodRequest) -> Served | Refusal:
@@ -97,13 +104,19 @@ async def _answer_reviews(request: web.Request) -> web.Response:
         return _deny(asked, refusal)
     gatherer = _complete(request)
     try:
+        if (search := searching.read_search(asked)) is not None:
+            found = searching.answer(search, gatherer.purposes(asked.namespace), gatherer.known, gatherer.inventory)
+            return _answered(asked, found)
         question = access_review.read_question(asked)
         facts = await gatherer.gather(question)
     except InputError as error:
         return _deny(asked, Refusal(422, review.INVALID, str(error)))
     except KubeError as error:
         return _deny(asked, Refusal(503, "ServiceUnavailable", f"{asked.subject}: try again in a moment: {error}"))
-    status = access_review.answer(question, facts, gatherer.inventory)
+    return _answered(asked, access_review.answer(question, facts, gatherer.inventory))
+
+
+def _answered(asked: Review, status: dict[str, Any]) -> web.Response:
     return _respond(review.patched(asked.uid, [{"op": "add", "path": "/status", "value": status}]))
 
 

@@ -15,6 +15,7 @@ from typing import Self
 from moorage import policy, wire
 from moorage.errors import InputError, NotFoundError, UnreachableError
 from moorage.kube import DATASETS, Client, RawObject
+from moorage.kube.reflector import Key
 from moorage.model import Dataset, DatasetRef, DatasetStatus, Reader
 from moorage.policy import ALLOWED, Decision
 from moorage.sites import DIVERGED, Inventory
@@ -83,6 +84,16 @@ class Gatherer:
         """All sites as they are now."""
         return self._catalogue.inventory()
 
+    @property
+    def known(self) -> Mapping[Key, Dataset | None]:
+        """All Datasets that can be read, by namespace and name."""
+        return self._catalogue.datasets.snapshot()
+
+    def purposes(self, namespace: str) -> frozenset[str] | None:
+        """The purposes that the namespace lists; None where it lists none."""
+        told = self._catalogue.purposes(namespace)
+        return None if told is None else told.listed
+
     async def gather(self, request: PodRequest) -> Facts:
         """Everything that is asked about one pod.
 
@@ -103,8 +114,7 @@ class Gatherer:
                 unreadable[ref] = str(error)
             if datasets.get(ref) is None:  # one that is missing decides; no GET for the others
                 break
-        namespace = self._catalogue.purposes(request.namespace)
-        purposes = None if namespace is None else namespace.listed
+        purposes = self.purposes(request.namespace)
         placement = self._placement(datasets, make_reader(request, purposes))
         return Facts(datasets, unreadable, purposes, placement)
 

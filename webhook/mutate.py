@@ -14,6 +14,7 @@ from moorage.errors import InputError, LabelError
 from moorage.model import Dataset, DatasetRef, DatasetUse, Reader, Usage, UseAs
 from moorage.policy import ALLOWED, Decision, Rule
 from moorage.refusal import Refusal
+from moorage.sources.reasons import Reason
 from webhook import environment, mounting, pod_checks, pod_limits, sidecar
 from webhook.review import BAD_REQUEST, FORBIDDEN
 from webhook.sidecar import SidecarShape
@@ -118,10 +119,15 @@ def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refu
         return refuse(error)
 
 
-def refuse(error: InputError) -> Refusal:
-    """The answer to what can't be used: 400 for labels, 403 for the rest."""
+def refuse(error: InputError, near_misses: Sequence[str] = ()) -> Refusal:
+    """The answer to what can't be used: 400 for labels, 403 for the rest.
+
+    Args:
+        error: names the field.
+        near_misses: sentences about labels that are not read, one of which may be the cause.
+    """
     if isinstance(error, LabelError):
-        return Refusal(400, BAD_REQUEST, str(error))
+        return Refusal(400, BAD_REQUEST, "; ".join((str(error), *near_misses)))
     return Refusal(403, FORBIDDEN, str(error))
 
 
@@ -260,12 +266,17 @@ def _ask_for_resource(spec: Raw, resource: str) -> Raw:
     return {**spec, kind: containers}
 
 
+def _begins_empty(use: DatasetUse, dataset: Dataset) -> bool:
+    """Whether all that is wrong is that the pod's first file is yet to be written."""
+    return use.access is Access.READ_WRITE and dataset.status.problem.startswith(f"{Reason.NO_OBJECTS}:")
+
+
 def _not_ready(usage: Usage, facts: Facts) -> list[str]:
     """What is in the way of the data now; the volume is mounted once it is not."""
     told = []
     for use in usage.reading:
         dataset = facts.datasets.get(use.ref)
-        if dataset is not None and dataset.status.problem:
+        if dataset is not None and dataset.status.problem and not _begins_empty(use, dataset):
             told.append(f"dataset {use.ref} is not ready ({dataset.status.problem})")
     return told
 

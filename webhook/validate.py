@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from moorage import policy, wire
 from moorage.access import Access
 from moorage.errors import InputError
-from moorage.model import Dataset, Governance, Site
+from moorage.model import Dataset, Governance, Site, Source
 from moorage.refusal import Refusal
 from moorage.sites import Inventory
 from moorage.sources import COPIED_KINDS
@@ -69,11 +69,13 @@ def _doubtful_access(dataset: Dataset) -> Iterator[str]:
         if dataset.governance.writers is not None:
             yield "spec.governance.writers: nobody may write to it before spec.access is readWrite"
         return
-    location = dataset.sources[0].location
+    source = dataset.sources[0]
+    location = source.location
     if location.keys is not None and location.for_writers() == location:
+        declared = ", which spec.local has no field for: declare the source in spec.sources" if source.is_local else ""
         yield (
             "spec.access: pods that only read get keys that may write as well: give the keys of those who write in a "
-            "Secret of their own, and name it in spec.sources[0].s3.writerSecretRef"
+            f"Secret of their own, and name it in spec.sources[0].s3.writerSecretRef{declared}"
         )
 
 
@@ -103,7 +105,7 @@ def _refuse_contradiction(governance: Governance, field: str, subject: str) -> N
 
 def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
     for index, source in enumerate(dataset.sources):
-        field = f"spec.sources[{index}]" if source.site else "spec.local"
+        field = _field(source, index)
         if source.site and source.site not in inventory.sites:
             yield f"{field}.site: there is no Site {source.site}, so this copy is not used ({_known(inventory)})"
         if not source.site and len(inventory.sites) != 1:
@@ -118,6 +120,10 @@ def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
                 f"{field}: keys in a Dataset can be read by everybody who may read it: put them into a Secret and name "
                 "that in secret-name"
             )
+
+
+def _field(source: Source, index: int) -> str:
+    return "spec.local" if source.is_local else f"spec.sources[{index}]"
 
 
 def _unknown_sites(governance: Governance, inventory: Inventory) -> Iterator[str]:

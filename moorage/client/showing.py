@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 
 from moorage.client.statuses import RunStatus, TaskStatus
-from moorage.objectives import BYTES
+from moorage.objectives import BYTES, OBJECTIVES
 
 _COLOURS = {
     "Succeeded": "#2e7d32",
@@ -23,7 +23,10 @@ def run_html(name: str, status: RunStatus) -> str:
     """A heading, a bar for the bytes that cross, and a table with a row for each group."""
     parts = [f"<strong>{escape(name)}</strong>", _phase(status.phase)]
     if status.cost is not None:
-        parts.append(f"{escape(status.objective.partition(',')[0])} {status.cost:.6g}")
+        first = status.objective.partition(",")[0]
+        objective = OBJECTIVES.get(first)
+        amount = f"{status.cost:.6g}" if objective is None else objective.unit.amount(status.cost, status.currency)
+        parts.append(escape(f"{first} {amount}"))
     rows = "".join(_rows(status))
     table = f"<table><tr><th>Site</th><th>Group</th><th>Tasks</th></tr>{rows}</table>" if rows else ""
     message = f"<div>{escape(status.message)}</div>" if status.message else ""

@@ -39,6 +39,7 @@ class RunStatus:
         message: what it waits for, or why it ended so.
         plan_digest: SHA-256 of the plan in force; "": there is none yet.
         cost: its value by the first objective, in that objective's unit; None: there is no plan.
+        currency: of the sites' prices, as `EUR`; "": none is named.
         tasks: at most 500; of a run with more there are none here, and `task_counts` tells.
         bytes_moved: what crossed between sites so far.
         bytes_planned: what the plan expects to cross; None: there is no plan.
@@ -49,6 +50,7 @@ class RunStatus:
     plan_digest: str
     objective: str
     cost: float | None
+    currency: str
     groups: tuple[GroupStatus, ...]
     tasks: tuple[TaskStatus, ...]
     task_counts: Mapping[TaskPhase, int]
@@ -79,6 +81,7 @@ class RunStatus:
             plan_digest=str(plan.get("digest") or ""),
             objective=str(plan.get("objective") or ""),
             cost=_number(plan.get("value")),
+            currency=str(plan.get("currency") or ""),
             groups=tuple(_read_group(each) for each in raw.get("groups") or ()),
             tasks=tuple(_read_task(each) for each in raw.get("tasks") or ()),
             task_counts={TaskPhase(phase): int(count) for phase, count in (raw.get("taskCounts") or {}).items()},

@@ -12,9 +12,15 @@ from moorage.objectives.carbon import CARBON
 from moorage.objectives.money import MONEY
 from moorage.objectives.objective import Figure, Objective, Place, Way
 from moorage.objectives.time import TIME
+from moorage.objectives.units import TIGHT
 
 OBJECTIVES: dict[str, Objective] = {each.name: each for each in (BYTES, MONEY, CARBON, TIME)}
 """All objectives by name, in the order in which plans and tables list them."""
+
+
+def format_bytes(size_bytes: int) -> str:
+    """A size for terminals and messages, in the units of plans and prices: `1.2 GB`, three significant digits."""
+    return BYTES.unit.amount(size_bytes).replace(TIGHT, " ")
 
 
 def linear() -> tuple[Objective, ...]:
@@ -37,6 +43,7 @@ __all__ = [
     "Objective",
     "Place",
     "Way",
+    "format_bytes",
     "linear",
     "priced",
 ]

@@ -51,8 +51,8 @@ def parse_quantity(text: str | float) -> Fraction:
     return value
 
 
-def format_bytes(size_bytes: int) -> str:
-    """For people: `1.2 GiB`, in binary units, three significant digits."""
+def format_memory(size_bytes: int) -> str:
+    """For people, what is asked for in `Mi` and `Gi`: `1.2 GiB`, three significant digits."""
     size = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < 1024:  # noqa: PLR2004 - the ratio of two binary units

@@ -4,7 +4,7 @@ Readers return records of `moorage.model` or raise InputError with the object, t
 strict: a field they do not know is an error, because an unknown rule must never be taken for "no rule".
 """
 
-from moorage.reading.quantity import format_bytes, parse_quantity
+from moorage.reading.quantity import format_memory, parse_quantity
 from moorage.wire.dataset import read_dataset, read_dataset_status, write_dataset_spec
 from moorage.wire.histories import read_history, write_history_spec
 from moorage.wire.node import read_node, read_node_cache, write_node_cache
@@ -24,7 +24,7 @@ from moorage.wire.runs import (
 from moorage.wire.site import read_site, write_site_spec
 
 __all__ = [
-    "format_bytes",
+    "format_memory",
     "looks_like_dataset_label",
     "parse_quantity",
     "read_dataset",

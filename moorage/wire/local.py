@@ -34,4 +34,4 @@ def read_local(fields: Fields, namespace: str) -> Source:
         fields.fail("type", f"{shown(kind)} is not one of {', '.join(LOCAL_TYPES)}")
     location = LOCAL_KINDS[kind].read_local(fields, kind)
     fields.finish()
-    return Source(site=site, location=location)
+    return Source(site, location, is_local=True)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from moorage.reading.quantity import format_bytes
+from moorage.objectives import format_bytes
 from moorage_cli.caches.copies import Copy, Phase
 from moorage_cli.output import printable, say
 

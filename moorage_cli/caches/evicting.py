@@ -14,6 +14,7 @@ from moorage.caching import Eviction
 from moorage.errors import ConflictError, ForbiddenError, NotFoundError
 from moorage.kube import DATASETS, NODE_CACHES, NODES, PODS, SITES, Client
 from moorage.model import Dataset, DatasetRef
+from moorage.objectives import format_bytes
 from moorage.sites import Inventory
 from moorage.wire.dataset import write_eviction
 from moorage_cli.caches.warming import read_ref
@@ -143,7 +144,7 @@ async def _follow(client: Client, dataset: Dataset, meant: Sequence[Eviction], s
         users = [*seen.users.get(node, ()), *seen.users.get("", ())]
         ended = "it has ended" if len(users) == 1 else "they have ended"
         why = f", used by {words(users)}: it leaves once {ended}" if users else ": the node has not answered yet"
-        say(f"{node} has {wire.format_bytes(size_bytes)}{why}", err=True)
+        say(f"{node} has {format_bytes(size_bytes)}{why}", err=True)
     return REFUSED
 
 

@@ -84,7 +84,8 @@ def cost_of(status: Status) -> str:
     except (KeyError, TypeError, ValueError):
         return ""
     objective = OBJECTIVES.get(first)
-    return f"{first} {objective.unit.amount(value) if objective else plain(value)}"
+    currency = str(plan.get("currency") or "")
+    return f"{first} {objective.unit.amount(value, currency) if objective else plain(value)}"
 
 
 def crossed(status: Status) -> str:

@@ -147,7 +147,7 @@ def _row(row: RunRow, now: datetime) -> list[Content]:
         [bar(done, total, f"{done} of {total} groups done"), element("span", f"{done}/{total}")]
         if total
         else element("span", ABSENT, class_="quiet"),
-        cost_text(row.objective, row.cost) or ABSENT,
+        cost_text(row.objective, row.cost, row.currency) or ABSENT,
         element("time", ago(row.created, now), datetime=row.created, title=row.created),
         row.message,
     ]

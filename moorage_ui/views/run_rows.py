@@ -18,7 +18,7 @@ class RunRow:
     Attributes:
         phase: `Planning` where the hub has not looked at it yet.
         groups: as `2/3`.
-        objective, cost: of the plan.
+        objective, cost, currency: of the plan.
         created: RFC 3339.
     """
 
@@ -28,6 +28,7 @@ class RunRow:
     groups: str
     objective: str
     cost: str
+    currency: str
     created: str
     message: str
 
@@ -60,6 +61,7 @@ def _row(columns: Sequence[str], row: Mapping[str, Any]) -> RunRow:
         groups=text(cells.get("Groups"), 40),
         objective=text(cells.get("Objective"), 80),
         cost=text(cells.get("Cost"), 40),
+        currency=text(cells.get("Currency"), 3),
         created=text(metadata.get("creationTimestamp"), 40),
         message=text(cells.get("Message"), 300),
     )

@@ -128,6 +128,7 @@ def _mark(plan: Plan, content: bytes, revision: int, file: str) -> PlanMark:
         objective=",".join(each.objective for each in plan.cost),
         value="" if first is None else f"{first.value:.6g}",
         gap="" if first is None else f"{first.gap:.6g}",
+        currency=plan.currency,
     )
 
 

@@ -43,7 +43,10 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class PlanMark:
-    """Which plan is in force: `file` lies below `R/plan/`, its bytes have the `digest`."""
+    """Which plan is in force: `file` lies below `R/plan/`, its bytes have the `digest`.
+
+    `currency` is that of the sites' prices; "" where none is named.
+    """
 
     revision: int
     digest: str
@@ -51,6 +54,7 @@ class PlanMark:
     objective: str = ""
     value: str = ""
     gap: str = ""
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,7 @@ def _read_plan(raw: Mapping[str, Any]) -> PlanMark:
         objective=str(raw.get("objective") or ""),
         value=str(raw.get("value") or ""),
         gap=str(raw.get("gap") or ""),
+        currency=str(raw.get("currency") or ""),
     )
 
 
@@ -181,7 +186,7 @@ def _write_plan(plan: PlanMark) -> dict[str, Any]:
         "objective": plan.objective,
         "value": plan.value,
         "gap": plan.gap,
-    }
+    } | ({"currency": plan.currency} if plan.currency else {})
 
 
 def _read_group(raw: Mapping[str, Any]) -> GroupState:

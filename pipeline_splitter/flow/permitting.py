@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from moorage.model import Reader, Site
 from moorage.policy import Decision, Rule, refusals
-from moorage.reading.quantity import format_bytes
+from moorage.reading.quantity import format_memory
 from moorage.sites import Inventory
 from pipeline_splitter.flow.carrying import Datasets, Flow, Rules
 from pipeline_splitter.graph import Graph, Pin, Role, Step, Task
@@ -146,7 +146,7 @@ def _near(site: str, inventory: Inventory) -> str:
 
 def amount(resource: str, value: float) -> str:
     """For people: `4 cpu`, `12 GiB of memory`, `1 nvidia.com/gpu`."""
-    return f"{format_bytes(int(value))} of memory" if resource == "memory" else f"{value:g} {resource}"
+    return f"{format_memory(int(value))} of memory" if resource == "memory" else f"{value:g} {resource}"
 
 
 def _denial(task: Task, asked: Asked, site: Site) -> Denial | None:

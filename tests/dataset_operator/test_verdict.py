@@ -90,7 +90,7 @@ def test_the_data_is_told() -> None:
     assert (status.size_bytes, status.objects, status.version, status.format) == (4096, 4, "v1", "parquet")
     assert status.columns == PARQUET.columns
     assert judged.sites == "eu-1,us-1"
-    assert condition(judged, "Ready").message == "4 objects, 4 KiB, parquet"
+    assert condition(judged, "Ready").message == "4 objects, 4.1 kB, parquet"
 
 
 @pytest.mark.parametrize("reason", ["EndpointUnreachable", "SecretNotFound", "AccessDenied"])

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from moorage.wire import format_bytes, parse_quantity
+from moorage.wire import format_memory, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_what_is_not_a_quantity_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (2**20, "1 MiB"), (int(1.234e9), "1.15 GiB")])
 def test_bytes_for_people(size: int, text: str) -> None:
     """Three significant digits, binary units."""
-    assert format_bytes(size) == text
+    assert format_memory(size) == text

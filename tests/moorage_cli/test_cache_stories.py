@@ -37,7 +37,7 @@ def test_what_nodes_hold_of_the_current_version() -> None:
         Held("us-1-a", "us-1", CLAIMS.ref, 10**10, whole=True),
         Held("us-1-b", "us-1", CLAIMS.ref, 2**30, whole=False),
     ]
-    assert [amount(each) for each in found] == ["all, 9.31 GiB", "1 GiB, not all yet"]
+    assert [amount(each) for each in found] == ["all, 10 GB", "1.07 GB, not all yet"]
     assert as_document(request(), snapshot(CLAIMS, part)) == [
         {"node": "us-1-b", "site": "us-1", "dataset": "steward/claims", "bytes": 2**30, "whole": False}
     ]

@@ -80,7 +80,7 @@ def test_list(world: World, dataset: Command) -> None:
     assert code == 0
     assert header.split() == ["NAME", "READY", "SITES", "OBJECTS", "SIZE", "FORMAT", "VERSION", "AGE"]
     assert blank.split()[:3] == ["blank", "Unknown", world.us]
-    assert claims.split()[:-1] == ["claims", "True", world.eu, "2", "3", "GiB", "parquet", "0123456789ab"]
+    assert claims.split()[:-1] == ["claims", "True", world.eu, "2", "3.22", "GB", "parquet", "0123456789ab"]
 
 
 def test_list_wide(world: World, dataset: Command) -> None:
@@ -112,7 +112,7 @@ def test_describe(world: World, dataset: Command) -> None:
     assert code == 0
     for expected in (
         "True (Listed): 2 objects",
-        "3 GiB in 2 objects, parquet",
+        "3.22 GB in 2 objects, parquet",
         "claim_id  int64  no",
         f"It may be read by namespace {world.reader} and nobody else.",
         "For research only",
@@ -428,6 +428,7 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
     assert completions(["why", "-n", world.steward, "dataset/c"]) == ["dataset/claims", ":4"]
     assert [line.split("\t")[0] for line in completions([""])] == [
         "list",
+        "available",
         "describe",
         "create",
         "why",

@@ -108,9 +108,9 @@ def test_what_a_running_pod_loses() -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (DatasetStatus(objects=1, size_bytes=13824, format="unknown"), "13.5 KiB in 1 object, format unknown"),
+        (DatasetStatus(objects=1, size_bytes=13824, format="unknown"), "13.8 kB in 1 object, format unknown"),
         (DatasetStatus(objects=0, size_bytes=0), "0 B in 0 objects, format unknown"),
-        (DatasetStatus(objects=2, size_bytes=3 * 2**30, format="parquet"), "3 GiB in 2 objects, parquet"),
+        (DatasetStatus(objects=2, size_bytes=3 * 10**9, format="parquet"), "3 GB in 2 objects, parquet"),
     ],
 )
 def test_how_much_there_is(status: DatasetStatus, expected: str) -> None:

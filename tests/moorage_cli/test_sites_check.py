@@ -73,7 +73,7 @@ def test_what_a_plan_would_reckon_with(check: Command) -> None:
     assert "anything fits" in out
     assert ["eu-1", "us-1", "250", "MB/s", "0.09", "s", "0.05", "links,", "defaultLink"] in lines
     assert ["us-1", "eu-1", "250", "MB/s", "0.09", "s", "0.05", "links"] in lines
-    assert ["steward/claims", "eu-1", "3", "GiB"] in lines
+    assert ["steward/claims", "eu-1", "3.22", "GB"] in lines
     assert "problem" not in out
     assert "note" not in out
 

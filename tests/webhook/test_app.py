@@ -65,6 +65,15 @@ async def test_what_needs_no_cache_is_answered(server: httpx.AsyncClient) -> Non
     assert answer["response"]["status"]["code"] == 400
 
 
+async def test_a_misspelt_label_is_named_where_another_needs_it(server: httpx.AsyncClient) -> None:
+    """The refusal of a `useas` without an `id` says where the `id` is."""
+    labels = {"datasets.0.id": "claims", "dataset.0.useas": "mount"}
+    answer = (await server.post("/mutate-pods", json=review(make_pod(labels=labels)))).json()
+    told = answer["response"]["status"]["message"]
+    assert "dataset.0.id]: is required beside dataset.0.useas" in told
+    assert told.endswith("; label datasets.0.id is not read: write dataset.0.id: claims")
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"request": {}}', b'{"apiVersion": "admission.k8s.io/v1beta1"}'])
 async def test_what_is_no_review(server: httpx.AsyncClient, body: bytes) -> None:
     """400, with what is wrong."""

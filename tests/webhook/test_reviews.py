@@ -152,6 +152,22 @@ def test_the_answer_says_no_more_than_a_refusal(webhook: RunningWebhook, kubecon
     assert "s3" not in done.stdout
 
 
+def test_what_is_available_is_told(dataset: Callable[..., Told]) -> None:
+    """Of other namespaces too, without a right to list Datasets there; who lists in vain is told of it."""
+    code, out, err = dataset("available", "--purpose", "research")
+    assert (code, err) == (0, "")
+    rows = {line.split()[1]: line.split()[2:] for line in out.splitlines() if line.startswith(("steward", NAMESPACE))}
+    assert "eu-1" in " ".join(rows["studies"])
+    assert "us-1" not in " ".join(rows["studies"])
+    assert "own" in rows
+    code, out, _ = dataset("available", "-o", "name")
+    assert f"{NAMESPACE}/own" in out
+    assert "steward/studies" not in out  # without its purpose
+    code, _, err = dataset("list", "-A")
+    assert code == 1
+    assert "use `kubectl dataset available`, or those of one namespace with -n NAMESPACE" in err
+
+
 def test_a_question_is_never_stored(webhook: RunningWebhook, kubeconfig: Path) -> None:
     """Without dryRun it is refused with the way to ask; with a dead webhook nothing looks like an answer."""
     done = ask(webhook, kubeconfig, {"datasets": [{"name": "own"}]}, dry=False)

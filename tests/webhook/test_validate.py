@@ -103,7 +103,7 @@ def test_datasets_that_are_refused(spec: Raw, sentence: str) -> None:
                     "secretAccessKey": "s",
                 }
             },
-            "keys in a Dataset can be read by everybody who may read it",
+            "spec.local: keys in a Dataset can be read by everybody who may read it",
         ),
     ],
 )  # fmt: skip

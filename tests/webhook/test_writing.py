@@ -4,9 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from moorage.model import Governance
+from moorage.model import DatasetStatus, Governance
 from moorage.sites import Inventory
-from tests.webhook.pods import NAMESPACE, an_s3_dataset, make_container, make_pod, reading, refused, serve, writable
+from tests.webhook.pods import (
+    NAMESPACE,
+    an_s3_dataset,
+    make_container,
+    make_pod,
+    reading,
+    refused,
+    serve,
+    warned,
+    writable,
+)
 from webhook.review import Review
 from webhook.validate import Accepted, validate
 
@@ -38,6 +48,15 @@ def test_the_mount_can_be_written_in_every_container() -> None:
         assert mounts["claims"]["readOnly"] is True
     assert spec["containers"][0]["volumeMounts"][0]["mountPath"] == "/out"
     assert serve(served, *datasets) == served
+
+
+def test_a_writer_is_not_told_to_upload() -> None:
+    """The first file of an empty Dataset is its own; a reader would wait for somebody's."""
+    status = DatasetStatus(problem="NoObjects: the bucket holds no object: upload the data")
+    empty = replace(writable(an_s3_dataset("results")), status=status)
+    assert warned(make_pod(labels=writing("results")), empty) == ()
+    (told,) = warned(make_pod(labels=reading("results")), empty)
+    assert "not ready (NoObjects: " in told
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from moorage_cli.caches.copies import Copy, Phase, copies, obstacle, whole_nodes
 from moorage_cli.caches.drawing import line
 from tests.builders import make_dataset
 
-GIB = 2**30
-CLAIMS = make_dataset("claims").at("eu-1").sized(4 * GIB, "v2").obj()
+GB = 10**9
+CLAIMS = make_dataset("claims").at("eu-1").sized(4 * GB, "v2").obj()
 
 
 def pod(node: str = "", phase: str = "Pending", index: int = 0, made: int = 0, **status: object) -> dict[str, Any]:
@@ -36,17 +36,17 @@ UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "message": "0/3 nod
     [
         ([], [], ["(no node yet): waiting: its pod was not made yet"]),
         ([pod(conditions=UNSCHEDULABLE)], [], ["(no node yet): waiting: 0/3 nodes are available"]),
-        ([pod("n1")], [cache("n1", 0)], ["n1: 0 B of 4 GiB"]),
-        ([pod("n1")], [cache("n1", GIB)], ["n1: 1 GiB of 4 GiB"]),
-        ([pod("n1")], [cache("n1", 4 * GIB, "v1")], ["n1: 0 B of 4 GiB"]),
-        ([pod("n1", "Running")], [cache("n1", 4 * GIB)], ["n1: all of it, 4 GiB"]),
-        ([pod("n1", "Succeeded")], [cache("n1", GIB)], ["n1: all of it, 4 GiB"]),
-        ([pod("n1", "Succeeded")], None, ["n1: all of it, 4 GiB"]),
+        ([pod("n1")], [cache("n1", 0)], ["n1: 0 B of 4 GB"]),
+        ([pod("n1")], [cache("n1", GB)], ["n1: 1 GB of 4 GB"]),
+        ([pod("n1")], [cache("n1", 4 * GB, "v1")], ["n1: 0 B of 4 GB"]),
+        ([pod("n1", "Running")], [cache("n1", 4 * GB)], ["n1: all of it, 4 GB"]),
+        ([pod("n1", "Succeeded")], [cache("n1", GB)], ["n1: all of it, 4 GB"]),
+        ([pod("n1", "Succeeded")], None, ["n1: all of it, 4 GB"]),
         ([pod("n1", "Running")], None, ["n1: copying"]),
         (
             [pod("n1", "Running")],
             [cache("n1", 0, why="NoRoom")],
-            ["n1: 0 B of 4 GiB: there is no room, as pods use what is there; it comes when some has gone"],
+            ["n1: 0 B of 4 GB: there is no room, as pods use what is there; it comes when some has gone"],
         ),
         (
             [pod("n1", "Running")],
@@ -54,11 +54,11 @@ UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "message": "0/3 nod
             ["n1: copying: the node has told of no cache: is nodePlugin.cache.enabled set?"],
         ),
         ([pod("n1", "Failed", message="evicted")], None, ["n1: failed: evicted"]),
-        ([pod("n1", "Failed", made=1), pod("n2", "Succeeded", made=2)], None, ["n2: all of it, 4 GiB"]),
+        ([pod("n1", "Failed", made=1), pod("n2", "Succeeded", made=2)], None, ["n2: all of it, 4 GB"]),
         (
             [pod(index=1), pod("n2", "Succeeded", index=0)],
             None,
-            ["n2: all of it, 4 GiB", "(no node yet): waiting"],
+            ["n2: all of it, 4 GB", "(no node yet): waiting"],
         ),
     ],
 )
@@ -85,8 +85,8 @@ def test_a_dataset_that_can_not_be_seen_has_no_size() -> None:
     [
         (CLAIMS, ""),
         (replace(CLAIMS, cache=CachePolicy(CacheMode.NONE)), "forbids caches"),
-        (replace(CLAIMS, cache=CachePolicy(size_limit_bytes=GIB)), "has 4,294,967,296 bytes"),
-        (replace(CLAIMS, cache=CachePolicy(size_limit_bytes=4 * GIB)), ""),
+        (replace(CLAIMS, cache=CachePolicy(size_limit_bytes=GB)), "has 4,000,000,000 bytes"),
+        (replace(CLAIMS, cache=CachePolicy(size_limit_bytes=4 * GB)), ""),
         (replace(CLAIMS, status=DatasetStatus()), "was not listed yet"),
     ],
 )

@@ -34,6 +34,12 @@ def test_a_summary_is_one_sentence() -> None:
     )
 
 
+def test_money_has_the_currency_of_the_sites() -> None:
+    """Where they name one."""
+    paid = RUNNING | {"plan": RUNNING["plan"] | {"currency": "EUR"}}
+    assert "money 0.532 EUR" in summary("nightly", paid).replace("\u00a0", " ")
+
+
 def test_the_tree_has_groups_and_their_tasks() -> None:
     """A second attempt is told, and what a group says of itself stands beside it."""
     assert [(line.depth, line.mark, line.text, line.note) for line in tree(RUNNING)] == [
