@@ -7,6 +7,7 @@ is dear go to one worker as a group, so that it is made once. The others go wher
 already and leave them up.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -68,6 +69,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if getattr(config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
         raise pytest.UsageError("xdist does not know the groups: this pytest and this xdist don't fit together")
     return result
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector out of what stays until the end: the modules of all rooms, half a million objects.
+
+    A worker imports them all; to look through them after a test, as some rooms do, costs more than most tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
