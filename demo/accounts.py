@@ -11,6 +11,8 @@ from devcluster.spec import Identity
 
 ARTIFACTS = "artifacts"
 """The bucket of the sites' artifact stores: it has the same name everywhere."""
+EVIDENCE = "evidence"
+"""The bucket where each grant is a line."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,13 @@ def _on(bucket: str, *actions: str) -> tuple[str, ...]:
     return tuple(f"{action}:{bucket}" for action in actions)
 
 
-READER = Account("flights-reader", _on(data.BUCKET, "Read", "List") + _on(data.WEATHER_BUCKET, "Read", "List"))
-"""May read the two buckets of data and nothing else: its keys are the stewards'."""
+_DATA = (data.BUCKET, data.WEATHER_BUCKET, data.DELAYS_BUCKET)
+READER = Account("flights-reader", tuple(action for bucket in _DATA for action in _on(bucket, "Read", "List")))
+"""May read the buckets of data and nothing else: its keys are the stewards'."""
+DELAYS_WRITER = Account("delays-writer", _on(data.DELAYS_BUCKET, "Read", "Write", "List"))
+"""May write the one bucket that pods write to."""
+WITNESS = Account("evidence-writer", _on(EVIDENCE, "Read", "Write", "List"))
+"""May keep evidence: its keys are those of the brokers and webhooks."""
 WRITER = Account("artifacts-writer", _on(ARTIFACTS, "Read", "Write", "List"))
 """May use the sites' artifact stores: its keys are those of hub and spokes."""
+ALL = (READER, WRITER, DELAYS_WRITER, WITNESS)

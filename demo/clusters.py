@@ -8,7 +8,7 @@ from pathlib import Path
 from demo import buckets
 from demo.accounts import ARTIFACTS, WRITER
 from demo.errors import SceneError
-from demo.platform import CHART, wait_for_rollout, write_dataset_secrets
+from demo.platform import CHART, wait_for_rollout, write_dataset_secrets, write_secret
 from demo.stage import SYSTEM, Stage
 from devcluster import cluster
 from devcluster.progress import Progress, Silent
@@ -64,18 +64,11 @@ def _install(stage: Stage, build: str) -> None:
 def furnish(hub: Stage, spokes: dict[str, Stage], reader: Identity) -> None:
     """The same Sites, namespaces and Datasets in every cluster, and the keys that each of them needs."""
     for stage in (hub, *spokes.values()):
-        stage.kubectl("apply", "-f", "-", stdin=_secret(WRITER.identity(hub.cluster.name)))
+        write_secret(stage, SYSTEM, "artifacts-keys", WRITER.identity(hub.cluster.name))
     for stage in spokes.values():
         for manifest in ("sites.yaml", "namespaces.yaml", "dataset.yaml"):
             stage.apply(manifest, show=False)
         write_dataset_secrets(stage, reader)
-
-
-def _secret(writer: Identity) -> str:
-    return (
-        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: artifacts-keys, namespace: {SYSTEM}}}\n"
-        f"stringData: {{accessKeyID: {writer.access_key}, secretAccessKey: {writer.secret_key}}}\n"
-    )
 
 
 def join(hub: Stage, spokes: dict[str, Stage]) -> Iterator[str]:

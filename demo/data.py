@@ -25,6 +25,7 @@ REPOSITORY = Path(__file__).parents[1]
 PINS = REPOSITORY / "requirements" / "demo-data.txt"
 BUCKET = "flights"
 WEATHER_BUCKET = "weather"
+DELAYS_BUCKET = "delays"
 PREFIX = "2013"
 _FORMAT = b"2"
 """To be raised when what is prepared changes."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import data, servers
-from demo.accounts import READER, WRITER
+from demo import accounts, buckets, data, servers
+from demo.accounts import DELAYS_WRITER, EVIDENCE, READER, WITNESS
 from demo.errors import SceneError
 from demo.stage import IMAGE, STEWARD, SYSTEM, US_STEWARD, Stage
 from devcluster import binaries, cluster, images
@@ -35,15 +35,17 @@ def bring_up(name: str, console: Console) -> Stage:
     progress = Terminal(console)
     with progress.step("Preparing the data set: real flights, one Parquet file a month"):
         flights = data.prepare()
-    reader, writer = READER.identity(name), WRITER.identity(name)
-    spec = ClusterSpec(name, SITES, object_stores=("eu-1", "us-1"), identities=(reader, writer))
+    identities = {account: account.identity(name) for account in accounts.ALL}
+    spec = ClusterSpec(name, SITES, object_stores=("eu-1", "us-1"), identities=tuple(identities.values()))
     made = cluster.up(spec, progress)
-    READER.keep(name, reader)
-    WRITER.keep(name, writer)
+    for account, identity in identities.items():
+        account.keep(name, identity)
     store = made.object_stores["eu-1"]
     with progress.step("Uploading it to the S3 servers of eu-1 and us-1"):
         data.upload(flights.files, store, data.BUCKET)
         data.upload([flights.weather], made.object_stores["us-1"], data.WEATHER_BUCKET)
+        for bucket in (data.DELAYS_BUCKET, EVIDENCE):
+            buckets.make(buckets.connect(store), bucket)
     build = _load_images(made, progress)
     fields = {
         "image": IMAGE,
@@ -52,13 +54,17 @@ def bring_up(name: str, console: Console) -> Stage:
         "weather_endpoint": made.object_stores["us-1"].endpoint,
         "weather_bucket": data.WEATHER_BUCKET,
         "prefix": data.PREFIX,
+        "delays_bucket": data.DELAYS_BUCKET,
     }
-    stage = Stage(made, flights, (reader.secret_key, store.secret_key), fields, console)
-    install(stage, build, progress)
+    keys = (*(identity.secret_key for identity in identities.values()), store.secret_key)
+    stage = Stage(made, flights, keys, fields, console)
+    install(stage, build, identities[WITNESS], progress)
     with progress.step("Declaring sites, namespaces and the stewards' Secrets"):
         stage.apply("sites.yaml", show=False)
         stage.apply("namespaces.yaml", show=False)
-        write_dataset_secrets(stage, reader)
+        write_dataset_secrets(stage, identities[READER])
+        write_secret(stage, STEWARD, "delays-reader", identities[READER])
+        write_secret(stage, STEWARD, "delays-writer", identities[DELAYS_WRITER])
     return stage
 
 
@@ -71,8 +77,8 @@ def _load_images(made: cluster.Cluster, progress: Progress) -> str:
     return bundle.stem
 
 
-def install(stage: Stage, build: str, progress: Progress) -> None:
-    """Install Moorage from its own Helm chart, and wait until every part of it is ready.
+def install(stage: Stage, build: str, witness: Identity, progress: Progress) -> None:
+    """Install Moorage from its own Helm chart, and wait until every part of it is ready. Evidence is kept in a bucket.
 
     Raises:
         SceneError: helm failed, or a part did not get ready in time.
@@ -88,7 +94,11 @@ def install(stage: Stage, build: str, progress: Progress) -> None:
             SYSTEM,
             "--create-namespace",
         )
-        command = (*command, "--set-string", f"images.build={build}")
+        stage.kubectl("apply", "-f", "-", stdin=f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {SYSTEM}}}}}")
+        write_secret(stage, SYSTEM, "evidence-keys", witness)
+        kept = f"endpoint={stage.fields['endpoint']},bucket={EVIDENCE},secretRef.name=evidence-keys"
+        options = ",".join(f"evidence.store.{each}" for each in kept.split(","))
+        command = (*command, "--set-string", f"images.build={build},{options}")
         done = stage.run(*command)
         if done.code != 0:
             raise SceneError(f"{' '.join(command)} failed:\n{done.text}")
@@ -112,10 +122,15 @@ def wait_for_rollout(stage: Stage, workload: str) -> None:
 
 
 def write_dataset_secrets(stage: Stage, reader: Identity) -> None:
-    """The keys go in through standard input, so that no process title shows them."""
+    """The keys of those who read the data."""
     for name, namespace in (("flights-keys", STEWARD), ("weather-keys", US_STEWARD)):
-        manifest = (
-            f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
-            f"stringData: {{accessKeyID: {reader.access_key}, secretAccessKey: {reader.secret_key}}}\n"
-        )
-        stage.kubectl("apply", "-f", "-", stdin=manifest)
+        write_secret(stage, namespace, name, reader)
+
+
+def write_secret(stage: Stage, namespace: str, name: str, identity: Identity) -> None:
+    """An account's keys, through standard input, so that no process title shows them."""
+    manifest = (
+        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
+        f"stringData: {{accessKeyID: {identity.access_key}, secretAccessKey: {identity.secret_key}}}\n"
+    )
+    stage.kubectl("apply", "-f", "-", stdin=manifest)

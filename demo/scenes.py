@@ -10,6 +10,7 @@ from demo.planning import a_pipeline_is_planned
 from demo.platform import WORKLOADS, wait_for_rollout
 from demo.running import a_pipeline_runs_across_clusters
 from demo.stage import CONSUMER, STEWARD, STRANGER, SYSTEM, Command, Stage
+from demo.writing import a_pod_writes_and_the_next_reads
 
 KILLS = 5
 
@@ -182,6 +183,7 @@ SCENES = (
     ("A volume written by hand gets no more than a label would", a_hand_written_volume_is_refused),
     ("The server behind a mount is killed, again and again", a_killed_server_heals_under_the_app),
     ("A node copies it ahead, and the next pod reads at the disk's speed", a_node_copies_it_ahead),
+    ("A pod writes a Dataset, the next one reads it, and the evidence proves both", a_pod_writes_and_the_next_reads),
     ("Moorage stopped: others run as if it were not there", while_moorage_is_down_others_run),
     ("A Kubeflow pipeline is split across the sites, with a proven optimum", a_pipeline_is_planned),
     ("Kubeflow's own client submits a pipeline, and three clusters run it", a_pipeline_runs_across_clusters),

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from demo import data
-from demo.accounts import READER
+from demo import accounts, data
 from demo.stage import IMAGE, Stage
 from devcluster import cluster, preflight
 from devcluster.spec import ClusterSpec
@@ -67,6 +66,6 @@ def stage(demo: str) -> Stage:
     del demo
     made = cluster.find(NAME)
     store = made.object_stores["eu-1"]
-    reader = READER.identity(NAME)
+    keys = [account.identity(NAME).secret_key for account in accounts.ALL]
     fields = {"image": IMAGE, "endpoint": store.endpoint, "bucket": data.BUCKET, "prefix": data.PREFIX}
-    return Stage(made, data.prepare(), (reader.secret_key, store.secret_key), fields, Console(quiet=True))
+    return Stage(made, data.prepare(), (*keys, store.secret_key), fields, Console(quiet=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from demo.copying import let_copies_go
-from demo.stage import STEWARD, US_STEWARD, Stage
+from demo.stage import STEWARD, SYSTEM, US_STEWARD, Stage
 from devcluster.layout import Layout
 
 KINDS = "pods,events,configmaps,deployments,daemonsets,replicasets,serviceaccounts,datasets,sites,nodes,leases,secrets"
@@ -33,7 +33,14 @@ def words(stage: Stage) -> list[str]:
 @pytest.mark.real
 def test_no_object_but_the_stewards_secrets_hold_a_key(stage: Stage) -> None:
     """Specs, statuses, Events and ConfigMaps of every namespace are looked at."""
-    assert holders(stage) == [f"Secret {STEWARD}/flights-keys", f"Secret {US_STEWARD}/weather-keys"]
+    assert holders(stage) == [
+        f"Secret {SYSTEM}/artifacts-keys",
+        f"Secret {SYSTEM}/evidence-keys",
+        f"Secret {STEWARD}/delays-reader",
+        f"Secret {STEWARD}/delays-writer",
+        f"Secret {STEWARD}/flights-keys",
+        f"Secret {US_STEWARD}/weather-keys",
+    ]
 
 
 def read(file: Path) -> bytes:
