@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
+from dataset_operator.claims import ClaimKeeper
 from dataset_operator.cluster_index import ClusterIndex
 from dataset_operator.controller import DatasetController, Surroundings
 from dataset_operator.dataset_watch import DatasetWatch
@@ -38,6 +39,7 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
         health.add_ready("watches", near.problem)
         health.add_ready("kopf", lambda: None if ready.is_set() else "has not begun")
         await near.wait_synced(_SYNC_SECONDS)
+        claims = ClaimKeeper(client)
         looker = Looker(client, settings)
         stack.callback(looker.close)
         controller = await stack.enter_async_context(
@@ -45,13 +47,16 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
                 client,
                 recorder,
                 looker,
-                Surroundings(near.inventory, near.users, near.writers, near.changed),
+                Surroundings(near.inventory, near.users, near.writers, near.changed, claims.condition),
                 settings,
             )
         )
         near.tell(controller.surroundings_changed)
+        claims.follow(controller.desired, controller.surroundings_changed)
+        await stack.enter_async_context(claims)
+        health.add_ready("claims", claims.problem)
         health.add_ready("listing", controller.problem)
-        datasets = await stack.enter_async_context(DatasetWatch(client, controller))
+        datasets = await stack.enter_async_context(DatasetWatch(client, controller, claims))
         health.add_ready("datasets", datasets.problem)
         following = asyncio.create_task(run_kopf(near.sites, stop, ready), name="kopf")
         health.add_live("kopf", lambda: "has ended" if following.done() and not stop.is_set() else None)

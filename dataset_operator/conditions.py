@@ -21,7 +21,7 @@ class Condition:
     """One condition, without its times.
 
     Attributes:
-        type: Ready, Accessible or Governed.
+        type: Ready, Accessible, Governed or Claimed.
         state: its status.
         reason: CamelCase and stable.
         message: a sentence that says what to do.

@@ -17,6 +17,7 @@ from typing import Any, Self
 import orjson
 
 from dataset_operator import status
+from dataset_operator.claims import Desired
 from dataset_operator.conditions import Condition, State
 from dataset_operator.entries import Entry, Written, new_entry
 from dataset_operator.findings import data_identity, endpoints
@@ -51,12 +52,14 @@ class Surroundings:
         users: the pods that use each Dataset now.
         writers: those of them that may write to it.
         changed: is told what may let waiting pods go.
+        claim: how the claim of a Dataset stands; None where that is not known yet.
     """
 
     inventory: Callable[[], Inventory]
     users: Callable[[DatasetRef], Sequence[str]]
     writers: Callable[[DatasetRef], Sequence[str]]
     changed: Callable[[Cause], None]
+    claim: Callable[[DatasetRef], Condition | None]
 
 
 class DatasetController:
@@ -151,6 +154,12 @@ class DatasetController:
             if known in self._entries:
                 self._reconciles.add(known)
 
+    def desired(self, ref: DatasetRef) -> Desired | None:
+        """Whether a Dataset asks for a claim; None where no Dataset of the name is known, or its spec can't be read."""
+        entry = self._entries.get(ref)
+        dataset = None if entry is None else entry.dataset()
+        return None if dataset is None else Desired(dataset.uid, dataset.claim)
+
     # --- looking ---
 
     def _shares(self, ref: DatasetRef) -> tuple[Share, ...]:
@@ -241,6 +250,7 @@ class DatasetController:
             findings=entry.findings,
             users=self._around.users(ref),
             inventory=self._around.inventory(),
+            claim=self._around.claim(ref),
         )
 
     async def _tell(self, metadata: Mapping[str, Any], ready: Condition | None) -> None:

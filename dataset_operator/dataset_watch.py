@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from dataset_operator.claims import ClaimKeeper
 from dataset_operator.controller import DatasetController
 from dataset_operator.entries import Written, read_written
 from moorage.kube import DATASETS, Change, Client, Reflector
@@ -18,10 +19,12 @@ class DatasetWatch:
     Args:
         client: the API server.
         controller: is told.
+        claims: is told after it.
     """
 
-    def __init__(self, client: Client, controller: DatasetController) -> None:
+    def __init__(self, client: Client, controller: DatasetController, claims: ClaimKeeper) -> None:
         self._controller = controller
+        self._claims = claims
         self._bundle = Bundle({"datasets": Reflector(client, DATASETS, project=read_written, on_change=self._changed)})
 
     async def __aenter__(self) -> Self:
@@ -38,7 +41,9 @@ class DatasetWatch:
         return self._bundle.problem(_BLIND_AFTER_SECONDS)
 
     def _changed(self, change: Change[Written]) -> None:
+        ref = DatasetRef(*change.key)
         if change.after is None:
-            self._controller.lost(DatasetRef(*change.key))
+            self._controller.lost(ref)
         else:
             self._controller.saw(change.after)
+        self._claims.dataset_changed(ref)

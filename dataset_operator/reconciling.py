@@ -1,15 +1,16 @@
 """From all that is known of one Dataset to the status that it should have. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dataset_operator import conditions
+from dataset_operator.conditions import Condition
 from dataset_operator.findings import Findings
 from dataset_operator.status import write_status
 from dataset_operator.verdict import Verdict, judge, keep, refuse_spec
 from moorage.errors import InputError
-from moorage.model import Dataset, DatasetStatus
+from moorage.model import CLAIMED_CONDITION, Dataset, DatasetStatus
 from moorage.sites import Inventory
 from moorage.wire import read_dataset_status
 
@@ -27,6 +28,7 @@ class Facts:
         findings: the last look; None before the first.
         users: the pods that use it now, sorted.
         inventory: the sites.
+        claim: how its claim stands; None where that is not known, as after a restart.
     """
 
     dataset: Dataset | None
@@ -37,11 +39,23 @@ class Facts:
     findings: Findings | None
     users: Sequence[str]
     inventory: Inventory
+    claim: Condition | None = None
 
 
 def reconcile(facts: Facts, now: str) -> dict[str, Any]:
     """The whole status; `now` is the time of whatever turns, RFC 3339."""
-    return write_status(_decide(facts), facts.raw_status, facts.generation, now)
+    verdict = _decide(facts)
+    verdict = replace(verdict, conditions=(*verdict.conditions, *_claimed(facts)))
+    return write_status(verdict, facts.raw_status, facts.generation, now)
+
+
+def _claimed(facts: Facts) -> tuple[Condition, ...]:
+    """Of a Dataset that asks for a claim. What was said of it counts until more is known: pods are admitted by it."""
+    if facts.dataset is None or not facts.dataset.claim:
+        return ()
+    told = conditions.read(facts.raw_status.get("conditions") or ())
+    found = facts.claim or told.get(CLAIMED_CONDITION)
+    return () if found is None else (found,)
 
 
 def _decide(facts: Facts) -> Verdict:

@@ -28,7 +28,7 @@ class Verdict:
     """What the status should say.
 
     Attributes:
-        conditions: Ready, Accessible, Governed.
+        conditions: Ready, Accessible, Governed; Claimed comes after them.
         status: everything else.
         sites: the sites that hold a usable copy, for people.
     """

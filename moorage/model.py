@@ -21,6 +21,8 @@ SCHEDULER_NAME = "moorage"
 SYSTEM_NAMESPACE = "moorage-system"
 PURPOSE_LABEL = "moorage.dev/purpose"
 PURPOSES_ANNOTATION = "moorage.dev/purposes"
+DEFAULTS_LABEL = "moorage.dev/defaults"
+CLAIMED_CONDITION = "Claimed"
 SITE_LABEL = "node-restriction.kubernetes.io/moorage-site"
 CONFIDENTIAL_NODE_LABEL = "node-restriction.kubernetes.io/moorage-confidential-compute"
 MOUNT_ROOT = "/mnt/datasets"
@@ -166,6 +168,7 @@ class DatasetStatus:
     """What the operator found. None where it has not looked or could not tell.
 
     `problem` is reason and message of a Dataset that is not ready, as `NoObjects: the folder ...`; "" otherwise.
+    `claimed`: the PersistentVolumeClaim of the Dataset's name is there, and is the Dataset's.
     """
 
     ready: bool | None = None
@@ -178,13 +181,14 @@ class DatasetStatus:
     in_use_by: tuple[str, ...] = ()
     in_use_count: int = 0
     problem: str = ""
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A governed data source, site by site. `allow_empty`: a source without an object is no mistake.
 
-    `access` is the most that any pod is given.
+    `access` is the most that any pod is given. `claim`: a PersistentVolumeClaim of its name is kept beside it.
     """
 
     ref: DatasetRef
@@ -198,6 +202,7 @@ class Dataset:
     generation: int = 0
     deleting: bool = False
     access: Access = Access.READ_ONLY
+    claim: bool = False
 
     @property
     def in_memory(self) -> bool:

@@ -23,9 +23,8 @@ _WRITABLE_THERE = frozenset({"COS", "S3", "NFS", "HOST"})
 # Words that Datashim obeys and Moorage accepts without doing anything.
 _WITHOUT_EFFECT = {
     "provision": "no bucket is made: make it yourself",
-    "createPVC": "no claim is made: pods mount by their labels",
-    "createDirPVC": "no folder and no claim is made: pods mount by their labels",
-    "storageClass": "no claim is made",
+    "createDirPVC": "no folder is made: make it yourself",
+    "storageClass": "the claim of a Dataset has none",
     "hostPathType": "the folder must be there on every node of the Site",
     "format": "the archive's format is detected",
 }
@@ -65,7 +64,7 @@ def convert(raw: Raw, site: str | None) -> Converted:
         local = dict(spec.pop("local", None) or {})
         if "type" in spec:  # older manifests have no `local`
             local = {key: spec.pop(key) for key in list(spec) if key not in {"remote", "local"}} | local
-        converted = {"local": _local(local, site, notes), **_access(local, notes)}
+        converted = {"local": _local(local, site, notes), **_access(local, notes), "claim": True}
     notes += [f"spec.{key}: Moorage has no such field: left out" for key in sorted(spec)]
     body = {"apiVersion": API_VERSION, "kind": "Dataset", "metadata": metadata, "spec": converted}
     return Converted(body, tuple(f"{subject}: {note}" for note in notes))
@@ -109,7 +108,9 @@ def _access(local: Raw, notes: list[str]) -> dict[str, str]:
             "spec.local.readonly: is not given, and pods only read here: if they write, add spec.access: readWrite"
         )
         return {}
-    notes.append("spec.access: readWrite; a pod that writes needs the label dataset.N.access: readWrite")
+    notes.append(
+        "spec.access: readWrite; a pod that writes mounts the claim, or needs the label dataset.N.access: readWrite"
+    )
     return {"access": Access.READ_WRITE.value}
 
 

@@ -123,9 +123,10 @@ def dataset_of(request: PublishRequest, pod: PodIdentity) -> DatasetRef:
     if request.context.get(_PREFIX + "ephemeral") != "true":
         raise InputError(
             subject,
-            "csi",
-            "persistent volumes of data.moorage.dev are not served yet; write an inline volume, or the label "
-            "`dataset.0.id`",
+            "spec.volumes[].persistentVolumeClaim",
+            "a Dataset's claim is served by Moorage's admission webhook, which did not see this pod: the webhook did "
+            "not answer, the namespace has opted out, or the pod is older than the claim. Delete the pod and create "
+            "it again, or use the label `dataset.0.id`",
         )
     if request.is_block:
         raise InputError(subject, "csi", "a dataset is a directory, never a block device; use volumeMounts")

@@ -4,15 +4,18 @@
 """
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from moorage import wire
 from moorage.errors import InputError
+from moorage.model import DatasetStatus
 from moorage.refusal import Refusal
 from moorage_cli.datashim import convert
-from tests.webhook.pods import an_s3_dataset, ask, make_pod
+from tests.webhook.pods import NAMESPACE, an_s3_dataset, ask, make_container, make_pod, reading, writable
+from webhook.labelling import label_by_claims
 
 Raw = dict[str, Any]
 _READ = {"readonly": "true"}
@@ -76,6 +79,24 @@ LABELS: list[tuple[str, dict[str, str]]] = [
         {"dataset.0.id": "claims", "dataset.0.useas": "mount", "dataset.1.id": "claims", "dataset.1.useas": "mount"},
     ),
     ("an index above 63", {"dataset.64.id": "claims", "dataset.64.useas": "mount"}),
+]
+
+
+def _claiming(*names: str, labels: dict[str, str] | None = None, read_only: bool = False, **mount: object) -> Raw:
+    mounts = [{"name": f"data-{at}", "mountPath": f"/data-{at}", **mount} for at, _ in enumerate(names)]
+    claims = [{"claimName": name, **({"readOnly": True} if read_only else {})} for name in names]
+    volumes = [{"name": f"data-{at}", "persistentVolumeClaim": claim} for at, claim in enumerate(claims)]
+    return make_pod(labels=labels, volumes=volumes, containers=[make_container(volumeMounts=mounts)])
+
+
+# What it is, and a pod that mounts the claim of a Dataset that can be written to.
+CLAIMS: list[tuple[str, Raw]] = [
+    ("the claim, mounted", _claiming("claims")),
+    ("with `readOnly: true` in the volume, or in each mount", _claiming("claims", read_only=True)),
+    ("two volumes of one claim", _claiming("claims", "claims", read_only=True)),
+    ("with a label of the same Dataset", _claiming("claims", labels=reading("claims"))),
+    ("a part of it, by `subPath`", _claiming("claims", read_only=True, subPath="2026")),
+    ("a claim of no Dataset", _claiming("other")),
 ]
 
 # What users of Datashim complained of, what happens here, and the test that shows it.
@@ -231,6 +252,22 @@ def of_labels(labels: dict[str, str]) -> str:
     return "works: " + "; ".join(got) if got else "created, with a warning: it counts as a reader, and gets nothing"
 
 
+def of_claim(pod: Raw) -> str:
+    """What becomes of a pod that mounts the claim of Dataset claims."""
+    dataset = replace(writable(an_s3_dataset("claims")), claim=True, status=DatasetStatus(claimed=True))
+    labelled = label_by_claims(pod, NAMESPACE, {dataset.ref: dataset}.get, "Pod x")
+    if labelled.pod is pod:
+        return "created as it is"
+    outcome = ask(labelled.pod, dataset)
+    if isinstance(outcome, Refusal):
+        return f"**refused**: {outcome.message}"
+    labels = outcome.pod["metadata"]["labels"]
+    containers = [*outcome.pod["spec"].get("initContainers", [])[1:], *outcome.pod["spec"]["containers"]]
+    paths = {mount["mountPath"] for each in containers for mount in each["volumeMounts"]}
+    told = ", ".join(f"`{key}: {labels[key]}`" for key in sorted(labels))
+    return f"works: mounted at {', '.join(f'`{path}`' for path in sorted(paths))}, as with the labels {told}"
+
+
 def render() -> str:
     """The page."""
     rows = [f"| {what} | {of_spec(spec)} |" for what, spec in SPECS]
@@ -238,6 +275,7 @@ def render() -> str:
         f"| `kind: DatasetInternal` | {convert(manifest({}, 'DatasetInternal'), None).notes[0].partition(': ')[2]} |"
     )
     labels = [f"| {what} | {of_labels(each)} |" for what, each in LABELS]
+    claims = [f"| {what} | {of_claim(pod)} |" for what, pod in CLAIMS]
     complaints = [f"| {what} | {here} | `tests/{test}` |" for what, here, test in COMPLAINTS]
     example = yaml.safe_dump(convert(manifest({"local": _S3}), "eu-1").raw, sort_keys=False)
     return f"""# Coming from Datashim
@@ -255,7 +293,9 @@ Pods need no change: their labels are the same. Datasets need a new `apiVersion`
    In a cluster with the older group, it is `kubectl get datasets.com.ie.ibm.hpsys`. What Datashim's API server and
    operator wrote into `metadata` is left out.
 
-3. Uninstall Datashim. Until then its webhook changes labelled pods as well. Secrets that you made stay where they are.
+3. Delete Datashim's Datasets, so that its claims go, whose names ours take; leave one with `remove-on-delete` in place,
+   because its bucket would go, too. Then uninstall Datashim: until then its webhook changes labelled pods as well.
+   Secrets that you made stay where they are.
 4. `kubectl apply -f datasets.yaml`, wait until `kubectl get dset -A` shows `True`, and create the pods again.
 
 A converted Dataset looks like this:
@@ -279,15 +319,24 @@ If you apply a manifest without converting it, the API server refuses unknown ke
 |---|---|
 {chr(10).join(labels)}
 
+## Claims
+
+| in Datashim | in Moorage, with `claim: true` |
+|---|---|
+{chr(10).join(claims)}
+
 ## What differs
 
-- Moorage makes no PersistentVolumeClaim, ConfigMap or Secret. A mount is an inline volume of the pod, and its keys stay
-  in the steward's namespace. A pod that mounts Datashim's claim by `claimName` must use the labels instead.
+- A pod that mounts a Dataset's claim by `claimName` gets it without any label, where the Dataset says `claim: true`, as
+  converted ones do ([datasets.md](datasets.md#specclaim)). What it gets is what the label would give it.
+- Moorage makes no ConfigMap and no Secret. A mount is an inline volume of the pod, and its keys stay in the steward's
+  namespace.
 - Moorage serves labelled pods in every namespace, except in those that opted out. Datashim needs the label
   `monitor-pods-datasets=enabled` on the namespace; you can remove it.
 - A mount is read-only, unless the Dataset says `access: readWrite`, which is what `readonly: "false"` becomes, and the
-  pod has the label `dataset.N.access: readWrite`. A Dataset without `readonly` can be written in Datashim, and is for
-  reading here. What files can do, and what `close` promises: [writing.md](writing.md).
+  pod has the label `dataset.N.access: readWrite` or mounts the claim without `readOnly`. A Dataset without `readonly`
+  can be written in Datashim, and is for reading here. What files can do, and what `close` promises:
+  [writing.md](writing.md).
 - A Dataset can be read from other namespaces, where its `consumers` permit it: `dataset.N.namespace`.
 - A pod never starts on missing or empty data: its volume is not mounted, and its Events say why.
 - Rotated keys arrive with the next mount.

@@ -11,9 +11,10 @@ from moorage.refusal import Refusal
 from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
-from webhook import access_review, json_patch, mutate, review, searching, validate, workloads
+from webhook import access_review, json_patch, labelling, mutate, review, searching, validate, workloads
 from webhook.evidence import Witness
 from webhook.gather import Gatherer
+from webhook.labelling import Labelled
 from webhook.mutate import PodRequest, Served, Serving
 from webhook.review import Review
 
@@ -21,6 +22,8 @@ MUTATE_PATH = "/mutate-pods"
 VALIDATE_PATH = "/validate-datasets"
 WORKLOADS_PATH = "/warn-workloads"
 REVIEWS_PATH = "/answer-reviews"
+
+Raw = dict[str, Any]
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +50,15 @@ async def _mutate_pods(request: web.Request) -> web.Response:
     if asked.kind != "Pod" or asked.operation != "CREATE":
         return _respond(review.allowed(asked.uid))
     try:
-        pod = mutate.read_request(asked.object, asked.namespace, asked.subject)
+        labelled = _label(request, asked.object, asked.namespace, asked.subject)
+        pod = mutate.read_request(labelled.pod, asked.namespace, asked.subject)
     except InputError as error:
         # A misspelt `id` is why its `useas` stands alone.
         return _deny(asked, mutate.refuse(error, near_misses(*_labels(asked))))
-    told = near_misses(pod.labels, pod.annotations)
+    told = near_misses(pod.labels, pod.annotations) if any(key.startswith("dataset.") for key in pod.labels) else []
     if not pod.usage.uses:
         return _respond(review.allowed(asked.uid, told))
-    outcome = await _ask(request, pod)
+    outcome = labelled.explain(await _ask(request, pod))
     if isinstance(outcome, Refusal):
         if not asked.dry_run:
             request.app[WITNESS].refused(pod, outcome)
@@ -66,6 +70,28 @@ async def _mutate_pods(request: web.Request) -> web.Response:
 def _labels(asked: Review) -> tuple[dict[str, Any], dict[str, Any]]:
     metadata = asked.object.get("metadata") or {}
     return metadata.get("labels") or {}, metadata.get("annotations") or {}
+
+
+def _label(request: web.Request, pod: Raw, namespace: str, subject: str) -> Labelled:
+    """The pod with the labels that it stands for.
+
+    Raises:
+        InputError: it can't be read, or uses a claim as no dataset can be used.
+    """
+    if not labelling.mounts_claims(pod):
+        return Labelled(pod)
+    return labelling.label_by_claims(pod, namespace, _complete(request).find, subject)
+
+
+async def _foretell(request: web.Request, raw: Raw, namespace: str, subject: str) -> Served | Refusal | None:
+    """What will become of a workload's pod; None where it reads nothing.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    labelled = _label(request, raw, namespace, subject)
+    pod = mutate.read_request(labelled.pod, namespace, subject)
+    return labelled.explain(await _ask(request, pod)) if pod.usage.uses else None
 
 
 async def _ask(request: web.Request, pod: PodRequest) -> Served | Refusal:
@@ -84,7 +110,7 @@ async def _warn_workloads(request: web.Request) -> web.Response:
     asked = await _read(request)
     if asked.operation not in {"CREATE", "UPDATE"}:
         return _respond(review.allowed(asked.uid))
-    return _respond(review.allowed(asked.uid, await workloads.warnings_of(asked, partial(_ask, request))))
+    return _respond(review.allowed(asked.uid, await workloads.warnings_of(asked, partial(_foretell, request))))
 
 
 async def _validate_datasets(request: web.Request) -> web.Response:

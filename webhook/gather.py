@@ -41,7 +41,7 @@ def read_for_admission(raw: RawObject) -> Dataset:
         dataset,
         sources=tuple(replace(source, location=source.location.without_keys()) for source in dataset.sources),
         governance=without_commands(dataset.governance),
-        status=DatasetStatus(problem=dataset.status.problem, sources=diverged),
+        status=DatasetStatus(problem=dataset.status.problem, sources=diverged, claimed=dataset.status.claimed),
         generation=0,
     )
 
@@ -93,6 +93,10 @@ class Gatherer:
         """The purposes that the namespace lists; None where it lists none."""
         told = self._catalogue.purposes(namespace)
         return None if told is None else told.listed
+
+    def find(self, ref: DatasetRef) -> Dataset | None:
+        """The Dataset, where it is in the cache and can be read; nothing is asked of the API server."""
+        return self._catalogue.dataset(ref)
 
     async def gather(self, request: PodRequest) -> Facts:
         """Everything that is asked about one pod.

@@ -6,11 +6,11 @@ A refused Deployment is otherwise found only in the events of its ReplicaSet.
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from moorage.errors import LabelError
+from moorage.errors import InputError
 from moorage.refusal import Refusal
 from moorage.wire.near_misses import named_in_vain, near_misses
 from moorage.wire.workloads import PodTemplate, pod_templates
-from webhook.mutate import PodRequest, Served, read_request
+from webhook.mutate import Served
 from webhook.review import Review
 
 MOST_WARNINGS = 16
@@ -19,9 +19,11 @@ _LONGEST = 1024
 _MADE_BY_CONTROLLERS = frozenset({"ReplicaSet", "Job", "Workflow"})
 
 Answer = Served | Refusal
+Ask = Callable[[dict[str, Any], str, str], Awaitable[Answer | None]]
+"""What admission would answer to a pod of a namespace, with its name for messages; None where it reads nothing."""
 
 
-async def warnings_of(review: Review, ask: Callable[[PodRequest], Awaitable[Answer]]) -> tuple[str, ...]:
+async def warnings_of(review: Review, ask: Ask) -> tuple[str, ...]:
     """The warnings about a workload.
 
     Args:
@@ -66,18 +68,15 @@ def _labels_of_the_workload(review: Review, templates: tuple[PodTemplate, ...]) 
     )
 
 
-async def _of_template(
-    review: Review, template: PodTemplate, ask: Callable[[PodRequest], Awaitable[Answer]]
-) -> list[str]:
-    labels = _labels(template)
-    told = near_misses(labels, template.metadata.get("annotations") or {})
-    if not named_in_vain(labels):
-        return told
+async def _of_template(review: Review, template: PodTemplate, ask: Ask) -> list[str]:
+    told = near_misses(_labels(template), template.metadata.get("annotations") or {})
     pod = {"metadata": {**template.metadata, "namespace": review.namespace}, "spec": template.spec}
     try:
-        answer = await ask(read_request(pod, review.namespace, f"a pod of {review.subject}"))
-    except LabelError as error:
+        answer = await ask(pod, review.namespace, f"a pod of {review.subject}")
+    except InputError as error:
         return [*told, f"its pods will be refused: {error}"]
+    if answer is None:
+        return told
     if isinstance(answer, Refusal):
         return [*told, f"its pods will be refused: {answer.message}"]
     return [*told, *answer.warnings]

@@ -5,7 +5,16 @@ from typing import Any
 
 from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy, Eviction
-from moorage.model import Column, Dataset, DatasetRef, DatasetStatus, Revocation, Source, SourceStatus
+from moorage.model import (
+    CLAIMED_CONDITION,
+    Column,
+    Dataset,
+    DatasetRef,
+    DatasetStatus,
+    Revocation,
+    Source,
+    SourceStatus,
+)
 from moorage.reading.fields import Fields, Raw, object_fields
 from moorage.reading.limits import MOST_CERTIFICATES, MOST_SOURCE_TEXT, letters
 from moorage.sources import SPEC_KINDS
@@ -29,6 +38,7 @@ def read_dataset(raw: Raw) -> Dataset:
     governance = read_governance(spec.sub("governance"))
     cache = _read_cache(spec.sub("cache"))
     allow_empty = spec.flag("allowEmpty")
+    claim = spec.flag("claim")
     revocation = spec.choice("revocation", Revocation) or Revocation.AT_POD_END
     access = spec.choice("access", Access) or Access.READ_ONLY
     _check_access(spec, sources, access)
@@ -45,6 +55,7 @@ def read_dataset(raw: Raw) -> Dataset:
         uid=str(metadata.get("uid") or ""),
         generation=int(metadata.get("generation") or 0),
         deleting=bool(metadata.get("deletionTimestamp")),
+        claim=claim,
     )
 
 
@@ -154,6 +165,7 @@ def read_dataset_status(raw: Raw) -> DatasetStatus:
         ),
         in_use_by=(users := tuple(str(user) for user in raw.get("inUseBy") or ())),
         in_use_count=int(raw.get("inUseCount") or len(users)),
+        claimed=conditions.get(CLAIMED_CONDITION, {}).get("status") == "True",
     )
 
 
@@ -179,6 +191,8 @@ def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:
             spec["cache"]["evict"] = [write_eviction(each) for each in dataset.cache.evictions]
     if dataset.allow_empty:
         spec["allowEmpty"] = True
+    if dataset.claim:
+        spec["claim"] = True
     if dataset.revocation is not Revocation.AT_POD_END:
         spec["revocation"] = dataset.revocation.value
     return spec

@@ -13,7 +13,8 @@ from tests.world import World
 
 CHART = Path(__file__).parent.parent.parent / "charts" / "moorage"
 COMPONENTS = ("operator", "broker")
-_CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
+_POLICIES = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+_CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"} | _POLICIES
 _KINDS = _CLUSTER_WIDE | {"ServiceAccount", "Role", "RoleBinding", "Secret", "ConfigMap"}
 
 Raw = dict[str, Any]
@@ -54,6 +55,8 @@ def _own(raw: Raw, namespace: str) -> Raw:
         raw["metadata"]["name"] += f"-{namespace}"
         if "roleRef" in raw:
             raw["roleRef"]["name"] += f"-{namespace}"
+        if "policyName" in raw.get("spec", {}):
+            raw["spec"]["policyName"] += f"-{namespace}"
     return raw
 
 

@@ -144,7 +144,7 @@ def in_memory_or_not(sources: list[dict[str, Any]]) -> bool:
 def test_a_dataset_reads_and_writes_back(sources: list[Any], governance: dict[str, Any], data: st.DataObject) -> None:
     """Every field of the Dataset schema reaches the record and comes back unchanged."""
     cache = data.draw(values("cache", DATASET["cache"]))
-    plain = data.draw(objects({"properties": {key: DATASET[key] for key in ("allowEmpty", "revocation")}}))
+    plain = data.draw(objects({"properties": {key: DATASET[key] for key in ("allowEmpty", "claim", "revocation")}}))
     spec = {"sources": sources, "governance": governance, "cache": cache, **plain}
     raw = {"kind": "Dataset", "metadata": {"name": "d", "namespace": "n"}, "spec": spec}
     written = write_dataset_spec(read_dataset(raw))

@@ -111,7 +111,7 @@ def test_a_persistent_volume_is_refused(told: dict[str, str]) -> None:
     """So is one of which the kubelet does not say that it is inline: whoever writes those may be no pod's author."""
     context = {"dataset": "claims", "namespace": "stewards"} | told
     request = PublishRequest(volume_id="v", target_path="/t", is_block=False, read_only=True, context=context)
-    with pytest.raises(InputError, match="persistent volumes"):
+    with pytest.raises(InputError, match=r"did not see this pod: .* create it again"):
         dataset_of(request, PodIdentity("fraud", "trainer", "uid"))
 
 

@@ -330,6 +330,40 @@ async def test_a_pod_that_only_names_a_dataset_is_told(webhook: RunningWebhook) 
     assert "Warning: label dataset.0.id names dataset claims, but the pod gets no data from it: add" in done.stderr
 
 
+def a_claim(name: str) -> Raw:
+    """A volume as Datashim's users write it."""
+    return {"name": "data", "persistentVolumeClaim": {"claimName": name}}
+
+
+async def test_a_pod_that_mounts_a_claim_is_served(webhook: RunningWebhook, client: Client) -> None:
+    """Without a label, past the guard; other claims, and those of a Dataset that has none yet, stay what they are."""
+    mounting = make_container(volumeMounts=[{"name": "data", "mountPath": "/data"}])
+    pod = make_pod(containers=[mounting], volumes=[a_claim("shared")])
+    await client.apply(DATASETS, custom(DATASETS, "shared", {"sources": [s3()], "claim": True}))
+    other = make_pod(containers=[mounting], volumes=[a_claim("other")])
+    for each in (pod, other):
+        assert (await create(client, each))["spec"]["volumes"][0] == each["spec"]["volumes"][0]
+    kept = {"type": "Claimed", "status": "True", "reason": "ClaimKept", "message": "it is there"}
+    kept["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    shared = {"metadata": {"name": "shared", "namespace": NAMESPACE}, "status": {"conditions": [kept]}}
+    await client.merge_patch(DATASETS, shared, subresource="status")
+
+    async def is_labelled() -> bool:
+        return bool((await create(client, pod))["metadata"].get("labels") == reading("shared"))
+
+    await until(is_labelled)
+    stored = await create(client, pod)
+    assert stored["spec"]["schedulerName"] == "moorage"
+    assert {**MOUNT, "name": "shared", "mountPath": "/data"} in stored["spec"]["containers"][0]["volumeMounts"]
+    assert "persistentVolumeClaim" not in str(stored["spec"]["volumes"])
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": {**pod["spec"], "hostUsers": False}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "claiming", "namespace": NAMESPACE}}
+    job["spec"] = {"suspend": True, "template": template | {"spec": {**template["spec"], "restartPolicy": "Never"}}}
+    told = webhook.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(job)).stderr
+    assert "its pods will be refused" in told
+    assert "spec.hostUsers" in told
+
+
 async def test_no_secret_is_told(webhook: RunningWebhook, client: Client) -> None:
     """Keys that somebody wrote into a Dataset stand in no pod, no answer and no log."""
     stored = await create(client, make_pod(labels=reading("inline")))
@@ -345,6 +379,7 @@ async def test_a_dead_webhook_blocks_nobody_else(webhook: RunningWebhook, client
         assert "the admission webhook of Moorage did not serve it" in str(error)
         await create(client, make_pod())
         await create(client, make_pod(labels={"dataset.version": "3"}))
+        await create(client, make_pod(volumes=[a_claim("claims")]))
     finally:
         webhook.start()
     assert (await create(client, make_pod(labels=reading("claims"))))["spec"]["schedulerName"] == "moorage"

@@ -7,7 +7,7 @@ import pytest
 from moorage.model import Dataset, DatasetRef
 from moorage.refusal import Refusal
 from tests.webhook.pods import NAMESPACE, an_s3_dataset, make_container, reading
-from webhook.mutate import Facts, PodRequest, Served, Serving, mutate
+from webhook.mutate import Facts, Served, Serving, mutate, read_request
 from webhook.review import Review
 from webhook.workloads import MOST_WARNINGS, warnings_of
 
@@ -18,8 +18,11 @@ KNOWN = {
 }
 
 
-async def ask(pod: PodRequest) -> Served | Refusal:
+async def ask(raw: Raw, namespace: str, subject: str) -> Served | Refusal | None:
     """What admission answers, over two Datasets."""
+    pod = read_request(raw, namespace, subject)
+    if not pod.usage.uses:
+        return None
     datasets: dict[DatasetRef, Dataset | None] = {use.ref: KNOWN.get(use.ref) for use in pod.usage.reading}
     return mutate(pod, Facts(datasets), Serving())
 
@@ -102,10 +105,10 @@ async def test_a_workflow_of_thousands_is_looked_at_in_part() -> None:
     """Work and answer are bounded."""
     asked = 0
 
-    async def count(pod: PodRequest) -> Served | Refusal:
+    async def count(raw: Raw, namespace: str, subject: str) -> Served | Refusal | None:
         nonlocal asked
         asked += 1
-        return await ask(pod)
+        return await ask(raw, namespace, subject)
 
     one = {"metadata": {"labels": reading("secret")}, "container": {"image": "x"}}
     review = Review(
