@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from moorage import policy, wire
 from moorage.access import Access
+from moorage.caching import CacheMode
 from moorage.errors import InputError
 from moorage.model import Dataset, Governance, Site, Source
 from moorage.refusal import Refusal
@@ -57,11 +58,22 @@ def _check_dataset(review: Review, inventory: Inventory) -> Iterator[str]:
     yield from _unknown_sites(dataset.governance, inventory)
     yield from _doubtful_access(dataset)
     yield from _doubtful_memory(dataset)
+    yield from _doubtful_cache(dataset)
 
 
 def _doubtful_memory(dataset: Dataset) -> Iterator[str]:
     if dataset.in_memory and dataset.access is Access.READ_ONLY:
         yield "spec.access: nobody can put anything into this memory before spec.access is readWrite"
+
+
+def _doubtful_cache(dataset: Dataset) -> Iterator[str]:
+    if dataset.cache.mode is CacheMode.NONE:
+        for index, source in enumerate(dataset.sources):
+            if source.location.needs_copy:
+                yield (
+                    f"{_field(source, index)}: pods can't mount an archive while spec.cache.mode is none, because nodes "
+                    "unpack it into their caches: remove the mode, or give the unpacked files as a folder"
+                )
 
 
 def _doubtful_access(dataset: Dataset) -> Iterator[str]:

@@ -90,6 +90,10 @@ def test_datasets_that_are_refused(spec: Raw, sentence: str) -> None:
             {"sources": [{"site": "eu-1", "s3": {**S3, "webIdentity": {"roleARN": "r"}}}]},
             "s3 with webIdentity is not served yet",
         ),
+        (
+            {"sources": [{"site": "eu-1", "http": {"url": "https://x/a.zip", "extract": True}}], "cache": {"mode": "none"}},
+            "spec.sources[0]: pods can't mount an archive while spec.cache.mode is none",
+        ),
         ({"sources": [COPY], "governance": {"sites": {"allow": ["mars"]}}}, "sites.allow: there is no Site mars"),
         ({"local": {"type": "NFS", "server": "s", "share": "/x"}}, "there are 2 (known: eu-1, us-1): set spec.local"),
         (
