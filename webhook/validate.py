@@ -71,8 +71,8 @@ def _doubtful_cache(dataset: Dataset) -> Iterator[str]:
         for index, source in enumerate(dataset.sources):
             if source.location.needs_copy:
                 yield (
-                    f"{_field(source, index)}: pods can't mount an archive while spec.cache.mode is none, because nodes "
-                    "unpack it into their caches: remove the mode, or give the unpacked files as a folder"
+                    f"{_field(source, index)}: pods can't mount an archive while spec.cache.mode is none, because "
+                    "nodes unpack it into their caches: remove the mode, or give the unpacked files as a folder"
                 )
 
 

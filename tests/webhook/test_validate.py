@@ -91,7 +91,7 @@ def test_datasets_that_are_refused(spec: Raw, sentence: str) -> None:
             "s3 with webIdentity is not served yet",
         ),
         (
-            {"sources": [{"site": "eu-1", "http": {"url": "https://x/a.zip", "extract": True}}], "cache": {"mode": "none"}},
+            {"sources": [{"site": "eu-1", "http": {"url": "https://x/a", "extract": True}}], "cache": {"mode": "none"}},
             "spec.sources[0]: pods can't mount an archive while spec.cache.mode is none",
         ),
         ({"sources": [COPY], "governance": {"sites": {"allow": ["mars"]}}}, "sites.allow: there is no Site mars"),
