@@ -11,7 +11,7 @@ from moorage.refusal import Refusal
 from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
-from webhook import access_review, json_patch, labelling, mutate, review, searching, validate, workloads
+from webhook import access_review, defaults, json_patch, labelling, mutate, review, searching, validate, workloads
 from webhook.evidence import Witness
 from webhook.gather import Gatherer
 from webhook.labelling import Labelled
@@ -20,6 +20,7 @@ from webhook.review import Review
 
 MUTATE_PATH = "/mutate-pods"
 VALIDATE_PATH = "/validate-datasets"
+NAMESPACES_PATH = "/validate-namespaces"
 WORKLOADS_PATH = "/warn-workloads"
 REVIEWS_PATH = "/answer-reviews"
 
@@ -40,6 +41,7 @@ def make_app(gatherer: Gatherer, serving: Serving, witness: Witness, health: Hea
     add_routes(app, health)
     app.router.add_post(MUTATE_PATH, _mutate_pods)
     app.router.add_post(VALIDATE_PATH, _validate_datasets)
+    app.router.add_post(NAMESPACES_PATH, _validate_namespaces)
     app.router.add_post(WORKLOADS_PATH, _warn_workloads)
     app.router.add_post(REVIEWS_PATH, _answer_reviews)
     return app
@@ -73,14 +75,17 @@ def _labels(asked: Review) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _label(request: web.Request, pod: Raw, namespace: str, subject: str) -> Labelled:
-    """The pod with the labels that it stands for.
+    """The pod with the labels that its namespace gives to it, and those that its claims stand for.
 
     Raises:
-        InputError: it can't be read, or uses a claim as no dataset can be used.
+        InputError: it or its namespace can't be read, or it uses a claim as no dataset can be used.
     """
+    given = request.app[GATHERER].defaults(namespace)
+    labelled = Labelled(pod) if given is None else defaults.label_by_defaults(pod, namespace, given)
     if not labelling.mounts_claims(pod):
-        return Labelled(pod)
-    return labelling.label_by_claims(pod, namespace, _complete(request).find, subject)
+        return labelled
+    claimed = labelling.label_by_claims(labelled.pod, namespace, _complete(request).find, subject)
+    return Labelled(claimed.pod, {**labelled.origins, **claimed.origins})
 
 
 async def _foretell(request: web.Request, raw: Raw, namespace: str, subject: str) -> Served | Refusal | None:
@@ -118,6 +123,16 @@ async def _validate_datasets(request: web.Request) -> web.Response:
     if asked.operation not in {"CREATE", "UPDATE"}:
         return _respond(review.allowed(asked.uid))
     outcome = validate.validate(asked, _complete(request).inventory)
+    if isinstance(outcome, Refusal):
+        return _deny(asked, outcome)
+    return _respond(review.allowed(asked.uid, outcome.warnings))
+
+
+async def _validate_namespaces(request: web.Request) -> web.Response:
+    asked = await _read(request)
+    if asked.operation not in {"CREATE", "UPDATE"}:
+        return _respond(review.allowed(asked.uid))
+    outcome = defaults.check_namespace(asked)
     if isinstance(outcome, Refusal):
         return _deny(asked, outcome)
     return _respond(review.allowed(asked.uid, outcome.warnings))

@@ -94,6 +94,11 @@ class Gatherer:
         told = self._catalogue.purposes(namespace)
         return None if told is None else told.listed
 
+    def defaults(self, namespace: str) -> Mapping[str, str] | None:
+        """The labels that a namespace gives to its pods, not checked yet; None where it gives none."""
+        told = self._catalogue.purposes(namespace)
+        return None if told is None else told.defaults
+
     def find(self, ref: DatasetRef) -> Dataset | None:
         """The Dataset, where it is in the cache and can be read; nothing is asked of the API server."""
         return self._catalogue.dataset(ref)

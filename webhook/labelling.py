@@ -1,4 +1,4 @@
-"""The labels that a pod stands for without having them: it mounts the claims of Datasets. Pure.
+"""The labels that a pod stands for without having them, because it mounts the claims of Datasets. Pure.
 
 Such a pod gets the labels, and the Dataset's own volume in the place of each claim. From there on it is a labelled pod
 like any other: guard, scheduler, broker and steward see one way of reading data.

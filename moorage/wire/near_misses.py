@@ -22,10 +22,16 @@ _NEAR = re.compile(
 _COMPLETING = ("useas", "release", "accepts")
 
 
-def near_misses(labels: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[str]:
-    """What is nearly a dataset label, in the order of the keys; at most `MOST_TOLD` sentences."""
+def near_misses(labels: Mapping[str, Any], annotations: Mapping[str, Any], *, called: str = "label") -> list[str]:
+    """What is nearly a dataset label, in the order of the keys; at most `MOST_TOLD` sentences.
+
+    Args:
+        labels: what is read.
+        annotations: what is not.
+        called: what those that are read are, in the sentences.
+    """
     told: list[str] = []
-    for sentence in _all(labels, annotations):
+    for sentence in _all(labels, annotations, called):
         if len(told) == MOST_TOLD:
             break
         told.append(sentence)
@@ -37,16 +43,16 @@ def named_in_vain(labels: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in labels if looks_like_dataset_label(key))
 
 
-def _all(labels: Mapping[str, Any], annotations: Mapping[str, Any]) -> Iterator[str]:
+def _all(labels: Mapping[str, Any], annotations: Mapping[str, Any], called: str) -> Iterator[str]:
     for key in sorted(labels):
         if looks_like_dataset_label(key):
             if key.endswith(".id") and not any(f"{key[:-2]}{field}" in labels for field in _COMPLETING):
                 yield (
-                    f"label {key} names dataset {_shown(labels[key])}, but the pod gets no data from it: add the label "
-                    f"{key[:-2]}useas: mount"
+                    f"{called} {key} names dataset {_shown(labels[key])}, but the pod gets no data from it: add the "
+                    f"{called} {key[:-2]}useas: mount"
                 )
         elif (meant := _meant(key)) is not None:
-            yield f"label {_shown(key)} is not read: write {meant}: {_shown(labels[key])}"
+            yield f"{called} {_shown(key)} is not read: write {meant}: {_shown(labels[key])}"
     for key in sorted(annotations):
         meant = key if looks_like_dataset_label(key) else _meant(key)
         if meant is not None and meant not in labels:

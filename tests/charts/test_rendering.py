@@ -185,8 +185,12 @@ def test_the_webhook_outlives_nodes_and_upgrades(render: Render) -> None:
 
 def test_admission_looks_at_no_pod_but_new_ones_that_name_a_dataset_or_a_claim(render: Render) -> None:
     """The practice for webhooks: it can fail without anybody else noticing."""
-    webhook, claims, reviews = _one(render(), "MutatingWebhookConfiguration", "moorage")["webhooks"]
+    webhook, defaults, claims, reviews = _one(render(), "MutatingWebhookConfiguration", "moorage")["webhooks"]
     assert reviews["rules"][0]["resources"] == ["datasetaccessreviews"]
+    assert defaults["namespaceSelector"] == {
+        **webhook["namespaceSelector"],
+        "matchLabels": {"moorage.dev/defaults": "enabled"},
+    }
     differs = {key for key in webhook if webhook[key] != claims[key]}
     assert differs == {"name", "matchConditions"}
     assert [each["name"] for each in claims["matchConditions"]] == ["mounts-a-claim", "has-no-dataset-labels"]
@@ -220,8 +224,8 @@ def test_webhooks_call_the_service_and_paths_that_are_served(render: Render) -> 
     """Name, port and path of the configurations are those of the Service and of the program."""
     service = _one(render(), "Service", "moorage-webhook")
     for kind, paths in (
-        ("MutatingWebhookConfiguration", [app.MUTATE_PATH, app.MUTATE_PATH, app.REVIEWS_PATH]),
-        ("ValidatingWebhookConfiguration", [app.VALIDATE_PATH, app.WORKLOADS_PATH]),
+        ("MutatingWebhookConfiguration", [*[app.MUTATE_PATH] * 3, app.REVIEWS_PATH]),
+        ("ValidatingWebhookConfiguration", [app.VALIDATE_PATH, app.NAMESPACES_PATH, app.WORKLOADS_PATH]),
     ):
         for webhook, path in zip(_one(render(), kind, "moorage")["webhooks"], paths, strict=True):
             called = webhook["clientConfig"]["service"]

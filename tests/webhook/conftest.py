@@ -98,7 +98,7 @@ def webhook(guarded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     finally:
         running.stop()
         running.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=configuration)
-        running.kubectl("delete", "--ignore-not-found", "namespace", "steward", NAMESPACE)
+        running.kubectl("delete", "--ignore-not-found", "namespace", "steward", "defaulted", NAMESPACE)
         running.kubectl("delete", "--ignore-not-found", "sites", "eu-1", "us-1")
         running.kubectl("delete", "--ignore-not-found", "-n", "moorage-system", "secret", "moorage-webhook-tls")
 

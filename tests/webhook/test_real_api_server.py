@@ -364,6 +364,41 @@ async def test_a_pod_that_mounts_a_claim_is_served(webhook: RunningWebhook, clie
     assert "spec.hostUsers" in told
 
 
+DEFAULTED = "defaulted"
+
+
+def defaulting(**annotations: str) -> str:
+    """A Namespace whose pods read claims, in YAML."""
+    metadata = {"name": DEFAULTED, "labels": {"moorage.dev/defaults": "enabled"}}
+    metadata["annotations"] = {**reading("claims"), **annotations}
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+
+
+def of_defaulted(pod: Raw) -> Raw:
+    """The same pod there."""
+    return {**pod, "metadata": {**pod["metadata"], "namespace": DEFAULTED}}
+
+
+async def test_a_namespace_says_what_its_pods_read(webhook: RunningWebhook, client: Client) -> None:
+    """Its pods are served without a label of their own. What it says is checked when it is written."""
+    done = webhook.kubectl("apply", "-f", "-", stdin=defaulting(**{"datasets.1.id": "scans"}))
+    assert "Warning: annotation datasets.1.id is not read: write dataset.1.id: scans" in done.stderr
+    done = webhook.kubectl("apply", "-f", "-", stdin=defaulting(**{"dataset.0.useas": "folder"}), check=False)
+    assert "metadata.annotations[dataset.0.useas]: 'folder' is not one of" in done.stderr
+    await client.apply(DATASETS, custom(DATASETS, "claims", {"sources": [s3()]}, DEFAULTED))
+
+    async def is_served() -> bool:
+        try:
+            stored = await create(client, of_defaulted(make_pod()))
+        except KubeError:  # its account, or what the webhook knows of it, is still to come
+            return False
+        return bool(stored["metadata"]["labels"] == reading("claims") and stored["spec"]["schedulerName"] == "moorage")
+
+    await until(is_served)
+    declined = await create(client, of_defaulted(make_pod(labels={"moorage.dev/defaults": "none"})))
+    assert [volume["name"].startswith("kube-api-access") for volume in declined["spec"]["volumes"]] == [True]
+
+
 async def test_no_secret_is_told(webhook: RunningWebhook, client: Client) -> None:
     """Keys that somebody wrote into a Dataset stand in no pod, no answer and no log."""
     stored = await create(client, make_pod(labels=reading("inline")))
@@ -380,6 +415,15 @@ async def test_a_dead_webhook_blocks_nobody_else(webhook: RunningWebhook, client
         await create(client, make_pod())
         await create(client, make_pod(labels={"dataset.version": "3"}))
         await create(client, make_pod(volumes=[a_claim("claims")]))
+        webhook.kubectl("apply", "-f", "-", stdin=defaulting())
+
+        async def is_refused() -> bool:
+            with pytest.raises(KubeError) as caught:
+                await create(client, of_defaulted(make_pod()))
+            return "the namespace has its pods read datasets" in str(caught.value)
+
+        await until(is_refused)
+        await create(client, of_defaulted(make_pod(labels={"moorage.dev/defaults": "none"})))
     finally:
         webhook.start()
     assert (await create(client, make_pod(labels=reading("claims"))))["spec"]["schedulerName"] == "moorage"
