@@ -16,7 +16,7 @@ from moorage_cli.running import EXIT_CODES
 from moorage_cli.runs.drawing import print_picture
 from moorage_cli.runs.following import follow
 from moorage_cli.runs.submitting import EXIT_CODES as RUN_EXIT_CODES
-from moorage_cli.runs.telling import cost_of, exit_code, phase_of
+from moorage_cli.runs.telling import cost_of, exit_code, next_steps, phase_of
 
 HEADER = ("NAME", "PHASE", "GROUPS", "COST", "AGE", "MESSAGE")
 
@@ -86,6 +86,8 @@ def show(context: click.Context, *, name: str, following: bool, output: str) -> 
         document(found, output)
     else:
         print_picture(name, status)
+        for step in next_steps(status, name, found["metadata"]["namespace"]):
+            say(step, err=True)
     phase = phase_of(status)
     return exit_code(phase) if phase.is_final else 0
 
@@ -105,6 +107,8 @@ def approve(context: click.Context, *, name: str, digest: str | None) -> None:
     async def change(client: Client, namespace: str) -> str:
         found = await client.get(STRETCHED_PIPELINES, name, namespace)
         _refuse_ended(found, "there is no plan to approve")
+        if (found.get("spec") or {}).get("approval") != "manual":
+            raise MoorageError(f"StretchedPipeline {namespace}/{name} waits for no approval: its plans run at once")
         waiting = str(((found.get("status") or {}).get("plan") or {}).get("digest") or "")
         chosen = digest or waiting
         if not chosen:
@@ -151,9 +155,7 @@ def retry(context: click.Context, *, name: str) -> None:
 
     async def change(client: Client, namespace: str) -> None:
         found = await client.get(STRETCHED_PIPELINES, name, namespace)
-        phase = phase_of(found.get("status") or {})
-        if phase not in {RunPhase.FAILED, RunPhase.INFEASIBLE}:
-            raise MoorageError(f"StretchedPipeline {namespace}/{name} is {phase}: only a run that failed can go on")
+        _refuse_retry(found)
         retries = int((found.get("spec") or {}).get("retries") or 0)
         await _patch(client, namespace, name, {"retries": retries + 1})
 
@@ -172,6 +174,22 @@ def _refuse_ended(found: RawObject, told: str) -> None:
         metadata = found["metadata"]
         subject = f"StretchedPipeline {metadata['namespace']}/{metadata['name']}"
         raise MoorageError(f"{subject} has ended ({phase}): {told}")
+
+
+def _refuse_retry(found: RawObject) -> None:
+    """The hub goes on only with what failed, and only from what is still in the stores.
+
+    Raises:
+        MoorageError: it can't go on.
+    """
+    status = found.get("status") or {}
+    phase = phase_of(status)
+    subject = f"StretchedPipeline {found['metadata']['namespace']}/{found['metadata']['name']}"
+    if phase not in {RunPhase.FAILED, RunPhase.INFEASIBLE}:
+        otherwise = "; to run its pipeline again, create another run" if phase.is_final else ""
+        raise MoorageError(f"{subject} is {phase}: only a run that failed can go on{otherwise}")
+    if status.get("expired"):
+        raise MoorageError(f"{subject} can't go on: what it left in the stores was deleted. Create another run")
 
 
 async def _patch(client: Client, namespace: str, name: str, spec: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from moorage.kube import STRETCHED_PIPELINES, Change, Client, RawObject, Reflect
 from moorage.kube.client import Selection
 from moorage_cli.output import say
 from moorage_cli.runs.drawing import picture
-from moorage_cli.runs.telling import changes, exit_code, phase_of, summary
+from moorage_cli.runs.telling import changes, exit_code, next_steps, phase_of, summary
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -42,6 +42,8 @@ async def follow(client: Client, namespace: str, name: str) -> int:
     say(summary(name, last))
     if last.get("message"):
         say(str(last["message"]))
+    for step in next_steps(last, name, namespace):
+        say(step, err=True)
     return exit_code(phase_of(last))
 
 

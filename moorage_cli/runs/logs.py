@@ -11,7 +11,7 @@ from moorage.model import SYSTEM_NAMESPACE
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.output import say, write_printed
 from moorage_cli.runs.log_ways import Server, Way, way_to
-from moorage_cli.runs.reading_logs import Cursor, chosen, has_ended, tasks_in
+from moorage_cli.runs.reading_logs import Cursor, chosen, has_ended, is_unknown, tasks_in, why_no_log
 from moorage_cli.runs.telling import Status, phase_of
 
 _AGAIN_SECONDS = 2.0
@@ -93,6 +93,10 @@ async def _show(client: Client, run: tuple[str, str], way: Way, wanted: _Wanted)
     while True:
         raw = await client.get(STRETCHED_PIPELINES, name, namespace)
         status = raw.get("status") or {}
+        if wanted.task is not None and is_unknown(status, wanted.task):
+            raise NotFoundError(
+                f"run {name} has no task {wanted.task}; it has {', '.join(tasks_in(status))}", status=404
+            )
         wanted.update(status)
         if not wanted.cursors and not wanted.following:
             return _nothing_chosen(name, status, everything=wanted.everything)
@@ -101,7 +105,7 @@ async def _show(client: Client, run: tuple[str, str], way: Way, wanted: _Wanted)
                 await _advance(raw, cursor, way, following=wanted.following)
         shown = [cursor for cursor in wanted.cursors.values() if cursor.seen]
         if not wanted.following:
-            return 0 if shown else _no_log(name, status, wanted.task)
+            return 0 if shown else _no_log(name, status, wanted)
         over = phase_of(status).is_final
         if all(cursor.complete for cursor in wanted.cursors.values()) and (
             over or (wanted.task is not None and (wanted.attempt is not None or has_ended(status, wanted.task)))
@@ -110,7 +114,7 @@ async def _show(client: Client, run: tuple[str, str], way: Way, wanted: _Wanted)
         # The end of a run is told a moment before the last log is seen; a log whose site is lost never comes.
         rounds_left -= over
         if rounds_left <= 0:
-            return 0 if shown else _no_log(name, status, wanted.task)
+            return 0 if shown else _no_log(name, status, wanted)
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
@@ -139,16 +143,14 @@ async def _advance(raw: RawObject, cursor: Cursor, way: Way, *, following: bool)
 def _nothing_chosen(name: str, status: Status, *, everything: bool) -> int:
     tasks = ", ".join(tasks_in(status))
     if everything or not tasks:
-        say(f"No task of {name} has begun: it is {phase_of(status).value}.", err=True)
+        message = f": {status['message']}" if status.get("message") else "."
+        say(f"No task of {name} has begun: it is {phase_of(status).value}{message}", err=True)
         return 1
     raise InputError(
         "moorage runs logs", "TASK", f"is missing, and no task has failed: name one, or --all; it has {tasks}"
     )
 
 
-def _no_log(name: str, status: Status, task: str | None) -> int:
-    known = tasks_in(status)
-    if task is not None and known and task not in known:
-        raise NotFoundError(f"run {name} has no task {task}; it has {', '.join(known)}", status=404)
-    say(f"There is no log yet: run {name} is {phase_of(status).value}.", err=True)
+def _no_log(name: str, status: Status, wanted: _Wanted) -> int:
+    say(why_no_log(name, status, wanted.task, wanted.attempt), err=True)
     return 1

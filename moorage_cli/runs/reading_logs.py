@@ -15,6 +15,29 @@ def tasks_in(status: Status) -> list[str]:
     return [str(task.get("name")) for task in status.get("tasks") or ()][:_MOST_NAMED]
 
 
+def is_unknown(status: Status, task: str) -> bool:
+    """Whether the run has no such task; False where nobody can tell yet, or of an iteration of a loop that it has."""
+    named = {str(each.get("name")) for each in status.get("tasks") or ()}
+    loops = {name.partition("#")[0] for name in named}
+    return bool(named) and task not in named and task.partition("#")[0] not in loops
+
+
+def why_no_log(name: str, status: Status, task: str | None, attempt: int | None) -> str:
+    """Why there is nothing to print: of a task, how far it is and what is wrong with it."""
+    run = f"run {name} is {phase_of(status).value}"
+    known = next((each for each in status.get("tasks") or () if each.get("name") == task), None)
+    if known is None:
+        return f"There is no log yet: {run}{_because(status)}."
+    last = int(known.get("attempt") or 0)
+    if attempt is not None and attempt > last:
+        return f"Task {task} has had {last} attempt{'s' if last != 1 else ''}; there is no attempt {attempt}."
+    return f"There is no log yet: task {task} is {known.get('phase')}{_because(known)}; {run}."
+
+
+def _because(entry: Status) -> str:
+    return f" ({entry['message']})" if entry.get("message") else ""
+
+
 def chosen(status: Status, task: str | None, *, everything: bool) -> list[str]:
     """The tasks whose logs are meant: the one that is named, all that have begun, or those that failed."""
     if task is not None:

@@ -184,7 +184,9 @@ def changes(before: Status, after: Status) -> Iterator[str]:
 def _changed(before: Mapping[str, Status], after: Mapping[str, Status], what: str) -> Iterator[str]:
     for name, now in after.items():
         earlier = before.get(name, {})
-        if (earlier.get("phase"), earlier.get("attempt")) == (now.get("phase"), now.get("attempt")):
+        same = all(earlier.get(key) == now.get(key) for key in ("phase", "attempt"))
+        # A group's message tells how far it is; a task's, what is wrong with it.
+        if same and (what == "group" or now.get("message") in {None, "", earlier.get("message")}):
             continue
         site = f" at {now['site']}" if now.get("site") else ""
         message = f": {now['message']}" if now.get("message") else ""
@@ -193,6 +195,22 @@ def _changed(before: Mapping[str, Status], after: Mapping[str, Status], what: st
 
 def _by(entries: Any, key: str) -> dict[str, Status]:  # noqa: ANN401 - raw JSON
     return {str(entry.get(key)): entry for entry in entries or ()}
+
+
+def next_steps(status: Status, name: str, namespace: str) -> list[str]:
+    """What a person may do about a run that has come to a stop, with the command for it; empty where it goes on."""
+    phase, where = phase_of(status), f"{name} -n {namespace}"
+    if phase is RunPhase.AWAITING_APPROVAL:
+        return [f"Have it run: moorage runs approve {where}"]
+    if phase is RunPhase.INFEASIBLE:
+        return [f"Have it planned again, once that is mended: moorage runs retry {where}"]
+    if phase is not RunPhase.FAILED:
+        return []
+    has_logs = any(task.get("phase") == "Failed" for task in status.get("tasks") or ())
+    steps = [f"See what failed tasks printed: moorage runs logs {where}"] if has_logs else []
+    if not status.get("expired"):
+        steps.append(f"Go on from what failed, once that is mended: moorage runs retry {where}")
+    return steps
 
 
 def waits_for(status: Status) -> str:

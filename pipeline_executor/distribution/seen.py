@@ -13,6 +13,7 @@ from moorage.runs.pipelines import MOST_TASKS_IN_STATUS
 from moorage.wire import read_pipeline_group
 
 _LONGEST_MESSAGE = 1024
+_LONGEST_TASK_MESSAGE = 300
 _LONGEST_NAME = 1024
 _MOST_IMPORTS = 4096
 _MOST_NUMBER = 2**63 - 1
@@ -27,6 +28,7 @@ class SeenTask:
     name: str
     phase: TaskPhase
     attempt: int = 1
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def _tasks(raw: object) -> list[SeenTask]:
         phase = _phase(TaskPhase, entry.get("phase"))
         name = _text(entry.get("name"), _LONGEST_NAME)
         if name and phase is not None:
-            found.append(SeenTask(name, phase, max(_count(entry.get("attempt")), 1)))
+            message = _text(entry.get("message"), _LONGEST_TASK_MESSAGE)
+            found.append(SeenTask(name, phase, max(_count(entry.get("attempt")), 1), message))
     return found
 
 

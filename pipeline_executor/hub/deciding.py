@@ -339,10 +339,12 @@ def _phase_of(state: RunState, deciding: _Deciding, needs_approval: str, stuck: 
 def _waits_for(groups: Collection[GroupState], failed: Collection[GroupState]) -> str:
     """One sentence: what runs, and what the first that waits waits for."""
     running = sorted(group.id for group in groups if group.phase is GroupPhase.RUNNING)
+    troubled = sorted((g.id, g.message) for g in groups if g.phase is GroupPhase.RUNNING and g.message)
     waiting = sorted((group for group in groups if group.phase is GroupPhase.WAITING), key=lambda group: group.id)
     parts = [f"group {group.id} failed" for group in list(failed)[:1]]
     if running:
         parts.append(f"{_listed(running)} {'runs' if len(running) == 1 else 'run'}")
+    parts += [f"{name}: {message}" for name, message in troubled[:1]]
     if waiting:
         parts.append(f"{waiting[0].id}: {waiting[0].message}" if waiting[0].message else f"{waiting[0].id} waits")
     return "; ".join(parts)

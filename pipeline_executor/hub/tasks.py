@@ -1,8 +1,8 @@
 """Tasks and bytes of a run, from what its groups' spokes say. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from moorage.runs import GroupPhase, TaskPhase
 from moorage.runs.pipelines import MOST_TASKS_IN_STATUS
@@ -15,6 +15,7 @@ _UNTOLD = {
     GroupPhase.CANCELLED: TaskPhase.CANCELLED,
 }
 """What is taken of the tasks of a group that ended and of which nothing is seen any more."""
+_MOST_MESSAGES: Final = 100
 
 
 def tasks_of(
@@ -32,7 +33,7 @@ def tasks_of(
         at = states.get(group.id, GroupState(group.id, group.site))
         found = by_attempt.get((group.id, at.attempt))
         if found is not None and (found.tasks or found.task_counts):
-            tasks += [_task(each.name, each.phase, group.site, each.attempt) for each in found.tasks]
+            tasks += [_task(each.name, each.phase, group.site, each.attempt, each.message) for each in found.tasks]
             listed = Counter(each.phase.value for each in found.tasks)
             counts.update({phase.value: count for phase, count in found.task_counts} or listed)
             continue
@@ -44,7 +45,8 @@ def tasks_of(
                 tasks.append(_task(name, _UNTOLD.get(at.phase, TaskPhase.PENDING), group.site, max(at.attempt, 1)))
             counts[str(tasks[-1]["phase"])] += 1
     whole = len(tasks) <= MOST_TASKS_IN_STATUS and sum(counts.values()) <= MOST_TASKS_IN_STATUS
-    return tuple(sorted(tasks, key=lambda task: str(task["name"]))) if whole else (), dict(sorted(counts.items()))
+    listed_tasks = sorted(_with_few_messages(tasks), key=lambda task: str(task["name"])) if whole else ()
+    return tuple(listed_tasks), dict(sorted(counts.items()))
 
 
 def moved_bytes(state: RunState, seen: Collection[SeenGroup]) -> int:
@@ -53,5 +55,16 @@ def moved_bytes(state: RunState, seen: Collection[SeenGroup]) -> int:
     return max(state.bytes_moved, sum(crossed))
 
 
-def _task(name: str, phase: TaskPhase, site: str, attempt: int) -> dict[str, Any]:
-    return {"name": name, "phase": phase.value, "site": site, "attempt": attempt}
+def _task(name: str, phase: TaskPhase, site: str, attempt: int, message: str = "") -> dict[str, Any]:
+    task: dict[str, Any] = {"name": name, "phase": phase.value, "site": site, "attempt": attempt}
+    return task | ({"message": message} if message else {})
+
+
+def _with_few_messages(tasks: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """The same with at most 100 messages, those of failed tasks first: the object may hold a long pipeline, too."""
+    told = sorted((task for task in tasks if "message" in task), key=lambda task: task["phase"] != TaskPhase.FAILED)
+    untold = {str(task["name"]) for task in told[_MOST_MESSAGES:]}
+    return [
+        {key: value for key, value in task.items() if key != "message"} if task["name"] in untold else task
+        for task in tasks
+    ]

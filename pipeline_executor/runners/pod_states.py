@@ -46,6 +46,7 @@ class PodState:
         deleting: whether it is being deleted.
         unscheduled: why no node was found yet; "" where one was, or nobody looked.
         disruption: why it is taken away; "" where it is not.
+        unheard: whether its node has not answered for a while, so that what is told of its containers may be old.
         main: the container of the user's image.
         sidecar: the one that must serve for as long as the task runs; without a name where there is none.
     """
@@ -61,6 +62,7 @@ class PodState:
     deleting: bool
     unscheduled: str
     disruption: str
+    unheard: bool
     main: ContainerFacts
     sidecar: ContainerFacts
     others: tuple[ContainerFacts, ...]
@@ -105,6 +107,7 @@ def read_state(raw: RawObject, *, main: str, sidecar: str = "") -> PodState:
         deleting=bool(metadata.get("deletionTimestamp")),
         unscheduled=(scheduled.get("message") or "") if scheduled.get("status") == "False" else "",
         disruption=(disrupted.get("message") or "it is taken away") if disrupted.get("status") == "True" else "",
+        unheard=_is_unheard(spec, conditions),
         main=made.pop(main, ContainerFacts(main)),
         sidecar=made.pop(sidecar, ContainerFacts(sidecar)),
         others=tuple(made.values()),
@@ -117,6 +120,12 @@ def seconds_of(time: str) -> float | None:
         return datetime.fromisoformat(time).timestamp()
     except ValueError:
         return None
+
+
+def _is_unheard(spec: Mapping[str, Any], conditions: Mapping[Any, Mapping[str, Any]]) -> bool:
+    """The node controller takes `Ready` from the pods of a node that does not answer, and leaves their containers'."""
+    ready, containers = ((conditions.get(each) or {}).get("status") for each in ("Ready", "ContainersReady"))
+    return ready == "False" and containers == "True" and not spec.get("readinessGates")
 
 
 def _when_true(condition: Mapping[str, Any]) -> float:

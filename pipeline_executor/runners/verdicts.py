@@ -6,74 +6,23 @@ says for what; it ends once it has lasted longer than `Patience` allows.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from moorage.runs import TaskPhase
+from pipeline_executor.runners.judging import Patience, Seen, Verdict, last_line, shortened
 from pipeline_executor.runners.pod_states import ContainerFacts, PodState, seconds_of
 
-_LONGEST: Final = 1000
 _NO_PROGRAM: Final = re.compile(r'exec: "?([^":]+)"?: (?:executable file not found|stat .*no such file)', re.IGNORECASE)
 _PULLING: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CANT_MAKE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_OWN_DISK_LIMIT: Final = re.compile(
+    r"exceeded its local ephemeral storage limit|exceeds the total limit of containers|Usage of EmptyDir volume"
+)
+_NOT_MADE_YET: Final = re.compile(
+    r'(?:secret|configmap) "[^"]*" not found|references non-existent (?:secret|config) key'
+)
 _LOST: Final = frozenset({"NodeLost", "NodeShutdown", "Shutdown", "Terminated", "NodeAffinity"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """For how many seconds something may last before the attempt has failed.
-
-    Attributes:
-        pull: an image that can't be pulled.
-        config: a container that can't be made, as for lack of a Secret.
-        refused: a mount that a rule refuses.
-        start: anything else that keeps a pod from starting, such as nodes without room.
-        upload: the sidecar, once the task has ended.
-    """
-
-    pull: float = 120.0
-    config: float = 60.0
-    refused: float = 30.0
-    start: float = 3600.0
-    upload: float = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What is known besides the pod's facts.
-
-    Attributes:
-        now_seconds: since the epoch.
-        trouble_since_seconds: since when its present trouble has been seen; None: it has none.
-        outputs: whether the attempt's outputs are recorded.
-        failure: what the sidecar said when it gave up; "": it did not.
-        mount_problem: what the kubelet said of its volumes; "": nothing.
-        timeout_seconds: after so long the task shall be ended; None: never.
-    """
-
-    now_seconds: float
-    trouble_since_seconds: float | None = None
-    outputs: bool = False
-    failure: str = ""
-    mount_problem: str = ""
-    timeout_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """How an attempt is.
-
-    Attributes:
-        trouble: whether what it waits for is counted against `Patience`.
-        interrupted: whether it ended for a reason that says nothing of the task.
-        again_seconds: when to look again though nothing changes; None: no need.
-    """
-
-    phase: TaskPhase
-    message: str = ""
-    trouble: bool = False
-    interrupted: bool = False
-    again_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +60,33 @@ def gone(started: bool) -> Verdict:  # noqa: FBT001 - what it says
 
 def _has_ended_well(case: _Case) -> Verdict | None:
     """The task has ended well: it has succeeded once what it wrote is there."""
-    pod, seen = case.pod, case.seen
+    seen = case.seen
     if case.main.exit_code != 0:
         return None
     if seen.outputs:
         return Verdict(phase=TaskPhase.SUCCEEDED)
     if seen.failure:
         return _failed(f"what it wrote could not be uploaded: {seen.failure}")
+    return _is_taken_from_its_upload(case) or _uploads(case)
+
+
+def _is_taken_from_its_upload(case: _Case) -> Verdict | None:
+    """A sidecar in a pod that is deleted has its grace, and may say what went wrong."""
+    pod = case.pod
+    if not (pod.is_over or pod.unheard) or (pod.deleting and pod.sidecar.message):
+        return None
+    return _filled_its_disk(case) or _is_taken_away(case)
+
+
+def _uploads(case: _Case) -> Verdict:
+    pod, seen = case.pod, case.seen
     if pod.is_over or pod.sidecar.exit_code is not None:
-        told = _last_line(pod.sidecar.message or pod.sidecar.last_message)
+        told = last_line(pod.sidecar.message or pod.sidecar.last_message)
         return _failed(f"what it wrote could not be uploaded: {told or 'the sidecar ended without a word'}")
     ended = seconds_of(case.main.end) or seen.now_seconds
     if seen.now_seconds - ended > case.patience.upload:
         return _failed(f"what it wrote was not uploaded within {case.patience.upload:g} s")
-    return Verdict(phase=TaskPhase.RUNNING, message="what it wrote is being uploaded")
+    return _unheard(case) or Verdict(phase=TaskPhase.RUNNING, message="what it wrote is being uploaded")
 
 
 def _could_not_be_started(case: _Case) -> Verdict | None:
@@ -146,8 +108,19 @@ def _was_out_of_memory(case: _Case) -> Verdict | None:
     return _failed(f"it was killed for using more memory than its limit{limit}: raise it (set_memory_limit)")
 
 
+def _filled_its_disk(case: _Case) -> Verdict | None:
+    """Evicted for a limit of its own: another attempt would write as much."""
+    pod = case.pod
+    said = next((each for each in (pod.message, pod.disruption) if _OWN_DISK_LIMIT.search(each)), "")
+    if not said:
+        return None
+    return _failed(f"it wrote more to its node's disk than its limit: {said.strip()} Write less, or raise that limit")
+
+
 def _is_taken_away(case: _Case) -> Verdict | None:
     pod = case.pod
+    if pod.unheard and (pod.disruption or pod.deleting):
+        return _failed(f"its node {pod.node} was lost: it does not answer any more", interrupted=True)
     if pod.reason == "Evicted":
         return _failed(f"its pod was evicted: {pod.message or 'the node ran short of something'}", interrupted=True)
     if pod.disruption:
@@ -163,7 +136,7 @@ def _has_failed(case: _Case) -> Verdict | None:
     main = case.main
     if main.exit_code is None:
         return None
-    last = _last_line(main.message)
+    last = last_line(main.message)
     return _failed(f"it ended with exit code {main.exit_code}{f': {last}' if last else '; its log says why'}")
 
 
@@ -171,14 +144,24 @@ def _has_timed_out(case: _Case) -> Verdict | None:
     timeout, main = case.seen.timeout_seconds, case.main
     if timeout is None or not (main.running or (main.exit_code and case.pod.deleting)):
         return None
-    ran = _ran_seconds(case)
-    if ran >= timeout:
-        return _failed(f"it ran longer than its timeout of {timeout:g} s and was ended")
-    return None if not main.running else Verdict(phase=TaskPhase.RUNNING, again_seconds=timeout - ran + 0.5)
+    if _ran_seconds(case) < timeout:
+        return None
+    return _failed(f"it ran longer than its timeout of {timeout:g} s and was ended")
 
 
 def _runs(case: _Case) -> Verdict | None:
-    return Verdict(phase=TaskPhase.RUNNING) if case.main.running else None
+    if not case.main.running:
+        return None
+    timeout = case.seen.timeout_seconds
+    again = None if timeout is None else timeout - _ran_seconds(case) + 0.5
+    return replace(_unheard(case) or Verdict(phase=TaskPhase.RUNNING), again_seconds=again)
+
+
+def _unheard(case: _Case) -> Verdict | None:
+    if not case.pod.unheard:
+        return None
+    message = f"its node {case.pod.node} does not answer; if that lasts, another attempt follows on another node"
+    return Verdict(phase=TaskPhase.RUNNING, message=message, trouble=True)
 
 
 def _sidecar_gave_up(case: _Case) -> Verdict | None:
@@ -194,7 +177,7 @@ def _ended_before_it_began(case: _Case) -> Verdict | None:
         return None
     culprit = next((each for each in (pod.sidecar, *pod.others) if each.exit_code), None)
     if culprit is not None:
-        return _failed(f"container {culprit.name} ended before it: {_last_line(culprit.message) or culprit.reason}")
+        return _failed(f"container {culprit.name} ended before it: {last_line(culprit.message) or culprit.reason}")
     return _failed(f"its pod ended before it began: {pod.message or pod.reason or 'nobody says why'}")
 
 
@@ -208,7 +191,7 @@ def _cant_be_made(case: _Case) -> Verdict | None:
             problem = f"container {container.name} can't be made ({container.waiting}): {container.message}"
             return _impatient(case, problem, case.patience.config)
         if container.waiting == "CrashLoopBackOff":
-            said = _last_line(container.last_message) or container.message
+            said = last_line(container.last_message) or container.message
             return _impatient(case, f"container {container.name} ends again and again: {said}", case.patience.config)
     return None
 
@@ -231,6 +214,8 @@ def _waits_for_volumes(case: _Case) -> Verdict | None:
     problem = case.seen.mount_problem
     if not problem:
         return None
+    if _NOT_MADE_YET.search(problem):
+        return _impatient(case, f"a volume of its can't be mounted: {problem}", case.patience.config)
     refused = "code = PermissionDenied" in problem
     said = problem.split("desc = ", 1)[1] if "desc = " in problem else problem
     patience = case.patience.refused if refused else case.patience.start
@@ -251,6 +236,7 @@ _CHAIN: Final[tuple[Rule, ...]] = (
     _could_not_be_started,
     _was_out_of_memory,
     _has_timed_out,
+    _filled_its_disk,
     _is_taken_away,
     _has_failed,
     _runs,
@@ -283,14 +269,3 @@ def _impatient(case: _Case, problem: str, patience_seconds: float) -> Verdict:
 def _ran_seconds(case: _Case) -> float:
     start = seconds_of(case.main.start)
     return 0.0 if start is None else (seconds_of(case.main.end) or case.seen.now_seconds) - start
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""
-
-
-def shortened(text: str, longest: int = _LONGEST) -> str:
-    """A sentence for people: one line, bounded."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 3]}..."

@@ -17,17 +17,25 @@ _OF_IMPORTS: Final = ("parameter", "artifact", "value", "site", "phase", "bytes"
 def summary_of(status: Mapping[str, Any]) -> str:
     """What the hub reads of a status besides its phase, message and times.
 
-    Where it would be too long, tasks are left out, and then imports; counts always fit.
+    Where it would be too long, messages are left out, then tasks, and then imports; counts always fit.
     """
     parts = {
         "taskCounts": status.get("taskCounts"),
         "imports": [_only(each, _OF_IMPORTS) for each in status.get("imports") or ()],
-        "tasks": [_only(each, _OF_TASKS) for each in status.get("tasks") or ()],
+        "tasks": [_only(each, (*_OF_TASKS, "message")) for each in status.get("tasks") or ()],
     }
     parts = {name: part for name, part in parts.items() if part}
-    while len(text := json.dumps(parts, separators=(",", ":"), sort_keys=True)) > SUMMARY_BYTES:
+    if len(text := _written(parts)) > SUMMARY_BYTES and "tasks" in parts:
+        parts["tasks"] = [_only(each, _OF_TASKS) for each in status.get("tasks") or ()]
+        text = _written(parts)
+    while len(text) > SUMMARY_BYTES:
         parts.popitem()
+        text = _written(parts)
     return text
+
+
+def _written(parts: Mapping[str, Any]) -> str:
+    return json.dumps(parts, separators=(",", ":"), sort_keys=True)
 
 
 def _only(entry: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -135,6 +135,16 @@ def test_list_show_approve_cancel_and_retry(world: World, command: Command, pipe
     for word in ("approve", "cancel"):
         code, _, err = command("runs", word, "life")
         assert (code, "has ended (Cancelled)" in err) == (1, True), err
+    assert (
+        "only a run that failed can go on; to run its pipeline again, create another run"
+        in command("runs", "retry", "life")[2]
+    )
+    gone = {"phase": "Failed", "expired": "2026-11-30T12:00:00Z"}
+    world.set_status("stretchedpipeline", "life", gone, world.reader)
+    assert "what it left in the stores was deleted" in command("runs", "retry", "life")[2]
+    command("run", str(pipeline), "--name", "at-once", "--no-follow")
+    code, _, err = command("runs", "approve", "at-once")
+    assert (code, "waits for no approval" in err) == (1, True), err
 
 
 def test_following_ends_with_the_run(world: World, command: Command, pipeline: Path) -> None:
@@ -152,11 +162,12 @@ def test_following_ends_with_the_run(world: World, command: Command, pipeline: P
 
     timer = threading.Timer(2, play)
     timer.start()
-    code, out, _ = command("runs", "show", "followed", "--follow")
+    code, out, err = command("runs", "show", "followed", "--follow")
     timer.join()
     assert code == 1
     assert "followed: group eu-1-1 at eu-1 Failed" in out.splitlines()
     assert out.splitlines()[-1] == "task train failed: exit code 1"
+    assert f"moorage runs retry followed -n {world.reader}" in err
 
 
 def test_what_is_not_there(command: Command) -> None:

@@ -176,7 +176,9 @@ def test_keys_of_ones_own(logged: Logged, command: Command, monkeypatch: pytest.
     ("words", "code", "message"),
     [
         (["absent"], 1, "has no task absent; it has make"),
-        (["make"], 1, "There is no log yet"),
+        (["absent", "--follow"], 1, "has no task absent; it has make"),
+        (["make"], 1, "There is no log yet: task make is Running; run run-"),
+        (["make", "--attempt", "2"], 1, "Task make has had 1 attempt; there is no attempt 2."),
         ([], 2, "no task has failed"),
         (["--all", "make"], 2, "is one task"),
         (["--attempt", "2"], 2, "name it"),

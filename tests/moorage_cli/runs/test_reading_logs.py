@@ -3,7 +3,7 @@
 import pytest
 
 from moorage.stores import LogPiece
-from moorage_cli.runs.reading_logs import Cursor, chosen, has_ended
+from moorage_cli.runs.reading_logs import Cursor, chosen, has_ended, is_unknown, why_no_log
 
 STATUS = {
     "phase": "Running",
@@ -11,7 +11,7 @@ STATUS = {
         {"name": "make", "phase": "Succeeded"},
         {"name": "train", "phase": "Running"},
         {"name": "judge", "phase": "Failed"},
-        {"name": "later", "phase": "Pending"},
+        {"name": "later", "phase": "Pending", "message": "no node may run it now", "attempt": 1},
         {"name": "never", "phase": "Skipped"},
     ],
 }
@@ -32,6 +32,31 @@ def test_whether_more_comes(task: str, ended: bool) -> None:  # noqa: FBT001 - a
     """Of an iteration: whether its loop has ended; of a run that has ended: nothing."""
     assert has_ended(STATUS, task) is ended
     assert has_ended({**STATUS, "phase": "Cancelled"}, task)
+
+
+@pytest.mark.parametrize(
+    ("task", "unknown"), [("make", False), ("train#3/x", False), ("trian", True), ("trian#0/x", True), ("ma", True)]
+)
+def test_whether_a_run_has_such_a_task(task: str, unknown: bool) -> None:  # noqa: FBT001 - a table
+    """A loop's iterations may not be listed yet; where nothing is listed, nobody knows."""
+    assert is_unknown(STATUS, task) is unknown
+    assert not is_unknown({"phase": "Planning"}, task)
+    assert not is_unknown({"tasks": [{"name": "make#0/x"}]}, "make#1/x")
+
+
+@pytest.mark.parametrize(
+    ("task", "attempt", "told"),
+    [
+        (None, None, "There is no log yet: run nightly is Running."),
+        ("later", None, "task later is Pending (no node may run it now); run nightly is Running."),
+        ("never", None, "There is no log yet: task never is Skipped; run nightly is Running."),
+        ("later", 3, "Task later has had 1 attempt; there is no attempt 3."),
+        ("train#3/x", None, "There is no log yet: run nightly is Running."),
+    ],
+)
+def test_why_there_is_no_log(task: str | None, attempt: int | None, told: str) -> None:
+    """How far the task is, and what it waits for."""
+    assert why_no_log("nightly", STATUS, task, attempt).endswith(told)
 
 
 def test_lines_of_many_tasks_keep_apart() -> None:

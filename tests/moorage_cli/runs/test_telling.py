@@ -8,7 +8,19 @@ import pytest
 from moorage.runs import RunPhase
 from moorage_cli.main import moorage
 from moorage_cli.running import UNUSABLE, run
-from moorage_cli.runs.telling import Line, bar, changes, duration, exit_code, folded, phase_of, summary, tree, waits_for
+from moorage_cli.runs.telling import (
+    Line,
+    bar,
+    changes,
+    duration,
+    exit_code,
+    folded,
+    next_steps,
+    phase_of,
+    summary,
+    tree,
+    waits_for,
+)
 
 RUNNING: dict[str, Any] = {
     "phase": "Running",
@@ -94,6 +106,34 @@ def test_a_plan_that_waits_is_told() -> None:
     """With the plan that a person would approve."""
     assert waits_for(RUNNING | {"phase": "AwaitingApproval"}) == "The plan abababababab waits for approval."
     assert not waits_for(RUNNING)
+
+
+@pytest.mark.parametrize(
+    ("status", "verbs"),
+    [
+        (RUNNING, []),
+        ({"phase": "Succeeded"}, []),
+        ({"phase": "Cancelled"}, []),
+        ({"phase": "AwaitingApproval"}, ["approve"]),
+        ({"phase": "Infeasible"}, ["retry"]),
+        ({"phase": "Failed"}, ["retry"]),
+        ({"phase": "Failed", "tasks": [{"name": "a", "phase": "Failed"}]}, ["logs", "retry"]),
+        ({"phase": "Failed", "tasks": [{"name": "a", "phase": "Failed"}], "expired": "2026-11-30T12:00:00Z"}, ["logs"]),
+    ],
+)
+def test_what_a_person_may_do(status: dict[str, Any], verbs: list[str]) -> None:
+    """Each step is a command that does it."""
+    commands = [step.partition(": ")[2] for step in next_steps(status, "nightly", "fraud")]
+    assert commands == [f"moorage runs {verb} nightly -n fraud" for verb in verbs]
+
+
+def test_what_becomes_wrong_with_a_task_is_told() -> None:
+    """Once; what it does not say any more is no news."""
+    before = {"phase": "Running", "tasks": [{"name": "train", "site": "us-1", "phase": "Pending"}]}
+    after = {"phase": "Running", "tasks": [{"name": "train", "site": "us-1", "phase": "Pending", "message": "no node"}]}
+    assert list(changes(before, after)) == ["task train at us-1 Pending: no node"]
+    assert not list(changes(after, after))
+    assert not list(changes(after, before))
 
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)

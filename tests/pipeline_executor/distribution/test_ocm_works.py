@@ -233,5 +233,8 @@ def test_a_summary_is_bounded() -> None:
         "taskCounts": {"Running": 500},
         "imports": [{"parameter": "p", "artifact": "a.b", "site": "eu", "phase": "Running"}],
     }
-    short = summary_of({"tasks": [{"name": "t", "phase": "Running", "attempt": 1, "node": "n"}]})
-    assert json.loads(short) == {"tasks": [{"name": "t", "phase": "Running", "attempt": 1}]}
+    said = summary_of({"tasks": [{**each, "name": str(each["name"])[:90], "message": "m" * 300} for each in tasks]})
+    assert [task["name"][:3] for task in json.loads(said)["tasks"][:2]] == ["0-x", "1-x"]
+    assert "message" not in said
+    short = summary_of({"tasks": [{"name": "t", "phase": "Running", "attempt": 1, "message": "m", "node": "n"}]})
+    assert json.loads(short) == {"tasks": [{"name": "t", "phase": "Running", "attempt": 1, "message": "m"}]}

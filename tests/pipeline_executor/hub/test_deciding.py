@@ -44,6 +44,14 @@ def test_a_plan_that_was_found_comes_into_force() -> None:
     assert submitted(verdict) == [("eu-1", 1)]
 
 
+def test_a_run_says_what_is_wrong_with_a_group_that_runs() -> None:
+    """Beside which groups run."""
+    groups = [seen("eu-1", S), seen("us-1", R, message="train: no node may run it now"), seen("as-1", R)]
+    data = [datum("eu-1"), datum("us-1")]
+    verdict = decided(state_of(FORK, {"eu-1": S, "us-1": R, "as-1": R}), FORK, groups=groups, manifests=data)
+    assert verdict.state.message.startswith("as-1, us-1 run; us-1: train: no node may run it now")
+
+
 @pytest.mark.parametrize(
     ("found", "phase"),
     [

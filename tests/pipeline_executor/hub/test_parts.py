@@ -85,6 +85,20 @@ def test_tasks_are_what_spokes_say_and_else_what_the_plan_says() -> None:
     assert (tasks, counts["Running"]) == ((), 600)
 
 
+def test_a_task_says_what_is_wrong_with_it() -> None:
+    """Of a hundred tasks, those first that failed; what was said stays when nothing is seen of the group any more."""
+    many = (*(SeenTask(f"a{n:03}", TaskPhase.PENDING, 1, "no node") for n in range(120)),)
+    group = seen("us-1", R, tasks=(*many, SeenTask("z", TaskPhase.FAILED, 1, "exit code 3")))
+    tasks, _ = tasks_of(state_of(PLAN, {"us-1": R}), PLAN, [group])
+    told = {str(task["name"]): str(task["message"]) for task in tasks if "message" in task}
+    assert (len(told), told["z"], told["a098"]) == (100, "exit code 3", "no node")
+    ended = seen("us-1", GroupPhase.FAILED, tasks=(SeenTask("us-1", TaskPhase.FAILED, 1, "exit code 3"),))
+    state = state_of(PLAN, {"us-1": GroupPhase.FAILED})
+    tasks, _ = tasks_of(state, PLAN, [ended])
+    again, _ = tasks_of(replace(state, tasks=tasks), PLAN, [])
+    assert next(task for task in again if task["name"] == "us-1")["message"] == "exit code 3"
+
+
 def test_bytes_moved_are_those_that_crossed() -> None:
     """What stayed at its site did not; what was known once stays known."""
     group = seen("us-1", imports=(Brought("eu-1.data", "eu", 100, 1.0), Brought("us-0.data", "us", 50, 0.0)))

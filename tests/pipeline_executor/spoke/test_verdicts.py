@@ -7,8 +7,9 @@ import pytest
 from moorage.grants.question import PodIdentity
 from moorage.runs import TaskPhase
 from pipeline_executor.runners.embedded.pod_facts import PodFacts
-from pipeline_executor.runners.pod_states import ContainerFacts
-from pipeline_executor.runners.verdicts import Patience, Seen, judge
+from pipeline_executor.runners.judging import Patience, Seen
+from pipeline_executor.runners.pod_states import ContainerFacts, read_state
+from pipeline_executor.runners.verdicts import judge
 
 NOW = 1_800_000_000.0
 STARTED, ENDED = "2027-01-15T07:50:00Z", "2027-01-15T07:59:00Z"
@@ -37,12 +38,15 @@ POD = PodFacts(
     survives=False,
     unscheduled="",
     disruption="",
+    unheard=False,
     main=RUNNING,
     sidecar=SERVING,
     others=(),
 )
 PENDING = replace(POD, phase="Pending", main=MAIN, sidecar=SIDE)
 SEEN = Seen(now_seconds=NOW)
+_NO_SECRET = 'MountVolume.SetUp failed for volume "secret-0" : secret "no-such" not found'
+_EMPTY_DIR = 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". '
 
 
 def _failed(**changes: object) -> ContainerFacts:
@@ -84,6 +88,12 @@ def _failed(**changes: object) -> ContainerFacts:
         (replace(PENDING, deleting=True), SEEN, "Failed", "was deleted before it began"),
         (replace(POD, reason="Evicted", message="low on memory", phase="Failed"), SEEN, "Failed", "evicted: low on"),
         (replace(POD, disruption="preempted"), SEEN, "Failed", "taken away: preempted"),
+        (replace(POD, reason="Evicted", message=_EMPTY_DIR, phase="Failed"), SEEN, "Failed", "exceeds the limit"),
+        (replace(POD, disruption=_EMPTY_DIR), SEEN, "Failed", "Write less, or raise that limit"),
+        (replace(POD, unheard=True), SEEN, "Running", "its node n1 does not answer"),
+        (replace(POD, unheard=True), replace(SEEN, timeout_seconds=10_000_000), "Running", "does not answer"),
+        (replace(POD, unheard=True, main=OVER), SEEN, "Running", "its node n1 does not answer"),
+        (replace(POD, unheard=True, deleting=True, disruption="taint"), SEEN, "Failed", "its node n1 was lost"),
         (replace(POD, reason="NodeLost"), SEEN, "Failed", "node n1 was lost"),
         (replace(PENDING, unscheduled="0/3 nodes: us-1 lies in US", node=""), SEEN, "Pending", "us-1 lies in US"),
         (
@@ -135,6 +145,13 @@ def _failed(**changes: object) -> ContainerFacts:
             "Failed",
             "for research only",
         ),
+        (PENDING, replace(SEEN, mount_problem=_NO_SECRET), "Pending", "can't be mounted: MountVolume.SetUp"),
+        (
+            PENDING,
+            replace(SEEN, mount_problem=_NO_SECRET, trouble_since_seconds=NOW - 61),
+            "Failed",
+            'secret "no-such" not found',
+        ),
         (PENDING, replace(SEEN, failure="a is not there"), "Failed", "could not be fetched: a is not there"),
         (replace(PENDING, created_seconds=NOW - 4000), SEEN, "Failed", "did not begin within 3600 s"),
         (
@@ -166,6 +183,12 @@ def test_what_a_pod_means(pod: PodFacts, seen: Seen, phase: str, said: str) -> N
         (replace(POD, deleting=True), True),
         (replace(POD, reason="Evicted", main=_failed(exit_code=137)), True),
         (replace(POD, main=_failed(exit_code=137)), False),
+        (replace(POD, reason="Evicted", message=_EMPTY_DIR), False),
+        (replace(POD, reason="Evicted", message="low on memory", main=OVER, phase="Failed"), True),
+        (replace(POD, unheard=True, deleting=True), True),
+        (replace(POD, unheard=True, deleting=True, main=OVER), True),
+        (replace(POD, deleting=True, main=OVER, phase="Failed"), True),
+        (replace(POD, deleting=True, main=OVER, phase="Failed", sidecar=replace(SIDE, message="no file a")), False),
         (replace(POD, main=_failed(exit_code=143), deleting=True), True),
     ],
 )
@@ -173,6 +196,28 @@ def test_what_says_nothing_of_the_task(pod: PodFacts, *, interrupted: bool) -> N
     """What was taken away is tried again; what ended by itself has failed."""
     verdict = judge(pod, SEEN, Patience())
     assert (verdict.phase, verdict.interrupted) == (TaskPhase.FAILED, interrupted)
+
+
+def test_an_upload_goes_on_in_a_pod_that_is_deleted() -> None:
+    """The sidecar has its grace; only a node that does not answer takes the rest along."""
+    verdict = judge(replace(POD, deleting=True, main=OVER), SEEN, Patience())
+    assert (verdict.phase, verdict.message) == (TaskPhase.RUNNING, "what it wrote is being uploaded")
+
+
+@pytest.mark.parametrize(
+    ("ready", "containers", "gates", "unheard"),
+    [("False", "True", 0, True), ("False", "False", 0, False), ("True", "True", 0, False), ("False", "True", 1, False)],
+)
+def test_whose_node_does_not_answer(ready: str, containers: str, gates: int, *, unheard: bool) -> None:
+    """The node controller takes a pod's `Ready` and nothing of its containers; a readiness gate may do so, too."""
+    conditions = [{"type": "Ready", "status": ready}, {"type": "ContainersReady", "status": containers}]
+    metadata = {"namespace": "n", "name": "p", "uid": "u"}
+    raw = {
+        "metadata": metadata,
+        "spec": {"readinessGates": [{"conditionType": "x"}] * gates},
+        "status": {"conditions": conditions},
+    }
+    assert read_state(raw, main="main").unheard is unheard
 
 
 def test_messages_are_one_line_and_bounded() -> None:
