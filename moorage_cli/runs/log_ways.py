@@ -82,10 +82,14 @@ class _Directly:
         try:
             found = await find_log(self._stores, sites_of(status, task), question)
         except ForbiddenError as error:
-            raise ForbiddenError(f"{error}\nOr {_OTHERWISE}", status=error.status, reason=error.reason) from None
+            problem = (
+                f"the logs of run {ref.name} lie in its sites' artifact stores, which you may not read: {_OTHERWISE}"
+            )
+            raise ForbiddenError(f"{problem}\n{error}", status=error.status, reason=error.reason) from None
         except StoreError as error:
             if error.reason in _CLOSED:
-                raise StoreError(error.reason, f"{error}\nOr {_OTHERWISE}") from None
+                problem = f"the logs of run {ref.name} lie in its sites' artifact stores, whose keys you may not read"
+                raise StoreError(error.reason, f"{problem}: {_OTHERWISE}\n{error}") from None
             raise
         return None if found is None else found[1]
 

@@ -8,10 +8,11 @@ import click
 from moorage.errors import InputError, NotFoundError
 from moorage.kube import STRETCHED_PIPELINES, Client, RawObject
 from moorage.model import SYSTEM_NAMESPACE
+from moorage.runs.logs import checked_task
 from moorage_cli.connecting import target_of, target_options
 from moorage_cli.output import say, write_printed
 from moorage_cli.runs.log_ways import Server, Way, way_to
-from moorage_cli.runs.reading_logs import Cursor, chosen, has_ended, is_unknown, tasks_in, why_no_log
+from moorage_cli.runs.reading_logs import Cursor, chosen, has_ended, has_no_attempt, is_unknown, tasks_in, why_no_log
 from moorage_cli.runs.telling import Status, phase_of
 
 _AGAIN_SECONDS = 2.0
@@ -93,10 +94,12 @@ async def _show(client: Client, run: tuple[str, str], way: Way, wanted: _Wanted)
     while True:
         raw = await client.get(STRETCHED_PIPELINES, name, namespace)
         status = raw.get("status") or {}
-        if wanted.task is not None and is_unknown(status, wanted.task):
+        if wanted.task is not None and is_unknown(status, checked_task(wanted.task)):
             raise NotFoundError(
                 f"run {name} has no task {wanted.task}; it has {', '.join(tasks_in(status))}", status=404
             )
+        if not wanted.following and has_no_attempt(status, wanted.task, wanted.attempt):
+            return _no_log(name, status, wanted)
         wanted.update(status)
         if not wanted.cursors and not wanted.following:
             return _nothing_chosen(name, status, everything=wanted.everything)

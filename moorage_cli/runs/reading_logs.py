@@ -22,16 +22,26 @@ def is_unknown(status: Status, task: str) -> bool:
     return bool(named) and task not in named and task.partition("#")[0] not in loops
 
 
+def has_no_attempt(status: Status, task: str | None, attempt: int | None) -> bool:
+    """Whether the task has not had so many attempts."""
+    known = _named(status, task)
+    return known is not None and attempt is not None and attempt > int(known.get("attempt") or 0)
+
+
 def why_no_log(name: str, status: Status, task: str | None, attempt: int | None) -> str:
     """Why there is nothing to print: of a task, how far it is and what is wrong with it."""
     run = f"run {name} is {phase_of(status).value}"
-    known = next((each for each in status.get("tasks") or () if each.get("name") == task), None)
+    known = _named(status, task)
     if known is None:
         return f"There is no log yet: {run}{_because(status)}."
-    last = int(known.get("attempt") or 0)
-    if attempt is not None and attempt > last:
+    if has_no_attempt(status, task, attempt):
+        last = int(known.get("attempt") or 0)
         return f"Task {task} has had {last} attempt{'s' if last != 1 else ''}; there is no attempt {attempt}."
     return f"There is no log yet: task {task} is {known.get('phase')}{_because(known)}; {run}."
+
+
+def _named(status: Status, task: str | None) -> Status | None:
+    return next((each for each in status.get("tasks") or () if each.get("name") == task), None)
 
 
 def _because(entry: Status) -> str:

@@ -96,6 +96,9 @@ async def find_report(stores: SiteStores, run: RawObject, *, only_plan: bool) ->
                 continue
             if page is not None:
                 return page
+    if isinstance(problem, ForbiddenError):
+        told = f"the report of run {metadata['name']} lies in its sites' artifact stores, which you may not read"
+        raise ForbiddenError(f"{told}\n{problem}", status=problem.status, reason=problem.reason)
     if problem is not None:
         raise problem
     raise NotFoundError(f"no artifact store has {page_of(file)} of run {metadata['name']}", status=404)

@@ -121,13 +121,13 @@ class Ending:
             await self._client.delete(PODS, pod.name, pod.namespace, uid=pod.uid, grace_seconds=grace_seconds)
 
     async def _log(self, state: State, facts: PodFacts) -> bytes:
-        """The log; a kubelet that does not answer is asked for a minute."""
+        """The log; a kubelet that does not answer is asked for a minute, but not where its node is given up."""
         uid = facts.identity.uid
         try:
             return await read_log(self._client, facts.identity, MAIN, self._log_bytes)
         except KubeError as error:
             since = state.log_troubles.setdefault(uid, self._now())
-            if self._now() - since < _LOG_SECONDS:
+            if self._now() - since < _LOG_SECONDS and not facts.unheard:
                 raise
             return note(f"its log could not be read: {error}")
 
