@@ -12,7 +12,7 @@ from moorage.model import Dataset, DatasetRef, Node, Pod, Reader, Source
 from moorage.policy import ALLOWED, Decision, carried_rules, decide, decide_write, effective_purpose
 from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.sites import Inventory
-from moorage.sources import COPIED_KINDS, Credentials
+from moorage.sources import COPIED_KINDS, Credentials, unserved
 from moorage.sources.reasons import Reason
 
 
@@ -85,12 +85,7 @@ def rule(question: Question) -> Permission | Refusal:
         return Refusal(DENIED, "" if decision.rule is None else decision.rule.value, decision.message)
     source = choose_source(dataset, place.site_name, question.inventory)
     if source is None:
-        kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
-        message = (
-            f"dataset {ref} has no source that a node of site {place.site_name} can mount (it has {kinds}): give it "
-            f"one of {', '.join(COPIED_KINDS)} at that site"
-        )
-        return Refusal(NOT_POSSIBLE, "", message)
+        return Refusal(NOT_POSSIBLE, "", _no_source(dataset, place.site_name))
     writes = question.access is Access.READ_WRITE
     # An empty folder is where writing begins.
     if (problem := nothing_to_read(replace(dataset, allow_empty=dataset.allow_empty or writes), source)) is not None:
@@ -102,6 +97,19 @@ def rule(question: Question) -> Permission | Refusal:
         return Permission(dataset, place.site_name, source, is_local, purpose, access=Access.READ_WRITE)
     terms = caching.fill_terms(dataset, source, place.site_name, pod, question.inventory)
     return Permission(dataset, place.site_name, source, is_local, purpose, terms)
+
+
+def _no_source(dataset: Dataset, site: str) -> str:
+    """Why a node of the site can mount none of the sources; one that is being looked up may be mounted soon."""
+    waiting = [source for source in dataset.sources if source.location.abilities.looked_up]
+    if waiting:
+        problem = nothing_to_read(dataset, waiting[0]) or unserved(waiting[0].location)
+        return f"dataset {dataset.ref} can't be mounted yet: {problem}"
+    kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
+    return (
+        f"dataset {dataset.ref} has no source that a node of site {site} can mount (it has {kinds}): give it one of "
+        f"{', '.join(COPIED_KINDS)} at that site"
+    )
 
 
 def _decide_write(question: Question, dataset: Dataset, writer: Reader) -> Decision:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from dataset_operator.listing.catalogues import FoundTable
 from dataset_operator.listing.table import lister_of
 from dataset_operator.listing.tally import Listing
 from dataset_operator.tables.look import TableLook
 from moorage.model import Source
-from moorage.sources import unserved
+from moorage.sources import Location, unserved
+from moorage.sources.catalogued import CataloguedSource
 from moorage.sources.reasons import Reason
 
 
@@ -19,12 +21,14 @@ class SourceFinding:
         listing: None where it was not listed.
         reason: stable; `Listed` where it was.
         message: what to do; "" where all is well.
+        found: what a catalogue said; None where none was asked, or it gave no table.
     """
 
     source: Source
     listing: Listing | None
     reason: str = Reason.LISTED
     message: str = ""
+    found: FoundTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class Findings:
     def primary(self) -> SourceFinding | None:
         """The source that version, bytes and format are taken from: the first that can be listed at all."""
         return next((found for found in self.sources if lister_of(found.source.location) is not None), None)
+
+    @property
+    def catalogued(self) -> FoundTable | None:
+        """The table that the first source that is one was found to be."""
+        return next((found.found for found in self.sources if found.found is not None), None)
 
     @property
     def version(self) -> str | None:
@@ -73,24 +82,39 @@ def data_identity(sources: tuple[Source, ...]) -> tuple[str, ...] | None:
         lister = lister_of(source.location)
         if lister is not None:
             return lister.identity(source.location)
+        if isinstance(source.location, CataloguedSource):
+            return (source.location.asked,)
     return None
 
 
 def endpoints(sources: tuple[Source, ...]) -> tuple[str, ...]:
     """Whom a look at these sources asks, each once."""
     found = {lister.endpoint(source.location) for source in sources if (lister := lister_of(source.location))}
-    return tuple(sorted(found))
+    asked = {source.location.catalogue for source in sources if isinstance(source.location, CataloguedSource)}
+    return tuple(sorted(found | asked))
 
 
-def unlisted(source: Source) -> SourceFinding:
-    """The finding of a source that the operator does not list."""
-    problem = unserved(source.location)
+def table_look(table: FoundTable) -> TableLook:
+    """Format and columns as a catalogue tells them, which need no look into files."""
+    told = table.told
+    note = told.note
+    if told.partitions is not None:
+        plural = "" if told.partitions.count == 1 else "s"
+        note = f"{told.partitions.count:,} partition{plural} by {', '.join(told.partitions.by)}"
+    return TableLook(told.format, told.columns, note=note)
+
+
+def unlisted(source: Source, table: FoundTable | None = None) -> SourceFinding:
+    """The finding of a source that the operator does not list; `table`: what a catalogue said of it."""
+    location: Location = source.location if table is None else table.location
+    problem = unserved(location)
     if problem is None:
         return SourceFinding(
             source,
             None,
             Reason.NOT_LISTED,
-            f"nodes mount {source.kind} sources and the operator does not list them: size, version and format stay "
+            f"nodes mount {location.kind} sources and the operator does not list them: size, version and format stay "
             "unknown",
+            table,
         )
     return SourceFinding(source, None, Reason.NOT_SUPPORTED, problem)

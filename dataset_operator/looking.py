@@ -7,14 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
-from dataset_operator.findings import Findings, SourceFinding, unlisted
+from dataset_operator.findings import Findings, SourceFinding, table_look, unlisted
 from dataset_operator.listing import Budget, Cancellation, Folder, list_folder, lister_of
+from dataset_operator.listing.catalogues import FoundTable, found_table
+from dataset_operator.listing.table import catalogue_of
 from dataset_operator.settings import OperatorSettings
 from dataset_operator.tables import Parse, ParserPool, TableLook, look_into
 from moorage.errors import SourceError
 from moorage.kube import Client
 from moorage.model import Dataset, Source
 from moorage.serving import metrics
+from moorage.sources.catalogued import CataloguedSource
 from moorage.sources.reasons import Reason
 
 T = TypeVar("T")
@@ -90,6 +93,8 @@ class Looker:
                 tasks = [group.create_task(look_at(source)) for source in dataset.sources]
         findings = Findings(tuple(task.result() for task in tasks))
         primary = findings.primary
+        if findings.catalogued is not None:
+            return Findings(findings.sources, table_look(findings.catalogued))
         if primary is None or primary.listing is None or primary.listing.objects == 0:
             return findings
         if before is not None and before.table is not None and before.version == primary.listing.version:
@@ -105,22 +110,31 @@ class Looker:
     async def _look_at(
         self, dataset: Dataset, source: Source, folders: dict[Source, Folder], budget: Budget, stop: Cancellation
     ) -> SourceFinding:
-        lister = lister_of(source.location)
-        if lister is None:
-            return unlisted(source)
-        store = lister.endpoint(source.location)
+        table: FoundTable | None = None
+        place = source.location
         try:
-            keys = await lister.credentials(self._client, dataset.ref.namespace, source.location)
-            folder = folders[source] = lister.folder(source.location, keys, budget, stop)
+            if isinstance(place, CataloguedSource) and not place.lacks:
+                table = await self._look_up(place, budget, stop)
+                place = table.location
+            lister = lister_of(place)
+            if lister is None:
+                return unlisted(source, table)
+            store = lister.endpoint(place)
+            keys = await lister.credentials(self._client, dataset.ref.namespace, place)
+            folder = folders[source] = lister.folder(place, keys, budget, stop)
             sort = store in self._unsorted
             listing = await self._in_thread(lambda: list_folder(folder, budget, stop, known_unsorted=sort))
         except SourceError as error:
             metrics.LISTINGS.labels(error.reason).inc()
-            return SourceFinding(source, None, error.reason, str(error))
+            return SourceFinding(source, None, error.reason, str(error), table)
         metrics.LISTINGS.labels(Reason.LISTED).inc()
         if not listing.in_order:
             self._remember_unsorted(store)
-        return SourceFinding(source, listing)
+        return SourceFinding(source, listing, found=table)
+
+    async def _look_up(self, source: CataloguedSource, budget: Budget, stop: Cancellation) -> FoundTable:
+        catalogue = catalogue_of(source)
+        return found_table(source, await self._in_thread(lambda: catalogue.look_up(source, None, budget, stop)))
 
     def _remember_unsorted(self, store: str) -> None:
         self._unsorted[store] = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from dataset_operator import conditions
 from dataset_operator.verdict import Verdict
-from moorage.model import Column, SourceStatus
+from moorage.model import Column, Partitions, SourceStatus
 from moorage.reading.limits import MOST_NUMBER
 
 Raw = Mapping[str, Any]
@@ -37,6 +37,7 @@ def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> 
             {"name": column.name, "type": column.type, "nullable": column.nullable}
             for column in _first_columns(status.columns)
         ],
+        "partitions": None if status.partitions is None else _write_partitions(status.partitions),
         "sites": verdict.sites,
         "sources": [_write_source(source) for source in status.sources],
         "inUseBy": list(status.in_use_by),
@@ -69,7 +70,13 @@ def _write_source(source: SourceStatus) -> dict[str, Any]:
         written["objects"] = _counted(source.objects)
     if source.version is not None:
         written["version"] = source.version
+    if source.found is not None:
+        written["found"] = {"asked": source.found.asked, "folder": source.found.folder}
     return written
+
+
+def _write_partitions(partitions: Partitions) -> dict[str, Any]:
+    return {"by": list(partitions.by), "count": partitions.count, "last": list(partitions.last)}
 
 
 def patch_for(previous: Raw, wanted: Raw) -> dict[str, Any] | None:

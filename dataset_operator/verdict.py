@@ -10,11 +10,11 @@ from dataset_operator.conditions import Condition, State
 from dataset_operator.findings import Findings, SourceFinding
 from dataset_operator.listing.table import lister_of
 from moorage.errors import InputError
-from moorage.model import Column, Dataset, DatasetStatus, SourceStatus
+from moorage.model import Column, Dataset, DatasetStatus, FoundFolder, Partitions, SourceStatus
 from moorage.objectives import format_bytes
 from moorage.policy import Decision, decide_transfer, unknown_places
 from moorage.sites import DIVERGED, Inventory
-from moorage.sources.reasons import Reason
+from moorage.sources.reasons import NOTHING_TO_READ, Reason
 
 MOST_USERS_LISTED = 100
 LOOKING = "Looking"
@@ -108,6 +108,7 @@ def _with_users(status: DatasetStatus, users: Sequence[str]) -> DatasetStatus:
         sources=status.sources,
         in_use_by=tuple(users[:MOST_USERS_LISTED]),
         in_use_count=len(users),
+        partitions=status.partitions,
     )
 
 
@@ -129,7 +130,7 @@ def _source_status(found: SourceFinding, findings: Findings, last: DatasetStatus
         # A copy that differed is not used again before it was seen to be equal.
         reason = DIVERGED if before is not None and before.reason == DIVERGED else found.reason
         kept = SourceStatus(site, False, reason) if before is None else before  # noqa: FBT003 - by the record
-        return replace(kept, reachable=False, reason=reason, message=found.message)
+        return replace(kept, reachable=False, reason=reason, message=found.message, found=_folder(found, before))
     reason, message = found.reason, found.message
     primary = findings.primary
     if primary is not None and primary is not found:
@@ -150,7 +151,15 @@ def _source_status(found: SourceFinding, findings: Findings, last: DatasetStatus
         size_bytes=listing.size_bytes,
         objects=listing.objects,
         version=listing.version,
+        found=_folder(found, before),
     )
+
+
+def _folder(found: SourceFinding, before: SourceStatus | None) -> FoundFolder | None:
+    """Where a table's files are: kept while its catalogue does not answer, and not where it says that they are not."""
+    if found.found is not None:
+        return found.found.found
+    return None if before is None or found.reason in NOTHING_TO_READ else before.found
 
 
 def _difference(found: SourceFinding, primary: SourceFinding, inventory: Inventory) -> str:
@@ -192,14 +201,21 @@ def _data_status(findings: Findings, last: DatasetStatus, sources: tuple[SourceS
         first = next((found.listing for found in findings.sources if found.listing), None)
         if last.version is None and first is not None:  # the first source was never seen: its copies tell the size
             return DatasetStatus(size_bytes=first.size_bytes, objects=first.objects, sources=sources)
-        return DatasetStatus(None, *_data_of(last), sources=sources)
+        if table is not None and findings.catalogued is not None:
+            last = replace(last, format=table.format.value, columns=table.columns)
+        return DatasetStatus(None, *_data_of(last), sources=sources, partitions=_partitions(findings, last))
     form: str | None = last.format
     columns: tuple[Column, ...] = last.columns
     if table is not None and not (table.problem and not table.columns):
         form, columns = table.format.value, table.columns
     elif table is not None:
         form, columns = table.format.value, ()
-    return DatasetStatus(None, listing.size_bytes, listing.objects, listing.version, form, columns, sources)
+    data = (listing.size_bytes, listing.objects, listing.version, form, columns)
+    return DatasetStatus(None, *data, sources=sources, partitions=_partitions(findings, last))
+
+
+def _partitions(findings: Findings, last: DatasetStatus) -> Partitions | None:
+    return last.partitions if findings.catalogued is None else findings.catalogued.told.partitions
 
 
 def _data_of(

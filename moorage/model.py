@@ -125,17 +125,38 @@ class Source:
 
     Attributes:
         site: empty where it is the only Site there is, as `spec.local` permits.
+        location: where it is.
         is_local: whether `spec.local` declares it, and not an entry of `spec.sources`.
+        declared: as the spec has it, where the operator had to ask somebody where that is; None: the same.
     """
 
     site: str
     location: Location
     is_local: bool = False
+    declared: Location | None = None
+
+    @property
+    def told(self) -> Location:
+        """As the spec has it: what people wrote, and find again."""
+        return self.declared or self.location
 
     @property
     def kind(self) -> str:
         """As `spec.sources[]` names it."""
         return self.location.kind
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFolder:
+    """Where a catalogue said that a table's files are.
+
+    Attributes:
+        asked: a digest of which table, and within what, see `CataloguedSource.asked`.
+        folder: below what the spec permits; "" for all of that.
+    """
+
+    asked: str
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +173,7 @@ class SourceStatus:
     size_bytes: int | None = None
     objects: int | None = None
     version: str | None = None
+    found: FoundFolder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +183,21 @@ class Column:
     name: str
     type: str
     nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """How a catalogue's table is split.
+
+    Attributes:
+        by: the columns that tell them apart.
+        count: how many there are.
+        last: the names of the last ones by name, as `day=2026-12-01`.
+    """
+
+    by: tuple[str, ...]
+    count: int
+    last: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +219,7 @@ class DatasetStatus:
     in_use_count: int = 0
     problem: str = ""
     claimed: bool = False
+    partitions: Partitions | None = None
 
 
 @dataclass(frozen=True, slots=True)

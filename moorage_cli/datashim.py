@@ -6,8 +6,8 @@ from typing import Any
 
 from moorage.access import Access
 from moorage.model import API_VERSION
-from moorage.sources import LOCAL_KINDS, REMOTE_KIND
-from moorage.wire.local import KNOWN_KEYS
+from moorage.sources import LOCAL_KINDS
+from moorage.wire.local import KNOWN_KEYS, REMOTE_KEYS
 
 GROUPS = frozenset({"datashim.io", "com.ie.ibm.hpsys"})
 Raw = Mapping[str, Any]
@@ -115,11 +115,16 @@ def _access(local: Raw, notes: list[str]) -> dict[str, str]:
 
 
 def _from_remote(remote: dict[str, Any], site: str | None, notes: list[str]) -> dict[str, Any]:
-    """A catalogue's table; Moorage declares it and does not serve it yet."""
-    location = REMOTE_KIND.read_remote(remote)
-    remote.pop("type", None)
-    notes.append(f"spec.remote: becomes a {location.kind} source, which is accepted and not served yet")
-    notes += [f"spec.remote.{key}: is not known here: left out" for key in sorted(remote)]
-    if site is None:
-        notes.append("spec.sources[0].site: name the Site with --site")
-    return {"sources": [{"site": site or "", location.kind: location.write()}]}
+    """A catalogue's table."""
+    known = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in remote.items()}
+    for key in sorted(set(known) - set(REMOTE_KEYS)):
+        notes.append(f"spec.remote.{key}: is not known here: left out")
+        del known[key]
+    if "bucket" not in known:
+        notes.append(
+            "spec.remote.bucket: say where the table's files may be: endpoint, bucket, folder, secret-name; a "
+            "catalogue alone does not decide what a Dataset's keys are used for"
+        )
+    if site is not None:
+        known["site"] = site
+    return {"remote": known} | ({"claim": True} if known.get("mountAllowed") == "true" else {})

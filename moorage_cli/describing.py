@@ -97,6 +97,7 @@ def _tell(gathered: Gathered, now: datetime) -> None:
     pairs(entries)
     _tell_sources(dataset)
     _tell_schema(dataset)
+    _tell_partitions(dataset)
     _tell_rules(dataset, gathered.sites)
     _tell_users(dataset)
     _tell_events(gathered.events, now)
@@ -117,15 +118,19 @@ def _condition_words(condition: RawObject) -> str:
 def _tell_sources(dataset: Dataset) -> None:
     seen = {status.site: status for status in dataset.status.sources}
     title("\nSources")
-    rows = []
+    rows, files = [], []
     for source in dataset.sources:
         status = seen.get(source.site) or (next(iter(seen.values()), None) if not source.site else None)
         size = MISSING if status is None or status.size_bytes is None else format_bytes(status.size_bytes)
         objects = MISSING if status is None or status.objects is None else str(status.objects)
         state = status.reason if status else "Unknown"
         site = source.site or (status.site if status and status.site else "(the only site)")
-        rows.append([site, source.kind, source.location.words, state, objects, size])
+        rows.append([site, source.told.kind, source.told.words, state, objects, size])
+        if source.declared is not None:
+            files.append(f"{site}: its files are at {source.location.words}")
     table(["SITE", "KIND", "WHERE", "STATE", "OBJECTS", "SIZE"], rows)
+    for told in files:
+        sentence(told)
     for status in dataset.status.sources:
         if not status.reachable and status.message:
             sentence(f"{status.site}: {status.message}")
@@ -136,6 +141,19 @@ def _tell_schema(dataset: Dataset) -> None:
     if columns:
         title(f"\nSchema ({len(columns)} column{'' if len(columns) == 1 else 's'})")
         table(["COLUMN", "TYPE", "NULLABLE"], [[c.name, c.type, "yes" if c.nullable else "no"] for c in columns])
+
+
+def _tell_partitions(dataset: Dataset) -> None:
+    partitions = dataset.status.partitions
+    if partitions is None:
+        return
+    plural = "" if partitions.count == 1 else "s"
+    title(f"\n{partitions.count:,} partition{plural} by {', '.join(partitions.by)}")
+    more = partitions.count - len(partitions.last)
+    if more > 0 and partitions.last:
+        say(f"  {more:,} earlier by name")
+    for name in partitions.last:
+        say(f"  {name}")
 
 
 def _tell_rules(dataset: Dataset, sites: tuple[Site, ...] | None) -> None:

@@ -219,8 +219,16 @@ def _trimmed_dataset(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         sources = []
     if not isinstance(sources, list) or not all(isinstance(source, Mapping) for source in sources):
         raise InputError(where, "status.sources", "must be a list of mappings: take it from the cluster again")
-    seen = [{"site": source.get("site"), "reason": source.get("reason")} for source in sources]
+    seen = [{"site": source.get("site"), "reason": source.get("reason"), "found": _found(source)} for source in sources]
     return trimmed | {"status": {"bytes": _whole_bytes(status.get("bytes"), where), "sources": seen}}
+
+
+def _found(source: Mapping[str, Any]) -> dict[str, str] | None:
+    """The folder of a catalogue's table; its reader takes none that the spec does not permit."""
+    found = source.get("found")
+    if not isinstance(found, Mapping):
+        return None
+    return {key: found[key] for key in ("asked", "folder") if isinstance(found.get(key), str)}
 
 
 def _whole_bytes(value: Any, where: str) -> int | None:  # noqa: ANN401 - raw JSON

@@ -19,6 +19,8 @@ from webhook.labelling import label_by_claims
 
 Raw = dict[str, Any]
 _READ = {"readonly": "true"}
+_TABLE = {"type": "CatalogEntry", "catalogURI": "thrift://m:9083", "table": "default/t", "mountAllowed": "true"}
+_PLACE = {"endpoint": "https://s3", "bucket": "b", "secret-name": "k"}
 _S3 = _READ | {"type": "COS", "endpoint": "https://s3", "bucket": "b", "secret-name": "k"}
 
 # What it is, and the spec of a manifest that has it.
@@ -50,17 +52,8 @@ SPECS: list[tuple[str, Raw]] = [
     ("`type: ARCHIVE`", {"local": {"type": "ARCHIVE", "url": "https://x/a.tar", "format": "application/x-tar"}}),
     ("`type: ARCHIVE` without `local`", {"type": "ARCHIVE", "url": "https://x/a.tar", "format": "application/x-tar"}),
     ("`type: H3`", {"local": {"type": "H3", "storageUri": "x", "bucket": "b"}}),
-    (
-        "`remote`, a catalogue entry",
-        {
-            "remote": {
-                "type": "CatalogEntry",
-                "catalogURI": "thrift://m:9083",
-                "table": "default/t",
-                "mountAllowed": "true",
-            }
-        },
-    ),
+    ("`remote`, a catalogue entry, with the bucket of its table", {"remote": _TABLE | _PLACE}),
+    ("`remote`, a catalogue entry and nothing else", {"remote": _TABLE}),
     ("an unknown key", {"local": {**_S3, "colour": "red"}}),
     ("an unknown type", {"local": {"type": "FTP", "server": "x"}}),
 ]
@@ -229,7 +222,8 @@ def of_spec(spec: Raw) -> str:
         (source,) = wire.read_dataset(converted.raw).sources
     except InputError as error:
         return "; ".join([f"**refused**: {error.field}: {error.problem}", *notes])
-    served = "works" if source.location.served else "accepted, not served yet"
+    is_served = source.location.served or (source.location.abilities.looked_up and not source.location.lacks)
+    served = "works" if is_served else "accepted, not served yet"
     return "; ".join([f"{served} ({source.kind})", *notes])
 
 

@@ -36,10 +36,12 @@ _MARKS = {"real_cluster": "real", "demo": "real", "plane": "plane", "second_plan
 _MARKS |= {"airflow": "plane", "vineyard": "plane"}
 _MARKS |= {} if shutil.which("chromium") else {"chromium": "real"}
 # By fixture: the group of the tests that use it; the first one counts. `{folder}`: those of each folder are a group.
+_PLANES = "plane" if "MOORAGE_TEST_PLANE" in os.environ else "plane-{folder}"
 _GROUPS = {
     "demo": "nodes",
     "real_cluster": "nodes",
-    "plane": "plane" if "MOORAGE_TEST_PLANE" in os.environ else "plane-{folder}",
+    "plane": _PLANES,
+    "metastore_server": _PLANES,
     "helm": "helm",
     "store": "store-{folder}",
     "stores": "store-{folder}",

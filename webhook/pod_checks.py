@@ -10,7 +10,7 @@ from typing import Any
 from moorage.errors import InputError
 from moorage.model import MEMORY_ROOT, Dataset, DatasetRef, DatasetUse, Usage, UseAs
 from moorage.reading.quantity import parse_quantity
-from moorage.sources import COPIED_KINDS, MEMORY_KINDS
+from moorage.sources import COPIED_KINDS, MEMORY_KINDS, Location
 
 DEFAULT_SCHEDULER = "default-scheduler"
 
@@ -47,10 +47,17 @@ def use_is_of_another_kind(use: DatasetUse, dataset: Dataset, subject: str) -> N
         )
 
 
+def _locations(dataset: Dataset) -> list[Location]:
+    return [source.location for source in dataset.sources]
+
+
 def source_is_not_served(use: DatasetUse, dataset: Dataset, subject: str) -> None:
-    """No copy of the data is of a kind that can be mounted yet."""
-    if any(source.location.served for source in dataset.sources):
+    """No copy of the data is of a kind that can be mounted yet. One that is being looked up, the broker waits for."""
+    if any(each.served or (each.abilities.looked_up and not each.lacks) for each in _locations(dataset)):
         return
+    if lacking := next((each.lacks for each in _locations(dataset) if each.lacks), ""):
+        problem = f"dataset {use.ref} can't be mounted: its steward has to {lacking}"
+        raise InputError(subject, f"metadata.labels[dataset.{use.index}.useas]", problem)
     kinds = ", ".join(sorted({source.location.label for source in dataset.sources}))
     raise InputError(
         subject,

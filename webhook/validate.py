@@ -125,7 +125,9 @@ def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
                 f"spec.local: without a site it means the only Site there is, and there are {len(inventory.sites)} "
                 f"({_known(inventory)}): set spec.local.site"
             )
-        if not source.location.served:
+        if source.location.lacks:
+            yield f"{field}: is not read yet: {source.location.lacks}"
+        elif not source.location.served and not source.location.abilities.looked_up:
             yield f"{field}: {source.location.label} is not served yet, only {', '.join(COPIED_KINDS)} are"
         if source.location.keys is not None and source.location.keys.inline is not None:
             yield (

@@ -1,18 +1,31 @@
-"""The kinds of sources that are listed. A further kind is a folder beside `s3/` and a line here."""
+"""The kinds of sources that are listed, and catalogues that are asked. A further one is a folder and a line here."""
 
 from collections.abc import Mapping
 
+from dataset_operator.listing.catalogues import Catalogue, CataloguedLister
+from dataset_operator.listing.hive import HiveCatalogue
 from dataset_operator.listing.http import HttpLister
 from dataset_operator.listing.protocol import Lister
 from dataset_operator.listing.s3 import S3Lister
 from moorage.sources import Location
+from moorage.sources.catalogued import CataloguedSource
+from moorage.sources.hive import HiveSource
 from moorage.sources.http import HttpSource
 from moorage.sources.s3 import S3Source
 
 LISTERS: Mapping[type, Lister] = {S3Source: S3Lister(), HttpSource: HttpLister()}
+CATALOGUES: Mapping[type, Catalogue] = {HiveSource: HiveCatalogue()}
 
 
 def lister_of(location: Location) -> Lister | None:
-    """Who lists such a source; None where nobody does."""
+    """Who lists such a source; None where nobody does. A table is listed as what its files lie in."""
+    if isinstance(location, CataloguedSource):
+        inner = None if location.within is None else lister_of(location.within)
+        return None if inner is None else CataloguedLister(inner)
     lister = LISTERS.get(type(location))
     return lister if lister is not None and lister.identity(location) is not None else None
+
+
+def catalogue_of(source: CataloguedSource) -> Catalogue:
+    """Who looks such a table up."""
+    return CATALOGUES[type(source)]

@@ -5,6 +5,7 @@ it. Nothing else in the tree names a kind but whoever lists it or mounts it; doc
 
     location      what each kind says of itself
     table         all kinds
+    catalogued    what tables of catalogues share
     uris, paths   what several kinds share
     reasons       why one can't be listed
     signatures    of requests to an S3 store; signed_gets and signed_puts say of which
@@ -19,7 +20,7 @@ from moorage.sources.table import (
     LOCAL_KINDS,
     MEMORY_KINDS,
     MOUNTED_KINDS,
-    REMOTE_KIND,
+    REMOTE_KINDS,
     SPEC_KINDS,
     WRITTEN_KINDS,
     one_of,
@@ -32,7 +33,7 @@ __all__ = [
     "LOCAL_KINDS",
     "MEMORY_KINDS",
     "MOUNTED_KINDS",
-    "REMOTE_KIND",
+    "REMOTE_KINDS",
     "SPEC_KINDS",
     "WRITTEN_KINDS",
     "Abilities",

@@ -41,6 +41,10 @@ class HostPathSource(Location):
         """The path."""
         return self.path
 
+    def inside(self, folder: str) -> Self:
+        """A longer path."""
+        return type(self)(f"{self.path.rstrip('/')}/{folder}" if folder else self.path)
+
     def holds(self, uri: Uri) -> int | None:
         """A bare path, or `file:///path`."""
         return beneath(uri.path, self.path) if uri.scheme in {"", "file"} and not uri.host else None

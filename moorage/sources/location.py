@@ -1,7 +1,7 @@
 """What each kind of source says of itself: its words, its forms on the wire, and what can be done with it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Self
@@ -32,6 +32,7 @@ class Abilities:
         written: it can hold a site's artifacts.
         writable: a pod can be given a mount of it that it may write to.
         in_memory: it is a node's memory, which pods get by a use of its own; nothing of it is on any disk.
+        looked_up: the operator asks somebody where its files are, and it is served once that is known.
     """
 
     served_by: Server | None = None
@@ -41,6 +42,7 @@ class Abilities:
     written: bool = False
     writable: bool = False
     in_memory: bool = False
+    looked_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,8 @@ class Location(ABC):
         abilities: of the kind.
         local_types: the words for it in `spec.local`.
         local_keys: the fields that `spec.local` has for it.
-        is_remote: what `spec.remote` of Datashim means.
+        remote_types: the words for it in `spec.remote` (Datashim's).
+        remote_keys: the fields that `spec.remote` has for it.
         options: of `create`.
     """
 
@@ -117,7 +120,8 @@ class Location(ABC):
     abilities: ClassVar[Abilities] = Abilities()
     local_types: ClassVar[tuple[str, ...]] = ()
     local_keys: ClassVar[tuple[str, ...]] = ()
-    is_remote: ClassVar[bool] = False
+    remote_types: ClassVar[tuple[str, ...]] = ()
+    remote_keys: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = ()
 
     # --- its forms ---
@@ -137,9 +141,9 @@ class Location(ABC):
         raise NotImplementedError(f"spec.local has no type {type_name} for {cls.kind} {fields.path}")
 
     @classmethod
-    def read_remote(cls, remote: MutableMapping[str, Any]) -> Self:
-        """From Datashim's `spec.remote`, a table of a catalogue, whose known fields it takes out."""
-        raise NotImplementedError(f"spec.remote with {sorted(remote)} is no {cls.kind}")
+    def read_remote(cls, fields: Fields) -> Self:
+        """From `spec.remote`, for kinds with `remote_types`."""
+        raise NotImplementedError(f"spec.remote has no {cls.kind} {fields.path}")
 
     # --- its words ---
 
@@ -181,6 +185,11 @@ class Location(ABC):
         return ""
 
     @property
+    def lacks(self) -> str:
+        """What somebody has to add before one that is looked up can be; "": nothing."""
+        return ""
+
+    @property
     def keys(self) -> Keys | None:
         """Where its keys are; None for a kind that has none."""
         return None
@@ -211,6 +220,20 @@ class Location(ABC):
     def hand_out(self) -> HandOut | str:
         """What `configmap` tells a pod, or what keeps it from that: a noun, as `webIdentity instead of keys`."""
         return f"a source of kind {self.kind}"
+
+    def resolved(self, asked: str, folder: str) -> "Location":
+        """Where its files are, by what the operator found for `asked`; itself where it says so without being asked."""
+        del asked, folder
+        return self
+
+    def inside(self, folder: str) -> Self:
+        """A folder of it, named from its own."""
+        raise NotImplementedError(f"{self.kind} has no folder {folder}")
+
+    def folder_of(self, uri: Uri) -> str | None:
+        """The folder of it that a catalogue's URI means, as `inside` takes it; None where the URI lies elsewhere."""
+        count = self.holds(uri)
+        return None if count is None else uri.path.strip("/")[count:].strip("/")
 
     def holds(self, uri: Uri) -> int | None:
         """How many characters of the URI's path it accounts for; None where the URI does not lie in it."""

@@ -1,6 +1,6 @@
 """A directory that an NFS server exports: `nfs`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from moorage.reading.fields import Fields
@@ -51,6 +51,15 @@ class NfsSource(Location):
     def words(self) -> str:
         """As mount(8) takes it."""
         return f"{self.server}:{self.path}"
+
+    def inside(self, folder: str) -> Self:
+        """A longer path."""
+        return type(self)(self.server, f"{self.path.rstrip('/')}/{folder}" if folder else self.path)
+
+    def folder_of(self, uri: Uri) -> str | None:
+        """By `nfs://server/path`; or by `file:///path`, where whoever wrote the table has it at the server's path."""
+        is_bare = uri.scheme in {"", "file"} and not uri.host
+        return Location.folder_of(self, replace(uri, scheme="nfs", host=self.server.lower()) if is_bare else uri)
 
     def holds(self, uri: Uri) -> int | None:
         """`nfs://server/path`."""

@@ -27,6 +27,12 @@ class Reason(StrEnum):
     LIST_TOO_SLOW = "ListTooSlow"
     LIST_TOO_LARGE = "ListTooLarge"
     INTERRUPTED = "Interrupted"
+    CATALOGUE_UNREACHABLE = "CatalogueUnreachable"
+    CATALOGUE_UNREADABLE = "CatalogueUnreadable"
+    CATALOGUE_REFUSED = "CatalogueRefused"
+    TABLE_NOT_FOUND = "TableNotFound"
+    TABLE_NOT_FILES = "TableNotFiles"
+    TABLE_ELSEWHERE = "TableElsewhere"
     NO_OBJECTS = "NoObjects"
     FORMAT_UNREADABLE = "FormatUnreadable"
     PARSER_FAILED = "ParserFailed"
@@ -45,6 +51,9 @@ NOTHING_TO_READ: Final = frozenset(
         Reason.ACCESS_DENIED,
         Reason.BUCKET_NOT_FOUND,
         Reason.REGION_WRONG,
+        Reason.TABLE_NOT_FOUND,
+        Reason.TABLE_NOT_FILES,
+        Reason.TABLE_ELSEWHERE,
     }
 )
 """Reasons for which a reader finds nothing there, until somebody changes something."""

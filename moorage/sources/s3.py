@@ -191,6 +191,10 @@ class S3Source(Location):
         told = {key: value for key, value in values.items() if value}
         return HandOut(told, self.secret_name, SECRET_KEYS) if self.secret_name else HandOut(told)
 
+    def inside(self, folder: str) -> Self:
+        """A longer prefix."""
+        return replace(self, prefix="/".join(part for part in (self.prefix.strip("/"), folder) if part))
+
     def holds(self, uri: Uri) -> int | None:
         """`s3://` and `minio://` mean any endpoint, `gs://` Google's; https:// is compared with the endpoint."""
         if uri.scheme in _BUCKET_SCHEMES:

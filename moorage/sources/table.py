@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from moorage.reading.fields import Fields
 from moorage.sources.bucket_claim import BucketClaimSource
+from moorage.sources.choosing import one_of
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.http import HttpSource
@@ -15,6 +15,19 @@ from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
 from moorage.sources.s3 import S3Source
 from moorage.sources.unsupported import UnsupportedSource
+
+__all__ = [
+    "COPIED_KINDS",
+    "KINDS",
+    "LOCAL_KINDS",
+    "MEMORY_KINDS",
+    "MOUNTED_KINDS",
+    "REMOTE_KINDS",
+    "SPEC_KINDS",
+    "WRITTEN_KINDS",
+    "one_of",
+    "unserved",
+]
 
 _ALL: Final[tuple[type[Location], ...]] = (
     S3Source,
@@ -38,33 +51,17 @@ MOUNTED_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.item
 COPIED_KINDS: Final = tuple(kind for kind, each in MOUNTED_KINDS.items() if not each.abilities.in_memory)
 """Those that hold data before any pod puts it there: what a copy of a dataset can be given as."""
 MEMORY_KINDS: Final = tuple(kind for kind, each in KINDS.items() if each.abilities.in_memory)
-REMOTE_KIND: Final = next(each for each in _ALL if each.is_remote)
-"""What `spec.remote` of Datashim means."""
+REMOTE_KINDS: Final = MappingProxyType({word: each for each in _ALL for word in each.remote_types})
+"""By the word for it in `spec.remote`."""
 WRITTEN_KINDS: Final = MappingProxyType({kind: each for kind, each in KINDS.items() if each.abilities.written})
-
-
-def one_of(fields: Fields, kinds: Mapping[str, type[Location]]) -> Location:
-    """The one location that a mapping has, of the kinds; the caller calls `finish`.
-
-    Raises:
-        InputError: it has none, or several.
-    """
-    present = [kind for kind in kinds if fields.value(kind) is not None]
-    if len(present) != 1:
-        found = f"found {' and '.join(present)}" if present else "found none"
-        fields.fail("", f"must have exactly one of {', '.join(kinds)}; {found}")
-    sub = fields.sub(present[0])
-    if sub is None:
-        fields.fail(present[0], "must be a mapping")
-    location = kinds[present[0]].read(sub)
-    sub.finish()
-    return location
 
 
 def unserved(location: Location) -> str | None:
     """Why a source can't be used yet, with the remedy; None where it can."""
     if location.served:
         return None
+    if location.abilities.looked_up:
+        return f"where the files of {location.words} are is not known yet: {location.remedy}"
     *others, last = COPIED_KINDS
     remedy = location.remedy or f"give the data as {', '.join(others)} or {last}"
     return f"{location.label} is accepted but not served yet: {remedy}"

@@ -1,5 +1,7 @@
 """Dataset objects: spec in and out, status in."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +13,8 @@ from moorage.model import (
     Dataset,
     DatasetRef,
     DatasetStatus,
+    FoundFolder,
+    Partitions,
     Revocation,
     Source,
     SourceStatus,
@@ -19,7 +23,7 @@ from moorage.reading.fields import Fields, Raw, object_fields
 from moorage.reading.limits import MOST_CERTIFICATES, MOST_SOURCE_TEXT, letters
 from moorage.sources import SPEC_KINDS
 from moorage.wire.governance import read_governance, write_governance
-from moorage.wire.local import read_local
+from moorage.wire.local import read_local, read_remote
 from moorage.wire.source import read_source, write_source
 
 
@@ -43,15 +47,16 @@ def read_dataset(raw: Raw) -> Dataset:
     access = spec.choice("access", Access) or Access.READ_ONLY
     _check_access(spec, sources, access)
     spec.finish()
+    status = read_dataset_status(raw.get("status") or {})
     return Dataset(
         ref=DatasetRef(namespace, name),
-        sources=sources,
+        sources=tuple(_resolved(source, sources, status.sources) for source in sources),
         governance=governance,
         access=access,
         cache=cache,
         allow_empty=allow_empty,
         revocation=revocation,
-        status=read_dataset_status(raw.get("status") or {}),
+        status=status,
         uid=str(metadata.get("uid") or ""),
         generation=int(metadata.get("generation") or 0),
         deleting=bool(metadata.get("deletionTimestamp")),
@@ -59,13 +64,28 @@ def read_dataset(raw: Raw) -> Dataset:
     )
 
 
+def _resolved(source: Source, sources: Sequence[Source], told: Sequence[SourceStatus]) -> Source:
+    """The source with the folder that the operator found for it: the one place where a table becomes a location."""
+    status = next((status for status in told if status.site == source.site), None)
+    if status is None and not source.site and len(sources) == len(told) == 1:
+        status = told[0]  # the operator filled in the site
+    if status is None or status.found is None:
+        return source
+    location = source.location.resolved(status.found.asked, status.found.folder)
+    return source if location is source.location else replace(source, location=location, declared=source.location)
+
+
 def _read_sources(spec: Fields, namespace: str) -> tuple[Source, ...]:
-    local = spec.sub("local")
+    local, remote = spec.sub("local"), spec.sub("remote")
     listed = spec.subs("sources")
-    if local is not None and listed:
-        spec.fail("local", "can't be given beside sources: keep one of them")
+    if local is not None and (listed or remote is not None):
+        spec.fail("local", "can't be given beside sources or remote: keep one of them")
+    if remote is not None and listed:
+        spec.fail("remote", "can't be given beside sources: keep one of them")
     if local is not None:
         return (read_local(local, namespace),)
+    if remote is not None:
+        return (read_remote(remote),)
     if not listed:
         spec.fail("sources", "is required: at least one site that holds a full copy (or local, for one site)")
     sources: dict[str, Source] = {}
@@ -160,13 +180,26 @@ def read_dataset_status(raw: Raw) -> DatasetStatus:
                 size_bytes=source.get("bytes"),
                 objects=source.get("objects"),
                 version=source.get("version"),
+                found=_read_found(source.get("found")),
             )
             for source in raw.get("sources") or ()
         ),
         in_use_by=(users := tuple(str(user) for user in raw.get("inUseBy") or ())),
         in_use_count=int(raw.get("inUseCount") or len(users)),
         claimed=conditions.get(CLAIMED_CONDITION, {}).get("status") == "True",
+        partitions=_read_partitions(raw.get("partitions")),
     )
+
+
+def _read_found(raw: Raw | None) -> FoundFolder | None:
+    return None if raw is None else FoundFolder(str(raw.get("asked")), str(raw.get("folder") or ""))
+
+
+def _read_partitions(raw: Raw | None) -> Partitions | None:
+    if raw is None:
+        return None
+    by, last = (tuple(str(name) for name in raw.get(key) or ()) for key in ("by", "last"))
+    return Partitions(by, int(raw.get("count") or 0), last)
 
 
 def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:

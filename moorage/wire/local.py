@@ -1,8 +1,8 @@
-"""`spec.local`: the vocabulary of the Dataset Lifecycle Framework and Datashim, as a shorthand for one source."""
+"""`spec.local`, `spec.remote`: the vocabulary of the Dataset Lifecycle Framework and Datashim, for one source."""
 
 from moorage.model import Source
 from moorage.reading.fields import Fields, shown
-from moorage.sources import LOCAL_KINDS
+from moorage.sources import LOCAL_KINDS, REMOTE_KINDS
 
 LOCAL_TYPES = tuple(LOCAL_KINDS)
 # Words that Datashim reads and that change nothing here: spec.access says who may write, and nothing is provisioned.
@@ -17,6 +17,18 @@ _ACCEPTED_UNUSED = (
     "storageClass",
 )
 KNOWN_KEYS = ("type", "site", *(key for each in LOCAL_KINDS.values() for key in each.local_keys), *_ACCEPTED_UNUSED)
+REMOTE_KEYS = ("type", "site", *(key for each in REMOTE_KINDS.values() for key in each.remote_keys))
+
+
+def read_remote(fields: Fields) -> Source:
+    """The one source that `spec.remote` means, a table of a catalogue. Its site is as that of `spec.local`."""
+    kind = fields.required_text("type")
+    if kind not in REMOTE_KINDS:
+        fields.fail("type", f"{shown(kind)} is not one of {', '.join(REMOTE_KINDS)}")
+    site = fields.text("site") or ""
+    location = REMOTE_KINDS[kind].read_remote(fields)
+    fields.finish()
+    return Source(site=site, location=location)
 
 
 def read_local(fields: Fields, namespace: str) -> Source:

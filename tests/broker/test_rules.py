@@ -38,6 +38,7 @@ from moorage.sources import Credentials
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.nfs import NfsSource
+from moorage.sources.pvc import PvcSource
 from moorage.sources.s3 import S3Source
 from moorage.watching.projections import read_for_deciding
 from tests.builders import make_dataset
@@ -221,7 +222,7 @@ def s3(site: str, role_arn: str | None = None) -> Source:
         ),
         (sourced(Source("eu-1", HostPathSource("/p"))), "eu-1", "eu-1"),
         (sourced(Source("eu-1", HostPathSource("/p"))), "asia-1", None),
-        (sourced(Source("eu-1", HiveSource("m", "t"))), "eu-1", None),
+        (sourced(Source("eu-1", HiveSource("m", table="t"))), "eu-1", None),
         (sourced(s3("eu-1", "arn:role")), "eu-1", None),
         (sourced(s3("mars")), "eu-1", None),
     ],
@@ -306,10 +307,33 @@ def test_a_copy_with_data_is_read_instead_of_one_without() -> None:
 
 def test_no_source_that_can_be_mounted_is_a_sentence() -> None:
     """409, with what would help."""
-    refused = rule(question(dataset=replace(GOVERNED.obj(), sources=(Source("eu-1", HiveSource("m", "t")),))))
+    refused = rule(question(dataset=replace(GOVERNED.obj(), sources=(Source("eu-1", PvcSource("c")),))))
     assert isinstance(refused, Refusal)
     assert refused.code == 409
-    assert "it has hive" in refused.message
+    assert "it has pvc" in refused.message
+
+
+def test_a_table_is_granted_as_the_folder_that_was_found() -> None:
+    """Before, the mount waits and says why; a status that tells of another table, or of `..`, tells nothing."""
+    within = S3Source("https://s3", "lake", "tables", secret_name="keys")
+    table = HiveSource("thrift://m:9083", table="sales.orders", within=within)
+    spec = {"sources": [{"site": "eu-1", "hive": table.write()}], "governance": {"consumers": ["lab"]}}
+    metadata = {"namespace": "steward", "name": "claims"}
+
+    def asked(**found: str) -> Permission | Refusal:
+        status = {"sources": [{"site": "eu-1", "reachable": True, "reason": "Listed", "objects": 1, "found": found}]}
+        raw = {"kind": "Dataset", "metadata": metadata, "spec": spec, "status": status if found else {}}
+        return rule(question(dataset=read_for_deciding(raw)))
+
+    permission = asked(asked=table.asked, folder="sales.db/orders")
+    assert isinstance(permission, Permission)
+    assert permission.source.location == replace(within, prefix="tables/sales.db/orders")
+    assert granted(permission, None).location == S3Source("https://s3", "lake", "tables/sales.db/orders")
+    other = replace(table, table="sales.salaries").asked
+    for found in ({}, {"asked": other, "folder": "a"}, {"asked": table.asked, "folder": "../a"}):
+        refused = asked(**found)
+        assert isinstance(refused, Refusal)
+        assert (refused.code, "is not known yet" in refused.message) == (409, True)
 
 
 def test_the_grant_as_json() -> None:

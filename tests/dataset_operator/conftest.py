@@ -8,6 +8,7 @@ import pytest
 
 from devcluster.cluster import Cluster
 from tests.dataset_operator.brokers import Broker, run_broker
+from tests.dataset_operator.metastores import Metastore, run_metastore
 from tests.dataset_operator.processes import SYSTEM, Running, run_operator
 from tests.dataset_operator.rights import granted
 from tests.dataset_operator.stores import STEWARD, Store, run_store
@@ -63,3 +64,10 @@ def secret(world: World, name: str, data: dict[str, str]) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": world.steward},
         "stringData": data,
     }
+
+
+@pytest.fixture(scope="session")
+def metastore_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore]:
+    """A Hive metastore."""
+    with run_metastore(tmp_path_factory.mktemp("metastore")) as running:
+        yield running

@@ -28,8 +28,8 @@ def nfs(site: str) -> Source:
 
 
 def hive(site: str) -> Source:
-    """A source that is not served."""
-    return Source(site, HiveSource("thrift://x", "db.t"))
+    """A table whose files may be nowhere, so it is not served."""
+    return Source(site, HiveSource("thrift://x", table="db.t"))
 
 
 def listing(shape: str = "same", objects: int = 4, size_bytes: int = 4096, version: str = "v1") -> Listing:

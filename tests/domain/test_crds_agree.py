@@ -23,10 +23,11 @@ from moorage.reading.limits import (
     MOST_YIELDS_TEXT,
     longest,
 )
-from moorage.sources import SPEC_KINDS
+from moorage.sources import REMOTE_KINDS, SPEC_KINDS
+from moorage.sources.catalogued import WITHIN_KINDS
 from moorage.wire import read_dataset, read_node_cache, read_site, write_dataset_spec, write_node_cache, write_site_spec
 from moorage.wire.governance import component_digest
-from moorage.wire.local import KNOWN_KEYS, LOCAL_TYPES
+from moorage.wire.local import KNOWN_KEYS, LOCAL_TYPES, REMOTE_KEYS
 
 SOURCE_KINDS = tuple(SPEC_KINDS)
 
@@ -105,6 +106,8 @@ def objects(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.sampled_from(SOURCE_KINDS).flatmap(
             lambda kind: st.fixed_dictionaries({"site": fields["site"], kind: fields[kind]})
         )
+    if set(fields) == set(WITHIN_KINDS):
+        return st.sampled_from(sorted(fields)).flatmap(lambda kind: st.fixed_dictionaries({kind: fields[kind]}))
     if "webIdentity" in fields:
         return mapping.map(lambda s3: {key: s3[key] for key in s3 if key != "webIdentity" or "secretRef" not in s3})
     if "digest" in fields:
@@ -202,6 +205,9 @@ def test_the_words_are_the_same() -> None:
     rules = " ".join(rule["rule"] for rule in DATASET["local"]["x-kubernetes-validations"])
     for word in (*KNOWN_KEYS, *LOCAL_TYPES):
         assert f"'{word}'" in rules, word
+    rules = " ".join(rule["rule"] for rule in DATASET["remote"]["x-kubernetes-validations"])
+    for word in (*REMOTE_KEYS, *REMOTE_KINDS):
+        assert f"'{word}'" in rules, word
     yields = DATASET["governance"]["properties"]["releases"]["items"]["properties"]["yields"]["properties"]
     assert yields == {
         key: value for key, value in DATASET["governance"]["properties"].items() if key not in {"releases", "writers"}
@@ -245,11 +251,11 @@ SPECS = {name: schema_of(name)["spec"] for name in ("dataset", "site")}
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def test_every_field_has_the_limit_that_wire_enforces(spec: dict[str, Any]) -> None:
-    """By the field's name. A name that must be a DNS label has 63 in any case, and `local` is checked by its keys."""
+    """By the field's name. A DNS label has 63 in any case; `local` and `remote` are checked by their keys."""
     for field, what, limit in limits_of("spec", spec):
         if what == "number":
             assert limit == LONGEST_NUMBER, field
-        elif what == "entries" and field != "local":
+        elif what == "entries" and field not in {"local", "remote"}:
             assert limit == MOST_BY_FIELD[field], field
         elif what == "letters" and limit != 63:
             assert limit == longest(field), field
@@ -262,14 +268,21 @@ def test_the_status_is_bounded() -> None:
             assert limit is not None, (name, field, what)
 
 
+def texts_of(schema: dict[str, Any]) -> Iterator[str]:
+    """Where its texts are, as CEL says it; certificates have a rule of their own."""
+    for key, sub in schema.get("properties", {}).items():
+        if "properties" in sub:
+            yield from (f".?{key}{path}" for path in texts_of(sub))
+        elif sub.get("type", "number") not in {"boolean", "number"} and key != "caBundle":
+            yield f".?{key}"
+
+
 def test_every_text_of_a_source_is_counted() -> None:
     """The rule on all sources together names each field of each kind."""
     rule = DATASET["sources"]["x-kubernetes-validations"][0]["rule"]
     for kind in SOURCE_KINDS:
-        for key, schema in DATASET["sources"]["items"]["properties"][kind]["properties"].items():
-            inner = "".join(f".?{name}" for name in schema.get("properties", {}))
-            if schema.get("type", "number") not in {"boolean", "number"} and key != "caBundle":
-                assert f"source.?{kind}.?{key}{inner}." in rule, f"{kind}.{key}"
+        for path in texts_of(DATASET["sources"]["items"]["properties"][kind]):
+            assert f"source.?{kind}{path}." in rule, f"{kind}{path}"
 
 
 def test_the_totals_are_the_same() -> None:
@@ -469,6 +482,8 @@ def test_the_largest_dataset_is_small() -> None:
         ({}, "spec.sources", "required"),
         ({"sources": []}, "spec.sources", "required"),
         ({"sources": [SOURCE], "local": {"type": "COS"}}, "spec.local", "keep one"),
+        ({"sources": [SOURCE], "remote": {"type": "CatalogEntry"}}, "spec.remote", "keep one"),
+        ({"remote": {"type": "Glue"}}, "spec.remote.type", "CatalogEntry"),
         ({"sources": [SOURCE, SOURCE]}, "spec.sources[1].site", "source already"),
         ({"sources": [{**SOURCE, "nfs": {"server": "a", "path": "/"}}]}, "spec.sources[0]", "s3 and nfs"),
         ({"sources": [{"site": "eu-1"}]}, "spec.sources[0]", "exactly one"),

@@ -29,7 +29,7 @@ SAMPLES: dict[str, tuple[Location, str]] = {
     "pvc": (PvcSource("claims"), "claim claims"),
     "hostPath": (HostPathSource("/srv/data"), "/srv/data"),
     "http": (HttpSource("https://h.test/a/", ca_bundle=PEM), "https://h.test/a/"),
-    "hive": (HiveSource("thrift://m", "t"), "thrift://m t"),
+    "hive": (HiveSource("thrift://m", table="t", within=FULL), "thrift://m t"),
     "bucketClaim": (BucketClaimSource("bc"), "bucket claim bc"),
     "memory": (MemorySource(4 << 30), "4,294,967,296 bytes of each node's memory"),
     "unsupported": (UnsupportedSource("H3"), "H3"),
@@ -83,6 +83,7 @@ def test_admission_keeps_no_key(kind: str) -> None:
     location, _ = SAMPLES[kind]
     kept = location.without_keys()
     assert (kept.served, kept.abilities, kept.label) == (location.served, location.abilities, location.label)
+    assert PEM not in repr(kept)
     inline = replace(FULL, inline_credentials=Credentials("id", "5ecret")).without_keys()
     assert "5ecret" not in repr(FULL)
     assert inline.ca_bundle is None

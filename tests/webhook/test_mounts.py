@@ -203,11 +203,20 @@ def test_a_dataset_named_like_our_volumes() -> None:
     assert "a volume moorage-cache of Moorage's own is in every such pod" in refusal.message
 
 
+TABLE = HiveSource("thrift://m:9083", table="default.t")
 LOCATIONS: dict[str, Location] = {
     "pvc": PvcSource("claim"),
-    "hive": HiveSource("thrift://m:9083", "default.t"),
     "s3 with webIdentity": S3Source("https://s3", "b", role_arn="arn:x"),
 }
+
+
+def test_a_table_that_is_being_looked_up_is_no_reason_to_refuse() -> None:
+    """Its pods wait for their mount; where nobody said what its files lie in, waiting is in vain."""
+    dataset = replace(an_s3_dataset(), sources=(Source("eu-1", TABLE),))
+    pod = make_pod(labels=reading("claims"))
+    assert "its steward has to say in hive.within where" in refused(pod, dataset).message
+    within = replace(TABLE, within=S3Source("https://s3", "b"))
+    assert isinstance(ask(pod, replace(dataset, sources=(Source("eu-1", within),))), Served)
 
 
 @pytest.mark.parametrize("kind", LOCATIONS)

@@ -1,0 +1,81 @@
+"""From the URI that a catalogue names to a folder that the Dataset permits. Pure."""
+
+from dataclasses import dataclass
+
+from dataset_operator.listing.catalogues.protocol import ToldTable
+from moorage.errors import SourceError
+from moorage.model import FoundFolder
+from moorage.sources import Location
+from moorage.sources.catalogued import CataloguedSource
+from moorage.sources.paths import is_folder_name
+from moorage.sources.reasons import Reason
+from moorage.sources.uris import Uri
+
+_MOST_SHOWN = 200
+# As Hadoop's file systems call what others call s3.
+_SAME = {"s3a": "s3", "s3n": "s3"}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table whose files are where the Dataset permits.
+
+    Attributes:
+        location: of the files.
+        found: the same, as the status keeps it.
+        told: the rest of what the catalogue said.
+    """
+
+    location: Location
+    found: FoundFolder
+    told: ToldTable
+
+
+def found_table(source: CataloguedSource, told: ToldTable) -> FoundTable:
+    """The folder of a table, below what the Dataset permits.
+
+    Raises:
+        SourceError: TableElsewhere, it or a part of it is not there.
+    """
+    within = source.within
+    if within is None:
+        raise SourceError(Reason.NOT_SUPPORTED, source.lacks)
+    folder = _folder(within, told.uri)
+    if folder is None:
+        problem = f"the table's files are at {_shown(told.uri)}, outside {within.words}"
+        remedy = f"correct {source.kind}.within, or move the table"
+        raise SourceError(Reason.TABLE_ELSEWHERE, f"{source.words}: {problem}: {remedy}")
+    for name, uri in told.others:
+        part = _folder(within, uri)
+        if part is None or not (f"{part}/".startswith(f"{folder}/") if folder else True):
+            problem = f"partition {_shown(name)} lies at {_shown(uri)}, outside the table's own folder"
+            remedy = "pods see that folder and nothing else: move the partition there"
+            raise SourceError(Reason.TABLE_ELSEWHERE, f"{source.words}: {problem}: {remedy}")
+    location = within.inside(folder)
+    return FoundTable(location, FoundFolder(source.asked, folder), told)
+
+
+def _folder(within: Location, text: str) -> str | None:
+    uri = _uri(text)
+    if uri is None:
+        return None
+    folder = within.folder_of(uri)
+    return folder if folder is not None and is_folder_name(folder) else None
+
+
+def _uri(text: str) -> Uri | None:
+    """Its parts. A path is taken as it is written: nothing in it is escaped, and a `?` belongs to it."""
+    head, colon, rest = text.partition(":")
+    scheme, rest = (head.lower(), rest) if colon and head.isalnum() else ("", text)
+    netloc, path = "", rest
+    if rest.startswith("//"):
+        netloc, slash, tail = rest[2:].partition("/")
+        path = slash + tail
+    inner = path.strip("/")
+    if inner and any(part in {"", ".", ".."} for part in inner.split("/")):
+        return None
+    return Uri(_SAME.get(scheme, scheme), netloc, netloc.partition(":")[0].lower(), path)
+
+
+def _shown(text: str) -> str:
+    return repr(text[:_MOST_SHOWN])

@@ -1,0 +1,59 @@
+"""What a kind of catalogue has to offer so that the operator can look a table up."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dataset_operator.listing.budget import Budget
+from dataset_operator.listing.cancelling import Cancellation
+from dataset_operator.listing.names import Format
+from moorage.model import Column, Partitions
+from moorage.sources.catalogued import CataloguedSource
+
+MOST_COLUMNS = 1000
+LONGEST_NAME = 253
+LONGEST_TYPE = 200
+MOST_PARTITIONS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ToldTable:
+    """What a catalogue says of a table; nothing of it is believed before `places.found_table` has looked at it.
+
+    Attributes:
+        uri: of the folder with its files.
+        others: URIs of files or folders of it that may lie elsewhere, with their names.
+        format: of its files.
+        columns: all of them, those of partitions last.
+        partitions: None where it has none.
+        note: what people should know besides.
+    """
+
+    uri: str
+    format: Format
+    columns: tuple[Column, ...]
+    others: tuple[tuple[str, str], ...] = ()
+    partitions: Partitions | None = None
+    note: str = ""
+
+
+class Catalogue(Protocol):
+    """One kind of catalogue."""
+
+    def look_up(self, source: CataloguedSource, token: str | None, budget: Budget, stop: Cancellation) -> ToldTable:
+        """Ask for a table. It blocks, stays within the budget, and ends when cancelled.
+
+        Args:
+            source: which.
+            token: that the catalogue asks for; None: it asks for none.
+            budget: of one look.
+            stop: ends it.
+
+        Raises:
+            SourceError: with a stable reason.
+        """
+        ...
+
+
+def column(name: str, type_name: str, *, nullable: bool = True) -> Column:
+    """A column as a status can hold it."""
+    return Column(name[:LONGEST_NAME], type_name[:LONGEST_TYPE], nullable)
