@@ -26,19 +26,9 @@ def convert(*, file: Path, site: str | None) -> int:
     \b
     kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
     """  # noqa: D301 - \b is what click needs
-    with click.open_file(str(file), encoding="utf-8") as opened:
-        text = opened.read()
-    try:
-        documents = [document for document in yaml.safe_load_all(text) if document]
-    except yaml.YAMLError as error:
-        raise InputError(str(file), "document", f"is not YAML: {error}") from error
-    if not documents:
-        raise InputError(
-            str(file), "document", "there is none: if a pipe feeds it, see what the command before it says"
-        )
     unusable = 0
     objects: list[dict[str, Any]] = []
-    for raw in (item for document in documents for item in _items(document, str(file))):
+    for raw in read_objects(file):
         outcome = converted(raw, site)
         for note in outcome.notes:
             say(note, err=True)
@@ -53,6 +43,25 @@ def convert(*, file: Path, site: str | None) -> int:
         return 0
     say(yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True).rstrip("\n"))
     return 2 if unusable else 0
+
+
+def read_objects(file: Path) -> list[dict[str, Any]]:
+    """All objects of a file, those of its Lists one by one; `-` is standard input.
+
+    Raises:
+        InputError: it is not YAML, there is nothing in it, or something that is no object.
+    """
+    with click.open_file(str(file), encoding="utf-8") as opened:
+        text = opened.read()
+    try:
+        documents = [document for document in yaml.safe_load_all(text) if document]
+    except yaml.YAMLError as error:
+        raise InputError(str(file), "document", f"is not YAML: {error}") from error
+    if not documents:
+        raise InputError(
+            str(file), "document", "there is none: if a pipe feeds it, see what the command before it says"
+        )
+    return [item for document in documents for item in _items(document, str(file))]
 
 
 def _items(document: object, file: str) -> list[dict[str, Any]]:

@@ -85,6 +85,7 @@ def _tell(gathered: Gathered, now: datetime) -> None:
     metadata = raw["metadata"]
     title(f"Dataset {metadata['namespace']}/{metadata['name']}")
     entries = [(kind, _condition_words(_condition(raw, kind))) for kind in ("Ready", "Accessible", "Governed")]
+    entries += [(kind, _condition_words(found)) for kind in ("Claimed",) if (found := _condition(raw, kind))]
     try:
         dataset = wire.read_dataset(raw)
     except InputError as error:

@@ -16,6 +16,7 @@ DATASET_COMMANDS = {
     "available": "moorage_cli.finding:available",
     "describe": "moorage_cli.describing:describe",
     "create": "moorage_cli.creating:create",
+    "diff": "moorage_cli.diffing:diff",
     "why": "moorage_cli.explaining:why",
     "wait": "moorage_cli.waiting:wait",
     "events": "moorage_cli.events:events",

@@ -421,6 +421,30 @@ def test_a_cluster_that_does_not_answer(world: World, dataset: Command, tmp_path
     assert dataset("list", "--context", "absent")[0] == 2
 
 
+def test_diff(world: World, dataset: Command, tmp_path: Path) -> None:
+    """Exit codes are those of `kubectl diff`: nothing differs, something does, it can't be told."""
+    path = tmp_path / "datasets.yaml"
+
+    def written(*objects: object) -> Told:
+        path.write_text(yaml.safe_dump_all(objects))
+        return dataset("diff", "-f", str(path))
+
+    same = world.dataset("claims", world.eu, residency=["EU"], purposes=["research"])
+    assert written(same, {"kind": "Secret"}) == (0, "", "")
+    code, out, _ = written(world.dataset("claims", world.eu, residency=["US"], purposes=["audit"]))
+    assert code == 1
+    assert f"Dataset {world.steward}/claims" in out
+    assert "- For research only" in out
+    assert "+ For audit only" in out
+    assert f"At {world.eu}, readers would be refused: ResidencyViolated." in out
+    assert "412 pods read it now" in out
+    code, out, _ = written(world.dataset("not-there-yet", world.eu))
+    assert (code, "+ It may be read by namespace" in out) == (1, True)
+    assert written({"kind": "Secret"})[0] == 2
+    assert written({**same, "spec": {"sources": []}})[0] == 2
+    assert dataset("diff", "-f", str(tmp_path / "absent.yaml"))[0] == 2
+
+
 def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As kubectl asks kubectl_complete-dataset: candidates, then a directive that forbids file names."""
     monkeypatch.setenv("KUBECONFIG", str(world.cluster.kubeconfig_path))
@@ -431,6 +455,7 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
         "available",
         "describe",
         "create",
+        "diff",
         "why",
         "wait",
         "events",
