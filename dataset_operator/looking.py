@@ -120,7 +120,8 @@ class Looker:
             if lister is None:
                 return unlisted(source, table)
             store = lister.endpoint(place)
-            keys = await lister.credentials(self._client, dataset.ref.namespace, place)
+            own_token = self._settings.web_identity_token_file
+            keys = await lister.credentials(self._client, dataset.ref.namespace, place, own_token)
             folder = folders[source] = lister.folder(place, keys, budget, stop)
             sort = store in self._unsorted
             listing = await self._in_thread(lambda: list_folder(folder, budget, stop, known_unsorted=sort))

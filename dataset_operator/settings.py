@@ -28,6 +28,10 @@ class OperatorSettings:
     request_seconds: float = setting("How long one request to a store may take.", default=30.0, minimum=0.1)
     list_seconds: float = setting("How long one listing may take.", default=600.0, minimum=1)
     list_objects: int = setting("How many objects one listing may have.", default=10_000_000, minimum=1)
+    web_identity_token_file: Path | None = setting(
+        "The operator's own token for stores, by which sources with webIdentity are listed; unset: they are not.",
+        default=None,
+    )
     health_listen_port: int = setting("The port of /healthz and /readyz.", default=8080, minimum=0, maximum=65535)
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=parse_level)
     instance: str = setting("The name of this pod, for Events.", default="moorage-operator", variable="HOSTNAME")

@@ -16,6 +16,7 @@ from devcluster.spec import ClusterSpec, Identity
 
 CHART = Path(__file__).parents[1] / "charts" / "moorage"
 SITES = {"eu-1": 2, "us-1": 1}
+STORE_AUDIENCE = "moorage-stores"
 ROLLOUT_SECONDS = 480
 WORKLOADS = (
     "deployment/moorage-webhook",
@@ -98,7 +99,7 @@ def install(stage: Stage, build: str, witness: Identity, progress: Progress) -> 
         write_secret(stage, SYSTEM, "evidence-keys", witness)
         kept = f"endpoint={stage.fields['endpoint']},bucket={EVIDENCE},secretRef.name=evidence-keys"
         options = ",".join(f"evidence.store.{each}" for each in kept.split(","))
-        command = (*command, "--set-string", f"images.build={build},{options}")
+        command = (*command, "--set-string", f"images.build={build},{options},webIdentity.audience={STORE_AUDIENCE}")
         done = stage.run(*command)
         if done.code != 0:
             raise SceneError(f"{' '.join(command)} failed:\n{done.text}")

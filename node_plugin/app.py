@@ -15,7 +15,7 @@ from moorage.serving.health import Health, make_app
 from moorage.serving.run import Listener, serve, stop_on_signals
 from node_plugin import mountinfo
 from node_plugin.attaching import Attacher
-from node_plugin.broker import HttpsBroker
+from node_plugin.broker import Broker, HttpsBroker
 from node_plugin.caching.holding import Holding, VersionKey
 from node_plugin.caching.keeping import Keeper
 from node_plugin.caching.reporting import Reporter
@@ -33,6 +33,7 @@ from node_plugin.publishing import NodeState, Publisher
 from node_plugin.revoking import revoking
 from node_plugin.settings import NodePluginSettings
 from node_plugin.target_locks import TargetLocks
+from node_plugin.web_identity import PodTokens, WebIdentityBroker
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +47,14 @@ async def run(settings: NodePluginSettings) -> None:
         SettingError: nothing says where the broker is.
     """
     stop = stop_on_signals()
-    broker = HttpsBroker(
+    tokens = PodTokens(settings.web_identity_audience)
+    decider = HttpsBroker(
         url=settings.broker_address(),
         server_name=settings.broker_server_name,
         ca_file=settings.broker_ca_file,
         token_file=settings.broker_token_file,
     )
+    broker = WebIdentityBroker(decider, tokens)
     journal, locks = Journal(settings.journal_dir), TargetLocks()
     cache = open_cache(settings, broker, journal, locks)
     memory = SharedMemory(settings.memory_dir, journal, settings.memory_size_limit)
@@ -63,6 +66,7 @@ async def run(settings: NodePluginSettings) -> None:
         memory=memory,
         locks=locks,
         cache=cache,
+        tokens=tokens,
     )
     keeper = MemoryKeeper(
         memory=memory,
@@ -70,7 +74,7 @@ async def run(settings: NodePluginSettings) -> None:
         idle_seconds=settings.memory_idle_seconds,
         every_seconds=settings.memory_look_seconds,
     )
-    sockets = PodSockets(settings.kubelet_dir, Attacher(state).attach, settings.sidecar_uid)
+    sockets = PodSockets(settings.kubelet_dir, Attacher(state).answer, settings.sidecar_uid)
     publisher = Publisher(state, sockets)
     registration = Registration(settings.csi_socket)
     health = Health()
@@ -98,7 +102,7 @@ async def run(settings: NodePluginSettings) -> None:
     _log.info("ended; the pods keep their mounts")
 
 
-def open_cache(settings: NodePluginSettings, broker: HttpsBroker, journal: Journal, locks: TargetLocks) -> Cache | None:
+def open_cache(settings: NodePluginSettings, broker: Broker, journal: Journal, locks: TargetLocks) -> Cache | None:
     """The node's cache, as it is on the disk; None where there is none.
 
     A disk that refuses costs the cache and no mount.

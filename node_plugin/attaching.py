@@ -1,4 +1,4 @@
-"""Answers a sidecar's request for a FUSE descriptor, the first time and whenever its server died.
+"""Answers a sidecar's request for a FUSE descriptor, the first time and whenever its server died; and for new keys.
 
 The lowest mount at each target is a FUSE that never had a server, so that looking into it fails instead of waiting.
 (While a container runtime waits there, a pod whose sidecar never comes could not even be deleted.) Each server gets a
@@ -24,7 +24,7 @@ from node_plugin import mounts, read_ahead
 from node_plugin.journal import Volume
 from node_plugin.mounting import needs_sidecar
 from node_plugin.publishing import NodeState
-from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest
+from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest, RenewRequest, Request
 
 _log = logging.getLogger(__name__)
 
@@ -44,18 +44,22 @@ class Attacher:
         # The event loop itself holds its tasks weakly.
         self._widening: set[asyncio.Task[None]] = set()
 
-    async def attach(self, pod_uid: str, request: AttachRequest) -> tuple[AttachAnswer, int | None]:
-        """Give a descriptor for a volume of this pod, or say why not; the caller closes the descriptor."""
+    async def answer(self, pod_uid: str, request: Request) -> tuple[AttachAnswer, int | None]:
+        """Give a descriptor for a volume of this pod, or keys, or say why not; the caller closes the descriptor."""
         volume = self._find(pod_uid, request.volume)
         if volume is None:
             message = f"the kubelet has not asked for volume {request.volume} yet"
             return AttachAnswer("unavailable", message=message), None
-        if not volume.needs_server:
+        renews = isinstance(request, RenewRequest)
+        # Where the node's own copy lies on top of a stream by now, files that were open before are still streamed.
+        if not volume.needs_server and not renews:
             return _shown_by_node(volume), None
         async with self._state.locks.hold(volume.target):
             if self._state.journal.get(volume.target) is not volume:
                 return AttachAnswer("unavailable", message="the volume was unpublished meanwhile"), None
             await self._pace(volume.target)
+            if isinstance(request, RenewRequest):
+                return await self._renew(volume), None
             return await self._attach(volume, request)
 
     def _find(self, pod_uid: str, name: str) -> Volume | None:
@@ -77,15 +81,25 @@ class Attacher:
             self._state.journal.add(volume)
         return answer, self._mount_on_top(volume)
 
+    async def _renew(self, volume: Volume) -> AttachAnswer:
+        try:
+            answer = await self._ask(volume)
+        except BrokerError as error:
+            return AttachAnswer("unavailable", message=str(error))
+        return replace(answer, status="renewed") if answer.status == "attached" else answer
+
     async def _decide(self, volume: Volume, request: AttachRequest) -> AttachAnswer:
         try:
-            decision = await self._state.broker.ask(GrantQuestion(volume.pod, volume.dataset))
+            return await self._ask(volume)
         except BrokerError as error:
             # A dead broker must not keep a pod's mount dead that was granted and whose keys the sidecar still holds.
             if request.holds_grant and not volume.ended:
                 _log.warning("healed without asking", extra={"volume": volume.target, "cause": str(error)})
                 return AttachAnswer("attached")
             return AttachAnswer("unavailable", message=str(error))
+
+    async def _ask(self, volume: Volume) -> AttachAnswer:
+        decision = await self._state.broker.ask(GrantQuestion(volume.pod, volume.dataset))
         if isinstance(decision, Refusal):
             return AttachAnswer("refused", message=decision.message)
         return _served(volume, decision)

@@ -1,7 +1,7 @@
 """The CSI and registration messages as frozen records, so that no other module sees protobuf."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from moorage.errors import InputError
@@ -11,6 +11,7 @@ from moorage.reading.fields import DNS_LABEL
 from node_plugin.csi_schema import CSI, REGISTRATION
 
 _PREFIX = "csi.storage.k8s.io/"
+_TOKENS = f"{_PREFIX}serviceAccount.tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class PublishRequest:
         target_path: where the volume is wanted.
         is_block: a raw device is wanted.
         read_only: the pod's spec wants no more.
-        context: the volume's attributes, and what the kubelet says of the pod.
+        context: the volume's attributes, and what the kubelet says of the pod; no token is in it.
+        tokens: of the pod's account, by audience, as the kubelet writes them; "" where it brings none.
     """
 
     volume_id: str
@@ -30,6 +32,14 @@ class PublishRequest:
     is_block: bool
     read_only: bool
     context: Mapping[str, str]
+    tokens: str = field(default="", repr=False)
+
+    @property
+    def account(self) -> str:
+        """The pod's, as `namespace/name`."""
+        return (
+            f"{self.context.get(f'{_PREFIX}pod.namespace', '')}/{self.context.get(f'{_PREFIX}serviceAccount.name', '')}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +61,16 @@ class RegistrationStatus:
 def read_publish(data: bytes) -> PublishRequest:
     """Decode a request."""
     message = CSI["NodePublishVolumeRequest"].FromString(data)
+    context = dict(message.volume_context)
+    # Among the secrets where the CSIDriver asks for that, else in the context, which people print.
+    tokens = context.pop(_TOKENS, "")
     return PublishRequest(
         volume_id=message.volume_id,
         target_path=message.target_path,
         is_block=message.volume_capability.HasField("block"),
         read_only=message.readonly,
-        context=MappingProxyType(dict(message.volume_context)),
+        context=MappingProxyType(context),
+        tokens=message.secrets.get(_TOKENS, "") or tokens,
     )
 
 

@@ -27,6 +27,7 @@ _CSI: Final[Messages] = {
         "target_path": Field(4, "string"),
         "volume_capability": Field(5, "VolumeCapability"),
         "readonly": Field(6, "bool"),
+        "secrets": Field(7, "map"),
         "volume_context": Field(8, "map"),
     },
     "NodePublishVolumeResponse": {},

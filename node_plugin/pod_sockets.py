@@ -21,7 +21,7 @@ from node_plugin.sidecar.exchange import (
     MOST_REQUEST_BYTES,
     SOCKET_NAME,
     AttachAnswer,
-    AttachRequest,
+    Request,
     read_request,
     write_answer,
 )
@@ -40,7 +40,7 @@ _MOST_CONVERSATIONS: Final = 4
 _AFTER_ACCEPT_ERROR_SECONDS: Final = 1.0
 _ANYONE: Final = -1
 
-Answerer: TypeAlias = Callable[[str, AttachRequest], Awaitable[tuple[AttachAnswer, int | None]]]
+Answerer: TypeAlias = Callable[[str, Request], Awaitable[tuple[AttachAnswer, int | None]]]
 """Answers a pod (by uid); the descriptor, if any, is the caller's to close."""
 
 
@@ -127,12 +127,12 @@ class PodSockets:
                 connection.setblocking(False)  # noqa: FBT003 - the socket's own signature
                 async with asyncio.timeout(_CONVERSATION_SECONDS):
                     asked = await self._hear(connection)
-                    if isinstance(asked, AttachRequest):
-                        answer, descriptor = await self._answer(pod_uid, asked)
-                    else:
+                    if isinstance(asked, AttachAnswer):
                         answer = asked
+                    else:
+                        answer, descriptor = await self._answer(pod_uid, asked)
                     await _send(connection, write_answer(answer), descriptor)
-            if not isinstance(asked, AttachRequest):
+            if isinstance(asked, AttachAnswer):
                 await asyncio.sleep(_AFTER_NO_QUESTION_SECONDS)
         except (OSError, TimeoutError) as error:
             # The sidecar ended, or never was one; if it holds no descriptor now, it asks again.
@@ -145,7 +145,7 @@ class PodSockets:
             if descriptor is not None:
                 os.close(descriptor)
 
-    async def _hear(self, connection: socket.socket) -> AttachRequest | AttachAnswer:
+    async def _hear(self, connection: socket.socket) -> Request | AttachAnswer:
         """What is asked, or a refusal of whatever came instead."""
         uid = _peer_uid(connection)
         if self._sidecar_uid not in {_ANYONE, uid}:

@@ -26,6 +26,7 @@ from node_plugin.memory.shared import SharedMemory
 from node_plugin.mounting import mount_by_kernel, needs_sidecar
 from node_plugin.pod_sockets import VOLUME, PodSockets
 from node_plugin.target_locks import TargetLocks
+from node_plugin.web_identity import PodTokens
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class NodeState:
         host_root: where the node's / is seen.
         memory: the node's, as far as pods share it.
         cache: the node's; None: it has none.
+        tokens: of the pods that the kubelet publishes volumes for.
     """
 
     kubelet_dir: Path
@@ -52,6 +54,7 @@ class NodeState:
     memory: SharedMemory
     locks: TargetLocks = field(default_factory=TargetLocks)
     cache: Cache | None = None
+    tokens: PodTokens = field(default_factory=lambda: PodTokens(""))
 
 
 class Publisher:
@@ -87,6 +90,7 @@ class Publisher:
             raise InputError(
                 "request", "target_path", f"is of pod {target.pod_uid}, but the volume is of pod {pod.uid}"
             )
+        self._state.tokens.keep(pod.uid, request.account, request.tokens)
         outcome = await self._publish(request, target.volume, pod, dataset)
         if not isinstance(outcome, Grant):
             return outcome
@@ -164,6 +168,7 @@ class Publisher:
             if volume is not None and self._state.cache is not None:
                 self._state.cache.released(volume)
             if not self._state.journal.of_pod(target.pod_uid):
+                self._state.tokens.forget(target.pod_uid)
                 await self._sockets.stop(target.pod_uid)
         _log.info("unpublished", extra={"pod_uid": target.pod_uid, "volume": target.volume})
 

@@ -35,6 +35,10 @@ class NodePluginSettings:
         "The projected token for the audience moorage-broker; read again for each request.",
         default=Path("/var/run/secrets/moorage/broker/token"),
     )
+    web_identity_audience: str = setting(
+        "The audience of the pods' tokens that stores exchange for keys, as the CSIDriver asks for it; unset: none.",
+        default="",
+    )
     sidecar_uid: int = setting(
         "The only user that may ask for a mount in a pod; -1: anyone.", default=65532, minimum=-1
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from dataset_operator.listing.budget import Budget
@@ -64,8 +65,16 @@ class Lister(Protocol):
         """What to say where no object is there, with a remedy."""
         ...
 
-    async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
+    async def credentials(
+        self, client: Client, namespace: str, location: Location, token_file: Path | None
+    ) -> Credentials | None:
         """The keys, read anew; None where none are needed.
+
+        Args:
+            client: the API server.
+            namespace: the Dataset's.
+            location: the source.
+            token_file: the operator's own token for stores; None: it has none.
 
         Raises:
             SourceError: a Secret is missing, or lacks something.

@@ -12,6 +12,7 @@ from moorage.model import Site
 from moorage.runs import FileEntry, Manifest, RunKeys, RunRef, TaskOutputs
 from moorage.runs.records import MANIFEST_BOUNDS
 from moorage.sources import Credentials
+from moorage.sources.reasons import Reason
 from moorage.sources.s3 import S3Source
 from moorage.stores import LogPiece, ReadableStore, TaskLog
 from moorage.stores.own_keys import own_keys
@@ -58,8 +59,13 @@ class Opening:
 
     def _credentials(self, site: str, location: S3Source) -> Credentials | None:
         keys = location.keys
-        if keys is None or keys.secret_name is None:
-            return None if keys is None else keys.inline
+        if keys is None:
+            problem = (
+                f"artifact store of Site {site}: webIdentity is for Datasets: name a Secret with keys in secretRef"
+            )
+            raise StoreError(Reason.NOT_SUPPORTED, problem)
+        if keys.secret_name is None:
+            return keys.inline
         try:
             return credentials_of(self.secret(keys.secret_name), f"Secret {keys.secret_name}")
         except SourceError as error:

@@ -144,13 +144,17 @@ def _write_fill(fill: FillTerms) -> dict[str, Any]:
 
 def _read_credentials(keys: Fields) -> Credentials:
     return Credentials(
-        keys.required_text("accessKeyId"), keys.required_text("secretAccessKey"), keys.text("sessionToken")
+        keys.required_text("accessKeyId"),
+        keys.required_text("secretAccessKey"),
+        keys.text("sessionToken"),
+        keys.count("endsAt"),
     )
 
 
-def _write_credentials(keys: Credentials) -> Mapping[str, str | None]:
+def _write_credentials(keys: Credentials) -> Mapping[str, str | int | None]:
     return {
         "accessKeyId": keys.access_key_id,
         "secretAccessKey": keys.secret_access_key,
         "sessionToken": keys.session_token,
+        "endsAt": keys.ends_at,
     }

@@ -38,6 +38,12 @@ async def read_credentials(client: Client, namespace: str, location: Location) -
     """
     if (problem := unserved(location)) is not None:
         raise SourceError(Reason.NOT_SUPPORTED, problem)
+    if location.session(writes=False) is not None:
+        problem = (
+            f"a source of kind {location.kind} with webIdentity has no keys but those that a pod's token is exchanged "
+            "for: name a Secret with keys instead"
+        )
+        raise SourceError(Reason.NOT_SUPPORTED, problem)
     keys = location.keys
     if keys is None or keys.inline is not None:
         return None if keys is None else keys.inline

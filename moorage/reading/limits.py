@@ -18,6 +18,7 @@ LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
         "region": 64,
         "name": 253,
         "roleARN": 512,
+        "stsEndpoint": 512,
         "caBundle": 16_384,
         "secretAccessKey": 4096,
         "sessionToken": 16_384,

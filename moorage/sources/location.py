@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from moorage.errors import BrokerError
 from moorage.reading.fields import Fields
 from moorage.sources.uris import Uri
+from moorage.sources.web_identity import SessionRequest
 
 
 class Server(Enum):
@@ -47,11 +48,19 @@ class Abilities:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Keys of one source. Never printed."""
+    """Keys of one source. Never printed.
+
+    Attributes:
+        access_key_id: says whose they are.
+        secret_access_key: signs.
+        session_token: of keys that were made for a session.
+        ends_at: when the session ends, in seconds since 1970; None: they are good until somebody changes them.
+    """
 
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+    ends_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +201,11 @@ class Location(ABC):
     @property
     def keys(self) -> Keys | None:
         """Where its keys are; None for a kind that has none."""
+        return None
+
+    def session(self, *, writes: bool) -> SessionRequest | None:
+        """What a token is exchanged for, to read it (and write); None for one whose keys are had in another way."""
+        del writes
         return None
 
     def without_keys(self) -> Self:

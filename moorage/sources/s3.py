@@ -8,6 +8,7 @@ from moorage.reading.fields import Fields
 from moorage.sources.certificates import certificates_of
 from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
 from moorage.sources.uris import Uri, beneath, without_scheme
+from moorage.sources.web_identity import SessionRequest, WebIdentity, is_private, is_wild, session_policy
 
 SECRET_KEYS: Final = ("accessKeyID", "secretAccessKey")
 _USUAL_REGION: Final = "us-east-1"
@@ -25,7 +26,7 @@ class S3Source(Location):
     prefix: str = ""
     region: str | None = None
     secret_name: str | None = None
-    role_arn: str | None = None
+    web_identity: WebIdentity | None = None
     ca_bundle: str | None = None
     inline_credentials: Credentials | None = field(default=None, repr=False)
     writer_secret_name: str | None = None
@@ -69,12 +70,14 @@ class S3Source(Location):
             region=fields.text("region"),
             secret_name=None if secret is None else secret.required_text("name"),
             writer_secret_name=None if writers is None else writers.required_text("name"),
-            role_arn=None if identity is None else identity.required_text("roleARN"),
+            web_identity=None if identity is None else WebIdentity.read(identity),
             ca_bundle=fields.text("caBundle", lines=True),
         )
-        for sub in (secret, writers, identity):
+        for sub in (secret, writers):
             if sub is not None:
                 sub.finish()
+        if source.web_identity is not None:
+            _check_identity(fields, source, source.web_identity)
         return source
 
     @classmethod
@@ -108,8 +111,8 @@ class S3Source(Location):
             raw["secretRef"] = {"name": self.secret_name}
         if self.writer_secret_name:
             raw["writerSecretRef"] = {"name": self.writer_secret_name}
-        if self.role_arn:
-            raw["webIdentity"] = {"roleARN": self.role_arn}
+        if self.web_identity is not None:
+            raw["webIdentity"] = self.web_identity.write()
         if self.ca_bundle:
             raw["caBundle"] = self.ca_bundle
         return raw
@@ -132,29 +135,31 @@ class S3Source(Location):
         return "/".join(part for part in (self.endpoint, self.bucket, self.prefix.strip("/")) if part)
 
     @property
-    def label(self) -> str:
-        """A web identity is not served yet, so it is a kind of its own in messages."""
-        return "s3 with webIdentity" if self.role_arn else self.kind
-
-    @property
     def where(self) -> Mapping[str, str]:
         """Endpoint, bucket and prefix."""
         return {"endpoint": self.endpoint, "bucket": self.bucket, "prefix": self.prefix}
 
     @property
-    def served(self) -> bool:
-        """By keys; a web identity is not served yet."""
-        return self.role_arn is None
-
-    @property
-    def remedy(self) -> str:
-        """Of a web identity."""
-        return "give keys in a Secret and name it in s3.secretRef" if self.role_arn else ""
-
-    @property
-    def keys(self) -> Keys:
-        """In a Secret, in the Dataset itself, or nowhere: anybody may read."""
+    def keys(self) -> Keys | None:
+        """In a Secret, in the Dataset itself, or nowhere: anybody may read. None where a token brings them."""
+        if self.web_identity is not None:
+            return None
         return Keys("s3.secretRef.name", self.secret_name, self.inline_credentials)
+
+    def session(self, *, writes: bool) -> SessionRequest | None:
+        """Of the role in `webIdentity`, for this folder alone."""
+        identity = self.web_identity
+        if identity is None:
+            return None
+        return SessionRequest(
+            endpoint=identity.sts_endpoint or self.endpoint,
+            named_in="s3.endpoint" if identity.sts_endpoint is None else "s3.webIdentity.stsEndpoint",
+            # The store's own authorities; whoever serves sessions for it elsewhere has a certificate that all trust.
+            ca_bundle=self.ca_bundle if identity.sts_endpoint is None else None,
+            role_arn=identity.role_arn,
+            seconds=identity.session_seconds,
+            policy=session_policy(identity.role_arn, self.bucket, self.prefix.strip("/"), writes=writes),
+        )
 
     def without_keys(self) -> Self:
         """Whether there are keys in the Dataset can still be told."""
@@ -185,7 +190,7 @@ class S3Source(Location):
         """Where it is, and a reference to the Secret: the keys themselves are never in a pod's spec."""
         if self.inline_credentials is not None:
             return "its keys in spec.local"
-        if self.role_arn is not None:
+        if self.web_identity is not None:
             return "webIdentity instead of keys"
         values = {"endpoint": self.endpoint, "bucket": self.bucket, "prefix": self.prefix, "region": self.region}
         told = {key: value for key, value in values.items() if value}
@@ -219,3 +224,22 @@ def _bucket(fields: Fields) -> str:
     if "/" in bucket or bucket in {".", ".."}:
         fields.fail("bucket", f"{bucket!r} is not a bucket name: write a folder in it as the prefix")
     return bucket
+
+
+def _check_identity(fields: Fields, source: S3Source, identity: WebIdentity) -> None:
+    if source.writer_secret_name is not None:
+        fields.fail(
+            "writerSecretRef", "can't be given beside webIdentity: those who write get keys for their token, too"
+        )
+    if not is_private(identity.sts_endpoint or source.endpoint):
+        at = "endpoint" if identity.sts_endpoint is None else "webIdentity.stsEndpoint"
+        fields.fail(
+            at,
+            "must begin with https://, or be a Service of the cluster such as http://s3.stores.svc:8333: with "
+            "webIdentity the pod's token is sent there",
+        )
+    for name, text in (("bucket", source.bucket), ("prefix", source.prefix)):
+        if is_wild(text):
+            fields.fail(
+                name, "must not contain *, ? or $ with webIdentity: in the session's policy they have a meaning"
+            )

@@ -8,8 +8,10 @@ of `moorage` needs no more: it is started beside every pod that mounts something
     driver_link  the sidecar's end of that
     remotes      kinds of sources, as rclone takes them (pure)
     rclone       the command line and configuration of one mount server (pure)
+    inheriting   what an rclone inherits: its configuration and certificates
     mount_server one rclone, started again with a new descriptor whenever it ends
     store_errors what a store answered, in words (pure)
+    keys_page    keys that end, for rclone to have others in time
     progress     what each dataset is waiting for, for the hook and for people
     post_start   the postStart hook: the pod's other containers start once it has ended
     settings     what the pod's spec says

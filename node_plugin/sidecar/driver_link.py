@@ -1,4 +1,4 @@
-"""The sidecar's end of the pod's socket: ask the node's driver for a descriptor."""
+"""The sidecar's end of the pod's socket: ask the node's driver for a descriptor, or for keys."""
 
 import array
 import os
@@ -12,7 +12,7 @@ from node_plugin.sidecar.exchange import (
     MOST_ANSWER_BYTES,
     SOCKET_NAME,
     AttachAnswer,
-    AttachRequest,
+    Request,
     read_answer,
     write_request,
 )
@@ -30,7 +30,7 @@ class Attachment:
     descriptor: int | None
 
 
-def attach(run_dir: Path, request: AttachRequest) -> Attachment:
+def attach(run_dir: Path, request: Request) -> Attachment:
     """Ask the driver.
 
     Raises:

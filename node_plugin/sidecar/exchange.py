@@ -1,8 +1,10 @@
 """What driver and sidecar say to each other over the pod's socket: one JSON line each way, and one descriptor.
 
-The sidecar asks `{"op": "attach", "volume": "claims", "holdsGrant": false}`. The answer has a `status`:
+The sidecar asks `{"op": "attach", "volume": "claims", "holdsGrant": false}`, or, for keys that take the place of those
+that end soon, `{"op": "renew", "volume": "claims"}`. The answer has a `status`:
 
     attached     with the FUSE descriptor; `grant` as the broker wrote it, or null: go on with the one you hold
+    renewed      `grant` as the broker wrote it, without a descriptor
     mounted      the node serves this volume itself; there is nothing to do
     refused      `message` says why; asking again helps only when somebody changes something
     unavailable  `message` says why; ask again
@@ -23,8 +25,8 @@ MOST_REQUEST_BYTES: Final = 4096
 # A CA bundle may be in it.
 MOST_ANSWER_BYTES: Final = 1 << 20
 
-Status: TypeAlias = Literal["attached", "mounted", "refused", "unavailable"]
-_STATUSES: Final = ("attached", "mounted", "refused", "unavailable")
+Status: TypeAlias = Literal["attached", "renewed", "mounted", "refused", "unavailable"]
+_STATUSES: Final = ("attached", "renewed", "mounted", "refused", "unavailable")
 _REQUEST_BOUNDS: Final = Bounds(MOST_REQUEST_BYTES, most_depth=2)
 _ANSWER_BOUNDS: Final = Bounds(MOST_ANSWER_BYTES, most_depth=6)
 
@@ -43,6 +45,16 @@ class AttachRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewRequest:
+    """Give me keys for what I serve."""
+
+    volume: str
+
+
+Request: TypeAlias = AttachRequest | RenewRequest
+
+
+@dataclass(frozen=True, slots=True)
 class AttachAnswer:
     """See the module's text."""
 
@@ -51,23 +63,25 @@ class AttachAnswer:
     message: str = ""
 
 
-def write_request(request: AttachRequest) -> bytes:
+def write_request(request: Request) -> bytes:
     """One line."""
+    if isinstance(request, RenewRequest):
+        return _line({"op": "renew", "volume": request.volume})
     return _line({"op": "attach", "volume": request.volume, "holdsGrant": request.holds_grant})
 
 
-def read_request(line: bytes) -> AttachRequest:
+def read_request(line: bytes) -> Request:
     """Read what a pod sent.
 
     Raises:
         InputError: it is no request.
     """
     fields = read_object(line, "request", _REQUEST_BOUNDS)
-    fields.word("op", "attach")
+    renews = fields.word("op", "attach", "renew") == "renew"
     volume = fields.required_text("volume")
     if not DNS_LABEL.fullmatch(volume):
         fields.fail("volume", "is not the name of a volume")
-    request = AttachRequest(volume, fields.exact_flag("holdsGrant"))
+    request: Request = RenewRequest(volume) if renews else AttachRequest(volume, fields.exact_flag("holdsGrant"))
     fields.finish()
     return request
 

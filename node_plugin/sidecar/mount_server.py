@@ -17,9 +17,12 @@ from typing import Final
 
 from moorage.errors import MoorageError, MountError
 from moorage.grants.grant import Grant
+from moorage.sources import Credentials
 from node_plugin.sidecar import rclone, store_errors
 from node_plugin.sidecar.driver_link import attach
-from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest
+from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest, RenewRequest
+from node_plugin.sidecar.inheriting import run_bounded, secrets_of
+from node_plugin.sidecar.keys_page import KeysPage
 from node_plugin.sidecar.progress import Progress, Stage
 from node_plugin.sidecar.remotes import Remote, remote_of
 from node_plugin.sidecar.remotes.file_page import FilePage, relay
@@ -32,7 +35,6 @@ _MOST_DELAY_SECONDS: Final = 5.0
 _MOST_DELAY_AFTER_SERVING_SECONDS: Final = 1.0
 # A refusal stands until somebody changes something, and asking costs the broker.
 _MOST_DELAY_AFTER_REFUSAL_SECONDS: Final = 30.0
-_EXPLAIN_SECONDS: Final = 15.0
 # After one that ran this long, the next one is started without delay.
 _SETTLED_SECONDS: Final = 10.0
 # All that an rclone may inherit of the environment: who signs certificates.
@@ -69,6 +71,7 @@ class MountServer:
         self._progress = progress
         self._grant: Grant | None = None
         self._page: FilePage | None = None
+        self._keys: KeysPage | None = None
         self._has_served = False
         self._most_delay_seconds = _MOST_DELAY_SECONDS
         self._stopping = threading.Event()
@@ -116,7 +119,7 @@ class MountServer:
                 self._do_without(attachment.answer)
                 return
             try:
-                self._grant = attachment.answer.grant or self._grant
+                self._hold(attachment.answer.grant)
                 # rclone serves a bucket that does not exist as an empty folder; whoever listed it saw that it does.
                 if self._grant is not None and self._grant.version is None and self._has_trouble():
                     return
@@ -130,6 +133,27 @@ class MountServer:
         if status > 0 and not self._has_served and self._has_trouble(mounted=True):
             return
         self._tell(f"the mount server ended ({_describe(status)}); another one is started", level=logging.WARNING)
+
+    def _hold(self, grant: Grant | None) -> None:
+        """Serve by this grant from now on; None: by the one that there is."""
+        if grant is None:
+            return
+        self._grant = grant
+        keys = grant.credentials
+        if keys is None or keys.ends_at is None:
+            return
+        if self._keys is None:
+            self._keys = KeysPage(keys, self._renew)
+        else:
+            self._keys.hold(keys)
+
+    def _renew(self) -> Credentials | str:
+        answer = attach(self._surroundings.run_dir, RenewRequest(self.volume)).answer
+        if answer.status == "refused":
+            return answer.message
+        if answer.grant is None or answer.grant.credentials is None:
+            raise MountError(answer.message or "the node plugin's answer has no keys")
+        return answer.grant.credentials
 
     def _has_trouble(self, *, mounted: bool = False) -> bool:
         """Ask the store for the folder's names, and tell why it does not give them.
@@ -151,9 +175,9 @@ class MountServer:
         return True
 
     def _trouble_of_folder(self, remote: Remote) -> store_errors.Trouble | None:
-        with _secrets_of(remote) as (config, ca_bundle):
+        with secrets_of(remote) as (config, ca_bundle):
             command = rclone.probe_command(self._surroundings.program, remote, config, ca_bundle)
-            status, printed = _run_bounded(command, self._environment(), (config, ca_bundle))
+            status, printed = run_bounded(command, self._environment(), (config, ca_bundle))
         return None if status == 0 else store_errors.trouble_of(status, printed, remote.words)
 
     def _remote(self) -> Remote | None:
@@ -189,7 +213,7 @@ class MountServer:
         place = rclone.CachePlace(
             directory=self._surroundings.cache_dir / self.volume, limit_bytes=self._surroundings.cache_share_bytes
         )
-        with _secrets_of(remote) as (config, ca_bundle):
+        with secrets_of(remote) as (config, ca_bundle):
             rule = rclone.CacheRule(grant.cache, grant.local, grant.writes)
             descriptors = rclone.Descriptors(fuse=fuse, config=config, ca_bundle=ca_bundle)
             command = rclone.command(self._surroundings.program, remote, rule, place, descriptors)
@@ -213,8 +237,8 @@ class MountServer:
         limit = self._surroundings.memory_share_bytes
         if limit is not None:
             environment["GOMEMLIMIT"] = f"{limit}B"
-        path = os.environ.get("PATH", "/usr/local/bin:/usr/bin")
-        return environment | {"PATH": path}
+        environment["PATH"] = os.environ.get("PATH", "/usr/local/bin:/usr/bin")
+        return environment if self._keys is None else {**environment, **self._keys.environment}
 
     def _watch(self, child: "subprocess.Popen[bytes]", ready: socket.socket) -> int:
         """Wait for the child's end; tell when it serves, which rclone says as a systemd service would."""
@@ -255,48 +279,6 @@ def _notifications(path: Path) -> Iterator[socket.socket]:
             yield listener
         finally:
             path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _secrets_of(remote: Remote) -> Iterator[tuple[int, int | None]]:
-    """Descriptors of the configuration and of who may sign the store's certificate, for a child to inherit."""
-    with contextlib.ExitStack() as files:
-        config = files.enter_context(_in_memory("rclone.conf", rclone.write_config(remote)))
-        yield config, files.enter_context(_in_memory("ca.crt", remote.ca_bundle)) if remote.ca_bundle else None
-
-
-def _run_bounded(
-    command: list[str], environment: dict[str, str], inherited: tuple[int | None, ...]
-) -> tuple[int | None, str]:
-    """Run a command; gives its exit status, None where it did not end in time, and the end of what it printed."""
-    with os.fdopen(os.memfd_create("printed", os.MFD_CLOEXEC), "w+b") as printed:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=printed,
-            env=environment,
-            pass_fds=[number for number in inherited if number is not None],
-        )
-        try:
-            status: int | None = child.wait(_EXPLAIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-            status = None
-        printed.seek(max(0, printed.seek(0, os.SEEK_END) - store_errors.MOST_BYTES))
-        return status, printed.read().decode(errors="replace")
-
-
-@contextlib.contextmanager
-def _in_memory(name: str, text: str) -> Iterator[int]:
-    """A file that is on no disk; it lives as long as somebody has it open."""
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-    try:
-        os.write(descriptor, text.encode())
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _describe(status: int) -> str:

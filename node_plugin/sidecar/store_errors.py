@@ -33,7 +33,7 @@ class Trouble:
     absent: bool = False
 
 
-_MEND: Final = "have the Dataset's steward correct the Secret that s3.secretRef names"
+_MEND: Final = "have the Dataset's steward {keys}"
 _BY_CODE: Final = {
     "InvalidAccessKeyId": Trouble(f"the store does not know the access key (InvalidAccessKeyId): {_MEND}", stands=True),
     "SignatureDoesNotMatch": Trouble(
@@ -46,7 +46,7 @@ _BY_CODE: Final = {
     **{
         code: Trouble(
             f"these keys may not list the folder ({code}): have the Dataset's steward permit that at the store, or "
-            "correct the Secret that s3.secretRef names",
+            "{keys}",
             stands=True,
         )
         for code in ("AccessDenied", "AllAccessDisabled", "Forbidden", "Unauthorized")
@@ -97,7 +97,7 @@ def trouble_of(status: int | None, printed: str, words: Words) -> Trouble:
     if status is None:
         return _named(Trouble(f"the store does not answer: {_CHECK}"), words)
     if (code := _CODE.search(printed)) and (known := _BY_CODE.get(code[1])):
-        return known
+        return _named(known, words)
     for part, trouble in _BY_WORDS:
         if part in printed:
             return _named(trouble, words)
@@ -107,5 +107,7 @@ def trouble_of(status: int | None, printed: str, words: Words) -> Trouble:
 
 def _named(trouble: Trouble, words: Words) -> Trouble:
     """With the kind's own fields."""
-    named = trouble.message.format(address=words.address, authorities=words.authorities, absent=words.absent)
+    named = trouble.message.format(
+        address=words.address, authorities=words.authorities, absent=words.absent, keys=words.keys
+    )
     return replace(trouble, message=named)

@@ -40,6 +40,7 @@ from moorage.sources.host_path import HostPathSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
 from moorage.sources.s3 import S3Source
+from moorage.sources.web_identity import WebIdentity
 from moorage.watching.projections import read_for_deciding
 from tests.builders import make_dataset
 
@@ -197,9 +198,9 @@ def status(site: str, reason: str) -> SourceStatus:
     return SourceStatus(site, reachable=reason in {"Listed", "Diverged"}, reason=reason)
 
 
-def s3(site: str, role_arn: str | None = None) -> Source:
+def s3(site: str, web_identity: WebIdentity | None = None) -> Source:
     """A copy in a store."""
-    return Source(site, S3Source(f"http://s3.{site}", "b", "/claims/", role_arn=role_arn))
+    return Source(site, S3Source(f"http://s3.{site}", "b", "/claims/", web_identity=web_identity))
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def s3(site: str, role_arn: str | None = None) -> Source:
         (sourced(Source("eu-1", HostPathSource("/p"))), "eu-1", "eu-1"),
         (sourced(Source("eu-1", HostPathSource("/p"))), "asia-1", None),
         (sourced(Source("eu-1", HiveSource("m", table="t"))), "eu-1", None),
-        (sourced(s3("eu-1", "arn:role")), "eu-1", None),
+        (sourced(s3("eu-1", WebIdentity("arn:role"))), "eu-1", "eu-1"),
         (sourced(s3("mars")), "eu-1", None),
     ],
 )
@@ -354,7 +355,7 @@ def test_the_grant_as_json() -> None:
             "bucket": "b",
             "prefix": "claims",
         },
-        "credentials": {"accessKeyId": "id", "secretAccessKey": "key", "sessionToken": None},
+        "credentials": {"accessKeyId": "id", "secretAccessKey": "key", "sessionToken": None, "endsAt": None},
         "cache": {"mode": "always", "sizeLimitBytes": 2**30},
         "fill": {"sizeBytes": 10**9, "farMilliseconds": 1000, "listedVersion": "v1", "asked": False},
         "access": "readOnly",

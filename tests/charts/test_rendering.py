@@ -515,3 +515,26 @@ def test_the_webhook_asks_for_client_certificates_where_told(render: Render) -> 
         each for each in _pods(manifests)["moorage-webhook"]["spec"]["volumes"] if each["name"] == mount["name"]
     ]
     assert volume["configMap"]["name"] == "clients"
+
+
+def test_tokens_for_stores_are_asked_for_where_there_is_an_audience(render: Render) -> None:
+    """By the driver for pods, by the operator for itself, and refused to everybody else; by default there are none."""
+    without, manifests = render(), render('webIdentity.audience="stores"', "webIdentity.tokenSeconds=900")
+    driver = _one(manifests, "CSIDriver", "data.moorage.dev")["spec"]
+    asked = {"tokenRequests": [{"audience": "stores", "expirationSeconds": 900}], "requiresRepublish": True}
+    assert driver.items() >= asked.items()
+    assert _one(without, "CSIDriver", "data.moorage.dev")["spec"]["requiresRepublish"] is False
+    plugin = {each["name"]: each.get("value") for each in _containers(manifests)["node-plugin"]["env"]}
+    assert plugin["MOORAGE_WEB_IDENTITY_AUDIENCE"] == "stores"
+    operator = {each["name"]: each.get("value", "") for each in _containers(manifests)["operator"]["env"]}
+    file = Path(operator["MOORAGE_WEB_IDENTITY_TOKEN_FILE"])
+    (mount,) = [each for each in _containers(manifests)["operator"]["volumeMounts"] if each["name"] == "store-token"]
+    (volume,) = [
+        each for each in _pods(manifests)["moorage-operator"]["spec"]["volumes"] if each["name"] == "store-token"
+    ]
+    token = {"serviceAccountToken": {"audience": "stores", "expirationSeconds": 900, "path": file.name}}
+    assert (mount["mountPath"], volume["projected"]["sources"]) == (str(file.parent), [token])
+    guards = {"moorage-tokens-of-pods", "moorage-tokens-of-accounts"}
+    for chart, found in ((without, set()), (manifests, guards)):
+        policies = {each["metadata"]["name"] for each in chart if each["kind"] == "ValidatingAdmissionPolicy"}
+        assert policies & guards == found

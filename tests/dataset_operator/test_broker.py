@@ -24,6 +24,7 @@ def test_a_permitted_pod_gets_the_keys(world: World, broker: Broker) -> None:
         "accessKeyId": STEWARD.access_key_id,
         "secretAccessKey": STEWARD.secret_access_key,
         "sessionToken": None,
+        "endsAt": None,
     }
     assert grant["source"]["prefix"] == "claims"
     assert (grant["site"], grant["source"]["site"], grant["source"]["local"]) == (world.eu, world.eu, True)

@@ -143,7 +143,6 @@ def test_a_missing_secret_is_told_and_found_when_it_comes(world: World, store: S
         ("down", {"endpoint": "http://127.0.0.1:9"}, "EndpointUnreachable"),
         ("empty", {"prefix": "nothing-there"}, "NoObjects"),
         ("broken", {"prefix": "broken-table"}, "FormatUnreadable"),
-        ("role", {"secretRef": None, "webIdentity": {"roleARN": "arn:x"}}, "SourceNotSupported"),
     ],
 )
 def test_bad_input_is_told_where_the_steward_looks(

@@ -9,6 +9,7 @@ from moorage.kube import Client
 from moorage.kube.credentials import credentials_of, read_credentials
 from moorage.sources import Credentials
 from moorage.sources.s3 import S3Source
+from moorage.sources.web_identity import WebIdentity
 from tests.planes import client, namespace
 
 __all__ = ["client", "namespace"]
@@ -68,7 +69,7 @@ async def test_what_cannot_be_served_is_told(client: Client, namespace: str) -> 
         await read_credentials(client, namespace, S3Source("http://s3", "b", secret_name="nowhere"))
     assert caught.value.reason == "SecretNotFound"
     with pytest.raises(SourceError) as caught:
-        await read_credentials(client, namespace, S3Source("http://s3", "b", role_arn="arn:x"))
+        await read_credentials(client, namespace, S3Source("http://s3", "b", web_identity=WebIdentity("arn:x")))
     assert caught.value.reason == "SourceNotSupported"
     keys = Credentials("a", "b")
     assert await read_credentials(client, namespace, S3Source("http://s3", "b", inline_credentials=keys)) == keys

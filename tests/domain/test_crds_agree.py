@@ -47,6 +47,7 @@ DATASET, SITE = schema_of("dataset")["spec"]["properties"], schema_of("site")["s
 TEXTS = {
     "site": st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True),
     "to": st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True),
+    "stsEndpoint": st.sampled_from(["https://sts.example.com", "http://sts.stores.svc:8333"]),
     "endpoint": st.sampled_from(["https://s3.example.com", "http://10.0.0.1:8333"]),
     "path": st.sampled_from(["/data", "/srv/a b"]),
     "url": st.sampled_from(["https://files.example.com/claims.csv", "http://10.0.0.1:8080/a?b=c@d"]),
@@ -109,10 +110,17 @@ def objects(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if set(fields) == set(WITHIN_KINDS):
         return st.sampled_from(sorted(fields)).flatmap(lambda kind: st.fixed_dictionaries({kind: fields[kind]}))
     if "webIdentity" in fields:
-        return mapping.map(lambda s3: {key: s3[key] for key in s3 if key != "webIdentity" or "secretRef" not in s3})
+        return mapping.map(with_one_way_to_keys)
     if "digest" in fields:
         return mapping.map(with_true_digest)
     return mapping
+
+
+def with_one_way_to_keys(s3: dict[str, Any]) -> dict[str, Any]:
+    """A Secret, or a role that a token brings, which is not sent to everybody."""
+    private = s3["endpoint"].startswith("https://")
+    is_kept = private and not {"secretRef", "writerSecretRef"} & s3.keys()
+    return {key: s3[key] for key in s3 if key != "webIdentity" or is_kept}
 
 
 def without_empty(raw: dict[str, Any]) -> dict[str, Any]:
@@ -273,7 +281,7 @@ def texts_of(schema: dict[str, Any]) -> Iterator[str]:
     for key, sub in schema.get("properties", {}).items():
         if "properties" in sub:
             yield from (f".?{key}{path}" for path in texts_of(sub))
-        elif sub.get("type", "number") not in {"boolean", "number"} and key != "caBundle":
+        elif sub.get("type", "number") not in {"boolean", "number", "integer"} and key != "caBundle":
             yield f".?{key}"
 
 
@@ -301,7 +309,7 @@ def test_the_totals_are_the_same() -> None:
 SOURCE = {"site": "eu-1", "s3": {"endpoint": "http://s3", "bucket": "b"}}
 
 
-def at(number: int, **s3: str) -> dict[str, Any]:
+def at(number: int, **s3: Any) -> dict[str, Any]:  # noqa: ANN401 - raw JSON
     """A source at a site of its own."""
     return {"site": f"s{number}", "s3": {"endpoint": "http://s3", "bucket": "b", **s3}}
 
@@ -317,6 +325,14 @@ def governed(**governance: Any) -> dict[str, Any]:  # noqa: ANN401 - raw JSON
 
 
 SECRET = "hunter2"
+
+
+def by_token(identity: dict[str, Any], **s3: Any) -> dict[str, Any]:  # noqa: ANN401 - raw JSON
+    """A spec with a source that is read by the pod's own token."""
+    web_identity = {"roleARN": "arn:aws:iam::1:role/r", **identity}
+    return {"sources": [at(0, **{"endpoint": "https://s3", "webIdentity": web_identity, **s3})]}
+
+
 TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
     "sources": ({"sources": [at(number) for number in range(65)]}, "spec.sources", "at most 64 entries"),
     "text of sources": (
@@ -331,6 +347,21 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a certificate": ({"sources": [at(0, caBundle="c" * 16_385)]}, "s3.caBundle", "at most 16384 characters"),
     "a prefix": ({"sources": [at(0, prefix="p" * 1025)]}, "s3.prefix", "at most 1024 characters"),
+    "a token in the clear": (by_token({}, endpoint="http://s3"), "s3.endpoint", "must begin with https://"),
+    "a token in the clear, elsewhere": (
+        by_token({"stsEndpoint": "http://sts.svc.example.com"}),
+        "webIdentity.stsEndpoint",
+        "must begin with https://",
+    ),
+    "a password where tokens go": (
+        by_token({"stsEndpoint": f"https://me:{SECRET}@sts"}),
+        "webIdentity.stsEndpoint",
+        "must be a host",
+    ),
+    "a prefix that a policy takes for more": (by_token({}, prefix="claims*"), "s3.prefix", "must not contain *"),
+    "a short session": (by_token({"sessionSeconds": 60}), "webIdentity.sessionSeconds", "at least 900"),
+    "a long session": (by_token({"sessionSeconds": 43_201}), "webIdentity.sessionSeconds", "at most 43200"),
+    "a token and keys to write": (by_token({}, writerSecretRef={"name": "keys"}), "writerSecretRef", "can't be given"),
     "consumers": (governed(consumers=[f"n{n}" for n in range(257)]), "consumers", "at most 256 entries"),
     "text of consumers": (
         governed(consumers=[f"team-{n}/{'a' * 90}" for n in range(90)]),

@@ -1,5 +1,7 @@
 """Kinds of sources: every form and every word of each, in one table."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +20,12 @@ from moorage.sources.pvc import PvcSource
 from moorage.sources.reasons import Reason
 from moorage.sources.s3 import S3Source
 from moorage.sources.unsupported import UnsupportedSource
+from moorage.sources.web_identity import WebIdentity
 
 PEM = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
 FULL = S3Source("https://s3.test", "b", "/p/", region="eu-1", secret_name="keys", ca_bundle=PEM)
+
+FINE: dict[str, object] = {"webIdentity": {"roleARN": "r"}, "prefix": "p", "secretRef": None, "writerSecretRef": None}
 
 # One of each kind, and its words.
 SAMPLES: dict[str, tuple[Location, str]] = {
@@ -87,17 +92,65 @@ def test_admission_keeps_no_key(kind: str) -> None:
     inline = replace(FULL, inline_credentials=Credentials("id", "5ecret")).without_keys()
     assert "5ecret" not in repr(FULL)
     assert inline.ca_bundle is None
+    assert inline.keys is not None
     assert inline.keys.inline == Credentials("", "")
 
 
-def test_a_web_identity_is_served_by_nobody_yet() -> None:
-    """The sentence has the remedy; no part of it is granted."""
-    location = S3Source("https://s3.test", "b", role_arn="arn:x")
-    assert unserved(location) == (
-        "s3 with webIdentity is accepted but not served yet: give keys in a Secret and name it in s3.secretRef"
+BY_TOKEN = S3Source("https://s3.test", "b", "/p/", web_identity=WebIdentity("arn:aws:iam::1:role/r", None, 900))
+
+
+def test_a_session_is_of_one_folder() -> None:
+    """Its policy names the folder and what is in it, and permits to write where that is asked; a grant keeps it."""
+    assert BY_TOKEN.read(fields(**BY_TOKEN.write())) == BY_TOKEN
+    granted = BY_TOKEN.granted()
+    reads, writes = (granted.session(writes=writing) for writing in (False, True))
+    assert reads is not None
+    assert writes is not None
+    assert (reads.endpoint, reads.role_arn, reads.seconds) == ("https://s3.test", "arn:aws:iam::1:role/r", 900)
+    listing, objects = json.loads(reads.policy)["Statement"]
+    assert (listing["Resource"], listing["Condition"]) == (
+        ["arn:aws:s3:::b"],
+        {"StringLike": {"s3:prefix": ["p", "p/*"]}},
     )
-    with pytest.raises(BrokerError):
-        location.granted()
+    assert objects["Resource"] == ["arn:aws:s3:::b/p/*", "arn:aws:s3:::b/p"]
+    assert objects["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+    *same, writing = json.loads(writes.policy)["Statement"]
+    assert same == [listing, objects]
+    assert (writing["Resource"], "s3:PutObject" in writing["Action"]) == (["arn:aws:s3:::b/p/*"], True)
+    whole = replace(BY_TOKEN, prefix="").session(writes=False)
+    assert whole is not None
+    assert "Condition" not in json.loads(whole.policy)["Statement"][0]
+    assert FULL.session(writes=True) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"endpoint": "http://s3.test"}, "s3.endpoint: must begin with https://"),
+        ({"endpoint": "http://10.0.0.1:8333"}, "s3.endpoint: must begin with https://"),
+        ({"endpoint": "http://a/.svc"}, "s3.endpoint: must begin with https://"),
+        (
+            {"webIdentity": {"roleARN": "r", "stsEndpoint": "http://x.svc.evil.test"}},
+            "webIdentity.stsEndpoint: must begin",
+        ),
+        ({"webIdentity": {"roleARN": "r", "stsEndpoint": "https://u:p@x"}}, "webIdentity.stsEndpoint: must be a host"),
+        (
+            {"webIdentity": {"roleARN": "r", "sessionSeconds": 60}},
+            "sessionSeconds: must be a whole number of at least 900",
+        ),
+        ({"webIdentity": {"roleARN": "r", "audience": "x"}}, "webIdentity.audience: is not a field here"),
+        ({"prefix": "a*"}, "s3.prefix: must not contain *"),
+        ({"secretRef": {"name": "x"}}, "webIdentity: can't be given beside secretRef"),
+        ({"writerSecretRef": {"name": "x"}}, "writerSecretRef: can't be given beside webIdentity"),
+    ],
+)
+def test_a_token_is_not_sent_to_everybody(changes: dict[str, object], field: str) -> None:
+    """Over TLS, or inside the cluster; and there is one way to keys."""
+    s3 = {"endpoint": "https://s3.test", "bucket": "b", "webIdentity": {"roleARN": "r"}, **changes}
+    with pytest.raises(InputError, match=re.escape(field)):
+        S3Source.read(Fields("Dataset a/b", "s3", s3))
+    for endpoint in ("http://s3.stores.svc", "http://s3.stores.svc.cluster.local:8333/a", "https://s3.test:1"):
+        S3Source.read(Fields("Dataset a/b", "s3", {**s3, **FINE, "endpoint": endpoint}))
 
 
 def test_an_archive_is_a_file_that_needs_a_copy() -> None:
@@ -157,7 +210,7 @@ def test_certificates_that_are_none_are_granted_to_nobody() -> None:
         ),
         (S3Source("https://s3.test", "b"), HandOut({"endpoint": "https://s3.test", "bucket": "b"})),
         (replace(FULL, inline_credentials=Credentials("i", "s")), "its keys in spec.local"),
-        (S3Source("https://s3.test", "b", role_arn="arn:x"), "webIdentity instead of keys"),
+        (S3Source("https://s3.test", "b", web_identity=WebIdentity("arn:x")), "webIdentity instead of keys"),
         (NfsSource("nfs.test", "/data"), "a source of kind nfs"),
     ],
 )

@@ -44,8 +44,10 @@ class ObjectStore:
 
 
 @contextmanager
-def run_object_store(directory: Path) -> Iterator[ObjectStore]:
-    """Run SeaweedFS with one user and one bucket."""
+def run_object_store(
+    directory: Path, *options: str, host: str = "127.0.0.1", authority: Path | None = None
+) -> Iterator[ObjectStore]:
+    """Run SeaweedFS with one user and one bucket; with an authority, the options make it speak TLS."""
     identity = {
         "name": "steward",
         "credentials": [{"accessKey": "steward", "secretKey": SECRET_KEY}],
@@ -57,23 +59,25 @@ def run_object_store(directory: Path) -> Iterator[ObjectStore]:
     # Each server takes a second port for gRPC; its default is the first one's plus 10000.
     ports += [f"-{name}.port.grpc={free_port()}" for name in ("master", "volume", "filer", "s3")]
     command = [
-        str(BIN / "weed"), "-logtostderr=true", "server", f"-dir={directory}", "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={directory / 's3.json'}", "-s3.port.iceberg=0",
-        "-s3.port.lance=0", "-volume.max=100", "-master.volumeSizeLimitMB=256", *ports,
+        str(BIN / "weed"), "-logtostderr=true", "server", f"-dir={directory}", f"-ip={host}",
+        f"-ip.bind={host}", "-filer", "-s3", f"-s3.config={directory / 's3.json'}", "-s3.port.iceberg=0",
+        "-s3.port.lance=0", "-volume.max=100", "-master.volumeSizeLimitMB=256", *ports, *options,
     ]  # fmt: skip
     with (directory / "weed.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    endpoint = f"{'http' if authority is None else 'https'}://{host}:{s3}"
     try:
         client = boto3.client(
             "s3",
-            endpoint_url=f"http://127.0.0.1:{s3}",
+            endpoint_url=endpoint,
+            verify=None if authority is None else str(authority),
             aws_access_key_id="steward",
             aws_secret_access_key=SECRET_KEY,
             region_name="us-east-1",
             config=Config(retries={"max_attempts": 1}, connect_timeout=2, read_timeout=10),
         )
         wait_for("the S3 server", lambda: _makes_bucket(client))
-        yield ObjectStore(f"http://127.0.0.1:{s3}", client)
+        yield ObjectStore(endpoint, client)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)

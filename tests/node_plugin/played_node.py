@@ -4,6 +4,7 @@ The tests play the kubelet (they call the driver's gRPC methods over its socket)
 the sidecar without rights, and readers in namespaces that receive mounts).
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SIDECAR_UID = 65532
 DRIVER = "data.moorage.dev"
+AUDIENCE = "moorage-stores"
 
 
 Found = TypeVar("Found")
@@ -48,6 +50,8 @@ class FakePod:
     uid: str
     namespace: str = "fraud"
     name: str = "trainer"
+    account: str = "default"
+    token: str = ""
 
     @property
     def run_dir(self) -> Path:
@@ -61,13 +65,22 @@ class FakePod:
     def context(self, **attributes: str) -> dict[str, str]:
         """What the kubelet sends along."""
         prefix = "csi.storage.k8s.io/"
-        return attributes | {
-            f"{prefix}pod.namespace": self.namespace,
-            f"{prefix}pod.name": self.name,
-            f"{prefix}pod.uid": self.uid,
-            f"{prefix}serviceAccount.name": "default",
-            f"{prefix}ephemeral": "true",
-        }
+        return (
+            attributes
+            | {
+                f"{prefix}pod.namespace": self.namespace,
+                f"{prefix}pod.name": self.name,
+                f"{prefix}pod.uid": self.uid,
+                f"{prefix}serviceAccount.name": self.account,
+                f"{prefix}ephemeral": "true",
+            }
+            | ({f"{prefix}serviceAccount.tokens": json.dumps(self.tokens)} if self.token else {})
+        )
+
+    @property
+    def tokens(self) -> dict[str, dict[str, str]]:
+        """What a CSIDriver with tokenRequests makes the kubelet send."""
+        return {AUDIENCE: {"token": self.token, "expirationTimestamp": "2026-12-01T00:00:00Z"}}
 
 
 MakePod = Callable[[], FakePod]

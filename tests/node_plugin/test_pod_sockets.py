@@ -16,6 +16,7 @@ from node_plugin.sidecar.exchange import (
     SOCKET_NAME,
     AttachAnswer,
     AttachRequest,
+    Request,
     read_answer,
     write_request,
 )
@@ -28,7 +29,7 @@ QUESTION = write_request(AttachRequest("claims", holds_grant=False))
 async def sockets(tmp_path: Path) -> AsyncIterator[PodSockets]:
     """Two pods' sockets, on which every question is answered at once."""
 
-    async def answer(_pod_uid: str, _request: AttachRequest) -> tuple[AttachAnswer, int | None]:
+    async def answer(_pod_uid: str, _request: Request) -> tuple[AttachAnswer, int | None]:
         return AttachAnswer("mounted"), None
 
     made = PodSockets(tmp_path, answer, os.getuid())

@@ -206,7 +206,6 @@ def test_a_dataset_named_like_our_volumes() -> None:
 TABLE = HiveSource("thrift://m:9083", table="default.t")
 LOCATIONS: dict[str, Location] = {
     "pvc": PvcSource("claim"),
-    "s3 with webIdentity": S3Source("https://s3", "b", role_arn="arn:x"),
 }
 
 

@@ -87,10 +87,6 @@ def test_datasets_that_are_refused(spec: Raw, sentence: str) -> None:
         ({"sources": [{"site": "mars", "s3": S3}]}, "spec.sources[0].site: there is no Site mars"),
         ({"sources": [{"site": "eu-1", "pvc": {"claimName": "c"}}]}, "spec.sources[0]: pvc is not served yet"),
         (
-            {"sources": [{"site": "eu-1", "s3": {**S3, "webIdentity": {"roleARN": "r"}}}]},
-            "s3 with webIdentity is not served yet",
-        ),
-        (
             {"sources": [{"site": "eu-1", "http": {"url": "https://x/a", "extract": True}}], "cache": {"mode": "none"}},
             "spec.sources[0]: pods can't mount an archive while spec.cache.mode is none",
         ),

@@ -1,5 +1,7 @@
 """The lister of catalogues' tables: the folder that a catalogue names is listed as any other of its kind."""
 
+from pathlib import Path
+
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.protocol import Folder, Lister
@@ -31,9 +33,11 @@ class CataloguedLister:
         """Names the table."""
         return f"the folder of {location.words} holds no object: write rows to it, or set spec.allowEmpty: true"
 
-    async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
+    async def credentials(
+        self, client: Client, namespace: str, location: Location, token_file: Path | None
+    ) -> Credentials | None:
         """Those of what its files lie in."""
-        return await self._inner.credentials(client, namespace, _within(location))
+        return await self._inner.credentials(client, namespace, _within(location), token_file)
 
     def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Folder:
         """All that its files may lie in: the folder itself is a location of its own, once it is known."""

@@ -1,5 +1,7 @@
 """The lister of folders and files behind web servers."""
 
+from pathlib import Path
+
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.http.folder import ListedWebFolder
@@ -24,9 +26,11 @@ class HttpLister:
         """Names the folder."""
         return f"the page of {_http(location).words} names no file: correct http.url, or set spec.allowEmpty: true"
 
-    async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
+    async def credentials(
+        self, client: Client, namespace: str, location: Location, token_file: Path | None
+    ) -> Credentials | None:
         """Anybody may read."""
-        del client, namespace, location
+        del client, namespace, location, token_file
         return None
 
     def folder(

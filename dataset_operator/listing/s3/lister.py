@@ -1,8 +1,11 @@
 """The lister of S3 sources."""
 
+from pathlib import Path
+
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.s3.access import Access
+from dataset_operator.listing.s3.own_identity import keys_for_own_token
 from moorage.kube import Client
 from moorage.kube.credentials import read_credentials
 from moorage.sources import Credentials, Location
@@ -10,13 +13,11 @@ from moorage.sources.s3 import S3Source, folder_prefix
 
 
 class S3Lister:
-    """Buckets and folders in them, by keys; web identities are not served yet."""
+    """Buckets and folders in them."""
 
     def identity(self, location: Location) -> tuple[str, ...] | None:
         """Endpoint, bucket and folder: other keys, certificates or regions are other ways to the same data."""
         place = _s3(location)
-        if not place.served:
-            return None
         return place.endpoint, place.bucket, folder_prefix(place.prefix)
 
     def endpoint(self, location: Location) -> str:
@@ -29,8 +30,13 @@ class S3Lister:
         where = f"folder {folder!r}" if folder else "bucket"
         return f"the {where} holds no object: upload the data, correct s3.prefix, or set spec.allowEmpty: true"
 
-    async def credentials(self, client: Client, namespace: str, location: Location) -> Credentials | None:
-        """The keys in the Secret, or those written into the Dataset."""
+    async def credentials(
+        self, client: Client, namespace: str, location: Location, token_file: Path | None
+    ) -> Credentials | None:
+        """The keys in the Secret, those written into the Dataset, or those that the operator's own token brings."""
+        request = location.session(writes=False)
+        if request is not None:
+            return await keys_for_own_token(request, token_file)
         return await read_credentials(client, namespace, _s3(location))
 
     def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Access:

@@ -15,12 +15,14 @@ class Words:
         authorities: the field with its certificates.
         absent: what to say where the server knows no such folder.
         hidden: what to say where names are told and nothing can be opened.
+        keys: what the steward can do about keys that are refused.
     """
 
     address: str
     authorities: str
     absent: str
     hidden: str
+    keys: str = "correct the Secret that s3.secretRef names"
 
 
 @dataclass(frozen=True, slots=True)

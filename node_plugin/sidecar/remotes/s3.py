@@ -1,5 +1,6 @@
 """S3 stores, as rclone takes them."""
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,25 +17,29 @@ WORDS: Final = Words(
     "object and no folder; have the Dataset's steward look",
 )
 
+WORDS_OF_SESSIONS: Final = replace(WORDS, keys="correct what the role in s3.webIdentity may do")
+
 
 def remote(source: S3Source, credentials: Credentials | None) -> Remote:
-    """The remote; without keys, requests are not signed."""
+    """The remote; without keys, requests are not signed. Keys that end come from a page (`keys_page`)."""
+    ending = credentials is not None and credentials.ends_at is not None
+    kept = None if ending else credentials
     folder = source.prefix.strip("/")
     return Remote(
         path=f"{source.bucket}/{folder}" if folder else source.bucket,
         options={
             "type": "s3",
             "provider": "AWS" if _is_amazon(source.endpoint) else "Other",
-            "env_auth": "false",
-            "access_key_id": credentials.access_key_id if credentials else None,
-            "secret_access_key": credentials.secret_access_key if credentials else None,
-            "session_token": credentials.session_token if credentials else None,
+            "env_auth": "true" if ending else "false",
+            "access_key_id": kept.access_key_id if kept else None,
+            "secret_access_key": kept.secret_access_key if kept else None,
+            "session_token": kept.session_token if kept else None,
             "endpoint": source.endpoint,
             "region": source.signing_region,
             # Read only: never ask for, nor make, a bucket.
             "no_check_bucket": "true",
         },
-        words=WORDS,
+        words=WORDS_OF_SESSIONS if ending else WORDS,
         ca_bundle=source.ca_bundle,
     )
 

@@ -1,0 +1,162 @@
+"""Keys in exchange for a token: AssumeRoleWithWebIdentity, as AWS has it and SeaweedFS, MinIO and Ceph after it.
+
+Nothing that the other side answers is passed on but its error code: an answer may quote what was sent, and that was a
+token. One request, no redirect, and an end to it, however slowly the other side speaks.
+"""
+
+import contextlib
+import http.client
+import re
+import socket
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from moorage.calling.endpoints import Endpoint
+from moorage.errors import SourceError
+from moorage.sources import Credentials
+from moorage.sources.reasons import Reason
+from moorage.sources.store_documents import check_document
+from moorage.sources.web_identity import SessionRequest
+
+_VERSION: Final = "2011-06-15"
+_NAMESPACE: Final = f"{{https://sts.amazonaws.com/doc/{_VERSION}/}}"
+_CODE: Final = re.compile(rb"<Code>([A-Za-z.]{1,60})</Code>")
+_MOST_ANSWER_BYTES: Final = 64 * 1024
+_MOST_KEY_LENGTH: Final = 16_384
+_MOST_SECONDS: Final = 10.0
+_OK: Final = 200
+_NAME: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
+_MOST_NAME_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The other side gives no keys for this token, whenever it is asked.
+
+    Attributes:
+        code: its word, as `AccessDenied`.
+        why: what that means, with what to do about it; names `{account}` and `{role}`.
+    """
+
+    code: str
+    why: str
+
+
+_NOT_TRUSTED: Final = (
+    "the store does not let {account} take on the role {role}: have the role's trust policy at the store name that "
+    "account, or run the pod as one that it names"
+)
+_NOT_KNOWN: Final = (
+    "the store does not accept the tokens of this cluster: have its OIDC provider at the store name the cluster's "
+    "issuer, its current keys, and the audience in the chart's webIdentity.audience"
+)
+_NO_POLICY: Final = (
+    "the store does not take the policy that limits the session of role {role}: have s3.prefix shortened, or keys "
+    "given in a Secret that s3.secretRef names"
+)
+_NO_SECONDS: Final = (
+    "the store does not give a session of that length for role {role}: have s3.webIdentity.sessionSeconds lowered, or "
+    "s3.webIdentity.roleARN corrected"
+)
+_REJECTED: Final = {
+    "AccessDenied": _NOT_TRUSTED,
+    "AccessDeniedException": _NOT_TRUSTED,
+    "NoSuchEntity": _NOT_TRUSTED,
+    "InvalidIdentityToken": _NOT_KNOWN,
+    "IDPRejectedClaim": _NOT_KNOWN,
+    "InvalidParameterValue": _NOT_KNOWN,
+    "InvalidClientTokenId": _NOT_KNOWN,
+    "MalformedPolicyDocument": _NO_POLICY,
+    "PackedPolicyTooLarge": _NO_POLICY,
+    "ValidationError": _NO_SECONDS,
+}
+
+
+def session_name(text: str) -> str:
+    """What the other side's log calls a session."""
+    return _NAME.sub("-", text)[:_MOST_NAME_LENGTH]
+
+
+def take_on(request: SessionRequest, name: str, token: str) -> Credentials | Rejected:
+    """Exchange a token for keys. Blocks, for a bounded time.
+
+    Args:
+        request: which role, where.
+        name: of the session, see `session_name`.
+        token: of a service account.
+
+    Raises:
+        SourceError: nobody answers, or nobody who knows this exchange; asking again may help.
+    """
+    endpoint = Endpoint(request.endpoint, request.ca_bundle, named_in=request.named_in, silence_seconds=_MOST_SECONDS)
+    form = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": _VERSION,
+        "RoleArn": request.role_arn,
+        "RoleSessionName": name,
+        "DurationSeconds": str(request.seconds),
+        "Policy": request.policy,
+        "WebIdentityToken": token,
+    }
+    try:
+        status, body = _post(endpoint, urlencode(form).encode())
+    except (OSError, http.client.HTTPException) as error:
+        problem = (
+            f"{request.named_in} does not answer ({type(error).__name__}): have it corrected, or its server started"
+        )
+        raise SourceError(Reason.ENDPOINT_UNREACHABLE, problem) from None
+    if status == _OK:
+        return _read_keys(request, body)
+    found = _CODE.search(body)
+    code = f"HTTP {status}" if found is None else found[1].decode()
+    if (why := _REJECTED.get(code)) is not None:
+        return Rejected(code, why)
+    problem = f"{request.named_in} gives no keys for a token ({code}): does the server there know this exchange?"
+    raise SourceError(Reason.ENDPOINT_REFUSED, problem)
+
+
+def _post(endpoint: Endpoint, body: bytes) -> tuple[int, bytes]:
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/xml"}
+    with contextlib.closing(endpoint.connect()) as connection:
+        connection.connect()
+        with _ended_in_time(connection.sock):
+            connection.request("POST", f"{endpoint.path}/", body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(_MOST_ANSWER_BYTES)
+
+
+@contextlib.contextmanager
+def _ended_in_time(line: socket.socket) -> Iterator[None]:
+    """End a conversation that goes on by a byte now and then."""
+
+    def end() -> None:
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    watch = threading.Timer(_MOST_SECONDS, end)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _read_keys(request: SessionRequest, body: bytes) -> Credentials:
+    check_document(request.named_in, body)
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - bounded, without declarations
+        found = {each.tag.removeprefix(_NAMESPACE): (each.text or "").strip() for each in root.iter()}
+        ends_at = int(datetime.fromisoformat(found["Expiration"]).timestamp())
+        keys = [found[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+    except (ET.ParseError, KeyError, ValueError):
+        keys, ends_at = [], 0
+    if not keys or not all(0 < len(key) <= _MOST_KEY_LENGTH and key.isascii() and key.isprintable() for key in keys):
+        problem = f"{request.named_in} answers with no keys: does the server there know this exchange?"
+        raise SourceError(Reason.ENDPOINT_NOT_S3, problem)
+    return Credentials(keys[0], keys[1], keys[2], ends_at)
