@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devcluster import binaries
 from devcluster.progress import Silent
+from tests.rendered import read_all
 
 _CHART = Path(__file__).parents[2] / "charts/moorage"
 _NAMESPACE = "moorage-system"
@@ -36,7 +36,7 @@ def render(helm: Path) -> Callable[..., list[dict[str, Any]]]:
                 check=False,
             )
             assert done.returncode == 0, done.stderr
-            known[values] = [document for document in yaml.safe_load_all(done.stdout) if document]
+            known[values] = read_all(done.stdout)
         return known[values]
 
     return run

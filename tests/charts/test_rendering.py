@@ -16,6 +16,7 @@ from devcluster.images.recipes import image_reference
 from moorage import settings
 from node_plugin.settings import NodePluginSettings
 from scheduler_plugin.settings import ExtenderSettings
+from tests.rendered import read_all
 from webhook import app
 from webhook.settings import WebhookSettings
 
@@ -351,7 +352,7 @@ def test_nothing_is_named_after_the_release(render: Render, helm: Path) -> None:
     other = subprocess.run(
         [helm, "template", "other", CHART, "--namespace", NAMESPACE], capture_output=True, text=True, check=True
     ).stdout
-    names = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(other) if each}
+    names = {(each["kind"], each["metadata"]["name"]) for each in read_all(other)}
     assert names == {(each["kind"], each["metadata"]["name"]) for each in render()}
     assert not re.search(r"^\s*name: other", other, re.MULTILINE)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tests.rendered import read_all
 from tests.world import World
 
 CHART = Path(__file__).parent.parent.parent / "charts" / "moorage"
@@ -45,8 +46,7 @@ def _rendered(world: World, namespace: str, components: Sequence[str], values: S
     )
     names = "|".join(components)
     ours = re.compile(rf"moorage-({names})(-tls|-ca|-evidence|-runs|-logs|-kubeflow)?")
-    documents = [raw for raw in yaml.safe_load_all(done.stdout) if raw]
-    return [raw for raw in documents if raw["kind"] in _KINDS and ours.fullmatch(raw["metadata"]["name"])]
+    return [raw for raw in read_all(done.stdout) if raw["kind"] in _KINDS and ours.fullmatch(raw["metadata"]["name"])]
 
 
 def _own(raw: Raw, namespace: str) -> Raw:

@@ -15,6 +15,7 @@ from moorage.errors import KubeError
 from moorage.kube import DATASETS, PODS, Client, RawObject
 from moorage.kube.connection import find_config, open_http
 from tests.polling import until
+from tests.rendered import read_all
 from tests.webhook.pods import NAMESPACE, make_pod, reading
 from tests.world import eventually
 
@@ -33,7 +34,7 @@ def guard_manifests(plane: Cluster) -> list[RawObject]:
     chart = str(ROOT / "charts/moorage")
     command = [str(plane.bin_dir / "helm"), "template", "moorage", chart, "-n", "moorage-system", *chosen]
     rendered = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    return [each for each in yaml.safe_load_all(rendered) if each]
+    return read_all(rendered)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from moorage.kube import Client
 from tests.guard.conftest import ROOT, guard_manifests, guarded
 from tests.polling import PATIENCE_SECONDS
 from tests.ports import free_port
+from tests.rendered import read_all
 from tests.webhook.pods import NAMESPACE
 
 __all__ = ["guard_manifests", "guarded"]  # fixtures
@@ -110,7 +111,7 @@ def configurations(plane: Cluster, port: int) -> list[dict[str, Any]]:
     rendered = subprocess.run(
         [*command, "--show-only", "templates/webhook-configuration.yaml"], capture_output=True, check=True, text=True
     ).stdout
-    documents = [document for document in yaml.safe_load_all(rendered) if document]
+    documents = read_all(rendered)
     for document in documents:
         for each in document["webhooks"]:
             path = each["clientConfig"]["service"]["path"]

@@ -31,6 +31,7 @@ from tests.leftovers import collect
 from tests.network import Network
 from tests.polling import until
 from tests.ports import free_port
+from tests.rendered import read_all
 
 CRDS = Path(__file__).parents[3] / "crds"
 CHART = Path(__file__).parents[3] / "charts/moorage"
@@ -68,7 +69,7 @@ def rendered_rights() -> list[RawObject]:
     for template in ("hub-rbac", "guard-works"):
         command += ["--show-only", f"templates/{template}.yaml"]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
-    return [raw for raw in yaml.safe_load_all(done.stdout) if raw]
+    return read_all(done.stdout)
 
 
 def _own(raw: RawObject, namespace: str) -> RawObject:
