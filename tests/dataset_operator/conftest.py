@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from devcluster.cluster import Cluster
+from moorage.kube import DATASETS
 from tests.dataset_operator.brokers import Broker, run_broker
 from tests.dataset_operator.metastores import Metastore, run_metastore
 from tests.dataset_operator.processes import SYSTEM, Running, run_operator
@@ -44,7 +45,7 @@ def operator(world: World, rights: dict[str, Path], tmp_path_factory: pytest.Tem
 
     What other modules left in the steward's namespace goes first: looks at stores that are gone would precede theirs.
     """
-    world.kubectl("delete", "datasets", "--all", "-n", world.steward)
+    world.delete_all(DATASETS, world.steward)
     with run_operator(world, rights["operator"], tmp_path_factory.mktemp("operator")) as running:
         yield running
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from moorage.kube import DATASETS
 from tests.dataset_operator import hostile
 from tests.dataset_operator.conftest import secret
 from tests.dataset_operator.hostile import hostile_store
@@ -31,9 +32,7 @@ def test_many_datasets_at_a_dripping_store_delay_their_own_namespace_only(
             asked = len(slow.requests)
             assert asked < MANY / 2
             assert slow.open <= 4  # an endpoint's share: three quick looks, and one that is long
-            world.kubectl(
-                "delete", "datasets", "-n", world.steward, *(f"many-{n}" for n in range(MANY)), "--wait=false"
-            )
+            world.delete_all(DATASETS, world.steward)
             eventually(lambda: slow.open == 0)
             assert running.alive()
     finally:

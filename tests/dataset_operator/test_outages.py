@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage.kube import DATASETS
 from tests.dataset_operator.processes import Running, run_module, run_operator
 from tests.dataset_operator.stores import Store
 from tests.dataset_operator.test_operator import dataset, parquet, source, status_when
@@ -24,7 +25,7 @@ _PART = "part-of=many"
 @pytest.fixture
 def patient(world: World, rights: dict[str, Path], tmp_path: Path) -> Iterator[Running]:
     """An operator that lists what it has listed again after an hour, if nothing changes."""
-    world.kubectl("delete", "datasets", "--all", "-n", world.steward)
+    world.delete_all(DATASETS, world.steward)
     with run_operator(world, rights["operator"], tmp_path, reread_seconds=3600) as running:
         yield running
 
@@ -70,7 +71,7 @@ def test_many_datasets_are_made_and_deleted_at_once(world: World, store: Store, 
     waited = f"--timeout={PATIENCE_SECONDS:g}s"
     world.kubectl("wait", "--for=condition=Ready", "datasets", "-n", world.steward, "-l", _PART, waited)
     assert _ready(world) == _MANY
-    world.kubectl("delete", "datasets", "-n", world.steward, "-l", _PART, "--wait=true", "--timeout=120s")
+    world.delete_all(DATASETS, world.steward)
     assert _ready(world) == 0
     assert patient.alive()
     assert "Traceback" not in patient.text()

@@ -13,6 +13,7 @@ import pytest
 
 from dataset_operator.cluster_index import PER_NAMESPACE
 from dataset_operator.requeueing import CONDITION
+from moorage.kube import PODS
 from tests.ports import free_port
 from tests.scheduler_plugin.conftest import run_extender
 from tests.world import World, eventually
@@ -138,7 +139,7 @@ def test_a_tenant_that_edits_in_a_loop_writes_at_a_bounded_rate(world: World, tm
             lambda: all("loop changed" in requeued(world.get("pod", name, world.reader)) for name in ends)
         )
     finally:
-        world.kubectl("delete", "pods", *names, "-n", world.reader, "--force", "--grace-period=0", "--wait=false")
+        world.delete_all(PODS, world.reader)
 
 
 @contextmanager
