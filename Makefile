@@ -10,6 +10,8 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 SPREAD := --dist loadgroup --no-loadscope-reorder -n
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Where it is set, each of the tests' hundreds of Python processes compiles our modules anew, and pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup images docs demo rooted down test again unit check format bench release requirements clean
