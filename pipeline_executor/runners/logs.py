@@ -3,10 +3,17 @@
 from moorage.errors import KubeError, UnreachableError
 from moorage.grants.question import PodIdentity
 from moorage.kube import Client
+from pipeline_executor.runners.pod_states import PodState
 
+_PATIENCE_SECONDS = 60.0
 _LAST_LINES = 1000
 _LAST_BYTES = 1 << 20
 _BUSY = frozenset({429, 500, 502, 503, 504})
+
+
+def may_come_yet(pod: PodState, tried_seconds: float) -> bool:
+    """Whether a log is asked for again that can't be read: a kubelet may be restarting; a lost node is given up."""
+    return tried_seconds < _PATIENCE_SECONDS and not pod.unheard
 
 
 async def read_log(client: Client, pod: PodIdentity, container: str, most_bytes: int) -> bytes:

@@ -36,6 +36,7 @@ class Task:
         store: of the site; stays open while a request is served.
         keys: of the run, in this store.
         inputs: in the order that the sidecar will see.
+        ended: whether its own container has ended.
     """
 
     launch: Launch
@@ -45,6 +46,7 @@ class Task:
     keys: RunKeys
     inputs: tuple[TaskInput, ...] = ()
     limits: TaskLimits = field(default_factory=TaskLimits)
+    ended: bool = False
 
 
 class Tasks(Protocol):

@@ -35,6 +35,7 @@ def view_of(task: Task) -> TaskView:
         executor_output=launch.output_file,
         limits=task.limits,
         store_certificates=task.store.certificates,
+        ended=task.ended,
     )
 
 

@@ -53,7 +53,8 @@ def _serve(settings: SidecarSettings, journal: Journal) -> None:
     if journal.is_noted(REPORTED):
         return
     told_to_end = threading.Event()
-    if not journal.is_noted(FETCHED):
+    restarted = journal.is_noted(FETCHED)
+    if not restarted:
         # Nobody needs what is under way, and a read from a silent server would last half a minute.
         _when_told_to_end(lambda: os._exit(0))
         api = _api(settings, threading.Event())
@@ -64,6 +65,8 @@ def _serve(settings: SidecarSettings, journal: Journal) -> None:
     _when_told_to_end(told_to_end.set)
     if not journal.is_noted(UPLOADING):
         _log.info("waiting for the task to end")
+        if restarted:
+            _ask_for_the_end(settings, told_to_end)
         told_to_end.wait()
         journal.note(UPLOADING)
     # From here on it ends when it is done, however often it is told to.
@@ -78,6 +81,19 @@ def _serve(settings: SidecarSettings, journal: Journal) -> None:
     uploader.run()
     journal.note(REPORTED)
     _log.info("all that the task wrote is in the store")
+
+
+def _ask_for_the_end(settings: SidecarSettings, told_to_end: threading.Event) -> None:
+    """Ask the spoke whether the task has ended, until it has, or the kubelet says so.
+
+    A container's first process gets no signal that it has no handler for. So where the task ended while this one was
+    being started again, the kubelet's word is lost, and the kubelet does not repeat it within the grace.
+    """
+    api = _api(settings, told_to_end)
+    while not told_to_end.wait(settings.ask_seconds):
+        with contextlib.suppress(StoppedError, TaskError):
+            if api.task().ended:
+                told_to_end.set()
 
 
 def _when_told_to_end(act: Callable[[], None]) -> None:

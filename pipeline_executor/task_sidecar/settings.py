@@ -25,5 +25,8 @@ class SidecarSettings:
     patience_seconds: float = setting(
         "How long it tries again what does not work, while nothing goes on.", default=900.0, minimum=1
     )
+    ask_seconds: float = setting(
+        "How often one that was restarted asks whether its task has ended.", default=10.0, minimum=0.1
+    )
     termination_log: Path = setting("Where the kubelet reads why it ended.", default=Path("/dev/termination-log"))
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=parse_level)

@@ -15,13 +15,12 @@ from pipeline_executor.runners.embedded.pod_facts import PodFacts
 from pipeline_executor.runners.embedded.pod_names import MAIN, pod_name
 from pipeline_executor.runners.embedded.state import State
 from pipeline_executor.runners.judging import Verdict
-from pipeline_executor.runners.logs import note, read_log
+from pipeline_executor.runners.logs import may_come_yet, note, read_log
 from pipeline_executor.runners.pod_states import seconds_of
 
 OVER_GRACE_SECONDS: Final = 2
 """What a pod gets whose own container is over."""
 _CANCEL_GRACE_SECONDS: Final = 30
-_LOG_SECONDS: Final = 60.0
 _NOT_STARTED: Final = 128
 
 
@@ -127,7 +126,7 @@ class Ending:
             return await read_log(self._client, facts.identity, MAIN, self._log_bytes)
         except KubeError as error:
             since = state.log_troubles.setdefault(uid, self._now())
-            if self._now() - since < _LOG_SECONDS and not facts.unheard:
+            if may_come_yet(facts, self._now() - since):
                 raise
             return note(f"its log could not be read: {error}")
 

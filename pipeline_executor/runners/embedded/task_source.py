@@ -51,6 +51,7 @@ class TaskSource:
             store=run.store,
             keys=run.keys,
             inputs=tuple(inputs),
+            ended=facts.main.exit_code is not None,
         )
 
     async def recorded(self, pod: PodIdentity, bytes_in: int) -> None:

@@ -15,10 +15,9 @@ from pipeline_executor.runners.kubeflow.outcomes import Outcome
 from pipeline_executor.runners.kubeflow.pods import MAIN
 from pipeline_executor.runners.kubeflow.state import State, write_launch
 from pipeline_executor.runners.kubeflow.storing import objects_at
-from pipeline_executor.runners.logs import note, read_log
+from pipeline_executor.runners.logs import may_come_yet, note, read_log
 from pipeline_executor.runners.pod_states import seconds_of
 
-_LOG_SECONDS: Final = 60.0
 _NOT_STARTED: Final = 128
 _INTERRUPTED: Final = "an earlier attempt of its group ended while it ran"
 
@@ -183,7 +182,7 @@ class Recording:
             kept = await self._backend.archived_log(state.run_id, attempt.name, self._log_bytes)
         except (KubeError, KubeflowError) as error:
             since = state.log_troubles.setdefault(attempt.name, self._now())
-            if self._now() - since < _LOG_SECONDS:
+            if may_come_yet(pod, self._now() - since):
                 raise
             return note(f"its log could not be read: {error}")
         return content if kept is None else kept

@@ -46,6 +46,7 @@ class TaskView:
     Attributes:
         executor_output: the file in which Kubeflow's executor says what it gives out.
         store_certificates: PEM, of the authorities to trust besides the image's; "": none.
+        ended: whether the task's own container has ended.
     """
 
     inputs: tuple[InputView, ...]
@@ -53,6 +54,7 @@ class TaskView:
     executor_output: str
     limits: TaskLimits
     store_certificates: str = ""
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

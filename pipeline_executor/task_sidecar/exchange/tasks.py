@@ -44,6 +44,7 @@ def write_task(view: TaskView) -> bytes:
                 "textBytes": limits.text_bytes,
             },
             "storeCertificates": view.store_certificates,
+            "ended": view.ended,
         }
     )
 
@@ -77,6 +78,7 @@ def read_task(content: bytes) -> TaskView:
             text_bytes=read_count(limits, "textBytes"),
         ),
         store_certificates=read_text(fields, "storeCertificates", _LONGEST_CERTIFICATES),
+        ended=fields.flag("ended"),
     )
 
 

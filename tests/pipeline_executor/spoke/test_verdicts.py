@@ -8,6 +8,7 @@ from moorage.grants.question import PodIdentity
 from moorage.runs import TaskPhase
 from pipeline_executor.runners.embedded.pod_facts import PodFacts
 from pipeline_executor.runners.judging import Patience, Seen
+from pipeline_executor.runners.logs import may_come_yet
 from pipeline_executor.runners.pod_states import ContainerFacts, read_state
 from pipeline_executor.runners.verdicts import judge
 
@@ -218,6 +219,12 @@ def test_whose_node_does_not_answer(ready: str, containers: str, gates: int, *, 
         "status": {"conditions": conditions},
     }
     assert read_state(raw, main="main").unheard is unheard
+
+
+def test_how_long_a_log_is_asked_for() -> None:
+    """A kubelet may be restarting; a node that does not answer is given up, and another attempt follows at once."""
+    assert [may_come_yet(POD, seconds) for seconds in (0, 59, 60)] == [True, True, False]
+    assert not may_come_yet(replace(POD, unheard=True), 0)
 
 
 def test_messages_are_one_line_and_bounded() -> None:

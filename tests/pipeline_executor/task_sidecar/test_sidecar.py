@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,20 @@ def test_killed_again_and_again(pod: TaskPod) -> None:
 def wait_or_end(process: subprocess.Popen[bytes], true: Callable[[], bool]) -> None:
     """Wait until something holds, or the process has ended."""
     eventually(lambda: process.poll() is not None or true())
+
+
+def test_a_task_that_ended_while_its_sidecar_was_away_is_uploaded(pod: TaskPod) -> None:
+    """Nobody tells a sidecar that was killed and is being started again: it asks."""
+    task = pod.launch(outputs=["model"], path=task_name(pod))
+    sidecar = pod.start()
+    assert pod.hook() == 0, pod.said()
+    kill(sidecar)
+    Path(task.launch.output_artifacts[0].local_path).write_bytes(b"learned")
+    again = pod.start(MOORAGE_ASK_SECONDS="0.1")
+    eventually(lambda: "waiting for the task to end" in pod.said().rpartition("all that the task reads is here")[2])
+    pod.api.spoke.tasks[pod.pod] = replace(task, ended=True)
+    assert again.wait(120) == 0, pod.said()
+    assert asyncio.run(pod.outputs(task_name(pod))).artifacts["model"][0].files[0].size_bytes == len(b"learned")
 
 
 def kill(process: subprocess.Popen[bytes]) -> bool:
