@@ -135,7 +135,7 @@ class Looker:
 
     async def _look_up(self, source: CataloguedSource, budget: Budget, stop: Cancellation) -> FoundTable:
         catalogue = catalogue_of(source)
-        return found_table(source, await self._in_thread(lambda: catalogue.look_up(source, None, budget, stop)))
+        return found_table(source, await self._in_thread(lambda: catalogue.look_up(source, budget, stop)))
 
     def _remember_unsorted(self, store: str) -> None:
         self._unsorted[store] = None

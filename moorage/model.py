@@ -127,12 +127,14 @@ class Source:
         site: empty where it is the only Site there is, as `spec.local` permits.
         location: where it is.
         is_local: whether `spec.local` declares it, and not an entry of `spec.sources`.
+        is_remote: whether `spec.remote` does.
         declared: as the spec has it, where the operator had to ask somebody where that is; None: the same.
     """
 
     site: str
     location: Location
     is_local: bool = False
+    is_remote: bool = False
     declared: Location | None = None
 
     @property

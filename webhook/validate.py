@@ -122,8 +122,8 @@ def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
             yield f"{field}.site: there is no Site {source.site}, so this copy is not used ({_known(inventory)})"
         if not source.site and len(inventory.sites) != 1:
             yield (
-                f"spec.local: without a site it means the only Site there is, and there are {len(inventory.sites)} "
-                f"({_known(inventory)}): set spec.local.site"
+                f"{field}: without a site it means the only Site there is, and there are {len(inventory.sites)} "
+                f"({_known(inventory)}): set {field}.site"
             )
         if source.location.lacks:
             yield f"{field}: is not read yet: {source.location.lacks}"
@@ -137,7 +137,9 @@ def _doubtful_sources(dataset: Dataset, inventory: Inventory) -> Iterator[str]:
 
 
 def _field(source: Source, index: int) -> str:
-    return "spec.local" if source.is_local else f"spec.sources[{index}]"
+    if source.is_local:
+        return "spec.local"
+    return "spec.remote" if source.is_remote else f"spec.sources[{index}]"
 
 
 def _unknown_sites(governance: Governance, inventory: Inventory) -> Iterator[str]:

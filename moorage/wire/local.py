@@ -28,7 +28,7 @@ def read_remote(fields: Fields) -> Source:
     site = fields.text("site") or ""
     location = REMOTE_KINDS[kind].read_remote(fields)
     fields.finish()
-    return Source(site=site, location=location)
+    return Source(site, location, is_remote=True)
 
 
 def read_local(fields: Fields, namespace: str) -> Source:

@@ -17,6 +17,7 @@ from pathlib import Path
 from dataset_operator.listing import Budget, Cancellation
 from dataset_operator.listing.hive.line import line_to
 from dataset_operator.listing.hive.thrift import Answer, Value, flag, mapping, record, several, text, whole
+from tests.installing import program
 from tests.polling import PATIENCE_SECONDS
 from tests.ports import accepts, free_port
 
@@ -115,20 +116,14 @@ def _columns(columns: Columns) -> Value:
 @contextmanager
 def run_metastore(folder: Path) -> Iterator[Metastore]:
     """Start one, with its database in memory."""
+    java = program("java", "to run a Hive metastore", "openjdk-17-jre-headless")
     _fetch()
     properties = _CONFIGURATION | {"hive.metastore.warehouse.dir": str(folder / "warehouse")}
     lines = [f"<property><name>{key}</name><value>{value}</value></property>" for key, value in properties.items()]
     (folder / "hive-site.xml").write_text(f"<configuration>{''.join(lines)}</configuration>")
     port = free_port()
-    command = [
-        "java",
-        "-Xmx192m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        f"-Dhive.log.dir={folder}",
-        "-cp",
-        f"{folder}:{_JARS}/*",
-    ]
+    command = [java, "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dhive.log.dir={folder}"]
+    command += ["-cp", f"{folder}:{_JARS}/*"]
     command += ["org.apache.hadoop.hive.metastore.HiveMetaStore", "-p", str(port)]
     with (folder / "metastore.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
@@ -149,7 +144,6 @@ def _fetch() -> None:
     """Bring the metastore's jars onto this machine, once."""
     if _JARS.exists():
         return
-    assert shutil.which("java"), "the tests of Hive tables need a Java runtime: apt-get install openjdk-17-jre-headless"
     new = _JARS.with_name(f"{_JARS.name}-{os.getpid()}")
     new.mkdir(parents=True)
     try:

@@ -84,6 +84,11 @@ def test_datasets_that_are_refused(spec: Raw, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "warning"),
     [
+        (
+            {"remote": {"type": "CatalogEntry", "catalogURI": "thrift://m:9083", "table": "a/b", "site": "eu-1"}},
+            "spec.remote: is not read yet: say in hive.within where",
+        ),
+        ({"remote": {"type": "CatalogEntry", "catalogURI": "thrift://m", "table": "t"}}, "set spec.remote.site"),
         ({"sources": [{"site": "mars", "s3": S3}]}, "spec.sources[0].site: there is no Site mars"),
         ({"sources": [{"site": "eu-1", "pvc": {"claimName": "c"}}]}, "spec.sources[0]: pvc is not served yet"),
         (

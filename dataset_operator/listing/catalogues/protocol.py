@@ -39,12 +39,11 @@ class ToldTable:
 class Catalogue(Protocol):
     """One kind of catalogue."""
 
-    def look_up(self, source: CataloguedSource, token: str | None, budget: Budget, stop: Cancellation) -> ToldTable:
+    def look_up(self, source: CataloguedSource, budget: Budget, stop: Cancellation) -> ToldTable:
         """Ask for a table. It blocks, stays within the budget, and ends when cancelled.
 
         Args:
             source: which.
-            token: that the catalogue asks for; None: it asks for none.
             budget: of one look.
             stop: ends it.
 

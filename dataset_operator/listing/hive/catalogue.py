@@ -26,9 +26,8 @@ _VIEWS: Final = frozenset({"VIRTUAL_VIEW", "MATERIALIZED_VIEW"})
 class HiveCatalogue:
     """Metastores that anybody may ask who reaches them: no Kerberos, no TLS."""
 
-    def look_up(self, source: CataloguedSource, token: str | None, budget: Budget, stop: Cancellation) -> ToldTable:
+    def look_up(self, source: CataloguedSource, budget: Budget, stop: Cancellation) -> ToldTable:
         """The table, and where all of its partitions are."""
-        del token
         database, dot, name = source.table.rpartition(".")
         database = database if dot else _USUAL_DATABASE
         with line_to(source.catalogue, budget, stop) as line:
