@@ -20,6 +20,8 @@ from tests.node_plugin.played_node import BIN, wait_for
 from tests.ports import accepts, free_port
 
 BUCKET = "steward-data"
+_PORTS = 8
+"""Four servers, each with one more for gRPC."""
 
 
 @dataclass
@@ -54,10 +56,14 @@ def run_object_store(
         "actions": ["Admin"],
     }
     (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    master, volume, filer, s3 = (free_port() for _ in range(4))
+    free: set[int] = set()  # the same number drawn twice is a server that does not start
+    while len(free) < _PORTS:
+        free.add(free_port())
+    master, volume, filer, s3, *of_grpc = free
     ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
     # Each server takes a second port for gRPC; its default is the first one's plus 10000.
-    ports += [f"-{name}.port.grpc={free_port()}" for name in ("master", "volume", "filer", "s3")]
+    names = ("master", "volume", "filer", "s3")
+    ports += [f"-{name}.port.grpc={port}" for name, port in zip(names, of_grpc, strict=True)]
     command = [
         str(BIN / "weed"), "-logtostderr=true", "server", f"-dir={directory}", f"-ip={host}",
         f"-ip.bind={host}", "-filer", "-s3", f"-s3.config={directory / 's3.json'}", "-s3.port.iceberg=0",
