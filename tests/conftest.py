@@ -44,6 +44,7 @@ _GROUPS = {
     "metastore_server": _PLANES,
     "helm": "helm",
     "store": "store-{folder}",
+    "store_server": "store-executor",
     "stores": "store-{folder}",
     "object_store": "store-{folder}",
     "chromium": "browser",

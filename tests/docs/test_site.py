@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.docs.conftest import ROOT
 from tests.docs.test_pages import PAGES
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 WIDTHS = (390, 1280)
 WIDE = ("README", "docs/compatibility", "docs/performance", "docs/install")
 

@@ -17,7 +17,7 @@ from release.__main__ import export, make_chart, make_wheel, stamp
 ROOT = Path(__file__).resolve().parents[2]
 URL = "https://git.example.com/team/moorage"
 
-pytestmark = pytest.mark.plane
+pytestmark = [pytest.mark.plane, pytest.mark.xdist_group("release")]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 URL = "https://git.example.com/team/moorage"
 HERE = ("linux", {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), ""))
 
-pytestmark = [pytest.mark.plane, pytest.mark.skipif(HERE not in PLATFORMS, reason=f"no archive is made for {HERE}")]
+pytestmark = [
+    pytest.mark.plane,
+    pytest.mark.xdist_group("krew"),
+    pytest.mark.skipif(HERE not in PLATFORMS, reason=f"no archive is made for {HERE}"),
+]
 
 
 @pytest.fixture(scope="module")
