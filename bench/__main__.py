@@ -19,6 +19,7 @@ NAMES = (
     "pod_start",
     "mount_reads",
     "transfers",
+    "cache_fills",
     "memory_at_scale",
     "shared_memory",
     "cluster_clients",

@@ -9,7 +9,11 @@ pod that the node made up. Nothing is placed, mounted or written to the cluster 
     ruling      the policy, and which source (pure)
     reviewing   which of the volumes that a node shows must end (pure)
     caching     what a node may keep of datasets (pure)
+    neighbours  which nodes of its site hold a dataset, or are bringing it (pure)
+    passes      certificates that node plugins show each other (pure)
     audit       one line of evidence for every answer: where a byte went can be proved
+    parts       what every answer is made with
+    telling     what nodes are told of their neighbours
     app         the HTTP face
 
 Question and answer themselves are `moorage.grants`, which the node plugin speaks too.

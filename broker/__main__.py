@@ -3,10 +3,12 @@
 import sys
 from functools import partial
 
-from broker.app import Parts, make_app, node_limit, pod_limit
+from broker.app import make_app, node_limit, pod_limit
 from broker.identity import identity_of
+from broker.neighbours import NodeCopies
+from broker.parts import Parts
 from broker.settings import BrokerSettings
-from moorage.kube import Client
+from moorage.kube import NODE_CACHES, Client, Reflector
 from moorage.recording.settings import recorder_of
 from moorage.serving.health import Health
 from moorage.serving.keeper import Keeper, Place
@@ -27,11 +29,22 @@ async def run(settings: BrokerSettings) -> None:
     Raises:
         SettingError: there is no usable cluster.
     """
+    async with Client.from_environment(settings.kubeconfig, field_manager="moorage-broker") as client:
+        await _serve(settings, client)
+
+
+async def _serve(settings: BrokerSettings, client: Client) -> None:
     service = f"{settings.service_name}.{settings.namespace}.svc"
+    copies: Reflector[NodeCopies] = Reflector(client, NODE_CACHES, project=NodeCopies.read)
     async with (
-        Client.from_environment(settings.kubeconfig, field_manager="moorage-broker") as client,
         recorder_of(client, _COMPONENT, settings.namespace, settings) as recorder,
-        Catalogue(client, with_nodes=True) as catalogue,
+        Catalogue(
+            client,
+            with_nodes=True,
+            more={"nodecaches": copies},
+            # Who may be asked for a copy is no reason to refuse a mount.
+            optional={"nodecaches": lambda: True},
+        ) as catalogue,
         Keeper(
             client,
             Place(settings.namespace, settings.certificate_secret),
@@ -44,7 +57,17 @@ async def run(settings: BrokerSettings) -> None:
         identify = partial(identity_of, audience=settings.audience, account=settings.node_plugin_account)
         identities = TokenReviews(client, settings.audience, identify, settings.identity_seconds)
         limits = node_limit(settings.grants_per_second), pod_limit(settings.pod_grants_per_second)
-        app = make_app(Parts(client, identities, catalogue, recorder, settings.blind_seconds, *limits), health)
+        parts = Parts(
+            client,
+            identities,
+            catalogue,
+            recorder,
+            settings.blind_seconds,
+            *limits,
+            copies=lambda: copies.snapshot().values(),
+            signer=lambda: keeper.state.signer,
+        )
+        app = make_app(parts, health)
         listener = Listener(
             port=settings.listen_port,
             host=settings.listen_host,

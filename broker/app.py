@@ -1,35 +1,33 @@
-"""The HTTP server: POST /v1/grants, POST /v1/reviews and POST /v1/caches."""
+"""The HTTP server: POST /v1/grants, /v1/reviews, /v1/caches, /v1/neighbours and /v1/passes."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
 
-import orjson
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from broker import audit
 from broker.caching import standings
 from broker.identity import NodeIdentity
-from broker.reviewing import KnownReader, KnownReaders, is_ended_at_once, review
+from broker.parts import PARTS, Parts, answer_json, body_of, say
+from broker.reviewing import KnownReader, is_ended_at_once, review
 from broker.ruling import Permission, Question, granted, rule
+from broker.telling import give_pass, tell_neighbours
 from broker.vouching import vouch
 from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, SourceError
+from moorage.grants import neighbours, standing
 from moorage.grants import review as reviews
-from moorage.grants import standing
 from moorage.grants.answer import write_answer
 from moorage.grants.question import BOUNDS, PATH, GrantQuestion, read_question
 from moorage.kube import PODS, Client
 from moorage.kube.credentials import read_credentials
 from moorage.model import Pod
-from moorage.reading.documents import Bounds
-from moorage.recording import Recorder
 from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
 from moorage.serving.health import Health, add_routes
 from moorage.serving.rate_limit import RateLimit
-from moorage.serving.token_reviews import TokenReviews, TooManyReviewsError, UnknownCallerError, bearer_token
+from moorage.serving.token_reviews import TooManyReviewsError, UnknownCallerError, bearer_token
 from moorage.sources import Credentials
 from moorage.watching import Catalogue
 
@@ -37,34 +35,6 @@ from moorage.watching import Catalogue
 _ANSWER_SECONDS = 9.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an answer is made with.
-
-    Attributes:
-        blind_seconds: how long the API server may be out of sight before nothing is decided any more.
-        limit: of each node.
-        pod_limit: of each pod.
-        readers: whose volumes were granted or reviewed.
-    """
-
-    client: Client
-    identities: TokenReviews[NodeIdentity]
-    catalogue: Catalogue
-    recorder: Recorder
-    blind_seconds: float
-    limit: RateLimit
-    pod_limit: RateLimit
-    readers: KnownReaders = field(default_factory=KnownReaders)
-
-    def problem(self) -> str | None:
-        """Why nothing can be decided now; None where it can."""
-        return self.catalogue.problem(self.blind_seconds)
-
-
-PARTS = web.AppKey("PARTS", Parts)
 
 
 def make_app(parts: Parts, health: Health) -> web.Application:
@@ -76,6 +46,8 @@ def make_app(parts: Parts, health: Health) -> web.Application:
     app.router.add_post(PATH, partial(_guarded, _serve))
     app.router.add_post(reviews.PATH, partial(_guarded, _review))
     app.router.add_post(standing.PATH, partial(_guarded, _hold))
+    app.router.add_post(neighbours.PATH, partial(_guarded, tell_neighbours))
+    app.router.add_post(neighbours.PASSES_PATH, partial(_guarded, give_pass))
     return app
 
 
@@ -97,28 +69,28 @@ async def _guarded(serve: Callable[[web.Request, str], Awaitable[web.Response]],
     except UnknownCallerError as error:
         audit.stranger(request.app[PARTS].recorder, address, str(error))
         # Why, is the audit's to know: a caller that nobody vouches for learns nothing of us.
-        return _say(401, "present the node plugin's token: Authorization: Bearer ...")
+        return say(401, "present the node plugin's token: Authorization: Bearer ...")
     except TooManyReviewsError as error:
-        return _say(429, str(error))
+        return say(429, str(error))
+    except (web.HTTPTooManyRequests, web.HTTPRequestEntityTooLarge) as error:
+        return say(error.status, error.text or "the request is too long")
     except InputError as error:
-        return _say(400, str(error))
-    except web.HTTPRequestEntityTooLarge as error:
-        return _say(413, error.text or "the request is too long")
+        return say(400, str(error))
     except (BrokerError, KubeError, TimeoutError) as error:
         problem = str(error) or f"no decision within {_ANSWER_SECONDS:g} s"
         _log.warning("no decision: %s", problem)
-        return _say(503, f"{problem}; try again later")
+        return say(503, f"{problem}; try again later")
 
 
 async def _serve(request: web.Request, address: str) -> web.Response:
     parts = request.app[PARTS]
     caller = await parts.identities.of(bearer_token(request), address)
-    asked = read_question(await _body(request, BOUNDS))
+    asked = read_question(await body_of(request, BOUNDS))
     # The pod's first: one whose author asks in a loop must not use up what its node may ask for all.
     if not parts.pod_limit.admits((caller.node, asked.pod.uid)):
-        return _say(429, f"pod {asked.pod} asks too often; try again later")
+        return say(429, f"pod {asked.pod} asks too often; try again later")
     if not parts.limit.admits(caller.node):
-        return _say(429, f"node {caller.node} asks too often; try again later")
+        return say(429, f"node {caller.node} asks too often; try again later")
     return await _answer(parts, caller, asked)
 
 
@@ -126,10 +98,10 @@ async def _review(request: web.Request, address: str) -> web.Response:
     """Which of the volumes that the caller's node shows must end. No key is in the answer."""
     parts = request.app[PARTS]
     caller = await parts.identities.of(bearer_token(request), address)
-    asked = reviews.read_volumes(await _body(request, reviews.BOUNDS))
+    asked = reviews.read_volumes(await body_of(request, reviews.BOUNDS))
     if not parts.limit.admits(caller.node):
-        return _say(429, f"node {caller.node} asks too often; try again later")
-    return _json(200, reviews.write_reviews([await _reviewed(parts, caller, each) for each in asked]))
+        return say(429, f"node {caller.node} asks too often; try again later")
+    return answer_json(200, reviews.write_reviews([await _reviewed(parts, caller, each) for each in asked]))
 
 
 async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> reviews.Review:
@@ -164,9 +136,9 @@ async def _hold(request: web.Request, address: str) -> web.Response:
     """What may stay on the caller's node. No reader is asked about: a copy is bound by the rules of its site."""
     parts = request.app[PARTS]
     caller = await parts.identities.of(bearer_token(request), address)
-    refs = standing.read_holdings(await _body(request, BOUNDS))
+    refs = standing.read_holdings(await body_of(request, BOUNDS))
     if not parts.limit.admits(caller.node):
-        return _say(429, f"node {caller.node} asks too often; try again later")
+        return say(429, f"node {caller.node} asks too often; try again later")
     if (problem := parts.problem()) is not None:
         raise BrokerError(f"nothing can be decided now: {problem}")
     node = parts.catalogue.node(caller.node)
@@ -177,7 +149,7 @@ async def _hold(request: web.Request, address: str) -> web.Response:
     for each in told:
         if not each.permitted:
             audit.evicted(parts.recorder, caller.node, each)
-    return _json(200, standing.write_standings(told))
+    return answer_json(200, standing.write_standings(told))
 
 
 async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> web.Response:
@@ -199,10 +171,10 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
         else:
             audit.grant(parts.recorder, asked, caller.node, pod, verdict)
             _remember(parts, asked, caller, pod)
-            return _json(*write_answer(grant))
+            return answer_json(*write_answer(grant))
     if isinstance(verdict, Refusal):
         audit.refusal(parts.recorder, asked, caller.node, pod, verdict)
-        return _json(*write_answer(verdict))
+        return answer_json(*write_answer(verdict))
     raise BrokerError("no decision")
 
 
@@ -239,24 +211,3 @@ async def _keys(client: Client, permission: Permission) -> Credentials | None:
     if location.session(writes=False) is not None:
         return None  # the node plugin has the pod's own token, and exchanges it
     return await read_credentials(client, permission.dataset.ref.namespace, location)
-
-
-async def _body(request: web.Request, bounds: Bounds) -> bytes:
-    """What was sent; each path has its own limit, and the application's is that of the longest."""
-    body = await request.read()
-    if len(body) > bounds.most_bytes:
-        raise web.HTTPRequestEntityTooLarge(max_size=bounds.most_bytes, actual_size=len(body))
-    return body
-
-
-def _say(status: int, message: str) -> web.Response:
-    return _json(status, {"message": message})
-
-
-def _json(status: int, body: object) -> web.Response:
-    return web.Response(
-        status=status,
-        body=orjson.dumps(body),
-        content_type="application/json",
-        headers={hdrs.CACHE_CONTROL: "no-store"},
-    )

@@ -291,11 +291,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class CachedDataset:
-    """Bytes of one version of a dataset that a node holds."""
+    """Bytes of one version of a dataset that a node holds; none yet where it has just begun to bring it.
+
+    Attributes:
+        near_bytes: of these, what came from other nodes of its site.
+    """
 
     ref: DatasetRef
     version: str
     size_bytes: int
+    near_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -308,11 +313,16 @@ class UnfilledDataset:
 
 @dataclass(frozen=True, slots=True)
 class NodeCache:
-    """What one node has cached, and what it was asked for in vain."""
+    """What one node has cached, and what it was asked for in vain.
+
+    Attributes:
+        address: where its node plugin serves copies to other nodes of its site; "": it does not.
+    """
 
     node: str
     datasets: tuple[CachedDataset, ...] = ()
     unfilled: tuple[UnfilledDataset, ...] = ()
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

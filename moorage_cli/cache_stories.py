@@ -21,6 +21,7 @@ class Held:
     Attributes:
         site: the node's; None: it belongs to none.
         whole: it is all there.
+        near_bytes: of these bytes, those that came from other nodes of the site.
     """
 
     node: str
@@ -28,6 +29,7 @@ class Held:
     ref: DatasetRef
     size_bytes: int
     whole: bool
+    near_bytes: int = 0
 
 
 def held(request: Request, snapshot: Snapshot) -> list[Held]:
@@ -37,13 +39,15 @@ def held(request: Request, snapshot: Snapshot) -> list[Held]:
         for node in sorted(snapshot.holders.get(dataset.ref, ())):
             size_bytes = snapshot.caches.bytes_by_node[node, dataset.ref]
             whole = size_bytes >= dataset_bytes(dataset)
-            found.append(Held(node, snapshot.places[node].site_name, dataset.ref, size_bytes, whole))
+            near_bytes = snapshot.caches.near_by_node.get((node, dataset.ref), 0)
+            found.append(Held(node, snapshot.places[node].site_name, dataset.ref, size_bytes, whole, near_bytes))
     return found
 
 
 def amount(each: Held) -> str:
     """How much that is, in words."""
-    return f"all, {format_bytes(each.size_bytes)}" if each.whole else f"{format_bytes(each.size_bytes)}, not all yet"
+    told = f"all, {format_bytes(each.size_bytes)}" if each.whole else f"{format_bytes(each.size_bytes)}, not all yet"
+    return f"{told}; {format_bytes(each.near_bytes)} of it from other nodes" if each.near_bytes else told
 
 
 def as_document(request: Request, snapshot: Snapshot) -> list[dict[str, object]]:
@@ -55,6 +59,7 @@ def as_document(request: Request, snapshot: Snapshot) -> list[dict[str, object]]
             "dataset": str(each.ref),
             "bytes": each.size_bytes,
             "whole": each.whole,
+            "neighbourBytes": each.near_bytes,
         }
         for each in held(request, snapshot)
     ]

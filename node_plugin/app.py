@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,8 @@ from node_plugin.journal import Journal
 from node_plugin.memory.holding import HeldMemory
 from node_plugin.memory.keeping import MemoryKeeper, keeping_memory
 from node_plugin.memory.shared import SharedMemory
+from node_plugin.neighbours.following import Following
+from node_plugin.neighbours.serving import Server, serving_neighbours
 from node_plugin.node_service import Node, Registration, serving
 from node_plugin.pod_sockets import PodSockets
 from node_plugin.publishing import NodeState, Publisher
@@ -57,6 +59,7 @@ async def run(settings: NodePluginSettings) -> None:
     broker = WebIdentityBroker(decider, tokens)
     journal, locks = Journal(settings.journal_dir), TargetLocks()
     cache = open_cache(settings, broker, journal, locks)
+    server = neighbour_server(cache, settings, decider)
     memory = SharedMemory(settings.memory_dir, journal, settings.memory_size_limit)
     state = NodeState(
         kubelet_dir=settings.kubelet_dir,
@@ -86,7 +89,8 @@ async def run(settings: NodePluginSettings) -> None:
     publisher.resume()
     try:
         async with (
-            keeping(cache, settings, memory),
+            serving_neighbours(server, settings.neighbour_listen_host, settings.neighbour_listen_port),
+            keeping(cache, settings, memory, str if server is None else server.told_address),
             keeping_memory(keeper),
             revoking(state, settings.review_seconds),
             serving(settings.csi_socket, *Node(publisher, settings.node_name).handlers()),
@@ -132,6 +136,16 @@ def open_cache(settings: NodePluginSettings, broker: Broker, journal: Journal, l
     return Cache(state)
 
 
+def neighbour_server(cache: Cache | None, settings: NodePluginSettings, broker: HttpsBroker) -> Server | None:
+    """What serves copies to other nodes, and follows theirs; None where there is no cache, or no way to reach us."""
+    address = settings.neighbour_address
+    if cache is None or address is None:
+        return None
+    server = Server(cache.state, broker, address, settings.broker_ca_file, settings.neighbour_bytes_per_second)
+    cache.state.following = Following(settings.node_name, broker, settings.broker_ca_file, lambda: server.is_certified)
+    return server
+
+
 def as_told(held: HeldMemory) -> Holding:
     """As NodeCache tells it: its version is the Dataset's uid, and it is never whole."""
     return Holding(
@@ -144,7 +158,9 @@ def as_told(held: HeldMemory) -> Holding:
 
 
 @asynccontextmanager
-async def keeping(cache: Cache | None, settings: NodePluginSettings, memory: SharedMemory) -> AsyncIterator[None]:
+async def keeping(
+    cache: Cache | None, settings: NodePluginSettings, memory: SharedMemory, address: Callable[[], str]
+) -> AsyncIterator[None]:
     """Look after the cache while the block runs."""
     if cache is None:
         yield
@@ -153,7 +169,7 @@ async def keeping(cache: Cache | None, settings: NodePluginSettings, memory: Sha
         reporter = None
         try:
             client = await stack.enter_async_context(Client.from_environment(field_manager="moorage-node-plugin"))
-            reporter = Reporter(client, settings.node_name)
+            reporter = Reporter(client, settings.node_name, address)
         except SettingError as error:
             _log.warning("NodeCache is not written", extra={"cause": str(error)})
         keeper = Keeper(cache, reporter, settings.cache_look_seconds, lambda: map(as_told, memory))

@@ -9,10 +9,11 @@ from typing import Any, Final, Protocol
 import aiohttp
 
 from moorage.errors import BrokerError
-from moorage.grants import review, standing
+from moorage.grants import neighbours, review, standing
 from moorage.grants.answer import MOST_ANSWER_BYTES, TRY_AGAIN, read_answer
 from moorage.grants.batches import batches
 from moorage.grants.grant import Grant
+from moorage.grants.neighbours import Neighbourhood, Pass
 from moorage.grants.question import PATH, GrantQuestion, write_question
 from moorage.grants.review import Review
 from moorage.grants.standing import Standing
@@ -42,6 +43,20 @@ class Broker(Protocol):
 
     async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
         """Ask which of the datasets that this node holds may stay on it.
+
+        Raises:
+            BrokerError: as above.
+        """
+
+    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
+        """Ask which nodes of this site hold a dataset's current version, or are bringing it.
+
+        Raises:
+            BrokerError: as above.
+        """
+
+    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
+        """Ask for a certificate to read a dataset from neighbours with; without one, to serve neighbours with.
 
         Raises:
             BrokerError: as above.
@@ -96,6 +111,22 @@ class HttpsBroker:
             status, body = await self._post(standing.PATH, standing.write_holdings(some))
             told |= standing.read_standings(status, body, some)
         return told
+
+    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
+        """Ask for the neighbours that have a dataset.
+
+        Raises:
+            BrokerError: there is no decision now; asking again may help.
+        """
+        return neighbours.read_neighbourhood(*await self._post(neighbours.PATH, neighbours.write_dataset(ref)))
+
+    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
+        """Ask for a certificate.
+
+        Raises:
+            BrokerError: there is no decision now; asking again may help.
+        """
+        return neighbours.read_pass(*await self._post(neighbours.PASSES_PATH, neighbours.write_dataset(ref)))
 
     async def _post(self, path: str, question: bytes) -> tuple[int, Any]:
         try:

@@ -62,6 +62,16 @@ class NodePluginSettings:
     cache_look_seconds: float = setting(
         "How often the broker is asked what may stay on the node.", default=20.0, minimum=0.1
     )
+    pod_address: str | None = setting(
+        "Where other nodes reach this pod; unset: no copies are served to neighbours, and none are asked.", default=None
+    )
+    neighbour_listen_port: int = setting(
+        "The port where node plugins of other nodes read copies.", default=9809, minimum=0, maximum=65535
+    )
+    neighbour_listen_host: str | None = setting("The address of that port; unset: all.", default=None)
+    neighbour_bytes_per_second: int = setting(
+        "What all neighbours together are sent, for example 200M.", default=200_000_000, parse=_bytes
+    )
     memory_size_limit: int = setting(
         "The most of the node's memory that all datasets of that kind may have together, for example 8Gi; 0: none.",
         default=8 << 30,
@@ -102,6 +112,14 @@ class NodePluginSettings:
     def memory_dir(self) -> Path:
         """Where the memory that pods share is mounted."""
         return self.plugin_dir / "memory"
+
+    @property
+    def neighbour_address(self) -> str | None:
+        """Where other nodes reach the port for neighbours."""
+        if not self.pod_address:
+            return None
+        host = f"[{self.pod_address}]" if ":" in self.pod_address else self.pod_address
+        return f"{host}:{self.neighbour_listen_port}"
 
     def broker_address(self) -> str:
         """The broker's base URL.

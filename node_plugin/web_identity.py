@@ -18,6 +18,7 @@ from typing import Final
 from moorage.calling.role_sessions import Rejected, session_name, take_on
 from moorage.errors import BrokerError, SourceError
 from moorage.grants.grant import Grant
+from moorage.grants.neighbours import Neighbourhood, Pass
 from moorage.grants.question import GrantQuestion
 from moorage.grants.review import Review
 from moorage.grants.standing import Standing
@@ -116,6 +117,14 @@ class WebIdentityBroker:
     async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
         """Ask the broker."""
         return await self._broker.ask_standing(refs)
+
+    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
+        """Ask the broker."""
+        return await self._broker.ask_neighbours(ref)
+
+    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
+        """Ask the broker."""
+        return await self._broker.ask_pass(ref)
 
     async def ask(self, question: GrantQuestion) -> Grant | Refusal:
         """Ask for a grant, with keys.

@@ -5,7 +5,7 @@ Pure. Assumes that a rule was asked before: a node that is refused is never scor
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moorage.model import Dataset, DatasetRef, NodeCache, Source
 from moorage.sites import Inventory, Place
@@ -51,10 +51,17 @@ def dataset_bytes(dataset: Dataset) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CacheIndex:
-    """What nodes hold of current versions: bytes by (node, dataset), and the sites with a full copy."""
+    """What nodes hold of current versions.
+
+    Attributes:
+        bytes_by_node: by (node, dataset).
+        full_at_sites: the sites with a full copy.
+        near_by_node: of these bytes, those that came from other nodes, where some did.
+    """
 
     bytes_by_node: Mapping[tuple[str, DatasetRef], int]
     full_at_sites: frozenset[tuple[str, DatasetRef]]
+    near_by_node: Mapping[tuple[str, DatasetRef], int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -68,6 +75,7 @@ class CacheIndex:
         What pods put into the memory of a node is nowhere else, so all of it is there, however much that is.
         """
         held: dict[tuple[str, DatasetRef], int] = {}
+        near: dict[tuple[str, DatasetRef], int] = {}
         full: set[tuple[str, DatasetRef]] = set()
         for cache in caches:
             for entry in cache.datasets:
@@ -78,11 +86,15 @@ class CacheIndex:
                     continue
                 if dataset is None or dataset.status.version is None or entry.version != dataset.status.version:
                     continue
+                if not entry.size_bytes:
+                    continue  # it has just begun to copy it
                 held[cache.node, entry.ref] = entry.size_bytes
+                if entry.near_bytes:
+                    near[cache.node, entry.ref] = entry.near_bytes
                 site = site_of_node.get(cache.node)
                 if site and entry.size_bytes >= dataset_bytes(dataset):
                     full.add((site, entry.ref))
-        return cls(held, frozenset(full))
+        return cls(held, frozenset(full), near)
 
 
 EMPTY_CACHES = CacheIndex({}, frozenset())

@@ -20,6 +20,8 @@ LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
         "roleARN": 512,
         "stsEndpoint": 512,
         "caBundle": 16_384,
+        "certificate": 16_384,
+        "privateKey": 4096,
         "secretAccessKey": 4096,
         "sessionToken": 16_384,
         "message": 65_536,

@@ -76,6 +76,32 @@ def make_authority(name: str, now: datetime, life: timedelta) -> KeyPair:
 
 def make_leaf(authority: KeyPair, names: tuple[str, ...], now: datetime, life: timedelta) -> KeyPair:
     """Make a server certificate that its authority outlives."""
+    alternatives = [_general_name(name) for name in names]
+    return _leaf(authority, names[0], alternatives, ExtendedKeyUsageOID.SERVER_AUTH, now, life)
+
+
+def make_client_leaf(authority: KeyPair, name: str, uri: str, now: datetime, life: timedelta) -> KeyPair:
+    """Make a client certificate that its authority outlives, and that no server can serve with.
+
+    Args:
+        authority: that signs.
+        name: whose it is.
+        uri: what it says of them.
+        now: when.
+        life: how long it is valid.
+    """
+    alternatives: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri)]
+    return _leaf(authority, name, alternatives, ExtendedKeyUsageOID.CLIENT_AUTH, now, life)
+
+
+def _leaf(  # noqa: PLR0913, PLR0917 - what a certificate says is that much
+    authority: KeyPair,
+    name: str,
+    alternatives: list[x509.GeneralName],
+    usage: x509.ObjectIdentifier,
+    now: datetime,
+    life: timedelta,
+) -> KeyPair:
     issuer = x509.load_pem_x509_certificate(authority.certificate.pem)
     issuer_key = serialization.load_pem_private_key(authority.key_pem, None)
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
@@ -84,11 +110,11 @@ def make_leaf(authority: KeyPair, names: tuple[str, ...], now: datetime, life: t
     end = min(now + life, authority.certificate.not_after)
     issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     certificate = (
-        _builder(_subject(names[0]), issuer.subject, key, now, end)
+        _builder(_subject(name), issuer.subject, key, now, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
         .sign(issuer_key, hashes.SHA256())

@@ -57,6 +57,13 @@ EVIDENCE_WAITING_SECONDS = Gauge(
 
 CACHE_FILLS = Counter("moorage_node_cache_fills", "Fills of the node's cache that ended, by how.", ["ending"])
 CACHE_FILLED_BYTES = Counter("moorage_node_cache_filled_bytes", "Bytes of versions that fills made whole.")
+CACHE_ORIGIN_BYTES = Counter(
+    "moorage_node_cache_origin_bytes", "Bytes of versions that fills made whole, by where they came from.", ["origin"]
+)
+NEIGHBOUR_BYTES = Counter("moorage_neighbour_sent_bytes", "Bytes of copies that were sent to other nodes.")
+NEIGHBOURS_LEFT = Counter(
+    "moorage_neighbours_left", "Neighbours that a fill asked no more, as they were slow, silent or wrong."
+)
 CACHE_EVICTIONS = Counter(
     "moorage_node_cache_evictions",
     "Versions that left the node's cache: refused by a rule, useless, asked away, or for room.",

@@ -81,6 +81,12 @@ class State:
         """The CAs' certificates, to be published."""
         return b"".join(authority.certificate.pem for authority in self.authorities)
 
+    @property
+    def signer(self) -> KeyPair | None:
+        """The CA that signed the leaf, which every client knows; None where there is no leaf."""
+        issuer = None if self.leaf is None else _issuer(self.leaf.certificate, self.authorities)
+        return None if issuer is None else issuer.pair
+
 
 @dataclass(frozen=True, slots=True)
 class Mint:

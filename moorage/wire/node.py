@@ -34,6 +34,7 @@ def read_node_cache(raw: Raw) -> NodeCache:
                 DatasetRef(fields.required_text("namespace"), fields.required_text("name")),
                 fields.required_text("version"),
                 size_bytes or 0,
+                fields.size_bytes("neighbourBytes") or 0,
             )
         )
     unfilled = [
@@ -42,7 +43,7 @@ def read_node_cache(raw: Raw) -> NodeCache:
         )
         for fields in status.subs("unfilled")
     ]
-    return NodeCache(name, tuple(datasets), tuple(unfilled))
+    return NodeCache(name, tuple(datasets), tuple(unfilled), status.text("address") or "")
 
 
 def write_node_cache(cache: NodeCache) -> dict[str, Any]:
@@ -51,7 +52,8 @@ def write_node_cache(cache: NodeCache) -> dict[str, Any]:
         "apiVersion": API_VERSION,
         "kind": "NodeCache",
         "metadata": {"name": cache.node},
-        "status": {
+        "status": ({"address": cache.address} if cache.address else {})
+        | {
             "datasets": [
                 {
                     "namespace": cached.ref.namespace,
@@ -59,6 +61,7 @@ def write_node_cache(cache: NodeCache) -> dict[str, Any]:
                     "version": cached.version,
                     "bytes": cached.size_bytes,
                 }
+                | ({"neighbourBytes": cached.near_bytes} if cached.near_bytes else {})
                 for cached in cache.datasets
             ],
             "unfilled": [

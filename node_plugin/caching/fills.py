@@ -226,7 +226,8 @@ class Fills:
         return None
 
     async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None) -> Filled:
-        store, limits = self._state.store, self._state.limits
+        state, following = self._state, self._state.following
+        store, limits = state.store, state.limits
         size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
         folder = store.begin(key, size_bytes, 0, limits.filler_user)
         job = Job(
@@ -235,15 +236,21 @@ class Fills:
             most_objects=_MOST_OBJECTS,
             most_bytes=deciding.most_bytes(grant, limits.size_bytes),
             spare_bytes=int(store.total_bytes() * limits.kept_free_share),
+            sharing=None if following is None else following.sharing(key, grant),
         )
+        state.moved.set()  # neighbours that begin now are to see it
         _log.info("a fill begins", extra={"dataset": str(key.ref), "version": key.version, "bytes": size_bytes})
-        return await run_filler(
-            folder,
-            job,
-            user=limits.filler_user,
-            reused=None if before is None else store.folder(before),
-            tell=lambda done, on_disk: store.progress(key, done, on_disk),
-        )
+        try:
+            return await run_filler(
+                folder,
+                job,
+                user=limits.filler_user,
+                reused=None if before is None else store.folder(before),
+                tell=lambda done, on_disk, near: store.progress(key, done, on_disk, near),
+                views=None if following is None or job.sharing is None else following.views(key.ref),
+            )
+        finally:
+            store.ended(key)
 
     async def _ended(self, key: VersionKey, filled: Filled) -> Ending:
         ending = filled.ended.ending
@@ -253,7 +260,9 @@ class Fills:
         if ending is Ending.WHOLE and (standing is None or standing.permitted):
             self._publish(key, filled)
             metrics.CACHE_FILLED_BYTES.inc(filled.size_bytes)
-            _log.info("a fill is whole", extra=facts)
+            metrics.CACHE_ORIGIN_BYTES.labels("neighbour").inc(filled.near_bytes)
+            metrics.CACHE_ORIGIN_BYTES.labels("source").inc(filled.far_bytes)
+            _log.info("a fill is whole", extra=facts | {"near": filled.near_bytes, "far": filled.far_bytes})
             await self._show(key)
             return ending
         self._last[key.ref] = filled.ended.message

@@ -52,6 +52,8 @@ class Holding:
         whole: all objects are there, verified.
         last_used: seconds since 1970: when a volume that used it was published or went, or when it was filled.
         filled_at: seconds since 1970: when it became whole; of a fill that was interrupted, when it was begun.
+        near_bytes: of those that are whole, the ones that came from other nodes.
+        begun: a fill of it began since this process started, so that neighbours count on it.
     """
 
     key: VersionKey
@@ -60,6 +62,8 @@ class Holding:
     whole: bool
     last_used: float
     filled_at: float = 0.0
+    near_bytes: int = 0
+    begun: bool = False
 
 
 def disk_bytes(size_bytes: int, objects: int) -> int:

@@ -61,6 +61,7 @@ class Keeper:
         refs = sorted({held.key.ref for held in state.store})
         try:
             state.standings = await state.broker.ask_standing(refs) if refs else {}
+            state.asked_at = time.monotonic()
         except BrokerError as error:
             # What is held stays, and nobody is given it: each publish asks the broker, too.
             _log.warning("the broker does not say what may stay", extra={"cause": str(error)})

@@ -5,7 +5,7 @@ is bound to.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from moorage.errors import KubeError
@@ -23,12 +23,24 @@ MOVED_SHARE: Final = 0.05
 TELL_AGAIN_SECONDS: Final = 10.0
 
 
-def report_of(node: str, held: Iterable[Holding], unfilled: Mapping[DatasetRef, str] | None = None) -> NodeCache:
-    """What to tell: the largest versions first where there are too many, then by name."""
-    told = sorted((each for each in held if each.size_bytes), key=lambda each: -each.size_bytes)[:MOST_TOLD]
-    entries = [CachedDataset(each.key.ref, each.key.version, each.size_bytes) for each in told]
+def report_of(
+    node: str, held: Iterable[Holding], unfilled: Mapping[DatasetRef, str] | None = None, address: str = ""
+) -> NodeCache:
+    """What to tell: the largest versions first where there are too many, then by name.
+
+    Args:
+        node: this node.
+        held: what it holds, and what it has begun to bring.
+        unfilled: what it was asked for in vain, and why.
+        address: where it serves neighbours; "": it does not.
+    """
+    told = sorted((each for each in held if each.size_bytes or each.begun), key=lambda each: -each.size_bytes)
+    entries = [CachedDataset(each.key.ref, each.key.version, each.size_bytes, each.near_bytes) for each in told]
+    entries = entries[:MOST_TOLD]
     in_vain = sorted(UnfilledDataset(ref, reason) for ref, reason in (unfilled or {}).items())[:MOST_UNFILLED]
-    return NodeCache(node, tuple(sorted(entries, key=lambda entry: (entry.ref, entry.version))), tuple(in_vain))
+    return NodeCache(
+        node, tuple(sorted(entries, key=lambda entry: (entry.ref, entry.version))), tuple(in_vain), address
+    )
 
 
 def is_news(told: NodeCache | None, now: NodeCache, held: Iterable[Holding], since_seconds: float) -> bool:
@@ -43,7 +55,7 @@ def is_news(told: NodeCache | None, now: NodeCache, held: Iterable[Holding], sin
         held: of which that is made.
         since_seconds: since the last write.
     """
-    if told is None or told.unfilled != now.unfilled:
+    if told is None or told.unfilled != now.unfilled or told.address != now.address:
         return True
     before = {(entry.ref, entry.version): entry.size_bytes for entry in told.datasets}
     after = {(entry.ref, entry.version): entry.size_bytes for entry in now.datasets}
@@ -69,11 +81,13 @@ class Reporter:
     Args:
         client: the API server.
         node: this node's name.
+        address: where it serves neighbours now; "": it does not.
     """
 
-    def __init__(self, client: Client, node: str) -> None:
+    def __init__(self, client: Client, node: str, address: Callable[[], str] = str) -> None:
         self._client = client
         self._node = node
+        self._address = address
         self._told: NodeCache | None = None
         self._told_at = 0.0
 
@@ -86,7 +100,7 @@ class Reporter:
             now: seconds, of a clock that only goes forward.
         """
         holdings = list(held)
-        report = report_of(self._node, holdings, unfilled)
+        report = report_of(self._node, holdings, unfilled, self._address())
         if not is_news(self._told, report, holdings, now - self._told_at):
             return False
         body = write_node_cache(report)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 
 from moorage.grants.standing import Standing
@@ -13,6 +14,7 @@ from node_plugin.caching.holding import VersionKey
 from node_plugin.caching.store import Store
 from node_plugin.caching.usage import Usage
 from node_plugin.journal import Journal
+from node_plugin.neighbours.following import Following
 from node_plugin.target_locks import TargetLocks
 
 _log = logging.getLogger(__name__)
@@ -43,8 +45,10 @@ class CacheState:
 
     Attributes:
         standings: what the broker said last of each dataset that is held.
+        asked_at: when it said so, by a clock that only goes forward.
         moved: set when something is held that was not, or the other way round.
         filling: versions that a fill writes, or takes over from.
+        following: tells fills of neighbours; None: the node asks none.
     """
 
     store: Store
@@ -54,9 +58,11 @@ class CacheState:
     locks: TargetLocks
     limits: CacheLimits
     standings: dict[DatasetRef, Standing] = field(default_factory=dict)
+    asked_at: float = field(default_factory=time.monotonic)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     filling: set[VersionKey] = field(default_factory=set)
     emptying: asyncio.Task[None] | None = None
+    following: Following | None = None
 
     def used(self) -> set[VersionKey]:
         """Versions that a volume shows, or a fill writes or takes over from."""

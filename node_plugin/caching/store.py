@@ -115,16 +115,30 @@ class Store:
             whole=False,
             last_used=time.time(),
             filled_at=time.time() if before is None else before.filled_at,
+            begun=True,
         )
         return folder
 
-    def progress(self, key: VersionKey, size_bytes: int, on_disk_bytes: int = 0) -> None:
-        """So many bytes are whole by now; an archive takes more of the disk than it has bytes."""
+    def progress(self, key: VersionKey, size_bytes: int, on_disk_bytes: int = 0, near_bytes: int = 0) -> None:
+        """So many bytes are whole by now, some from neighbours; an archive takes more of the disk than it has bytes."""
         held = self._held.get(key)
         if held is not None and not held.whole:
             self._held[key] = replace(
-                held, size_bytes=size_bytes, disk_bytes=max(held.disk_bytes, size_bytes, on_disk_bytes)
+                held,
+                size_bytes=size_bytes,
+                disk_bytes=max(held.disk_bytes, size_bytes, on_disk_bytes),
+                near_bytes=min(near_bytes, size_bytes),
             )
+
+    def ended(self, key: VersionKey) -> None:
+        """A fill is not under way any more; nobody is to count on it."""
+        held = self._held.get(key)
+        if held is not None and not held.whole:
+            self._held[key] = replace(held, begun=False)
+
+    def unfinished(self, key: VersionKey) -> Path:
+        """The folder of a fill that is under way, or was interrupted."""
+        return self._filling / key.folder
 
     def publish(self, key: VersionKey, size_bytes: int, objects: int, unpacked_bytes: int | None = None) -> None:
         """A fill is whole: give it its place, in one step.
@@ -142,7 +156,9 @@ class Store:
         # Nobody but us changes it any more, the one who filled it included.
         os.chown(source, os.geteuid(), os.getegid())
         source.chmod(0o700)
-        summary = {"bytes": size_bytes, "objects": objects}
+        before = self._held.get(key)
+        near_bytes = 0 if before is None else before.near_bytes
+        summary = {"bytes": size_bytes, "objects": objects, "near": near_bytes}
         on_disk_bytes = size_bytes if unpacked_bytes is None else unpacked_bytes
         _write_summary(source / _SUMMARY, summary if unpacked_bytes is None else summary | {"unpacked": unpacked_bytes})
         if target.exists():
@@ -156,6 +172,7 @@ class Store:
             whole=True,
             last_used=time.time(),
             filled_at=time.time(),
+            near_bytes=near_bytes,
         )
 
     def touch(self, key: VersionKey) -> None:
@@ -231,7 +248,7 @@ class Store:
             with (folder / _SUMMARY).open("rb") as file:
                 fields = read_object(file.read(_SUMMARY_BOUNDS.most_bytes + 1), "summary", _SUMMARY_BOUNDS)
             size_bytes, objects = fields.count("bytes") or 0, fields.count("objects") or 0
-            unpacked_bytes = fields.count("unpacked")
+            unpacked_bytes, near_bytes = fields.count("unpacked"), fields.count("near") or 0
             last_used, filled_at = folder.stat().st_mtime, (folder / _SUMMARY).stat().st_mtime
         except (OSError, InputError):
             return None
@@ -242,6 +259,7 @@ class Store:
             whole=True,
             last_used=last_used,
             filled_at=filled_at,
+            near_bytes=near_bytes,
         )
 
 

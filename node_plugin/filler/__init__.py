@@ -13,7 +13,13 @@ It imports the standard library and what of `moorage` the sidecar imports.
     folder     what a kind of source has to offer
     s3, web    listing and reading an S3 store, and what is behind a web server
     opening    the kinds that are copied
+    neighbour  which objects another node has, and reading one
+    etags      what an etag says of bytes (pure)
     fetching   one object to one file, verified
+    sharing    which object comes from the source, and which from a neighbour (pure)
+    board      what is left to bring, and who has what
+    circle     the neighbours of a fill, as they come and go
+    crew       the threads that bring
     members    what an archive holds, and where each member goes (pure)
     archives   the members of a tar or a zip
     unpacking  members as files, within bounds

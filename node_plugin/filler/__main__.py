@@ -1,5 +1,7 @@
 """`python3 -P -m node_plugin.filler`, in the folder to fill: a job on standard input, progress on standard output.
 
+What neighbours there are comes on standard input, too, as long as it works.
+
 It ends with its parent: standard input is read to its end, and that comes when the parent closes it or dies.
 """
 
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from moorage.errors import InputError
+from node_plugin.filler.circle import Views
 from node_plugin.filler.exchange import Ended, Ending, Line, read_job, write_line
 from node_plugin.filler.filling import fill
 
@@ -27,38 +30,28 @@ _MOST_JOB_BYTES: Final = 2 << 20
 def main() -> int:
     """Run; 0 the folder is whole; 1 it is not, and the last line says why; 2 the job can't be read."""
     _step_back()
-    source = os.fdopen(0, "rb", buffering=0)
+    source = os.fdopen(0, "rb")
     try:
-        job = read_job(_first_line(source.read))
+        job = read_job(source.readline(_MOST_JOB_BYTES))
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    threading.Thread(target=_end_with_parent, args=(source.read,), daemon=True).start()
+    views = Views()
+    threading.Thread(target=_end_with_parent, args=(source.readline, views), daemon=True).start()
     lock = threading.Lock()
 
     def tell(line: Line) -> None:
         with lock:
             os.write(1, write_line(line))
 
-    ended = fill(job, tell)
+    ended = fill(job, tell, views)
     with contextlib.suppress(BrokenPipeError):
         tell(Ended(ended.ending, ended.message[:1000]))
     return 0 if ended.ending is Ending.WHOLE else 1
 
 
-def _first_line(read: Callable[[int], bytes | None]) -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = read(1 << 16) or b""
-        line += piece
-        if not piece or len(line) > _MOST_JOB_BYTES:
-            break
-    return line
-
-
-def _end_with_parent(read: Callable[[int], bytes | None]) -> None:
-    while read(1 << 16):
-        pass
+def _end_with_parent(read_line: Callable[[int], bytes], views: Views) -> None:
+    views.follow(read_line)
     os._exit(1)
 
 

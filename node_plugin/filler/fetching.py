@@ -2,25 +2,30 @@
 
 import errno
 import hashlib
+import http.client
 import os
-import re
 import threading
+import time
 from collections.abc import Callable
 from email.message import Message
+from functools import partial
 from typing import Final
 
 from moorage.calling.failures import ChangedError, TryAgainError
 from moorage.errors import MoorageError
+from node_plugin.filler.etags import fits_parts, is_md5
 from node_plugin.filler.folder import Folder
 from node_plugin.filler.manifest import OBJECTS, Entry
+from node_plugin.filler.neighbour import NeighbourFolder
 
 PARTS: Final = "parts"
 
 _BUFFER_BYTES: Final = 1 << 20
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
 _FIRST_DELAY_SECONDS: Final = 0.2
 _MOST_DELAY_SECONDS: Final = 5.0
 _MOST_TRIES: Final = 8
+_MOST_NEAR_TRIES: Final = 3
+_SLOW_AFTER_SECONDS: Final = 10.0
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -34,6 +39,10 @@ class DiskError(MoorageError):
     def __init__(self, error: OSError) -> None:
         super().__init__(f"the node's disk: {error.strerror}")
         self.full = error.errno in _NO_SPACE
+
+
+class NeighbourError(Exception):
+    """A neighbour is of no use; the message says why."""
 
 
 class StoppedError(Exception):
@@ -69,14 +78,41 @@ class Fetcher:
             DiskError: it can't be written.
             StoppedError: nobody wants it any more.
         """
+        self._place(entry, path, partial(self._copy, entry))
+
+    def fetch_near(self, entry: Entry, number: int, neighbour: NeighbourFolder, least_bytes_per_second: float) -> None:
+        """Bring an object from a neighbour, and put it where it belongs, once its etag has proved it.
+
+        Args:
+            entry: the object.
+            number: of it, in the manifest.
+            neighbour: that has it.
+            least_bytes_per_second: that it must send.
+
+        Raises:
+            NeighbourError: the neighbour is of no use.
+            BusyError: it will be.
+            DiskError: the object can't be written.
+            StoppedError: nobody wants it any more.
+        """
+
+        def copy_near(descriptor: int) -> None:
+            copy = _Copy(entry, descriptor)
+            self._receive_near(copy, number, neighbour, least_bytes_per_second)
+            if not copy.is_proved:
+                message = "sends other bytes than the source has"
+                raise NeighbourError(message)
+
+        self._place(entry, None, copy_near)
+
+    def _place(self, entry: Entry, path: str | None, copy: Callable[[int], None]) -> None:
+        """Have a file written, and give it its name."""
         try:
-            descriptor = os.open(
-                self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
+            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise DiskError(error) from error
         try:
-            self._copy(entry, descriptor)
+            copy(descriptor)
             try:
                 os.fchmod(descriptor, 0o444)
                 os.utime(descriptor, (entry.modified_seconds, entry.modified_seconds))
@@ -105,6 +141,47 @@ class Fetcher:
             # Something on the way changed it: once more, from the start.
             patience.wait(TryAgainError("what arrives has another MD5 than the store says"))
             copy.start_again()
+
+    def _receive_near(
+        self, copy: "_Copy", number: int, neighbour: NeighbourFolder, least_bytes_per_second: float
+    ) -> None:
+        """All bytes, from where the connection broke, as long as the tries bring some."""
+        began, in_vain = time.monotonic(), 0
+        while True:
+            before = copy.done_bytes
+            try:
+                with neighbour.open(number, copy.done_bytes) as answer:
+                    self._take_near(copy, answer, began, least_bytes_per_second)
+            except TryAgainError as error:
+                neighbour.close()
+                # A connection that was kept may have been closed to make room for others.
+                in_vain = in_vain + 1 if copy.done_bytes == before else 0
+                if in_vain >= _MOST_NEAR_TRIES:
+                    message = f"does not answer ({error})"
+                    raise NeighbourError(message) from error
+                if self._stop.wait(in_vain * _FIRST_DELAY_SECONDS):
+                    raise StoppedError from error
+                continue
+            except ChangedError as error:
+                message = "sends more bytes than the object has, or has it no more"
+                raise NeighbourError(message) from error
+            if copy.done_bytes >= copy.entry.size_bytes:
+                return
+            if copy.done_bytes == before:
+                message = "cuts its answers short"
+                raise NeighbourError(message)
+
+    def _take_near(
+        self, copy: "_Copy", answer: http.client.HTTPResponse, began: float, least_bytes_per_second: float
+    ) -> None:
+        while count := answer.readinto(self._buffer):
+            if self._stop.is_set():
+                raise StoppedError
+            copy.take(self._buffer[:count])
+            seconds = time.monotonic() - began
+            if seconds > _SLOW_AFTER_SECONDS and copy.done_bytes / seconds < least_bytes_per_second:
+                message = "is slower than the source"
+                raise NeighbourError(message)
 
     def _receive(self, copy: "_Copy") -> None:
         with self._folder.open(copy.entry, copy.done_bytes) as answer:
@@ -142,7 +219,7 @@ class _Copy:
     def __init__(self, entry: Entry, descriptor: int) -> None:
         self.entry = entry
         self.done_bytes = 0
-        self.is_md5 = _MD5.fullmatch(entry.etag) is not None
+        self.is_md5 = is_md5(entry.etag)
         self._descriptor = descriptor
         self._digest = hashlib.md5(usedforsecurity=False)
 
@@ -150,6 +227,13 @@ class _Copy:
     def is_right(self) -> bool:
         """Whether it is what the store says, as far as the store says it."""
         return not self.is_md5 or self._digest.hexdigest() == self.entry.etag
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the etag itself proves it, whoever sent it."""
+        if self.is_md5:
+            return self.is_right
+        return fits_parts(self.entry, lambda count, offset: os.pread(self._descriptor, count, offset))
 
     def take(self, data: memoryview) -> None:
         """So many more bytes."""

@@ -12,9 +12,7 @@ An archive comes whole into `parts/`, and is then unpacked into `objects/`; an u
 
 import ctypes
 import os
-import queue
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -23,33 +21,37 @@ from moorage.calling.failures import ChangedError, TryAgainError
 from moorage.errors import InputError, MoorageError
 from node_plugin.filler import keys, manifest
 from node_plugin.filler.bringing import bring_and_unpack
-from node_plugin.filler.exchange import Done, Ended, Ending, Job, Line, Listed, Unpacked
-from node_plugin.filler.fetching import PARTS, DiskError, Fetcher, StoppedError
+from node_plugin.filler.circle import Views
+from node_plugin.filler.crew import Crew, Meter, fetch_all
+from node_plugin.filler.exchange import Ended, Ending, Job, Line, Listed, Unpacked
+from node_plugin.filler.fetching import PARTS, DiskError
 from node_plugin.filler.folder import Folder
 from node_plugin.filler.manifest import OBJECTS, Entry
 from node_plugin.filler.members import ArchiveError
 from node_plugin.filler.opening import opener
 
-_TELL_SECONDS: Final = 0.5
 _MOST_TRIES: Final = 4
 _FOLDER_MODE: Final = 0o555
 
 Tell = Callable[[Line], None]
 
 
-def fill(job: Job, tell: Tell) -> Ended:
+def fill(job: Job, tell: Tell, views: Views | None = None) -> Ended:
     """Fill the folder that the process is in.
 
     Args:
         job: with what.
         tell: hears of the progress.
+        views: of the neighbours, as they are told.
     """
     open_folder = opener(job.grant)
     if open_folder is None or job.grant.fill is None:
         return Ended(Ending.UNKEEPABLE, f"a source of kind {job.grant.location.kind} can't be copied")
-    work = _fill_from_archive if job.grant.location.needs_copy else _fill
+    version = job.grant.fill.listed_version
     try:
-        return work(job, open_folder, job.grant.fill.listed_version, tell)
+        if job.grant.location.needs_copy:
+            return _fill_from_archive(job, open_folder, version, tell)
+        return _fill(job, open_folder, version, tell, views or Views())
     except (ChangedError, TryAgainError, MoorageError, OSError) as error:
         return _explain(error)
 
@@ -69,7 +71,7 @@ def _explain(error: Exception) -> Ended:
     return Ended(Ending.FAILED, str(error))
 
 
-def _fill(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell) -> Ended:
+def _fill(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell, views: Views) -> Ended:
     entries = _list(job, open_folder)
     if isinstance(entries, Ended):
         return entries
@@ -85,8 +87,9 @@ def _fill(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell)
     missing = [entry for entry in files if not _is_there(entry)]
     if job.reused is not None:
         missing = _take_over(missing, job.reused)
-    meter = _Meter(size_bytes - sum(entry.size_bytes for entry in missing), tell)
-    _fetch_all(missing, open_folder, job.connections, meter)
+    meter = Meter(size_bytes - sum(entry.size_bytes for entry in missing), tell)
+    fetch_all(entries, missing, Crew(job, open_folder, views, meter))
+    meter.tell_all()
     _seal()
     return Ended(Ending.WHOLE)
 
@@ -175,80 +178,6 @@ def _take_over(missing: list[Entry], reused: int) -> list[Entry]:
         except OSError:
             left.append(entry)
     return left
-
-
-class _Meter:
-    """Counts what is whole, and tells now and then."""
-
-    def __init__(self, done_bytes: int, tell: Tell) -> None:
-        self._done_bytes = done_bytes
-        self._tell = tell
-        self._lock = threading.Lock()
-        self._told_at = 0.0
-
-    def add(self, size_bytes: int) -> None:
-        with self._lock:
-            self._done_bytes += size_bytes
-            if time.monotonic() - self._told_at >= _TELL_SECONDS:
-                self._told_at = time.monotonic()
-                self._tell(Done(self._done_bytes))
-
-
-def _fetch_all(missing: list[Entry], open_folder: Callable[[], Folder], connections: int, meter: _Meter) -> None:
-    """Whole objects side by side, the largest first, so that none is left alone at the end."""
-    crew = _Crew(missing, open_folder, meter)
-    threads = [threading.Thread(target=crew.work, args=(number,)) for number in range(min(connections, len(missing)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    crew.check()
-
-
-class _Crew:
-    """Threads that share the work; the first failure ends all."""
-
-    def __init__(self, missing: list[Entry], open_folder: Callable[[], Folder], meter: _Meter) -> None:
-        self._waiting: queue.SimpleQueue[Entry] = queue.SimpleQueue()
-        for entry in sorted(missing, key=lambda entry: -entry.size_bytes):
-            self._waiting.put(entry)
-        self._open_folder = open_folder
-        self._meter = meter
-        self._stop = threading.Event()
-        self._failures: list[Exception] = []
-        self._left = len(missing)
-        self._lock = threading.Lock()
-
-    def work(self, number: int) -> None:
-        """One thread's share."""
-        folder = self._open_folder()
-        try:
-            self._fetch(Fetcher(folder, number, self._stop))
-        except StoppedError:
-            return
-        except Exception as error:  # noqa: BLE001 - it is raised again by `check`
-            self._failures.append(error)
-            self._stop.set()
-        finally:
-            folder.close()
-
-    def _fetch(self, fetcher: Fetcher) -> None:
-        while not self._stop.is_set():
-            try:
-                entry = self._waiting.get_nowait()
-            except queue.Empty:
-                return
-            fetcher.fetch(entry)
-            self._meter.add(entry.size_bytes)
-            with self._lock:
-                self._left -= 1
-
-    def check(self) -> None:
-        """Raise what ended the work, if it is not done."""
-        if self._failures:
-            raise self._failures[0]
-        if self._left:
-            raise TryAgainError("a thread ended early")
 
 
 def _seal() -> None:

@@ -72,10 +72,15 @@ def read(directory: int) -> Iterator[Entry]:
     descriptor = os.open(NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
     with os.fdopen(descriptor, encoding="utf-8") as file:
         while line := file.readline(_LONGEST_LINE):
-            yield _entry(line)
+            yield read_entry(line)
 
 
-def _entry(line: str) -> Entry:
+def read_entry(line: str) -> Entry:
+    """Read one line of the file.
+
+    Raises:
+        InputError: it is none of ours.
+    """
     try:
         key, size_bytes, etag, modified_seconds = json.loads(line)
     except (ValueError, RecursionError):

@@ -442,6 +442,24 @@ def test_only_node_plugins_may_reach_the_broker(render: Render) -> None:
     ]
 
 
+def test_only_node_plugins_may_reach_the_copies_of_nodes(render: Render) -> None:
+    """By the labels of their pods, at the port that the program listens at; without neighbours there is none."""
+    manifests = render()
+    (peer,) = _allowed(_one(manifests, "NetworkPolicy", "moorage-node-plugin"))["neighbours"] or []
+    wanted = peer["podSelector"]["matchLabels"].items()
+    assert [name for name, pod in _pods(manifests).items() if wanted <= pod["metadata"]["labels"].items()] == [
+        "moorage-node-plugin"
+    ]
+    container = _containers(manifests)["node-plugin"]
+    environment = {each["name"]: each.get("value", "10.0.0.7") for each in container["env"]}
+    read = settings.read(NodePluginSettings, environment)
+    port = next(each["containerPort"] for each in container["ports"] if each["name"] == "neighbours")
+    assert (read.neighbour_address, read.neighbour_bytes_per_second) == (f"10.0.0.7:{port}", 200_000_000)
+    without = render("nodePlugin.cache.neighbours.enabled=false")
+    assert "neighbours" not in _allowed(_one(without, "NetworkPolicy", "moorage-node-plugin"))
+    assert "MOORAGE_POD_ADDRESS" not in {each["name"] for each in _containers(without)["node-plugin"]["env"]}
+
+
 def test_the_extender_beside_its_scheduler_is_reached_by_nobody(render: Render) -> None:
     """It listens on loopback, and its port is in no policy."""
     assert set(_allowed(_one(render(), "NetworkPolicy", "moorage-scheduler"))) == {"health", "metrics"}

@@ -8,15 +8,19 @@ import pytest
 from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import BrokerError
 from moorage.grants.grant import Grant
+from moorage.grants.neighbours import Neighbour, Neighbourhood, Pass
 from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.grants.review import Review
 from moorage.grants.standing import Standing
-from moorage.model import SITE_LABEL, DatasetRef
+from moorage.model import SITE_LABEL, CachedDataset, DatasetRef, NodeCache
 from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE, Refusal
+from moorage.serving.certificates import read_certificates
+from moorage.serving.context import load_pair, make_server_context
 from moorage.sources import Credentials, Location
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.s3 import S3Source
+from moorage.wire import write_node_cache
 from node_plugin.broker import HttpsBroker
 from tests.dataset_operator.brokers import Broker, Raw, dataset, mounting, plugin_pod, token
 from tests.dataset_operator.processes import SYSTEM
@@ -82,6 +86,38 @@ async def test_what_may_stay_on_a_node(world: World, broker: Broker, tmp_path: P
     assert {"dataset": str(ref), "node": world.node("eu-a"), "event": "evicted"}.items() <= broker.audits()[-1].items()
     world.kubectl("delete", "dataset", "held", "-n", world.steward)
     await eventually_told(told, "DatasetUnknown")
+
+
+async def test_the_neighbours_of_a_node(world: World, broker: Broker, tmp_path: Path) -> None:
+    """From NodeCaches of its site; passes are signed by the authority that node plugins know, for what it may hold."""
+    raw = world.dataset("near", world.eu, residency=["EU"])
+    world.apply(raw)
+    world.set_status("dataset", "near", {"version": "a" * 64, "bytes": 10}, world.steward)
+    ref = DatasetRef(world.steward, "near")
+    for node, size_bytes in (("eu-b", 10), ("us-a", 10)):
+        cache = NodeCache(world.node(node), (CachedDataset(ref, "a" * 64, size_bytes),), address="10.0.0.7:9809")
+        body = write_node_cache(cache)
+        world.apply(body)
+        world.set_status("nodecache", cache.node, body["status"])
+    asking = client(broker, tmp_path, token(world))
+    wanted = Neighbourhood(neighbours=(Neighbour(world.node("eu-b"), "10.0.0.7:9809", whole=True),), others=1)
+
+    async def told() -> bool:
+        return await asking.ask_neighbours(ref) == wanted
+
+    await until(told)
+    reading, serving = await asking.ask_pass(ref), await asking.ask_pass(None)
+    assert isinstance(reading, Pass)
+    assert isinstance(serving, Pass)
+    authority = read_certificates(broker.authorities().encode())[-1]
+    for made in (reading, serving):
+        load_pair(make_server_context(), made.certificate.encode(), made.key.encode())
+        assert read_certificates(made.certificate.encode())[0].issuer_key_id == authority.key_id
+    abroad = client(broker, tmp_path, token(world, node="us-a"))
+    for refused in (await abroad.ask_neighbours(ref), await abroad.ask_pass(ref)):
+        assert isinstance(refused, Refusal)
+        assert (refused.code, refused.reason) == (DENIED, "ResidencyViolated")
+    world.kubectl("delete", "nodecache", world.node("eu-b"), world.node("us-a"))
 
 
 async def eventually_told(told: Callable[[str], Awaitable[Standing | None]], rule: str) -> Standing:

@@ -30,16 +30,25 @@ def request(dataset: Dataset = CLAIMS) -> Request:
 def test_what_nodes_hold_of_the_current_version() -> None:
     """An old version brings nobody anything."""
     whole = NodeCache("us-1-a", (CachedDataset(CLAIMS.ref, "v2", 10**10), CachedDataset(CLAIMS.ref, "v1", 5)))
-    part = NodeCache("us-1-b", (CachedDataset(CLAIMS.ref, "v2", 2**30),))
+    part = NodeCache("us-1-b", (CachedDataset(CLAIMS.ref, "v2", 2**30, near_bytes=2**29),))
+    begun = NodeCache("eu-1-a", (CachedDataset(CLAIMS.ref, "v2", 0),))
     old = NodeCache("eu-1-a", (CachedDataset(CLAIMS.ref, "v1", 10**10),))
+    assert held(request(), snapshot(CLAIMS, begun)) == []
     found = held(request(), snapshot(CLAIMS, whole, part, old))
     assert found == [
         Held("us-1-a", "us-1", CLAIMS.ref, 10**10, whole=True),
-        Held("us-1-b", "us-1", CLAIMS.ref, 2**30, whole=False),
+        Held("us-1-b", "us-1", CLAIMS.ref, 2**30, whole=False, near_bytes=2**29),
     ]
-    assert [amount(each) for each in found] == ["all, 10 GB", "1.07 GB, not all yet"]
+    assert [amount(each) for each in found] == ["all, 10 GB", "1.07 GB, not all yet; 537 MB of it from other nodes"]
     assert as_document(request(), snapshot(CLAIMS, part)) == [
-        {"node": "us-1-b", "site": "us-1", "dataset": "steward/claims", "bytes": 2**30, "whole": False}
+        {
+            "node": "us-1-b",
+            "site": "us-1",
+            "dataset": "steward/claims",
+            "bytes": 2**30,
+            "whole": False,
+            "neighbourBytes": 2**29,
+        }
     ]
 
 

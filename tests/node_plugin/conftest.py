@@ -52,13 +52,22 @@ def broker(tmp_path: Path) -> Iterator[PlayedBroker]:
 @pytest.fixture
 def node(broker: PlayedBroker) -> Iterator[Node]:
     """A node with a running driver."""
+    with play_node(broker, broker.token_file) as played:
+        yield played
+
+
+@contextlib.contextmanager
+def play_node(
+    broker: PlayedBroker, token_file: Path, name: str = "eu-1-a", *, cached: bool = False, **settings: str
+) -> Iterator[Node]:
+    """A node with a running driver; with a cache, and more settings, where a test says so."""
     # Not tmp_path: as long as a real kubelet's paths, and reachable for every user.
     directory = Path("/tmp") / f"moorage-node-{uuid.uuid4().hex[:8]}"
     kubelet_dir = directory / "var" / "lib" / "kubelet"
     kubelet_dir.mkdir(parents=True)
     directory.chmod(0o755)
-    for name in ("run", "code", "bin"):
-        (directory / name).mkdir()
+    for below in ("run", "code", "bin"):
+        (directory / below).mkdir()
     # The clone may lie where only its owner may look; what runs as somebody else finds code and programs here.
     setup = (
         'mount --bind "$1" "$1" && mount --make-shared "$1" && mount --bind "$2" "$3" && mount --bind "$4" "$5" && '
@@ -74,13 +83,15 @@ def node(broker: PlayedBroker) -> Iterator[Node]:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
-        "MOORAGE_NODE_NAME": "eu-1-a",
+        "MOORAGE_NODE_NAME": name,
         "MOORAGE_KUBELET_DIR": str(kubelet_dir),
         "MOORAGE_BROKER_URL": broker.url,
         "MOORAGE_BROKER_CA_FILE": str(broker.ca_file),
-        "MOORAGE_BROKER_TOKEN_FILE": str(broker.token_file),
+        "MOORAGE_BROKER_TOKEN_FILE": str(token_file),
         "MOORAGE_HEALTH_LISTEN_PORT": str(free_port()),
         "MOORAGE_HEALTH_LISTEN_HOST": "127.0.0.1",
+        **(cache_settings(directory / "cache") if cached else {}),
+        **settings,
     }
     node = Node(kubelet_dir, holder.pid, environment, directory / "driver.log")
     try:
@@ -100,17 +111,21 @@ def node(broker: PlayedBroker) -> Iterator[Node]:
 @pytest.fixture
 def cache_dir(node: Node) -> Path:
     """The folder of the node's cache; the driver uses it, and looks often."""
-    directory = node.log.parent / "cache"
     node.stop_driver()
-    node.environment |= {
+    node.environment |= cache_settings(node.log.parent / "cache")
+    node.start_driver()
+    return node.log.parent / "cache"
+
+
+def cache_settings(directory: Path) -> dict[str, str]:
+    """Of a driver with a cache that it looks at often."""
+    return {
         "MOORAGE_CACHE_DIR": str(directory),
         "MOORAGE_CACHE_SIZE_LIMIT": "1Gi",
         "MOORAGE_CACHE_KEPT_FREE_PERCENT": "0",
         "MOORAGE_CACHE_FILLER_UID": str(filler_uid()),
         "MOORAGE_CACHE_LOOK_SECONDS": "0.2",
     }
-    node.start_driver()
-    return directory
 
 
 def filler_uid() -> int:
@@ -125,15 +140,16 @@ def filler_uid() -> int:
 @pytest.fixture
 def make_pod(node: Node) -> MakePod:
     """Make pods that have the sidecar's emptyDir."""
+    return lambda: make_pod_at(node)
 
-    def make() -> FakePod:
-        pod = FakePod(node.kubelet_dir, str(uuid.uuid4()))
-        pod.run_dir.mkdir(parents=True)
-        # As the kubelet does.
-        pod.run_dir.chmod(0o777)
-        for parent in (node.kubelet_dir, *list(pod.run_dir.parents)[:5]):
-            if parent.is_relative_to(node.kubelet_dir):
-                parent.chmod(0o755)
-        return pod
 
-    return make
+def make_pod_at(node: Node) -> FakePod:
+    """A pod that has the sidecar's emptyDir."""
+    pod = FakePod(node.kubelet_dir, str(uuid.uuid4()))
+    pod.run_dir.mkdir(parents=True)
+    # As the kubelet does.
+    pod.run_dir.chmod(0o777)
+    for parent in (node.kubelet_dir, *list(pod.run_dir.parents)[:5]):
+        if parent.is_relative_to(node.kubelet_dir):
+            parent.chmod(0o755)
+    return pod

@@ -122,6 +122,17 @@ def put(store: ObjectStore, folder: str, objects: dict[str, bytes]) -> str:
     for key, body in objects.items():
         answer = store.client.put_object(Bucket=BUCKET, Key=f"{folder}/{key}", Body=body)
         etags[key] = answer["ETag"].strip('"')
+    return version_of(objects, etags)
+
+
+def version_in(store: ObjectStore, folder: str, objects: dict[str, bytes]) -> str:
+    """The version of objects that are there, as the operator would say."""
+    etags = {key: store.client.head_object(Bucket=BUCKET, Key=f"{folder}/{key}")["ETag"].strip('"') for key in objects}
+    return version_of(objects, etags)
+
+
+def version_of(objects: dict[str, bytes], etags: dict[str, str]) -> str:
+    """The version of objects with these etags."""
     lines = [b"%b\0%d\0%b\n" % (key.encode(), len(objects[key]), etags[key].encode()) for key in sorted(objects)]
     return hashlib.sha256(b"".join(lines)).hexdigest()
 

@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from broker.neighbours import NodeCopies, neighbourhood
+from broker.passes import reading_pass, serving_pass
 from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
+from moorage.grants import neighbours
 from moorage.grants.answer import write_answer
 from moorage.grants.grant import FillTerms, Grant
 from moorage.grants.question import read_question
@@ -28,7 +31,10 @@ from moorage.grants.standing import Standing, read_holdings, write_standings
 from moorage.model import DatasetRef
 from moorage.reading.fields import Fields
 from moorage.refusal import DENIED, Refusal
+from moorage.serving.certificates import KeyPair, make_authority, make_leaf
+from moorage.serving.context import load_pair
 from moorage.sources import MOUNTED_KINDS, Credentials
+from tests.builders import make_dataset
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG=bPxRfiCYEXAMPLEKEY+"
 
@@ -48,6 +54,9 @@ class PlayedBroker:
         revoked: by dataset: the rule by which its mounts must end.
         revoked_pods: the same by pod's uid and dataset.
         reviewed: the volumes that were asked about, as `pod dataset`.
+        authority: signs the passes of node plugins.
+        copies: what nodes tell of theirs.
+        passes: that were given, as `node dataset`.
     """
 
     url: str
@@ -62,6 +71,34 @@ class PlayedBroker:
     revoked_pods: dict[tuple[str, str], str] = field(default_factory=dict)
     reviewed: list[str] = field(default_factory=list)
     down: bool = False
+    authority: KeyPair | None = None
+    copies: Callable[[], Iterable[NodeCopies]] = tuple
+    passes: list[str] = field(default_factory=list)
+
+    def token_of(self, node: str) -> Path:
+        """The token of a node plugin: in this play, the node's name."""
+        path = self.token_file.with_name(f"token-{node}")
+        path.write_text(f"{node}\n")
+        return path
+
+    def tell_neighbours(self, node: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """As the broker, with nodes that are all of one site."""
+        ref = neighbours.read_dataset(body)
+        assert ref is not None
+        standing = self.standings[str(ref)]
+        if not standing.permitted:
+            return write_answer(Refusal(DENIED, standing.rule, standing.message))
+        dataset = make_dataset(ref.name, ref.namespace).sized(standing.size_bytes or 0, standing.version or "").obj()
+        told = neighbourhood(dataset, node, self.copies(), lambda _name: "eu-1")
+        return 200, neighbours.write_neighbourhood(told)
+
+    def give_pass(self, node: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """As the broker."""
+        assert self.authority is not None
+        ref, now = neighbours.read_dataset(body), datetime.now(tz=UTC)
+        self.passes.append(f"{node} {ref}")
+        made = serving_pass(self.authority, node, now) if ref is None else reading_pass(self.authority, node, ref, now)
+        return 200, neighbours.write_pass(made)
 
     def revoke(self, dataset: str) -> None:
         """Take the right away, and have running mounts ended."""
@@ -130,10 +167,12 @@ class PlayedBroker:
 def play_broker(folder: Path) -> Iterator[PlayedBroker]:
     """A broker that refuses whatever a test does not grant."""
     (folder / "token").write_text("node-token\n")
-    key = make_certificate(folder / "broker.crt", "moorage-broker.moorage-system.svc")
-    (folder / "broker.key").write_bytes(key)
+    now = datetime.now(tz=UTC)
+    authority = make_authority("played", now, timedelta(days=1))
+    leaf = make_leaf(authority, ("moorage-broker.moorage-system.svc",), now, timedelta(days=1))
+    (folder / "broker.crt").write_bytes(authority.certificate.pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "broker.crt", folder / "broker.key")
+    load_pair(context, leaf.certificate.pem, leaf.key_pem)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -145,6 +184,11 @@ def play_broker(folder: Path) -> Iterator[PlayedBroker]:
                 return
             if self.path == REVIEW_PATH:
                 self._answer(503 if played.down else 200, {"message": "down"} if played.down else played.review(body))
+                return
+            if self.path in {neighbours.PATH, neighbours.PASSES_PATH} and not played.down:
+                node = self.headers["Authorization"].removeprefix("Bearer ")
+                answer = played.tell_neighbours if self.path == neighbours.PATH else played.give_pass
+                self._answer(*answer(node, body))
                 return
             dataset = str(read_question(body).dataset)
             proof = {"token": self.headers["Authorization"], "path": self.path}
@@ -167,6 +211,7 @@ def play_broker(folder: Path) -> Iterator[PlayedBroker]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     played = PlayedBroker(f"https://127.0.0.1:{server.server_port}", folder / "broker.crt", folder / "token", server)
+    played.authority = authority
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield played
     server.shutdown()

@@ -1,0 +1,203 @@
+"""Nodes of one site on one machine: each with a cache's folder, a server for neighbours and a filler of its own.
+
+The broker is played, by the broker's own functions and what lies on the nodes' disks.
+"""
+
+import asyncio
+import hashlib
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from broker.neighbours import NodeCopies, neighbourhood
+from broker.passes import reading_pass, serving_pass
+from moorage.grants.grant import FillTerms, Grant
+from moorage.grants.neighbours import Neighbourhood, Pass
+from moorage.grants.question import GrantQuestion
+from moorage.grants.review import Review
+from moorage.grants.standing import Standing
+from moorage.model import Dataset, DatasetRef, DatasetStatus, Governance
+from moorage.refusal import Refusal
+from moorage.serving.certificates import KeyPair, make_authority
+from moorage.sources import Credentials
+from moorage.sources.s3 import S3Source
+from node_plugin.caching.fillers import run_filler
+from node_plugin.caching.holding import VersionKey
+from node_plugin.caching.state import CacheLimits, CacheState
+from node_plugin.caching.store import Store
+from node_plugin.caching.usage import Usage
+from node_plugin.filler.exchange import Ending, Job
+from node_plugin.journal import Journal
+from node_plugin.neighbours.following import Following
+from node_plugin.neighbours.serving import Server, serving_neighbours
+from node_plugin.target_locks import TargetLocks
+
+SITE = "eu-1"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Objects in a store.
+
+    Attributes:
+        grant: to read them.
+        key: which version they are.
+        objects: how many.
+    """
+
+    grant: Grant
+    key: VersionKey
+    objects: int
+
+    @classmethod
+    def listed(cls, endpoint: str, bucket: str, folder: str, keys: Credentials, client: Any) -> "Source":  # noqa: ANN401 - boto3 has no types
+        """As the operator would list them."""
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")
+        found = [each for page in pages for each in page.get("Contents") or ()]
+        digest = hashlib.sha256()
+        for each in sorted(found, key=lambda each: str(each["Key"]).encode()):
+            name, etag = str(each["Key"]).removeprefix(f"{folder}/"), each["ETag"].strip('"')
+            digest.update(b"%b\0%d\0%b\n" % (name.encode(), each["Size"], etag.encode()))
+        version, size_bytes = digest.hexdigest(), sum(each["Size"] for each in found)
+        grant = Grant(
+            location=S3Source(endpoint, bucket, folder),
+            local=False,
+            credentials=keys,
+            site=SITE,
+            source_site="far-1",
+            version=version,
+            fill=FillTerms(size_bytes=size_bytes, far_seconds=size_bytes / 100e6, listed_version=version),
+        )
+        return cls(grant, VersionKey(DatasetRef("bench", folder), version), len(found))
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them."""
+        return 0 if self.grant.fill is None else self.grant.fill.size_bytes
+
+
+@dataclass
+class PlayedBroker:
+    """The broker, as one node asks it."""
+
+    node: str
+    source: Source
+    authority: KeyPair
+    stores: dict[str, Store]
+    addresses: dict[str, str]
+
+    async def ask(self, question: GrantQuestion) -> Grant | Refusal:
+        """It is granted."""
+        del question
+        return self.source.grant
+
+    async def ask_reviews(self, asked: Sequence[GrantQuestion]) -> list[Review]:
+        """Nothing ends."""
+        return [Review(each) for each in asked]
+
+    async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
+        """All may stay."""
+        return {ref: Standing(ref=ref) for ref in refs}
+
+    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
+        """By what lies on the disks."""
+        status = DatasetStatus(size_bytes=self.source.size_bytes, version=self.source.key.version)
+        dataset = Dataset(ref, (), Governance(), status=status)
+        copies = [
+            NodeCopies(
+                node, self.addresses[node], {(each.key.ref, each.key.version): each.size_bytes for each in store}
+            )
+            for node, store in self.stores.items()
+        ]
+        return neighbourhood(dataset, self.node, copies, lambda _node: SITE)
+
+    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
+        """Signed."""
+        now = datetime.now(tz=UTC)
+        if ref is None:
+            return serving_pass(self.authority, self.node, now)
+        return reading_pass(self.authority, self.node, ref, now)
+
+
+@dataclass
+class Node:
+    """One node."""
+
+    name: str
+    store: Store
+    server: Server
+    following: Following
+    limits: CacheLimits = field(default_factory=lambda: CacheLimits(size_bytes=1 << 40))
+
+    async def fill(self, source: Source, *, with_neighbours: bool) -> None:
+        """Copy it all.
+
+        Raises:
+            OSError: that did not work.
+        """
+        key, store = source.key, self.store
+        folder = store.begin(key, source.size_bytes, source.objects, None)
+        job = Job(
+            grant=source.grant,
+            connections=self.limits.connections,
+            most_objects=200_000,
+            most_bytes=1 << 40,
+            sharing=self.following.sharing(key, source.grant) if with_neighbours else None,
+        )
+        filled = await run_filler(
+            folder,
+            job,
+            user=None,
+            reused=None,
+            tell=lambda done, on_disk, near: store.progress(key, done, on_disk, near),
+            views=self.following.views(key.ref) if with_neighbours else None,
+        )
+        if filled.ended.ending is not Ending.WHOLE:
+            raise OSError(filled.ended.message)
+        store.publish(key, filled.size_bytes, filled.objects)
+
+
+async def start_at_once(source: Source, folder: Path, nodes: int, *, with_neighbours: bool) -> None:
+    """Have so many nodes copy the same at once, until all have it."""
+    async with made_nodes(source, folder, nodes) as made:
+        await asyncio.gather(*(node.fill(source, with_neighbours=with_neighbours) for node in made))
+
+
+@asynccontextmanager
+async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[list[Node]]:
+    """Nodes that serve each other."""
+    authority = make_authority("bench", datetime.now(tz=UTC), timedelta(days=1))
+    ca_file = folder / "ca.crt"
+    ca_file.write_bytes(authority.certificate.pem)
+    names = [f"node-{number}" for number in range(nodes)]
+    stores = {name: Store(folder / name) for name in names}
+    ports = {name: _free_port() for name in names}
+    addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    async with AsyncExitStack() as stack:
+        made = []
+        for name, store in stores.items():
+            broker = PlayedBroker(name, source, authority, stores, addresses)
+            state = CacheState(
+                store=store,
+                usage=Usage(folder / f"{name}.usage", time.time),
+                journal=Journal(folder / f"{name}.journal"),
+                broker=broker,
+                locks=TargetLocks(),
+                limits=CacheLimits(size_bytes=1 << 40),
+            )
+            server = Server(state, broker, addresses[name], ca_file, 10**9)
+            await stack.enter_async_context(serving_neighbours(server, "127.0.0.1", ports[name]))
+            made.append(Node(name, store, server, Following(name, broker, ca_file, lambda: True)))
+        await asyncio.gather(*(node.server.state.moved.wait() for node in made))
+        yield made
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,31 @@
+"""Certificates for node plugins, signed by the broker's own authority: to serve neighbours, and to read from them.
+
+Made for each question and kept nowhere. The authority is the one that signed the certificate that the broker serves
+with, so whoever asks knows it already; its rotation is the keeper's (`moorage.serving.rotation`). Pure, but for the
+randomness of keys.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from moorage.grants.neighbours import Pass, reading_uri, server_name
+from moorage.model import DatasetRef
+from moorage.serving.certificates import KeyPair, make_client_leaf, make_leaf
+
+SERVING_LIFE: Final = timedelta(hours=24)
+READING_LIFE: Final = timedelta(minutes=15)
+"""As long as a node reads on from its neighbours after the broker would not let it any more."""
+
+
+def serving_pass(authority: KeyPair, node: str, now: datetime) -> Pass:
+    """For the node plugin of a node, to serve with."""
+    return _pass(make_leaf(authority, (server_name(node),), now, SERVING_LIFE))
+
+
+def reading_pass(authority: KeyPair, node: str, ref: DatasetRef, now: datetime) -> Pass:
+    """For a node that may hold the dataset."""
+    return _pass(make_client_leaf(authority, node, reading_uri(node, ref), now, READING_LIFE))
+
+
+def _pass(pair: KeyPair) -> Pass:
+    return Pass(pair.certificate.pem.decode(), pair.key_pem.decode())

@@ -1,0 +1,200 @@
+"""What a node plugin asks the broker before it fills from other nodes of its site, and what it is told.
+
+`PATH`: which nodes of my site hold this dataset's version, or are bringing it? `PASSES_PATH`: give me a certificate to
+serve neighbours with; or, with a dataset, one that lets me read that dataset from them. A pass names one dataset and
+one node, and lives for minutes: who has it may read what the rules allowed that node to hold when it was signed.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from moorage.errors import BrokerError, InputError
+from moorage.grants.question import BOUNDS, read_ref
+from moorage.model import DatasetRef
+from moorage.reading.documents import fields_of, read_object
+from moorage.reading.fields import Fields
+from moorage.refusal import DENIED, Refusal
+
+PATH: Final = "/v1/neighbours"
+PASSES_PATH: Final = "/v1/passes"
+MOST_WHOLE: Final = 8
+"""Neighbours with a whole copy that one node is told of."""
+MOST_BRINGING: Final = 32
+"""Neighbours that share the bringing; more wait for what these bring."""
+_MOST_DEPTH: Final = 4
+_OK: Final = 200
+_SERVER_SUFFIX: Final = ".nodes.moorage.dev"
+_READS: Final = re.compile(r"moorage://([^/]+)/([^/]+)/([^/]+)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Neighbour:
+    """Another node of the site.
+
+    Attributes:
+        address: of its node plugin, as `10.0.0.7:9809`.
+        whole: it has all of the version; else it is bringing it.
+    """
+
+    node: str
+    address: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbourhood:
+    """What the broker sees of a site, for one node and one dataset's current version.
+
+    Attributes:
+        neighbours: without the node that asks.
+        shares: the node that asks is among those that share the bringing.
+        seen: its NodeCache says that it brings or holds the version.
+        others: nodes of the site that serve neighbours, whatever they hold.
+    """
+
+    neighbours: tuple[Neighbour, ...] = ()
+    shares: bool = False
+    seen: bool = False
+    others: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A certificate with its key, both PEM."""
+
+    certificate: str
+    key: str = field(repr=False)
+
+
+def server_name(node: str) -> str:
+    """The name in the certificate that a node serves with. No Service and no store has a name like that."""
+    return f"{node}{_SERVER_SUFFIX}"
+
+
+def reading_uri(node: str, ref: DatasetRef) -> str:
+    """What a pass says: this node may read this dataset."""
+    return f"moorage://{node}/{ref.namespace}/{ref.name}"
+
+
+def read_reading_uri(uri: str) -> tuple[str, DatasetRef] | None:
+    """The node and the dataset; None where it says something else."""
+    found = _READS.fullmatch(uri)
+    return None if found is None else (found[1], DatasetRef(found[2], found[3]))
+
+
+def write_dataset(ref: DatasetRef | None) -> bytes:
+    """The body of both questions; None asks for a certificate to serve with."""
+    named = {} if ref is None else {"dataset": {"namespace": ref.namespace, "name": ref.name}}
+    return json.dumps(named).encode()
+
+
+def read_dataset(body: bytes) -> DatasetRef | None:
+    """Read the body of a question.
+
+    Raises:
+        InputError: it is no question; names the field.
+    """
+    dataset = read_object(body, "request", BOUNDS).sub("dataset")
+    return None if dataset is None else read_ref(dataset)
+
+
+def write_neighbourhood(told: Neighbourhood) -> dict[str, Any]:
+    """The body of an answer."""
+    return {
+        "neighbours": write_neighbours(told.neighbours),
+        "shares": told.shares,
+        "seen": told.seen,
+        "others": told.others,
+    }
+
+
+def read_neighbourhood(status: int, body: object) -> Neighbourhood | Refusal:
+    """Understand an answer.
+
+    Raises:
+        BrokerError: it is none; asking again may help.
+    """
+    fields = _fields(status, body)
+    if isinstance(fields, Refusal):
+        return fields
+    try:
+        return Neighbourhood(
+            neighbours=read_neighbours(fields),
+            shares=fields.exact_flag("shares"),
+            seen=fields.exact_flag("seen"),
+            others=fields.count("others") or 0,
+        )
+    except InputError as error:
+        raise _useless(error) from error
+
+
+def write_neighbours(neighbours: Iterable[Neighbour]) -> list[dict[str, Any]]:
+    """As a list of documents."""
+    return [{"node": each.node, "address": each.address, "whole": each.whole} for each in neighbours]
+
+
+def read_neighbours(fields: Fields) -> tuple[Neighbour, ...]:
+    """What is under `neighbours`.
+
+    Raises:
+        InputError: there are too many, or one is none.
+    """
+    found = fields.subs("neighbours")
+    if len(found) > MOST_WHOLE + MOST_BRINGING:
+        fields.fail("neighbours", f"must have at most {MOST_WHOLE + MOST_BRINGING} entries")
+    return tuple(
+        Neighbour(each.required_text("node"), each.required_text("address"), each.exact_flag("whole")) for each in found
+    )
+
+
+def write_pass(made: Pass) -> dict[str, Any]:
+    """The body of an answer. It holds the key."""
+    return {"certificate": made.certificate, "privateKey": made.key}
+
+
+def read_pass(status: int, body: object) -> Pass | Refusal:
+    """Understand an answer.
+
+    Raises:
+        BrokerError: it is none; asking again may help.
+    """
+    fields = _fields(status, body)
+    if isinstance(fields, Refusal):
+        return fields
+    try:
+        return read_pass_fields(fields)
+    except InputError as error:
+        raise _useless(error) from error
+
+
+def read_pass_fields(fields: Fields) -> Pass:
+    """A pass as a part of a document.
+
+    Raises:
+        InputError: a field is missing.
+    """
+    certificate, key = fields.text("certificate", lines=True), fields.text("privateKey", lines=True)
+    if not certificate or not key:
+        fields.fail("certificate", "and privateKey must be there")
+    return Pass(certificate, key)
+
+
+def _fields(status: int, body: object) -> Fields | Refusal:
+    document = body if isinstance(body, dict) else {}
+    message = str(document.get("message") or "it gives no reason")
+    if status == DENIED:
+        return Refusal(DENIED, str(document.get("rule") or ""), message)
+    if status != _OK:
+        problem = f"the credential broker does not tell of neighbours (HTTP {status}): {message}"
+        raise BrokerError(problem)
+    try:
+        return fields_of(document, "answer", _MOST_DEPTH)
+    except InputError as error:
+        raise _useless(error) from error
+
+
+def _useless(error: InputError) -> BrokerError:
+    return BrokerError(f"the credential broker's answer can't be used: {error}")

@@ -1,0 +1,9 @@
+"""What node plugins of a site give each other: whole objects of versions that one has and another brings.
+
+Who may have what is the broker's word, on both sides: who asks shows a pass that the broker signed for one dataset and
+one node; who serves holds nothing that the broker does not let it hold.
+
+    shelf      which objects of a version are on this node's disk, and one of them, opened
+    serving    the HTTPS server that other node plugins call
+    following  the neighbours of a fill, as the broker tells of them
+"""

@@ -1,0 +1,226 @@
+"""The HTTPS server that node plugins of other nodes call: GET which objects of a version are here, GET one of them.
+
+A caller shows a certificate that the broker signed: for its node, and for one dataset. It is served that dataset's
+objects and nothing else, as long as the broker lets this node hold them.
+"""
+
+import asyncio
+import logging
+import os
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from moorage.errors import MoorageError
+from moorage.grants.neighbours import Pass, read_reading_uri
+from moorage.model import DatasetRef
+from moorage.queueing.rate import Rate, TokenBucket
+from moorage.serving import metrics
+from moorage.serving.context import load_pair, make_server_context, require_clients
+from moorage.serving.limits import Limits
+from moorage.serving.run import Listener, serve
+from moorage.serving.slots import Slots
+from node_plugin.broker import Broker
+from node_plugin.caching.holding import VersionKey, is_version
+from node_plugin.caching.state import CacheState
+from node_plugin.filler.neighbour import PROGRESS_HEADER
+from node_plugin.neighbours.shelf import NotHereError, Shelf, progress
+
+_log = logging.getLogger(__name__)
+
+_PIECE_BYTES: Final = 1 << 20
+_MOST_OBJECTS_AT_ONCE: Final = 16
+_MOST_OF_ONE: Final = 8
+_RENEW_SECONDS: Final = 8 * 3600.0
+_RETRY_SECONDS: Final = 5.0
+_TRUSTED_SECONDS: Final = 90.0
+_RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
+_LIMITS: Final = Limits(connections=256, connections_per_peer=128, answer_seconds=3600.0)
+
+
+@dataclass(slots=True)
+class Server:
+    """What this node gives its neighbours.
+
+    Attributes:
+        state: of the cache.
+        address: where it is reached, `10.0.0.7:9809`.
+        ca_file: who signs the certificates of node plugins.
+        bytes_per_second: that all neighbours get together.
+    """
+
+    state: CacheState
+    broker: Broker
+    address: str
+    ca_file: Path
+    bytes_per_second: int
+    context: ssl.SSLContext = field(default_factory=make_server_context)
+    is_certified: bool = False
+    _shelf: Shelf = field(default_factory=Shelf)
+    _slots: Slots = field(default_factory=lambda: Slots(_MOST_OBJECTS_AT_ONCE, _MOST_OF_ONE))
+    _bucket: TokenBucket | None = None
+
+    def told_address(self) -> str:
+        """Where neighbours may call; "" as long as they could not."""
+        return self.address if self.is_certified else ""
+
+    # --- the certificate ---
+
+    async def renew(self) -> None:
+        """Keep a certificate that neighbours trust; for ever."""
+        while True:
+            try:
+                made = await self.broker.ask_pass(None)
+                if isinstance(made, Pass):
+                    self._load(made)
+                    await asyncio.sleep(_RENEW_SECONDS)
+                    continue
+                _log.warning("neighbours can't be served", extra={"cause": made.message})
+            except (MoorageError, OSError) as error:
+                _log.info("neighbours are not served yet", extra={"cause": str(error)})
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _load(self, made: Pass) -> None:
+        # The authorities first: without them, anybody's certificate would do.
+        require_clients(self.context, self.ca_file)
+        load_pair(self.context, made.certificate.encode(), made.key.encode())
+        if not self.is_certified:
+            self.is_certified = True
+            self.state.moved.set()
+            _log.info("neighbours are served", extra={"address": self.address})
+
+    # --- requests ---
+
+    def app(self) -> web.Application:
+        """The application."""
+        app = web.Application(middlewares=[metrics.count_requests])
+        app.router.add_get("/v1/objects/{namespace}/{name}/{version}", self._having)
+        app.router.add_get("/v1/objects/{namespace}/{name}/{version}/{number:[0-9]{1,9}}", self._object)
+        return app
+
+    async def _having(self, request: web.Request) -> web.Response:
+        key, folder = self._served(request)
+        try:
+            found = await asyncio.to_thread(self._shelf.having, key, folder)
+        except (NotHereError, OSError) as error:
+            raise web.HTTPNotFound from error
+        told = await asyncio.to_thread(progress, folder)
+        return web.Response(body=found, headers={PROGRESS_HEADER: told, hdrs.CACHE_CONTROL: "no-store"})
+
+    async def _object(self, request: web.Request) -> web.StreamResponse:
+        key, folder = self._served(request)
+        with self._slots.taken(_shown(request)[0]) as has_slot:
+            if not has_slot:
+                raise web.HTTPServiceUnavailable(text="busy\n")
+            try:
+                descriptor, size_bytes = await asyncio.to_thread(
+                    self._shelf.open, key, folder, int(request.match_info["number"])
+                )
+            except (NotHereError, OSError) as error:
+                raise web.HTTPNotFound from error
+            try:
+                return await self._send(request, key, descriptor, size_bytes)
+            finally:
+                os.close(descriptor)
+
+    async def _send(
+        self, request: web.Request, key: VersionKey, descriptor: int, size_bytes: int
+    ) -> web.StreamResponse:
+        offset = _offset(request, size_bytes)
+        response = web.StreamResponse(status=206 if offset else 200)
+        response.content_length = size_bytes - offset
+        response.content_type = "application/octet-stream"
+        await response.prepare(request)
+        while offset < size_bytes:
+            await self._pace()
+            # Nothing is sent any more of what was withdrawn meanwhile.
+            if self.state.store.get(key) is None:
+                message = "withdrawn"
+                raise ConnectionResetError(message)
+            piece = await asyncio.to_thread(os.pread, descriptor, min(_PIECE_BYTES, size_bytes - offset), offset)
+            if not piece:
+                message = "shorter than it was"
+                raise ConnectionResetError(message)
+            await response.write(piece)
+            metrics.NEIGHBOUR_BYTES.inc(len(piece))
+            offset += len(piece)
+        await response.write_eof()
+        return response
+
+    async def _pace(self) -> None:
+        """Wait until another piece may go."""
+        if self._bucket is None:
+            self._bucket = TokenBucket(Rate(max(self.bytes_per_second / _PIECE_BYTES, 0.1), 4))
+        now = time.monotonic()
+        ready = self._bucket.ready_at(now)
+        self._bucket.spend(now)
+        if ready > now:
+            await asyncio.sleep(ready - now)
+
+    def _served(self, request: web.Request) -> tuple[VersionKey, Path]:
+        """The version that is asked for, and its folder, where the caller may have it and this node too.
+
+        Raises:
+            HTTPForbidden: the caller shows no pass for the dataset.
+            HTTPNotFound: there is nothing of it here, or it may not be here.
+            HTTPServiceUnavailable: nobody knows whether it may be here.
+        """
+        found = request.match_info
+        ref, version = DatasetRef(found["namespace"], found["name"]), found["version"]
+        if ref != _shown(request)[1] or not is_version(version):
+            raise web.HTTPForbidden
+        key, state = VersionKey(ref, version), self.state
+        held, standing = state.store.get(key), state.standings.get(ref)
+        if held is None or (standing is not None and not standing.permitted):
+            raise web.HTTPNotFound
+        if time.monotonic() - state.asked_at > _TRUSTED_SECONDS:
+            raise web.HTTPServiceUnavailable(text="the broker has not said for a while what may be here\n")
+        return key, state.store.folder(key) if held.whole else state.store.unfinished(key)
+
+
+def _shown(request: web.Request) -> tuple[str, DatasetRef]:
+    """The node and the dataset of the caller's pass.
+
+    Raises:
+        HTTPForbidden: it shows none.
+    """
+    transport = request.transport
+    certificate = (None if transport is None else transport.get_extra_info("peercert")) or {}
+    uris = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "URI"]
+    found = read_reading_uri(uris[0]) if len(uris) == 1 else None
+    if found is None:
+        raise web.HTTPForbidden
+    return found
+
+
+def _offset(request: web.Request, size_bytes: int) -> int:
+    wanted = request.headers.get(hdrs.RANGE)
+    if wanted is None:
+        return 0
+    found = _RANGE.fullmatch(wanted)
+    if found is None or int(found[1]) >= size_bytes:
+        raise web.HTTPRequestRangeNotSatisfiable
+    return int(found[1])
+
+
+@asynccontextmanager
+async def serving_neighbours(server: Server | None, host: str | None, port: int) -> AsyncIterator[None]:
+    """Serve while the block runs; None: not at all."""
+    if server is None:
+        yield
+        return
+    listener = Listener(port=port, host=host, tls=server.context, drain_seconds=1.0, limits=_LIMITS)
+    async with serve(server.app(), listener):
+        renewing = asyncio.create_task(server.renew(), name="certificate for neighbours")
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
