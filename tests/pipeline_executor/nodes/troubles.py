@@ -76,7 +76,7 @@ TROUBLES: Final[Mapping[str, Trouble]] = {
         pipeline=_task(platform={"podMetadata": {"labels": {"refused": "yes"}}}),
     ),
     "no-image": Trouble(
-        says="image registry.invalid/no/such:1 can't be pulled", pipeline=_task(image="registry.invalid/no/such:1")
+        says="image 127.0.0.1:1/no/such:1 can't be pulled", pipeline=_task(image="127.0.0.1:1/no/such:1")
     ),
     "no-shell": Trouble(says="has no program 'sh'", pipeline=_task(image=image_reference("pause"))),
     "memory": Trouble(
