@@ -67,4 +67,5 @@ def _users(before: Dataset, after: Dataset) -> Iterator[str]:
     if after.revocation is Revocation.IMMEDIATE:
         yield f"  {pods} it now: whichever may not any more loses its mount within a minute."
     else:
-        yield f"  {pods} it now, and would until they end, whatever the rules say by then."
+        kept = "keeps its mount until it ends" if count == 1 else "keep their mounts until they end"
+        yield f"  {pods} it now and {kept}."

@@ -38,7 +38,11 @@ def available(context: click.Context, *, service_account: str, purpose: str | No
             if entry.get("sites"):
                 say(f"{entry['namespace']}/{entry['name']}")
     elif not found:
-        say(f"Account {namespace}/{service_account} is a consumer of no Dataset: ask a steward to name it.", err=True)
+        say(
+            f"No Dataset admits account {namespace}/{service_account}: ask a steward to add it to "
+            "spec.governance.consumers.",
+            err=True,
+        )
     else:
         _tell(found)
     return 0 if any(entry.get("sites") for entry in found) else 1

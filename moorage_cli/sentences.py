@@ -55,7 +55,8 @@ def access_sentence(dataset: Dataset) -> str:
         who = f"accounts of its own namespace ({dataset.ref.namespace})"
     else:
         who = words([f"service account {each}" if "/" in each else f"namespace {each}" for each in sorted(writers)])
-    return f"Of those who may read it, {who} may write to it, with the label dataset.N.access: readWrite."
+    claimed = ", or by mounting its claim without readOnly" if dataset.claim else ""
+    return f"Of those who may read it, {who} may write to it, with the label dataset.N.access: readWrite{claimed}."
 
 
 def _consumers(ref: DatasetRef, consumers: frozenset[str] | None) -> str:

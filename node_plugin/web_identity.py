@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from moorage.calling.role_sessions import Rejected, session_name, take_on
+from moorage.calling.role_sessions import Rejected, assume_role, session_name
 from moorage.errors import BrokerError, SourceError
 from moorage.grants.grant import Grant
 from moorage.grants.neighbours import Neighbourhood, Pass
@@ -165,7 +165,7 @@ class WebIdentityBroker:
     ) -> Credentials | Rejected:
         slots = self._at_stores.setdefault(request.endpoint, asyncio.Semaphore(_AT_ONCE_AT_A_STORE))
         name = session_name(f"moorage-{question.pod.uid}")
-        work = partial(take_on, request, name, token.token)
+        work = partial(assume_role, request, name, token.token)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS), slots:
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -222,8 +222,11 @@ def of_spec(spec: Raw) -> str:
         (source,) = wire.read_dataset(converted.raw).sources
     except InputError as error:
         return "; ".join([f"**refused**: {error.field}: {error.problem}", *notes])
-    is_served = source.location.served or (source.location.abilities.looked_up and not source.location.lacks)
-    served = "works" if is_served else "accepted, not served yet"
+    location = source.location
+    if location.served or (location.abilities.looked_up and not location.lacks):
+        served = "works"
+    else:
+        served = "accepted, served once that is given" if location.lacks else "accepted, not served yet"
     return "; ".join([f"{served} ({source.kind})", *notes])
 
 

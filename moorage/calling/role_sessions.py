@@ -48,20 +48,20 @@ class Rejected:
 
 
 _NOT_TRUSTED: Final = (
-    "the store does not let {account} take on the role {role}: have the role's trust policy at the store name that "
-    "account, or run the pod as one that it names"
+    "the store does not let {account} assume role {role}: add that account to the role's trust policy at the store, or "
+    "run the pod as one that it names"
 )
 _NOT_KNOWN: Final = (
-    "the store does not accept the tokens of this cluster: have its OIDC provider at the store name the cluster's "
-    "issuer, its current keys, and the audience in the chart's webIdentity.audience"
+    "the store does not accept this cluster's tokens: check the issuer, the keys and the audience (the chart's "
+    "webIdentity.audience) of its OIDC provider"
 )
 _NO_POLICY: Final = (
-    "the store does not take the policy that limits the session of role {role}: have s3.prefix shortened, or keys "
-    "given in a Secret that s3.secretRef names"
+    "the store rejects the policy that limits the session of role {role}: shorten s3.prefix, or give keys in a Secret "
+    "that s3.secretRef names"
 )
 _NO_SECONDS: Final = (
-    "the store does not give a session of that length for role {role}: have s3.webIdentity.sessionSeconds lowered, or "
-    "s3.webIdentity.roleARN corrected"
+    "the store refuses a session of that length for role {role}: lower s3.webIdentity.sessionSeconds, or correct "
+    "s3.webIdentity.roleARN"
 )
 _REJECTED: Final = {
     "AccessDenied": _NOT_TRUSTED,
@@ -82,7 +82,7 @@ def session_name(text: str) -> str:
     return _NAME.sub("-", text)[:_MOST_NAME_LENGTH]
 
 
-def take_on(request: SessionRequest, name: str, token: str) -> Credentials | Rejected:
+def assume_role(request: SessionRequest, name: str, token: str) -> Credentials | Rejected:
     """Exchange a token for keys. Blocks, for a bounded time.
 
     Args:
@@ -107,7 +107,7 @@ def take_on(request: SessionRequest, name: str, token: str) -> Credentials | Rej
         status, body = _post(endpoint, urlencode(form).encode())
     except (OSError, http.client.HTTPException) as error:
         problem = (
-            f"{request.named_in} does not answer ({type(error).__name__}): have it corrected, or its server started"
+            f"{request.named_in} does not answer ({type(error).__name__}): check the URL, and that the server runs"
         )
         raise SourceError(Reason.ENDPOINT_UNREACHABLE, problem) from None
     if status == _OK:

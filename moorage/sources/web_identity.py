@@ -17,7 +17,7 @@ MOST_SECONDS: Final = 43_200
 """What AWS permits, and others after it."""
 USUAL_SECONDS: Final = 3600
 
-# Whoever reads the token on its way may take on the role. A Service's traffic stays in the cluster.
+# Whoever reads the token on its way may assume the role. A Service's traffic stays in the cluster.
 _PRIVATE: Final = re.compile(r"(https://|http://[^/:]+[.]svc([.]cluster[.]local)?(:[0-9]+)?(/|$)).*")
 # In a policy they mean more than themselves.
 _WILD: Final = re.compile(r"[*?$]")
@@ -29,7 +29,7 @@ _TO_WRITE: Final = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"
 
 @dataclass(frozen=True, slots=True)
 class WebIdentity:
-    """The role that whoever reads or writes takes on.
+    """The role that whoever reads or writes assumes.
 
     Attributes:
         role_arn: the role.

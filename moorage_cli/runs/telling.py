@@ -201,15 +201,15 @@ def next_steps(status: Status, name: str, namespace: str) -> list[str]:
     """What a person may do about a run that has come to a stop, with the command for it; empty where it goes on."""
     phase, where = phase_of(status), f"{name} -n {namespace}"
     if phase is RunPhase.AWAITING_APPROVAL:
-        return [f"Have it run: moorage runs approve {where}"]
+        return [f"To run it: moorage runs approve {where}"]
     if phase is RunPhase.INFEASIBLE:
-        return [f"Have it planned again, once that is mended: moorage runs retry {where}"]
+        return [f"To plan it again once that is fixed: moorage runs retry {where}"]
     if phase is not RunPhase.FAILED:
         return []
     has_logs = any(task.get("phase") == "Failed" for task in status.get("tasks") or ())
-    steps = [f"See what failed tasks printed: moorage runs logs {where}"] if has_logs else []
+    steps = [f"To see what failed tasks printed: moorage runs logs {where}"] if has_logs else []
     if not status.get("expired"):
-        steps.append(f"Go on from what failed, once that is mended: moorage runs retry {where}")
+        steps.append(f"To continue from what failed once that is fixed: moorage runs retry {where}")
     return steps
 
 

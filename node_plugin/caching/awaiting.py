@@ -11,6 +11,7 @@ from moorage.errors import NotYetError
 from moorage.grants.grant import Grant
 from moorage.grants.question import PodIdentity
 from moorage.model import DatasetRef
+from moorage.objectives import format_bytes
 from moorage.refusal import NOT_POSSIBLE, Refusal
 from node_plugin.caching import deciding
 from node_plugin.caching.holding import Holding
@@ -62,8 +63,8 @@ def progress(ref: DatasetRef, grant: Grant, held: Holding | None, last: str) -> 
         return f"{said}. It waits for its turn"
     if held.size_bytes >= size_bytes - 1:
         unpacked = max(0, held.disk_bytes - size_bytes)
-        return f"{said}. All of it has come; it is being unpacked, {unpacked / 1e6:,.0f} MB so far"
-    return f"{said}. {held.size_bytes / 1e6:,.0f} of {size_bytes / 1e6:,.0f} MB have come"
+        return f"{said}. All of it has come; it is being unpacked, {format_bytes(unpacked)} so far"
+    return f"{said}. {format_bytes(held.size_bytes)} of {format_bytes(size_bytes)} have come"
 
 
 def _no_copies(*, has_cache: bool) -> str:

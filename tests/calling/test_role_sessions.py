@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from moorage.calling import role_sessions
-from moorage.calling.role_sessions import Rejected, session_name, take_on
+from moorage.calling.role_sessions import Rejected, assume_role, session_name
 from moorage.errors import SourceError
 from moorage.sources import Credentials
 from moorage.sources.web_identity import SessionRequest
@@ -81,8 +81,8 @@ def permitted(store: TrustingStore, keys: Credentials) -> set[str]:
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_keys_are_good_for_one_folder(store: TrustingStore, issuer: Issuer) -> None:
     """The role may do everything; the session reads the dataset, and writes it where that is granted."""
-    reading = take_on(session(store), session_name("moorage-pod uid"), issuer.token(READER))
-    writing = take_on(session(store, writes=True), "moorage-x", issuer.token(READER))
+    reading = assume_role(session(store), session_name("moorage-pod uid"), issuer.token(READER))
+    writing = assume_role(session(store, writes=True), "moorage-x", issuer.token(READER))
     assert isinstance(reading, Credentials)
     assert isinstance(writing, Credentials)
     assert permitted(store, reading) == {"list", "read"}
@@ -92,8 +92,8 @@ def test_keys_are_good_for_one_folder(store: TrustingStore, issuer: Issuer) -> N
 @pytest.mark.parametrize(
     ("token", "role", "told"),
     [
-        (("delays-team/other", AUDIENCE), "reader", ("AccessDenied", "have the role's trust policy at the store name")),
-        ((READER, AUDIENCE), "none", ("AccessDenied", "take on the role")),
+        (("delays-team/other", AUDIENCE), "reader", ("AccessDenied", "add that account to the role's trust policy")),
+        ((READER, AUDIENCE), "none", ("AccessDenied", "assume role")),
         ((READER, "others"), "reader", ("InvalidParameterValue", "webIdentity.audience")),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_refusal_is_a_value(
     store: TrustingStore, issuer: Issuer, token: tuple[str, str], role: str, told: tuple[str, str]
 ) -> None:
     """With the store's own word for it, and with what to do about it."""
-    found = take_on(session(store, role_arn=f"arn:aws:iam::role/{role}"), "moorage-x", issuer.token(*token))
+    found = assume_role(session(store, role_arn=f"arn:aws:iam::role/{role}"), "moorage-x", issuer.token(*token))
     assert isinstance(found, Rejected)
     assert (found.code, told[1] in found.why) == (told[0], True)
 
@@ -109,7 +109,7 @@ def test_a_refusal_is_a_value(
 def test_a_token_that_ended_may_be_followed_by_another(store: TrustingStore, issuer: Issuer) -> None:
     """It is no refusal: the kubelet brings another one."""
     with pytest.raises(SourceError, match="ExpiredToken"):
-        take_on(session(store), "moorage-x", issuer.token(READER, seconds=-30))
+        assume_role(session(store), "moorage-x", issuer.token(READER, seconds=-30))
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def test_nothing_of_a_strange_answer_is_passed_on(answer: bytes, reason: str) ->
         request.wfile.write(answer.replace(b"SENT", sent))
 
     with strange_server(repeat) as asked, pytest.raises(SourceError) as caught:
-        take_on(asked, "moorage-x", "header.payload.signature")
+        assume_role(asked, "moorage-x", "header.payload.signature")
     assert caught.value.reason == reason
     assert "payload" not in str(caught.value)
 
@@ -172,7 +172,7 @@ def test_a_server_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
                 request.wfile.write(b"H")
 
     with strange_server(drip) as asked, pytest.raises(SourceError, match="does not answer"):
-        take_on(asked, "moorage-x", "header.payload.signature")
+        assume_role(asked, "moorage-x", "header.payload.signature")
     stop.set()
 
 

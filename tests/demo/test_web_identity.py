@@ -69,8 +69,8 @@ def test_a_pod_reads_by_its_own_token(stage: Stage, store: TrustingStore) -> Non
         assert "created" in create_pod(stage, OTHER)
         stage.wait_for_phase(TRUSTED, {"Succeeded"})
         assert stage.logs(TRUSTED) == "data/a data/deep/b\n"
-        told = stage.wait_for_event(OTHER, "FailedMount", f"does not let service account {CONSUMER}/default take on")
-        assert "have the role's trust policy at the store name that account" in told
+        told = stage.wait_for_event(OTHER, "FailedMount", f"does not let service account {CONSUMER}/default assume")
+        assert "add that account to the role's trust policy at the store" in told
         sources = [{"serviceAccountToken": {"audience": AUDIENCE, "path": "token"}}]
         projecting = [{"name": "token", "projected": {"sources": sources}}]
         refused = create_pod(stage, "projects", serviceAccountName=TRUSTED, volumes=projecting)

@@ -33,7 +33,7 @@ def test_a_stricter_rule() -> None:
         "- At any site, for any purpose.",
         "+ It stays in EU: only sites whose jurisdiction lies there.",
         "  At us-1, readers would be refused: ResidencyViolated.",
-        "  2 pods read it now, and would until they end, whatever the rules say by then.",
+        "  2 pods read it now and keep their mounts until they end.",
     ]
     immediate = replace(stricter, revocation=Revocation.IMMEDIATE)
     assert told(immediate)[-1] == ("  2 pods read it now: whichever may not any more loses its mount within a minute.")

@@ -140,7 +140,7 @@ GRANT = Grant(
     ("held", "last", "told"),
     [
         (None, "", "waits for its turn"),
-        ((1_000_000, 4_000_000), "", "1 of 4 MB have come"),
+        ((1_000_000, 4_000_000), "", "1 MB of 4 MB have come"),
         ((3_999_999, 13_000_000), "", "being unpacked, 9 MB so far"),
         ((1_000_000, 4_000_000), "the store does not answer", "tried again: the store does not answer"),
     ],

@@ -92,9 +92,9 @@ def test_who_gets_no_keys_is_told_why(node: Node, trusted: FakePod, make_pod: Ma
         node.publish(other, "claims", dataset="claims")
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
     assert caught.value.details() == (
-        "pod fraud/trainer may read dataset fraud/claims, but the store does not let service account fraud/other take "
-        "on the role arn:aws:iam::role/reader: have the role's trust policy at the store name that account, or run the "
-        "pod as one that it names (AccessDenied)"
+        "pod fraud/trainer may read dataset fraud/claims, but the store does not let service account fraud/other "
+        "assume role arn:aws:iam::role/reader: add that account to the role's trust policy at the store, or run the pod "
+        "as one that it names (AccessDenied)"
     )
     assert other.token not in node.log.read_text()
     without = make_pod()

@@ -1,6 +1,6 @@
 """Keys for the operator's own token, where web identity is the way to a source's keys: if the role permits that.
 
-A role that only pods may take on serves the pods all the same; then nobody lists the source, as nobody lists NFS.
+A role that only pods may assume serves the pods all the same; then nobody lists the source, as nobody lists NFS.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from moorage.calling.role_sessions import Rejected, take_on
+from moorage.calling.role_sessions import Rejected, assume_role
 from moorage.errors import SourceError
 from moorage.sources import Credentials
 from moorage.sources.reasons import Reason
@@ -37,7 +37,7 @@ async def keys_for_own_token(request: SessionRequest, token_file: Path | None) -
     if not token:
         problem = f"the operator has no token for stores (webIdentity.audience in the chart's values): {_SO}"
         raise SourceError(Reason.NOT_LISTED, problem)
-    work = partial(take_on, request, _SESSION, token)
+    work = partial(assume_role, request, _SESSION, token)
     found = await asyncio.get_running_loop().run_in_executor(_threads, work)
     if isinstance(found, Rejected):
         why = found.why.format(account=f"the operator's service account {_account(token)}", role=request.role_arn)
