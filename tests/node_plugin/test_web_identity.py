@@ -93,8 +93,8 @@ def test_who_gets_no_keys_is_told_why(node: Node, trusted: FakePod, make_pod: Ma
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
     assert caught.value.details() == (
         "pod fraud/trainer may read dataset fraud/claims, but the store does not let service account fraud/other "
-        "assume role arn:aws:iam::role/reader: add that account to the role's trust policy at the store, or run the pod "
-        "as one that it names (AccessDenied)"
+        "assume role arn:aws:iam::role/reader: add that account to the role's trust policy at the store, or run the "
+        "pod as one that it names (AccessDenied)"
     )
     assert other.token not in node.log.read_text()
     without = make_pod()
