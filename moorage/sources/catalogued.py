@@ -15,7 +15,6 @@ from moorage.sources.choosing import one_of
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.location import Abilities, Keys, Location
 from moorage.sources.nfs import NfsSource
-from moorage.sources.paths import is_folder_name
 from moorage.sources.s3 import S3Source
 
 WITHIN_KINDS: Final[Mapping[str, type[Location]]] = MappingProxyType(
@@ -65,7 +64,7 @@ class CataloguedSource(Location):
 
     def resolved(self, asked: str, folder: str) -> Location:
         """A folder of `within`."""
-        if self.within is None or asked != self.asked or not is_folder_name(folder):
+        if self.within is None or asked != self.asked or not self.within.may_hold(folder):
             return self
         return self.within.inside(folder)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from moorage.errors import BrokerError
 from moorage.reading.fields import Fields
+from moorage.sources.paths import is_folder_name
 from moorage.sources.uris import Uri
 from moorage.sources.web_identity import SessionRequest
 
@@ -248,6 +249,10 @@ class Location(ABC):
         """The folder of it that a catalogue's URI means, as `inside` takes it; None where the URI lies elsewhere."""
         count = self.holds(uri)
         return None if count is None else uri.path.strip("/")[count:].strip("/")
+
+    def may_hold(self, folder: str) -> bool:
+        """Whether `inside` takes such a name, which somebody else than the Dataset's author wrote."""
+        return is_folder_name(folder)
 
     def holds(self, uri: Uri) -> int | None:
         """How many characters of the URI's path it accounts for; None where the URI does not lie in it."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from moorage.reading.fields import Fields
 from moorage.sources.certificates import certificates_of
 from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
+from moorage.sources.paths import is_folder_name
 from moorage.sources.uris import Uri, beneath, without_scheme
 from moorage.sources.web_identity import SessionRequest, WebIdentity, is_private, is_wild, session_policy
 
@@ -199,6 +200,10 @@ class S3Source(Location):
     def inside(self, folder: str) -> Self:
         """A longer prefix."""
         return replace(self, prefix="/".join(part for part in (self.prefix.strip("/"), folder) if part))
+
+    def may_hold(self, folder: str) -> bool:
+        """With a session, none whose characters its policy would take for more than themselves."""
+        return is_folder_name(folder) and not (self.web_identity is not None and is_wild(folder))
 
     def holds(self, uri: Uri) -> int | None:
         """`s3://` and `minio://` mean any endpoint, `gs://` Google's; https:// is compared with the endpoint."""

@@ -41,6 +41,10 @@ def found_table(source: CataloguedSource, told: ToldTable) -> FoundTable:
     if within is None:
         raise SourceError(Reason.NOT_SUPPORTED, source.lacks)
     folder = _folder(within, told.uri)
+    if folder is not None and not within.may_hold(folder):
+        problem = f"the table's files are at {_shown(told.uri)}"
+        remedy = "with webIdentity no folder may have *, ? or $ in its name: move the table, or give keys in a Secret"
+        raise SourceError(Reason.TABLE_ELSEWHERE, f"{source.words}: {problem}: {remedy}")
     if folder is None:
         problem = f"the table's files are at {_shown(told.uri)}, outside {within.words}"
         remedy = f"correct {source.kind}.within, or move the table"
