@@ -165,7 +165,7 @@ class DatasetController:
     def _shares(self, ref: DatasetRef) -> tuple[Share, ...]:
         entry = self._entries.get(ref)
         dataset = None if entry is None else entry.dataset()
-        asked = () if dataset is None else endpoints(dataset.sources)
+        asked = () if dataset is None else endpoints(dataset, self._settings.web_identity_roles)
         return Share("namespace", ref.namespace), *(Share("endpoint", name) for name in asked)
 
     async def _look(self, ref: DatasetRef, quick: bool) -> None:  # noqa: FBT001 - which queue it came from

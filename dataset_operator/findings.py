@@ -6,9 +6,10 @@ from dataset_operator.listing.catalogues import FoundTable
 from dataset_operator.listing.table import lister_of
 from dataset_operator.listing.tally import Listing
 from dataset_operator.tables.look import TableLook
-from moorage.model import Source
+from moorage.model import Dataset, Source
 from moorage.sources import Location, unserved
 from moorage.sources.catalogued import CataloguedSource
+from moorage.sources.permitted_roles import PermittedRole, is_permitted
 from moorage.sources.reasons import Reason
 
 
@@ -87,11 +88,21 @@ def data_identity(sources: tuple[Source, ...]) -> tuple[str, ...] | None:
     return None
 
 
-def endpoints(sources: tuple[Source, ...]) -> tuple[str, ...]:
-    """Whom a look at these sources asks, each once."""
-    found = {lister.endpoint(source.location) for source in sources if (lister := lister_of(source.location))}
-    asked = {source.location.catalogue for source in sources if isinstance(source.location, CataloguedSource)}
-    return tuple(sorted(found | asked))
+def endpoints(dataset: Dataset, roles: tuple[PermittedRole, ...] = ()) -> tuple[str, ...]:
+    """Whom a look at a Dataset's sources asks, each once.
+
+    Args:
+        dataset: the Dataset.
+        roles: those that a token may be exchanged for. Nobody is asked for any other.
+    """
+    places = [source.location for source in dataset.sources]
+    found = {lister.endpoint(place) for place in places if (lister := lister_of(place))}
+    asked = {place.catalogue for place in places if isinstance(place, CataloguedSource)}
+    inner = [place.within if isinstance(place, CataloguedSource) else place for place in places]
+    sessions = [place.session(writes=False) for place in inner if place is not None]
+    namespace = dataset.ref.namespace
+    sent = {each.endpoint for each in sessions if each is not None and is_permitted(roles, namespace, each)}
+    return tuple(sorted(found | asked | sent))
 
 
 def table_look(table: FoundTable) -> TableLook:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dataset_operator.findings import Findings, SourceFinding, table_look, unlisted
-from dataset_operator.listing import Budget, Cancellation, Folder, list_folder, lister_of
+from dataset_operator.listing import Budget, Cancellation, Folder, WaysToKeys, list_folder, lister_of
 from dataset_operator.listing.catalogues import FoundTable, found_table
 from dataset_operator.listing.table import catalogue_of
 from dataset_operator.settings import OperatorSettings
@@ -36,7 +36,7 @@ class Looker:
     """
 
     def __init__(self, client: Client, settings: OperatorSettings) -> None:
-        self._client = client
+        self._ways = WaysToKeys(client, settings.web_identity_token_file, settings.web_identity_roles)
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.look_threads, thread_name_prefix="look")
         self._parsers = ParserPool()
@@ -120,8 +120,7 @@ class Looker:
             if lister is None:
                 return unlisted(source, table)
             store = lister.endpoint(place)
-            own_token = self._settings.web_identity_token_file
-            keys = await lister.credentials(self._client, dataset.ref.namespace, place, own_token)
+            keys = await lister.credentials(self._ways, dataset.ref.namespace, place, stop)
             folder = folders[source] = lister.folder(place, keys, budget, stop)
             sort = store in self._unsorted
             listing = await self._in_thread(lambda: list_folder(folder, budget, stop, known_unsorted=sort))

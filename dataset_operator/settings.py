@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moorage.settings import parse_level, setting
+from moorage.sources.permitted_roles import PermittedRole, parse_permitted_roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,11 @@ class OperatorSettings:
     web_identity_token_file: Path | None = setting(
         "The operator's own token for stores, by which sources with webIdentity are listed; unset: they are not.",
         default=None,
+    )
+    web_identity_roles: tuple[PermittedRole, ...] = setting(
+        "The roles that tokens may be exchanged for, where, and for whose Datasets, as JSON; unset: none.",
+        default=(),
+        parse=parse_permitted_roles,
     )
     health_listen_port: int = setting("The port of /healthz and /readyz.", default=8080, minimum=0, maximum=65535)
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=parse_level)

@@ -38,6 +38,7 @@ PREFIX = "MOORAGE_"
 T = TypeVar("T")
 
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_MOST_SHOWN = 200
 _EXAMPLES: dict[object, str] = {
     int: "a whole number, such as 8443",
     float: "a number, such as 2.5",
@@ -148,7 +149,7 @@ def _fields(settings: type[Any]) -> list[tuple[dataclasses.Field[Any], _Rule, st
 
 
 def _parse(variable: str, text: str, wanted: object, rule: _Rule) -> object:
-    shown = "its value" if rule.secret else repr(text)
+    shown = "its value" if rule.secret else repr(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}...")
     try:
         value = rule.parse(text) if rule.parse else _convert(text, _bare(wanted))
     except ValueError as error:

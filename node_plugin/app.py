@@ -56,7 +56,7 @@ async def run(settings: NodePluginSettings) -> None:
         ca_file=settings.broker_ca_file,
         token_file=settings.broker_token_file,
     )
-    broker = WebIdentityBroker(decider, tokens)
+    broker = WebIdentityBroker(decider, tokens, settings.web_identity_roles)
     journal, locks = Journal(settings.journal_dir), TargetLocks()
     cache = open_cache(settings, broker, journal, locks)
     server = neighbour_server(cache, settings, decider)

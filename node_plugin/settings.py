@@ -7,6 +7,7 @@ from typing import Final
 from moorage.errors import SettingError
 from moorage.reading.quantity import parse_quantity
 from moorage.settings import parse_level, setting
+from moorage.sources.permitted_roles import PermittedRole, parse_permitted_roles
 
 DRIVER_NAME: Final = "data.moorage.dev"
 
@@ -38,6 +39,11 @@ class NodePluginSettings:
     web_identity_audience: str = setting(
         "The audience of the pods' tokens that stores exchange for keys, as the CSIDriver asks for it; unset: none.",
         default="",
+    )
+    web_identity_roles: tuple[PermittedRole, ...] = setting(
+        "The roles that tokens may be exchanged for, where, and for whose Datasets, as JSON; unset: none.",
+        default=(),
+        parse=parse_permitted_roles,
     )
     sidecar_uid: int = setting(
         "The only user that may ask for a mount in a pod; -1: anyone.", default=65532, minimum=-1

@@ -1,8 +1,9 @@
 """Keys for pods that have no Secret: a pod's own token, which the kubelet brings, is exchanged for them at the store.
 
-The broker decides, as about any grant; only then is the token shown to the store. So whoever asks the broker through
-`WebIdentityBroker` gets a grant with keys, wherever these come from. Tokens and keys are in memory alone: a node plugin
-that starts anew has them back when the kubelet publishes the pod's volumes again, which it does about once a minute.
+The broker decides, as about any grant, and the platform says which roles a token is for, and where; only then is the
+token shown to the store. So whoever asks the broker through `WebIdentityBroker` gets a grant with keys, wherever these
+come from. Tokens and keys are in memory alone: a node plugin that starts anew has them back when the kubelet publishes
+the pod's volumes again, which it does about once a minute.
 """
 
 import asyncio
@@ -10,9 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Final
 
 from moorage.calling.role_sessions import Rejected, assume_role, session_name
@@ -25,8 +24,10 @@ from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
 from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.sources import Credentials
+from moorage.sources.permitted_roles import PermittedRole, permission_problem
 from moorage.sources.web_identity import SessionRequest
 from node_plugin.broker import Broker
+from node_plugin.exchanges import Exchanges
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +35,6 @@ _log = logging.getLogger(__name__)
 _GIVEN_OUT_SHARE: Final = 0.5
 # More pods than a node has: of those that were refused nobody says when they went, so the longest unseen are dropped.
 _MOST_PODS: Final = 1024
-# A store that does not answer must not keep the pods of others waiting.
-_THREADS: Final = 16
-_AT_ONCE_AT_A_STORE: Final = 2
 _PATIENCE_SECONDS: Final = 20.0
 
 
@@ -101,14 +99,15 @@ class WebIdentityBroker:
     Args:
         broker: decides.
         tokens: of the pods.
+        roles: those that a token may be exchanged for.
     """
 
-    def __init__(self, broker: Broker, tokens: PodTokens) -> None:
+    def __init__(self, broker: Broker, tokens: PodTokens, roles: tuple[PermittedRole, ...]) -> None:
         self._broker = broker
         self._tokens = tokens
+        self._roles = roles
         self._sessions: dict[tuple[str, DatasetRef], _Session] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="web-identity")
-        self._at_stores: dict[str, asyncio.Semaphore] = {}
+        self._exchanges = Exchanges(assume_role)
 
     async def ask_reviews(self, asked: Sequence[GrantQuestion]) -> list[Review]:
         """Ask the broker."""
@@ -142,6 +141,11 @@ class WebIdentityBroker:
         return keys if isinstance(keys, Refusal) else replace(decision, credentials=keys)
 
     async def _keys(self, question: GrantQuestion, request: SessionRequest) -> Credentials | Refusal:
+        # The broker has granted this very Dataset, so its namespace is no mere word of the pod's volume.
+        problem = permission_problem(self._roles, question.dataset.namespace, request)
+        if problem is not None:
+            message = f"dataset {question.dataset} is read with the pod's own token (webIdentity), and {problem}"
+            return Refusal(DENIED, "", message)
         place, now = (question.pod.uid, question.dataset), time.time()
         self._sessions = {each: held for each, held in self._sessions.items() if held.given_out_until > now}
         held = self._sessions.get(place)
@@ -163,12 +167,10 @@ class WebIdentityBroker:
     async def _exchange(
         self, question: GrantQuestion, request: SessionRequest, token: PodToken
     ) -> Credentials | Rejected:
-        slots = self._at_stores.setdefault(request.endpoint, asyncio.Semaphore(_AT_ONCE_AT_A_STORE))
-        name = session_name(f"moorage-{question.pod.uid}")
-        work = partial(assume_role, request, name, token.token)
+        name, namespace = session_name(f"moorage-{question.pod.uid}"), question.dataset.namespace
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS), slots:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await self._exchanges.run(namespace, request, name, token.token)
         except (SourceError, TimeoutError) as error:
             message = (
                 f"dataset {question.dataset} can't be read now: {str(error) or 'its store takes too long to answer'}"

@@ -6,6 +6,7 @@ Secret of a source, and decides nothing; failures are `moorage.errors.SourceErro
 
     protocol     what a kind of source has to offer: Lister, Folder, Reader
     table        which kinds are listed
+    ways         where the keys of sources come from
     budget       the most that one listing may take: bytes, objects, seconds
     cancelling   ends what blocks in another thread
     folding      from pages to a tally, through a sort on disk where a store lists in an order of its own
@@ -18,5 +19,6 @@ from dataset_operator.listing.folding import list_folder
 from dataset_operator.listing.protocol import Folder, Lister, Reader
 from dataset_operator.listing.table import lister_of
 from dataset_operator.listing.tally import Listing
+from dataset_operator.listing.ways import WaysToKeys
 
-__all__ = ["Budget", "Cancellation", "Folder", "Lister", "Listing", "Reader", "list_folder", "lister_of"]
+__all__ = ["Budget", "Cancellation", "Folder", "Lister", "Listing", "Reader", "WaysToKeys", "list_folder", "lister_of"]

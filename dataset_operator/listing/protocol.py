@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.tally import Entry
-from moorage.kube import Client
+from dataset_operator.listing.ways import WaysToKeys
 from moorage.sources import Credentials, Location
 
 
@@ -66,18 +65,18 @@ class Lister(Protocol):
         ...
 
     async def credentials(
-        self, client: Client, namespace: str, location: Location, token_file: Path | None
+        self, ways: WaysToKeys, namespace: str, location: Location, stop: Cancellation
     ) -> Credentials | None:
         """The keys, read anew; None where none are needed.
 
         Args:
-            client: the API server.
+            ways: where keys come from.
             namespace: the Dataset's.
             location: the source.
-            token_file: the operator's own token for stores; None: it has none.
+            stop: ends the wait for them.
 
         Raises:
-            SourceError: a Secret is missing, or lacks something.
+            SourceError: a Secret is missing, or lacks something; a token brings no keys.
             KubeError: the API server did not answer.
         """
         ...

@@ -10,10 +10,11 @@ import re
 import socket
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
 from moorage.calling.endpoints import Endpoint
@@ -22,6 +23,9 @@ from moorage.sources import Credentials
 from moorage.sources.reasons import Reason
 from moorage.sources.store_documents import check_document
 from moorage.sources.web_identity import SessionRequest
+
+Ending: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""While the block of what it gives runs, it calls the other function when the work is given up."""
 
 _VERSION: Final = "2011-06-15"
 _NAMESPACE: Final = f"{{https://sts.amazonaws.com/doc/{_VERSION}/}}"
@@ -77,18 +81,24 @@ _REJECTED: Final = {
 }
 
 
+def _to_its_end(end: Callable[[], None]) -> AbstractContextManager[None]:
+    del end
+    return contextlib.nullcontext()
+
+
 def session_name(text: str) -> str:
     """What the other side's log calls a session."""
     return _NAME.sub("-", text)[:_MOST_NAME_LENGTH]
 
 
-def assume_role(request: SessionRequest, name: str, token: str) -> Credentials | Rejected:
-    """Exchange a token for keys. Blocks, for a bounded time.
+def assume_role(request: SessionRequest, name: str, token: str, ending: Ending = _to_its_end) -> Credentials | Rejected:
+    """Exchange a token for keys. Blocks, for a bounded time. Whether the token may be sent there, the caller knows.
 
     Args:
         request: which role, where.
         name: of the session, see `session_name`.
         token: of a service account.
+        ending: calls what ends the conversation when nobody wants it any more.
 
     Raises:
         SourceError: nobody answers, or nobody who knows this exchange; asking again may help.
@@ -104,7 +114,7 @@ def assume_role(request: SessionRequest, name: str, token: str) -> Credentials |
         "WebIdentityToken": token,
     }
     try:
-        status, body = _post(endpoint, urlencode(form).encode())
+        status, body = _post(endpoint, urlencode(form).encode(), ending)
     except (OSError, http.client.HTTPException) as error:
         problem = (
             f"{request.named_in} does not answer ({type(error).__name__}): check the URL, and that the server runs"
@@ -120,19 +130,22 @@ def assume_role(request: SessionRequest, name: str, token: str) -> Credentials |
     raise SourceError(Reason.ENDPOINT_REFUSED, problem)
 
 
-def _post(endpoint: Endpoint, body: bytes) -> tuple[int, bytes]:
+def _post(endpoint: Endpoint, body: bytes, ending: Ending) -> tuple[int, bytes]:
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/xml"}
-    with contextlib.closing(endpoint.connect()) as connection:
-        connection.connect()
-        with _ended_in_time(connection.sock):
+    with contextlib.closing(endpoint.connect()) as connection, contextlib.ExitStack() as lines:
+        line = lines.enter_context(endpoint.dial(connection.host, connection.port))
+        # TLS takes the first handle over.
+        with line.dup() as handle, _ended_in_time(handle, ending):
+            is_secure = isinstance(connection, http.client.HTTPSConnection)
+            connection.sock = endpoint.secured(line, connection.host) if is_secure else line
             connection.request("POST", f"{endpoint.path}/", body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(_MOST_ANSWER_BYTES)
 
 
 @contextlib.contextmanager
-def _ended_in_time(line: socket.socket) -> Iterator[None]:
-    """End a conversation that goes on by a byte now and then."""
+def _ended_in_time(line: socket.socket, ending: Ending) -> Iterator[None]:
+    """End a conversation that goes on by a byte now and then, or that nobody wants any more."""
 
     def end() -> None:
         with contextlib.suppress(OSError):
@@ -142,7 +155,8 @@ def _ended_in_time(line: socket.socket) -> Iterator[None]:
     watch.daemon = True
     watch.start()
     try:
-        yield
+        with ending(end):
+            yield
     finally:
         watch.cancel()
 

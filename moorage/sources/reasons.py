@@ -18,6 +18,7 @@ class Reason(StrEnum):
     ENDPOINT_NOT_S3 = "EndpointNotS3"
     ENDPOINT_REFUSED = "EndpointRefused"
     REDIRECT_REFUSED = "RedirectRefused"
+    ROLE_NOT_PERMITTED = "RoleNotPermitted"
     CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
     ACCESS_DENIED = "AccessDenied"
     BUCKET_NOT_FOUND = "BucketNotFound"
@@ -47,6 +48,7 @@ NOTHING_TO_READ: Final = frozenset(
         Reason.ENDPOINT_NOT_S3,
         Reason.ENDPOINT_REFUSED,
         Reason.REDIRECT_REFUSED,
+        Reason.ROLE_NOT_PERMITTED,
         Reason.CERTIFICATE_UNTRUSTED,
         Reason.ACCESS_DENIED,
         Reason.BUCKET_NOT_FOUND,

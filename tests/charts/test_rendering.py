@@ -14,6 +14,7 @@ from broker.settings import BrokerSettings
 from dataset_operator.settings import OperatorSettings
 from devcluster.images.recipes import image_reference
 from moorage import settings
+from moorage.sources.permitted_roles import PermittedRole
 from node_plugin.settings import NodePluginSettings
 from scheduler_plugin.settings import ExtenderSettings
 from tests.rendered import read_all
@@ -87,6 +88,9 @@ def test_helm_lints_it(helm: Path, values: list[str]) -> None:
         ('scheduler.mode="none"', "/scheduler/mode"),
         ('nodePlugin.kubeletDir="var/lib/kubelet"', "/nodePlugin/kubeletDir"),
         ('logLevel="loud"', "/logLevel"),
+        ('webIdentity.roles=[{"roleARN":"r","endpoint":"http://sts.test","namespaces":["a"]}]', "/roles/0/endpoint"),
+        ('webIdentity.roles=[{"roleARN":"r","endpoint":"https://sts.test","namespaces":["*"]}]', "/namespaces/0"),
+        ('webIdentity.roles=[{"roleARN":"r","endpoint":"https://sts.test"}]', "namespaces"),
     ],
 )
 def test_what_is_misspelt_is_refused(helm: Path, value: str, told: str) -> None:
@@ -554,6 +558,21 @@ def test_tokens_for_stores_are_asked_for_where_there_is_an_audience(render: Rend
     token = {"serviceAccountToken": {"audience": "stores", "expirationSeconds": 900, "path": file.name}}
     assert (mount["mountPath"], volume["projected"]["sources"]) == (str(file.parent), [token])
     guards = {"moorage-tokens-of-pods", "moorage-tokens-of-accounts"}
+    assert not [each for each in (*plugin, *operator) if each == "MOORAGE_WEB_IDENTITY_ROLES"]
     for chart, found in ((without, set()), (manifests, guards)):
         policies = {each["metadata"]["name"] for each in chart if each["kind"] == "ValidatingAdmissionPolicy"}
         assert policies & guards == found
+
+
+def test_the_roles_that_tokens_are_for_reach_those_who_exchange_them(render: Render) -> None:
+    """As they are written, and in a form that both can read."""
+    role = {"roleARN": "arn:aws:iam::1:role/r", "endpoint": "https://sts.test", "namespaces": ["a", "b"]}
+    manifests = render('webIdentity.audience="stores"', f"webIdentity.roles={json.dumps([role])}")
+    permitted = (
+        PermittedRole(role_arn="arn:aws:iam::1:role/r", endpoint="https://sts.test", namespaces=frozenset("ab")),
+    )
+    known: dict[str, type[OperatorSettings | NodePluginSettings]]
+    known = {"operator": OperatorSettings, "node-plugin": NodePluginSettings}
+    for container, kind_of_settings in known.items():
+        given = {each["name"]: each.get("value", "from-the-pod") for each in _containers(manifests)[container]["env"]}
+        assert settings.read(kind_of_settings, given).web_identity_roles == permitted

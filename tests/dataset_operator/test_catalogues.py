@@ -14,7 +14,9 @@ from moorage.sources import Location
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.nfs import NfsSource
+from moorage.sources.permitted_roles import PermittedRole
 from moorage.sources.s3 import S3Source
+from moorage.sources.web_identity import WebIdentity
 from tests.builders import make_dataset
 from tests.dataset_operator.looks import BOTH, LAST, listing, look
 
@@ -98,6 +100,19 @@ def test_a_partition_outside_the_tables_folder_is_told() -> None:
         assert caught.value.reason == "TableElsewhere"
 
 
+@pytest.mark.parametrize("folder", ["a*", "a/?", "${aws:username}"])
+def test_a_folder_is_no_pattern_in_the_policy_of_a_session(folder: str) -> None:
+    """With keys in a Secret it is a name as any other; with a session it would let pods read other folders."""
+    by_token = replace(LAKE, secret_name=None, web_identity=WebIdentity("arn:x"))
+    assert found_table(table(), told(f"s3://lake/tables/{folder}")).location == LAKE.inside(folder)
+    with pytest.raises(SourceError, match="with webIdentity no folder may have") as caught:
+        found_table(table(by_token), told(f"s3://lake/tables/{folder}"))
+    assert caught.value.reason == "TableElsewhere"
+    source = table(by_token)
+    assert source.resolved(source.asked, folder) is source
+    assert source.resolved(source.asked, "a") == by_token.inside("a")
+
+
 def test_a_forged_folder_counts_for_nobody() -> None:
     """Whoever may write a status can't lead a pod out of what the spec permits, nor to a table that it did name."""
     source = table()
@@ -129,8 +144,17 @@ def test_a_folder_is_kept_while_the_catalogue_is_silent() -> None:
 
 
 def test_a_table_waits_for_its_turn_at_its_catalogue() -> None:
-    """As at its store; another table, or another place for it, is other data."""
-    assert endpoints((Source("eu-1", table()),)) == ("https://s3.test", "thrift://m:9083")
-    assert endpoints((Source("eu-1", table(NFS)),)) == ("thrift://m:9083",)
+    """As at its store, and at whom a token is sent to; another table, or another place for it, is other data."""
+    by_token = replace(LAKE, secret_name=None, web_identity=WebIdentity("arn:x", "https://sts.test"))
+
+    def asked(within: Location, *roles: PermittedRole) -> tuple[str, ...]:
+        dataset = replace(make_dataset("t").obj(), sources=(Source("eu-1", table(within)),))
+        return endpoints(dataset, roles)
+
+    assert asked(LAKE) == asked(by_token) == ("https://s3.test", "thrift://m:9083")
+    assert asked(NFS) == ("thrift://m:9083",)
+    role = PermittedRole("arn:x", "https://sts.test", frozenset({"steward"}))
+    assert asked(by_token, role) == ("https://s3.test", "https://sts.test", "thrift://m:9083")
+    assert "https://sts.test" not in asked(by_token, replace(role, namespaces=frozenset({"other"})))
     sources = [table(), table(WHOLE), table(NFS), table(HOST), table(name="a.b"), table(NFS, "a.b")]
     assert len({data_identity((Source("eu-1", source),)) for source in sources}) == len(sources)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from demo.platform import STORE_AUDIENCE
+from demo.platform import CHART, STORE_AUDIENCE, wait_for_rollout
 from demo.stage import CONSUMER, IMAGE, SYSTEM, Stage
 from tests.node_plugin.played_node import AUDIENCE
 from tests.trusting_store import TrustingStore, run_trusting_store
@@ -28,7 +28,18 @@ def store(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tr
     accounts = [f"{CONSUMER}/{TRUSTED}", f"{SYSTEM}/moorage-operator"]
     with run_trusting_store(tmp_path_factory.mktemp("weed"), issuer, keys, accounts, host=host) as running:
         running.put("data/a", "data/deep/b", "other")
+        permit(stage, running)
         yield running
+
+
+def permit(stage: Stage, store: TrustingStore) -> None:
+    """Have the platform permit the role to the consumer's Datasets, at this store; who exchanges tokens starts anew."""
+    role = {"roleARN": store.role, "endpoint": store.store.endpoint, "namespaces": [CONSUMER]}
+    options = ("--reset-then-reuse-values", "--set-json", f"webIdentity.roles={json.dumps([role])}")
+    done = stage.run("helm", "upgrade", "moorage", str(CHART), "-n", SYSTEM, *options)
+    assert done.code == 0, done.text
+    for workload in ("deployment/moorage-operator", "daemonset/moorage-node-plugin"):
+        wait_for_rollout(stage, workload)
 
 
 def create(stage: Stage, kind: str, name: str, **fields: Any) -> str:  # noqa: ANN401 - raw JSON

@@ -1,6 +1,7 @@
 """Keys by a pod's own token: the real driver, sidecar, kernel, and an S3 server that trusts the pod's account."""
 
 import hashlib
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +33,11 @@ def trusting_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trustin
 def trusted(node: Node, make_pod: MakePod, broker: PlayedBroker, trusting_store: TrustingStore) -> FakePod:
     """A pod whose token the kubelet brings, on a node whose driver knows the audience."""
     node.stop_driver()
-    node.environment["MOORAGE_WEB_IDENTITY_AUDIENCE"] = AUDIENCE
-    node.start_driver()
     source = trusting_store.source("claims/")
+    node.environment["MOORAGE_WEB_IDENTITY_AUDIENCE"] = AUDIENCE
+    role = {"roleARN": trusting_store.role, "endpoint": source.endpoint, "namespaces": ["fraud"]}
+    node.environment["MOORAGE_WEB_IDENTITY_ROLES"] = json.dumps({"roles": [role]})
+    node.start_driver()
     broker.grant("fraud/claims", {"kind": source.kind, **source.write()}, access=Access.READ_ONLY)
     pod = make_pod()
     pod.token = ISSUER.token("fraud/default")

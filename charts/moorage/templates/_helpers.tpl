@@ -74,6 +74,13 @@ affinity:
 - {name: MOORAGE_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 {{- end -}}
 
+{{/* The roles that a component may exchange tokens for. */}}
+{{- define "moorage.webIdentityRoles" -}}
+{{- with .Values.webIdentity.roles }}
+- {name: MOORAGE_WEB_IDENTITY_ROLES, value: {{ dict "roles" . | toJson | quote }}}
+{{- end }}
+{{- end -}}
+
 {{/* Where a component keeps its evidence. */}}
 {{- define "moorage.evidence" -}}
 {{- $evidence := .Values.evidence -}}

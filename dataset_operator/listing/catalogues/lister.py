@@ -1,11 +1,9 @@
 """The lister of catalogues' tables: the folder that a catalogue names is listed as any other of its kind."""
 
-from pathlib import Path
-
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.protocol import Folder, Lister
-from moorage.kube import Client
+from dataset_operator.listing.ways import WaysToKeys
 from moorage.sources import Credentials, Location
 from moorage.sources.catalogued import CataloguedSource
 
@@ -34,10 +32,10 @@ class CataloguedLister:
         return f"the folder of {location.words} holds no object: write rows to it, or set spec.allowEmpty: true"
 
     async def credentials(
-        self, client: Client, namespace: str, location: Location, token_file: Path | None
+        self, ways: WaysToKeys, namespace: str, location: Location, stop: Cancellation
     ) -> Credentials | None:
         """Those of what its files lie in."""
-        return await self._inner.credentials(client, namespace, _within(location), token_file)
+        return await self._inner.credentials(ways, namespace, _within(location), stop)
 
     def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Folder:
         """All that its files may lie in: the folder itself is a location of its own, once it is known."""

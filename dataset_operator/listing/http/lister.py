@@ -1,11 +1,9 @@
 """The lister of folders and files behind web servers."""
 
-from pathlib import Path
-
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.http.folder import ListedWebFolder
-from moorage.kube import Client
+from dataset_operator.listing.ways import WaysToKeys
 from moorage.sources import Credentials, Location
 from moorage.sources.http import HttpSource
 
@@ -27,10 +25,10 @@ class HttpLister:
         return f"the page of {_http(location).words} names no file: correct http.url, or set spec.allowEmpty: true"
 
     async def credentials(
-        self, client: Client, namespace: str, location: Location, token_file: Path | None
+        self, ways: WaysToKeys, namespace: str, location: Location, stop: Cancellation
     ) -> Credentials | None:
         """Anybody may read."""
-        del client, namespace, location, token_file
+        del ways, namespace, location, stop
         return None
 
     def folder(

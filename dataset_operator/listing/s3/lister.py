@@ -1,12 +1,10 @@
 """The lister of S3 sources."""
 
-from pathlib import Path
-
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
 from dataset_operator.listing.s3.access import Access
 from dataset_operator.listing.s3.own_identity import keys_for_own_token
-from moorage.kube import Client
+from dataset_operator.listing.ways import WaysToKeys
 from moorage.kube.credentials import read_credentials
 from moorage.sources import Credentials, Location
 from moorage.sources.s3 import S3Source, folder_prefix
@@ -31,13 +29,13 @@ class S3Lister:
         return f"the {where} holds no object: upload the data, correct s3.prefix, or set spec.allowEmpty: true"
 
     async def credentials(
-        self, client: Client, namespace: str, location: Location, token_file: Path | None
+        self, ways: WaysToKeys, namespace: str, location: Location, stop: Cancellation
     ) -> Credentials | None:
         """The keys in the Secret, those written into the Dataset, or those that the operator's own token brings."""
         request = location.session(writes=False)
         if request is not None:
-            return await keys_for_own_token(request, token_file)
-        return await read_credentials(client, namespace, _s3(location))
+            return await keys_for_own_token(request, namespace, ways, stop)
+        return await read_credentials(ways.client, namespace, _s3(location))
 
     def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Access:
         """The folder."""
