@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from broker.neighbours import NodeCopies, neighbourhood
+from broker.neighbours import NodeCopies, neighbourhood, sight
 from broker.passes import reading_pass, serving_pass
 from moorage.grants.grant import FillTerms, Grant
 from moorage.grants.neighbours import Neighbourhood, Pass
-from moorage.grants.question import GrantQuestion
+from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.grants.review import Review
 from moorage.grants.standing import Standing
 from moorage.model import Dataset, DatasetRef, DatasetStatus, Governance
@@ -38,6 +38,7 @@ from node_plugin.neighbours.serving import Server, serving_neighbours
 from node_plugin.target_locks import TargetLocks
 
 SITE = "eu-1"
+READER = PodIdentity("bench", "reader", "0")
 
 
 @dataclass(frozen=True)
@@ -104,24 +105,24 @@ class PlayedBroker:
         """All may stay."""
         return {ref: Standing(ref=ref) for ref in refs}
 
-    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
+    async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:
         """By what lies on the disks."""
         status = DatasetStatus(size_bytes=self.source.size_bytes, version=self.source.key.version)
-        dataset = Dataset(ref, (), Governance(), status=status)
+        dataset = Dataset(asked.dataset, (), Governance(), status=status)
         copies = [
             NodeCopies(
                 node, self.addresses[node], {(each.key.ref, each.key.version): each.size_bytes for each in store}
             )
             for node, store in self.stores.items()
         ]
-        return neighbourhood(dataset, self.node, copies, lambda _node: SITE)
+        return neighbourhood(sight(dataset, copies), self.node)
 
-    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
+    async def ask_pass(self, asked: GrantQuestion | None) -> Pass | Refusal:
         """Signed."""
         now = datetime.now(tz=UTC)
-        if ref is None:
+        if asked is None:
             return serving_pass(self.authority, self.node, now)
-        return reading_pass(self.authority, self.node, ref, now)
+        return reading_pass(self.authority, self.node, asked.dataset, now)
 
 
 @dataclass
@@ -155,7 +156,7 @@ class Node:
             user=None,
             reused=None,
             tell=lambda done, on_disk, near: store.progress(key, done, on_disk, near),
-            views=self.following.views(key.ref) if with_neighbours else None,
+            views=self.following.views(key.ref, lambda: [READER]) if with_neighbours else None,
         )
         if filled.ended.ending is not Ending.WHOLE:
             raise OSError(filled.ended.message)

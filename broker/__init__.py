@@ -7,9 +7,11 @@ pod that the node made up. Nothing is placed, mounted or written to the cluster 
     identity    which node plugin, by what the API server says of its token (pure)
     vouching    whether the pod is what it is said to be (pure)
     ruling      the policy, and which source (pure)
+    asking      who asks for what, and what is ruled
     reviewing   which of the volumes that a node shows must end (pure)
     caching     what a node may keep of datasets (pure)
     neighbours  which nodes of its site hold a dataset, or are bringing it (pure)
+    sightings   the same, looked at once a second for all that ask
     passes      certificates that node plugins show each other (pure)
     audit       one line of evidence for every answer: where a byte went can be proved
     parts       what every answer is made with

@@ -8,6 +8,7 @@ from broker.identity import identity_of
 from broker.neighbours import NodeCopies
 from broker.parts import Parts
 from broker.settings import BrokerSettings
+from broker.sightings import Sightings
 from moorage.kube import NODE_CACHES, Client, Reflector
 from moorage.recording.settings import recorder_of
 from moorage.serving.health import Health
@@ -64,7 +65,7 @@ async def _serve(settings: BrokerSettings, client: Client) -> None:
             recorder,
             settings.blind_seconds,
             *limits,
-            copies=lambda: copies.snapshot().values(),
+            sightings=Sightings(lambda: copies.snapshot().values()),
             signer=lambda: keeper.state.signer,
         )
         app = make_app(parts, health)

@@ -9,27 +9,26 @@ from functools import partial
 from aiohttp import web
 
 from broker import audit
+from broker.asking import question_of, vouched
 from broker.caching import standings
 from broker.identity import NodeIdentity
 from broker.parts import PARTS, Parts, answer_json, body_of, say
 from broker.reviewing import KnownReader, is_ended_at_once, review
-from broker.ruling import Permission, Question, granted, rule
+from broker.ruling import Permission, granted, rule
 from broker.telling import give_pass, tell_neighbours
-from broker.vouching import vouch
-from moorage.errors import BrokerError, InputError, KubeError, NotFoundError, SourceError
+from moorage.errors import BrokerError, InputError, KubeError, SourceError
 from moorage.grants import neighbours, standing
 from moorage.grants import review as reviews
 from moorage.grants.answer import write_answer
 from moorage.grants.question import BOUNDS, PATH, GrantQuestion, read_question
-from moorage.kube import PODS, Client
+from moorage.kube import Client
 from moorage.kube.credentials import read_credentials
 from moorage.model import Pod
-from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
+from moorage.refusal import NOT_POSSIBLE, Refusal
 from moorage.serving.health import Health, add_routes
 from moorage.serving.rate_limit import RateLimit
 from moorage.serving.token_reviews import TooManyReviewsError, UnknownCallerError, bearer_token
 from moorage.sources import Credentials
-from moorage.watching import Catalogue
 
 # The node plugin gives up after ten; an answer that nobody waits for should not go on.
 _ANSWER_SECONDS = 9.0
@@ -110,7 +109,7 @@ async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) ->
         return reviews.Review(asked)
     reader = parts.readers.get(asked.pod.uid, caller.node)
     if reader is None:
-        pod = await _vouched(parts, caller, asked)
+        pod = await vouched(parts, caller, asked)
         if not isinstance(pod, Pod):
             return reviews.Review(asked)  # it is gone, or no pod of this node's: there is nothing to end for it
         reader = _remember(parts, asked, caller, pod)
@@ -154,10 +153,10 @@ async def _hold(request: web.Request, address: str) -> web.Response:
 
 async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> web.Response:
     pod: Pod | None = None
-    verdict: Pod | Permission | Refusal = await _vouched(parts, caller, asked)
+    verdict: Pod | Permission | Refusal = await vouched(parts, caller, asked)
     if isinstance(verdict, Pod):
         pod = verdict
-        verdict = rule(_question(parts.catalogue, caller, asked, pod))
+        verdict = rule(question_of(parts.catalogue, caller, asked, pod))
     if isinstance(verdict, Permission) and pod is not None:
         try:
             grant = granted(verdict, await _keys(parts.client, verdict))
@@ -176,34 +175,6 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
         audit.refusal(parts.recorder, asked, caller.node, pod, verdict)
         return answer_json(*write_answer(verdict))
     raise BrokerError("no decision")
-
-
-async def _vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> Pod | Refusal:
-    if (problem := parts.problem()) is not None:
-        raise BrokerError(f"nothing can be decided now: {problem}")
-    try:
-        # Never from a cache: a pod that was just deleted or made anew gets what the new one may have.
-        raw = await parts.client.get(PODS, asked.pod.name, asked.pod.namespace)
-    except NotFoundError:
-        return Refusal(NOT_FOUND, "", f"pod {asked.pod} does not exist")
-    return vouch(raw, asked, caller.node)
-
-
-def _question(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion, pod: Pod) -> Question:
-    node, purposes = catalogue.node(caller.node), catalogue.purposes(pod.namespace)
-    if node is None or purposes is None:
-        missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
-        raise BrokerError(f"{missing} is not in the cache yet")
-    return Question(
-        ref=asked.dataset,
-        dataset=catalogue.dataset(asked.dataset),
-        unreadable=catalogue.unreadable(asked.dataset) is not None,
-        pod=pod,
-        purposes=purposes.listed,
-        node=node,
-        inventory=catalogue.inventory(),
-        read={ref: catalogue.dataset(ref) for ref in pod.datasets} if pod.usage.writing else {},
-    )
 
 
 async def _keys(client: Client, permission: Permission) -> Credentials | None:

@@ -41,6 +41,23 @@ def grant(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permiss
     metrics.GRANTS.inc()
 
 
+def passed(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> None:
+    """A pass is given out, next, with which the node reads the dataset from others: a grant, with no key in it.
+
+    Raises:
+        BrokerError: there is no room for the line, so it must not be.
+    """
+    event = replace(
+        _asked(What.GRANTED, asked, node),
+        account=f"{pod.namespace}/{pod.service_account}",
+        purpose=permission.purpose,
+        site=permission.site,
+        source={"site": permission.site, "kind": "neighbours"},
+        version=permission.dataset.status.version,
+    )
+    recorder.record(event, f"let node {node} read dataset {asked.dataset} from its neighbours for pod {asked.pod}")
+
+
 def refusal(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod | None, refused: Refusal) -> None:
     """Nothing is given out.
 

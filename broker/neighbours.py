@@ -1,7 +1,8 @@
 """Which nodes of a site hold a dataset's version, or are bringing it. Pure."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -38,53 +39,75 @@ class NodeCopies:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What a node tells of the version."""
+class Sighting:
+    """What the nodes of one site tell of one version: the same for all of them, whoever asks.
 
-    neighbour: Neighbour
-    holds: bool
+    Attributes:
+        holding: by node, those that have it or bring it.
+        serving: the nodes that serve neighbours, whatever they hold.
+        whole: those of them that have all of it, in the order of a ring.
+        bringing: those that share the bringing.
+        version: of the dataset.
+    """
+
+    version: str = ""
+    holding: Mapping[str, Neighbour] = field(default_factory=dict)
+    serving: frozenset[str] = frozenset()
+    whole: tuple[tuple[bytes, str], ...] = ()
+    bringing: tuple[tuple[bytes, str], ...] = ()
 
 
-def neighbourhood(
-    dataset: Dataset, node: str, copies: Iterable[NodeCopies], site_of: Callable[[str], str | None]
-) -> Neighbourhood:
-    """What a node is told. All nodes of a site are told the same of who shares the bringing.
+def sight(dataset: Dataset, copies: Iterable[NodeCopies]) -> Sighting:
+    """What is seen of a dataset's current version.
 
     Args:
-        dataset: that the node may hold; nothing is told of one without a version.
-        node: that asks.
-        copies: of all nodes.
-        site_of: the site of a node; None where it has none.
+        dataset: nothing is seen of one without a version.
+        copies: of all nodes of one site.
     """
-    site = site_of(node)
-    if site is None or dataset.status.version is None:
-        return Neighbourhood()
-    told = {
-        each.node: _told(each, dataset)
+    version = dataset.status.version
+    if version is None:
+        return Sighting()
+    size_bytes, place = dataset.status.size_bytes or 0, (dataset.ref, version)
+    copies = list(copies)
+    # What has no bytes at all is whole at once, and nothing of it is to be brought.
+    holding = {
+        each.node: Neighbour(each.node, each.address, each.held_bytes[place] >= size_bytes)
         for each in copies
-        if (each.address or each.node == node) and site_of(each.node) == site
+        if place in each.held_bytes
     }
-    own = told.pop(node, None)
-    whole = [each.neighbour for each in told.values() if each.holds and each.neighbour.whole]
-    bringing = {name for name, each in told.items() if each.holds and not each.neighbour.whole}
-    is_bringing = own is not None and own.holds and not own.neighbour.whole
-    sharing = _first(bringing | ({node} if is_bringing else set()), str(dataset.status.version), MOST_BRINGING)
-    nearest = _first([each.node for each in whole], node, MOST_WHOLE)
-    return Neighbourhood(
-        neighbours=tuple(sorted(told[name].neighbour for name in {*nearest, *sharing} - {node})),
-        shares=node in sharing,
-        seen=own is not None and own.holds,
-        others=len(told),
+    told = [each for each in holding.values() if each.address]
+    return Sighting(
+        version,
+        holding,
+        frozenset(each.node for each in copies if each.address),
+        _ring((each.node for each in told if each.whole), version),
+        _ring((each.node for each in told if not each.whole), version)[:MOST_BRINGING],
     )
 
 
-def _told(copies: NodeCopies, dataset: Dataset) -> _Told:
-    size_bytes = copies.held_bytes.get((dataset.ref, dataset.status.version or ""))
-    # What has no bytes at all is whole at once, and nothing of it is to be brought.
-    whole = size_bytes is not None and size_bytes >= (dataset.status.size_bytes or 0)
-    return _Told(Neighbour(copies.node, copies.address, whole), size_bytes is not None)
+def neighbourhood(seen: Sighting, node: str) -> Neighbourhood:
+    """What a node is told. All nodes of a site are told the same of who shares the bringing."""
+    own, bringing = seen.holding.get(node), seen.bringing
+    if own is not None and not own.whole and not own.address:
+        # Nobody is told of it, and it does its share all the same.
+        bringing = tuple(sorted([*bringing, (_place(node, seen.version), node)])[:MOST_BRINGING])
+    sharing = {name for _, name in bringing}
+    begin = bisect_left(seen.whole, (_place(node, seen.version), ""))
+    # One more than it is told of, as it may be among them itself.
+    nearest = [name for _, name in (*seen.whole[begin:], *seen.whole[:begin])[: MOST_WHOLE + 1] if name != node]
+    others = {*nearest[:MOST_WHOLE], *sharing} - {node}
+    return Neighbourhood(
+        neighbours=tuple(sorted(seen.holding[name] for name in others)),
+        shares=node in sharing,
+        seen=own is not None,
+        others=len(seen.serving) - (node in seen.serving),
+    )
 
 
-def _first(names: Iterable[str], salt: str, most: int) -> list[str]:
-    """So many of them, the same ones for the same salt, whoever else comes or goes."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}\0{name}".encode()).digest())[:most]
+def _ring(names: Iterable[str], salt: str) -> tuple[tuple[bytes, str], ...]:
+    """In an order that is the same for the same salt, whoever else comes or goes."""
+    return tuple(sorted((_place(name, salt), name) for name in names))
+
+
+def _place(name: str, salt: str) -> bytes:
+    return hashlib.sha256(f"{salt}\0{name}".encode()).digest()

@@ -1,14 +1,17 @@
 """What every answer of the broker is made with, and what answers look like."""
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import orjson
 from aiohttp import hdrs, web
 
 from broker.identity import NodeIdentity
-from broker.neighbours import NodeCopies
 from broker.reviewing import KnownReaders
+from broker.sightings import Sightings
+from broker.vouching import VouchedPods
 from moorage.kube import Client
 from moorage.reading.documents import Bounds
 from moorage.recording import Recorder
@@ -16,6 +19,10 @@ from moorage.serving.certificates import KeyPair
 from moorage.serving.rate_limit import RateLimit
 from moorage.serving.token_reviews import TokenReviews
 from moorage.watching import Catalogue
+
+# A fill asks every other second, and a node has a few of them.
+_POLLS_PER_SECOND: Final = 5.0
+_MOST_POLLS: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,10 @@ class Parts:
         blind_seconds: how long the API server may be out of sight before nothing is decided any more.
         limit: of each node.
         pod_limit: of each pod.
+        poll_limit: of each node that fills, so that what it asks of neighbours takes nothing from its mounts.
         readers: whose volumes were granted or reviewed.
-        copies: what nodes tell of theirs.
+        vouched: the pods for which fills ask.
+        sightings: what nodes tell of their copies.
         signer: the authority that node plugins know; None: there is none yet.
     """
 
@@ -38,9 +47,11 @@ class Parts:
     blind_seconds: float
     limit: RateLimit
     pod_limit: RateLimit
-    copies: Callable[[], Collection[NodeCopies]] = tuple
+    sightings: Sightings = field(default_factory=Sightings)
     signer: Callable[[], KeyPair | None] = lambda: None
     readers: KnownReaders = field(default_factory=KnownReaders)
+    vouched: VouchedPods = field(default_factory=lambda: VouchedPods(time.monotonic))
+    poll_limit: RateLimit = field(default_factory=lambda: RateLimit(_POLLS_PER_SECOND, _MOST_POLLS, time.monotonic))
 
     def problem(self) -> str | None:
         """Why nothing can be decided now; None where it can."""

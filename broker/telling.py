@@ -1,76 +1,83 @@
-"""What node plugins are told of their neighbours: POST /v1/neighbours and POST /v1/passes."""
+"""What node plugins are told of their neighbours: POST /v1/neighbours and POST /v1/passes.
+
+Who fills, fills for a pod: the pod is vouched for, and the policy is asked about it, as for the keys of a store.
+"""
 
 from datetime import UTC, datetime
 
 from aiohttp import web
 
+from broker import audit
+from broker.asking import may_be_copied, question_of, vouched
 from broker.identity import NodeIdentity
 from broker.neighbours import neighbourhood
 from broker.parts import PARTS, Parts, answer_json, body_of, say
 from broker.passes import reading_pass, serving_pass
+from broker.ruling import rule
 from moorage.errors import BrokerError
 from moorage.grants import neighbours
 from moorage.grants.answer import write_answer
-from moorage.grants.question import BOUNDS
-from moorage.model import Dataset, DatasetRef
-from moorage.policy import decide_transfer
-from moorage.refusal import DENIED, Refusal
+from moorage.grants.question import BOUNDS, GrantQuestion
+from moorage.model import Pod
+from moorage.refusal import Refusal
+from moorage.serving.certificates import KeyPair
 from moorage.serving.token_reviews import bearer_token
 
 
 async def tell_neighbours(request: web.Request, address: str) -> web.Response:
-    """Who of the caller's site holds a dataset that the caller may hold as well, or is bringing it."""
+    """Who of the caller's site holds a dataset that a pod of the caller's may read, or is bringing it.
+
+    No byte goes with it, so a pod that was vouched for a moment ago is not looked at again, and there is no line of
+    evidence.
+    """
     parts = request.app[PARTS]
-    caller, ref = await _asked_of_neighbours(request, address)
-    if ref is None:
-        return say(400, "request: dataset is required: name the one that is to be filled")
-    dataset = _holdable(parts, caller, ref)
-    if isinstance(dataset, Refusal):
-        return answer_json(*write_answer(dataset))
-    inventory, find = parts.catalogue.inventory(), parts.catalogue.node
-
-    def site_of(name: str) -> str | None:
-        node = find(name)
-        return None if node is None else inventory.place_of_node(node).site_name
-
-    return answer_json(
-        200, neighbours.write_neighbourhood(neighbourhood(dataset, caller.node, parts.copies(), site_of))
-    )
+    caller, asked = await _asked_of_neighbours(request, address)
+    if asked is None:
+        return say(400, "request: dataset and pod are required: name what is to be filled, and for whom")
+    pod: Pod | Refusal = parts.vouched.get(caller.node, asked) or await vouched(parts, caller, asked)
+    if isinstance(pod, Refusal):
+        return answer_json(*write_answer(pod))
+    question = question_of(parts.catalogue, caller, asked, pod)
+    verdict = may_be_copied(rule(question))
+    if isinstance(verdict, Refusal):
+        return answer_json(*write_answer(verdict))
+    if parts.vouched.get(caller.node, asked) is None:
+        parts.vouched.put(caller.node, asked, pod)
+    seen = parts.sightings.of(verdict.dataset, verdict.site, parts.catalogue.node, question.inventory)
+    return answer_json(200, neighbours.write_neighbourhood(neighbourhood(seen, caller.node)))
 
 
 async def give_pass(request: web.Request, address: str) -> web.Response:
-    """A certificate for the caller's node: to serve with, or to read a dataset that it may hold from neighbours."""
+    """A certificate for the caller's node: to serve with, or to read a dataset from neighbours for one of its pods."""
     parts = request.app[PARTS]
-    caller, ref = await _asked_of_neighbours(request, address)
-    dataset = None if ref is None else _holdable(parts, caller, ref)
-    if isinstance(dataset, Refusal):
-        return answer_json(*write_answer(dataset))
+    caller, asked = await _asked_of_neighbours(request, address)
     authority = parts.signer()
     if authority is None:
         raise BrokerError("there is no authority to sign with yet")
-    now = datetime.now(tz=UTC)
-    made = serving_pass(authority, caller.node, now) if ref is None else reading_pass(authority, caller.node, ref, now)
+    if asked is None:
+        made = serving_pass(authority, caller.node, datetime.now(tz=UTC))
+        return answer_json(200, neighbours.write_pass(made))
+    return await _reading_pass(parts, caller, asked, authority)
+
+
+async def _reading_pass(parts: Parts, caller: NodeIdentity, asked: GrantQuestion, authority: KeyPair) -> web.Response:
+    pod = await vouched(parts, caller, asked)
+    verdict = pod if isinstance(pod, Refusal) else may_be_copied(rule(question_of(parts.catalogue, caller, asked, pod)))
+    if isinstance(pod, Refusal) or isinstance(verdict, Refusal):
+        refused = pod if isinstance(pod, Refusal) else verdict
+        audit.refusal(parts.recorder, asked, caller.node, None if isinstance(pod, Refusal) else pod, refused)
+        return answer_json(*write_answer(refused))
+    audit.passed(parts.recorder, asked, caller.node, pod, verdict)
+    made = reading_pass(authority, caller.node, asked.dataset, datetime.now(tz=UTC))
     return answer_json(200, neighbours.write_pass(made))
 
 
-async def _asked_of_neighbours(request: web.Request, address: str) -> tuple[NodeIdentity, DatasetRef | None]:
+async def _asked_of_neighbours(request: web.Request, address: str) -> tuple[NodeIdentity, GrantQuestion | None]:
     parts = request.app[PARTS]
     caller = await parts.identities.of(bearer_token(request), address)
-    ref = neighbours.read_dataset(await body_of(request, BOUNDS))
-    if not parts.limit.admits(caller.node):
+    asked = neighbours.read_asked(await body_of(request, BOUNDS))
+    if not parts.poll_limit.admits(caller.node):
         raise web.HTTPTooManyRequests(text=f"node {caller.node} asks too often; try again later")
     if (problem := parts.problem()) is not None:
         raise BrokerError(f"nothing can be decided now: {problem}")
-    return caller, ref
-
-
-def _holdable(parts: Parts, caller: NodeIdentity, ref: DatasetRef) -> Dataset | Refusal:
-    """The dataset, where the rules that bind a copy let the caller's node hold it."""
-    node, inventory = parts.catalogue.node(caller.node), parts.catalogue.inventory()
-    if node is None:
-        raise BrokerError(f"node {caller.node} is not in the cache yet")
-    dataset = parts.catalogue.dataset(ref)
-    decision = decide_transfer(ref, dataset, inventory.place_of_node(node), inventory)
-    if dataset is None or not decision.allowed:
-        return Refusal(DENIED, "" if decision.rule is None else decision.rule.value, decision.message)
-    return dataset
+    return caller, asked

@@ -1,7 +1,8 @@
 """Checks what the node plugin says about a pod against what the API server has of it. Pure."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final
 
 from moorage.errors import InputError
 from moorage.grants.question import GrantQuestion
@@ -10,6 +11,32 @@ from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.wire import read_pod
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+_REMEMBERED_SECONDS: Final = 30.0
+_MOST_REMEMBERED: Final = 8_192
+
+
+class VouchedPods:
+    """Pods that were vouched for a moment ago: for what is asked every other second and gives no bytes away.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._pods: OrderedDict[Hashable, tuple[float, Pod]] = OrderedDict()
+
+    def put(self, node: str, asked: GrantQuestion, pod: Pod) -> None:
+        """Remember one, that runs on this node."""
+        self._pods.pop((node, asked), None)
+        self._pods[node, asked] = self._clock(), pod
+        if len(self._pods) > _MOST_REMEMBERED:
+            self._pods.popitem(last=False)
+
+    def get(self, node: str, asked: GrantQuestion) -> Pod | None:
+        """The pod; None where it was not vouched for, or not lately."""
+        seen_at, pod = self._pods.get((node, asked), (float("-inf"), None))
+        return pod if self._clock() - seen_at <= _REMEMBERED_SECONDS else None
 
 
 def vouch(raw: Mapping[str, Any], asked: GrantQuestion, node: str) -> Pod | Refusal:

@@ -48,15 +48,15 @@ class Broker(Protocol):
             BrokerError: as above.
         """
 
-    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
-        """Ask which nodes of this site hold a dataset's current version, or are bringing it.
+    async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:
+        """Ask which nodes of this site hold a dataset's current version, or are bringing it, for a pod that reads it.
 
         Raises:
             BrokerError: as above.
         """
 
-    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
-        """Ask for a certificate to read a dataset from neighbours with; without one, to serve neighbours with.
+    async def ask_pass(self, asked: GrantQuestion | None) -> Pass | Refusal:
+        """Ask for a certificate to read a dataset from neighbours with, for a pod; None: to serve neighbours with.
 
         Raises:
             BrokerError: as above.
@@ -112,21 +112,21 @@ class HttpsBroker:
             told |= standing.read_standings(status, body, some)
         return told
 
-    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
+    async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:
         """Ask for the neighbours that have a dataset.
 
         Raises:
             BrokerError: there is no decision now; asking again may help.
         """
-        return neighbours.read_neighbourhood(*await self._post(neighbours.PATH, neighbours.write_dataset(ref)))
+        return neighbours.read_neighbourhood(*await self._post(neighbours.PATH, neighbours.write_asked(asked)))
 
-    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
+    async def ask_pass(self, asked: GrantQuestion | None) -> Pass | Refusal:
         """Ask for a certificate.
 
         Raises:
             BrokerError: there is no decision now; asking again may help.
         """
-        return neighbours.read_pass(*await self._post(neighbours.PASSES_PATH, neighbours.write_dataset(ref)))
+        return neighbours.read_pass(*await self._post(neighbours.PASSES_PATH, neighbours.write_asked(asked)))
 
     async def _post(self, path: str, question: bytes) -> tuple[int, Any]:
         try:

@@ -117,13 +117,13 @@ class WebIdentityBroker:
         """Ask the broker."""
         return await self._broker.ask_standing(refs)
 
-    async def ask_neighbours(self, ref: DatasetRef) -> Neighbourhood | Refusal:
+    async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:
         """Ask the broker."""
-        return await self._broker.ask_neighbours(ref)
+        return await self._broker.ask_neighbours(asked)
 
-    async def ask_pass(self, ref: DatasetRef | None) -> Pass | Refusal:
+    async def ask_pass(self, asked: GrantQuestion | None) -> Pass | Refusal:
         """Ask the broker."""
-        return await self._broker.ask_pass(ref)
+        return await self._broker.ask_pass(asked)
 
     async def ask(self, question: GrantQuestion) -> Grant | Refusal:
         """Ask for a grant, with keys.

@@ -1,8 +1,9 @@
 """What a node plugin asks the broker before it fills from other nodes of its site, and what it is told.
 
 `PATH`: which nodes of my site hold this dataset's version, or are bringing it? `PASSES_PATH`: give me a certificate to
-serve neighbours with; or, with a dataset, one that lets me read that dataset from them. A pass names one dataset and
-one node, and lives for minutes: who has it may read what the rules allowed that node to hold when it was signed.
+serve neighbours with; or, with a dataset, one that lets me read that dataset from them. Whoever names a dataset names a
+pod of its node that may read it. A pass names one dataset and one node, and lives for minutes: who has it may read what
+the rules allowed that pod to read there when it was signed.
 """
 
 import json
@@ -12,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from moorage.errors import BrokerError, InputError
-from moorage.grants.question import BOUNDS, read_ref
+from moorage.grants.question import BOUNDS, GrantQuestion, read_grant_question, write_grant_question
 from moorage.model import DatasetRef
 from moorage.reading.documents import fields_of, read_object
 from moorage.reading.fields import Fields
-from moorage.refusal import DENIED, Refusal
+from moorage.refusal import DENIED, NOT_FOUND, NOT_POSSIBLE, Refusal
 
 PATH: Final = "/v1/neighbours"
 PASSES_PATH: Final = "/v1/passes"
@@ -26,6 +27,7 @@ MOST_BRINGING: Final = 32
 """Neighbours that share the bringing; more wait for what these bring."""
 _MOST_DEPTH: Final = 4
 _OK: Final = 200
+_REFUSALS: Final = frozenset({DENIED, NOT_FOUND, NOT_POSSIBLE})
 _SERVER_SUFFIX: Final = ".nodes.moorage.dev"
 _READS: Final = re.compile(r"moorage://([^/]+)/([^/]+)/([^/]+)")
 
@@ -85,20 +87,21 @@ def read_reading_uri(uri: str) -> tuple[str, DatasetRef] | None:
     return None if found is None else (found[1], DatasetRef(found[2], found[3]))
 
 
-def write_dataset(ref: DatasetRef | None) -> bytes:
-    """The body of both questions; None asks for a certificate to serve with."""
-    named = {} if ref is None else {"dataset": {"namespace": ref.namespace, "name": ref.name}}
-    return json.dumps(named).encode()
+def write_asked(asked: GrantQuestion | None) -> bytes:
+    """The body of both questions: a dataset, and the pod for which it is filled; None: a certificate to serve with."""
+    return json.dumps({} if asked is None else write_grant_question(asked)).encode()
 
 
-def read_dataset(body: bytes) -> DatasetRef | None:
+def read_asked(body: bytes) -> GrantQuestion | None:
     """Read the body of a question.
 
     Raises:
         InputError: it is no question; names the field.
     """
-    dataset = read_object(body, "request", BOUNDS).sub("dataset")
-    return None if dataset is None else read_ref(dataset)
+    fields = read_object(body, "request", BOUNDS)
+    if fields.sub("dataset") is None and fields.sub("pod") is None:
+        return None
+    return read_grant_question(fields)
 
 
 def write_neighbourhood(told: Neighbourhood) -> dict[str, Any]:
@@ -185,8 +188,8 @@ def read_pass_fields(fields: Fields) -> Pass:
 def _fields(status: int, body: object) -> Fields | Refusal:
     document = body if isinstance(body, dict) else {}
     message = str(document.get("message") or "it gives no reason")
-    if status == DENIED:
-        return Refusal(DENIED, str(document.get("rule") or ""), message)
+    if status in _REFUSALS:
+        return Refusal(status, str(document.get("rule") or ""), message)
     if status != _OK:
         problem = f"the credential broker does not tell of neighbours (HTTP {status}): {message}"
         raise BrokerError(problem)

@@ -205,7 +205,7 @@ class Fills:
         writing = {key} | ({before} if before is not None else set())
         state.filling |= writing
         try:
-            return await self._ended(key, await self._run(key, grant, before))
+            return await self._ended(key, await self._run(key, grant, before, wish))
         finally:
             state.filling -= writing
 
@@ -217,15 +217,18 @@ class Fills:
         Raises:
             BrokerError: it can't be asked now.
         """
-        readers = [each.pod for each in self._state.journal if each.dataset == ref and not each.writable]
-        pods = dict.fromkeys([*readers, wish.pod])
-        for pod in list(pods)[:_MOST_READERS_ASKED]:
+        for pod in self._readers(ref, wish):
             answer = await self._state.broker.ask(GrantQuestion(pod, ref))
             if isinstance(answer, Grant) and not answer.writes:
                 return answer
         return None
 
-    async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None) -> Filled:
+    def _readers(self, ref: DatasetRef, wish: _Wish) -> list[PodIdentity]:
+        """The pods for which a dataset is filled."""
+        readers = [each.pod for each in self._state.journal if each.dataset == ref and not each.writable]
+        return list(dict.fromkeys([*readers, wish.pod]))[:_MOST_READERS_ASKED]
+
+    async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None, wish: _Wish) -> Filled:
         state, following = self._state, self._state.following
         store, limits = state.store, state.limits
         size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
@@ -247,7 +250,11 @@ class Fills:
                 user=limits.filler_user,
                 reused=None if before is None else store.folder(before),
                 tell=lambda done, on_disk, near: store.progress(key, done, on_disk, near),
-                views=None if following is None or job.sharing is None else following.views(key.ref),
+                views=(
+                    None
+                    if following is None or job.sharing is None
+                    else following.views(key.ref, lambda: self._readers(key.ref, wish))
+                ),
             )
         finally:
             store.ended(key)

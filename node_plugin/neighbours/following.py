@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,8 +11,9 @@ from typing import Final
 from moorage.errors import BrokerError
 from moorage.grants.grant import Grant
 from moorage.grants.neighbours import Neighbourhood, Pass
+from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.model import DatasetRef
-from moorage.refusal import Refusal
+from moorage.refusal import NOT_FOUND, Refusal
 from node_plugin.broker import Broker
 from node_plugin.caching.holding import VersionKey
 from node_plugin.filler.exchange import Sharing, View
@@ -78,11 +79,12 @@ class Following:
             return None
         return Sharing(me=self.node, dataset=key.ref, version=key.version, authorities=authorities)
 
-    async def views(self, ref: DatasetRef) -> AsyncIterator[View]:
+    async def views(self, ref: DatasetRef, readers: Callable[[], Sequence[PodIdentity]]) -> AsyncIterator[View]:
         """Views of a fill's neighbours, as long as somebody wants them.
 
         Args:
             ref: what is filled.
+            readers: the pods for which it is; whoever may read is asked for.
         """
         began = time.monotonic()
         settling = Settling(began)
@@ -92,9 +94,9 @@ class Following:
         while True:
             now = time.monotonic()
             try:
-                told = await self.broker.ask_neighbours(ref)
+                asked, told = await self._told(ref, readers())
                 if isinstance(told, Neighbourhood) and told.neighbours and now - shown_at > _PASS_SECONDS:
-                    given = await self.broker.ask_pass(ref)
+                    given = await self.broker.ask_pass(asked)
                     shown, shown_at = (None, shown_at) if isinstance(given, Refusal) else (given, now)
             except BrokerError as error:
                 _log.info("nobody tells of neighbours", extra={"dataset": str(ref), "cause": str(error)})
@@ -104,6 +106,22 @@ class Following:
                 last = view
                 yield view
             await asyncio.sleep(_ASK_SECONDS if now - began < _SOON_SECONDS else _LATER_ASK_SECONDS)
+
+    async def _told(
+        self, ref: DatasetRef, readers: Sequence[PodIdentity]
+    ) -> tuple[GrantQuestion | None, Neighbourhood | Refusal]:
+        """What the broker tells for the first pod that may read the dataset still, and for which one.
+
+        Raises:
+            BrokerError: it can't be asked now.
+        """
+        told: Neighbourhood | Refusal = Refusal(NOT_FOUND, "", "no pod reads it any more")
+        for pod in readers:
+            asked = GrantQuestion(pod, ref)
+            told = await self.broker.ask_neighbours(asked)
+            if isinstance(told, Neighbourhood):
+                return asked, told
+        return None, told
 
 
 def _view(told: Neighbourhood | Refusal, shown: Pass | None, settling: Settling, now: float) -> View:

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from broker.neighbours import NodeCopies, neighbourhood
+from broker.neighbours import NodeCopies, neighbourhood, sight
 from broker.passes import READING_LIFE, reading_pass, serving_pass
 from moorage.grants.neighbours import (
     MOST_BRINGING,
@@ -40,7 +40,9 @@ def site_of(node: str) -> str | None:
 
 def told(*all_copies: NodeCopies, node: str = "eu/me") -> Neighbourhood:
     """What the node is told."""
-    return neighbourhood(CLAIMS, node, all_copies, site_of)
+    site = site_of(node)
+    there = [each for each in all_copies if site is not None and site_of(each.node) == site]
+    return neighbourhood(sight(CLAIMS, there), node)
 
 
 @pytest.mark.parametrize(

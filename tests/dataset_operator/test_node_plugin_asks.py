@@ -100,13 +100,14 @@ async def test_the_neighbours_of_a_node(world: World, broker: Broker, tmp_path: 
         world.apply(body)
         world.set_status("nodecache", cache.node, body["status"])
     asking = client(broker, tmp_path, token(world))
+    here, there = (question_of(mounting(world, f"near-{node}", node, "near")) for node in ("eu-a", "us-a"))
     wanted = Neighbourhood(neighbours=(Neighbour(world.node("eu-b"), "10.0.0.7:9809", whole=True),), others=1)
 
     async def told() -> bool:
-        return await asking.ask_neighbours(ref) == wanted
+        return await asking.ask_neighbours(here) == wanted
 
     await until(told)
-    reading, serving = await asking.ask_pass(ref), await asking.ask_pass(None)
+    reading, serving = await asking.ask_pass(here), await asking.ask_pass(None)
     assert isinstance(reading, Pass)
     assert isinstance(serving, Pass)
     authority = read_certificates(broker.authorities().encode())[-1]
@@ -114,7 +115,7 @@ async def test_the_neighbours_of_a_node(world: World, broker: Broker, tmp_path: 
         load_pair(make_server_context(), made.certificate.encode(), made.key.encode())
         assert read_certificates(made.certificate.encode())[0].issuer_key_id == authority.key_id
     abroad = client(broker, tmp_path, token(world, node="us-a"))
-    for refused in (await abroad.ask_neighbours(ref), await abroad.ask_pass(ref)):
+    for refused in (await abroad.ask_neighbours(there), await abroad.ask_pass(there)):
         assert isinstance(refused, Refusal)
         assert (refused.code, refused.reason) == (DENIED, "ResidencyViolated")
     world.kubectl("delete", "nodecache", world.node("eu-b"), world.node("us-a"))

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from broker.neighbours import NodeCopies, neighbourhood
+from broker.neighbours import NodeCopies, neighbourhood, sight
 from broker.passes import reading_pass, serving_pass
 from moorage.access import Access
 from moorage.caching import CacheMode, CachePolicy
@@ -83,19 +83,21 @@ class PlayedBroker:
 
     def tell_neighbours(self, node: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """As the broker, with nodes that are all of one site."""
-        ref = neighbours.read_dataset(body)
-        assert ref is not None
+        asked = neighbours.read_asked(body)
+        assert asked is not None
+        ref = asked.dataset
         standing = self.standings[str(ref)]
         if not standing.permitted:
             return write_answer(Refusal(DENIED, standing.rule, standing.message))
         dataset = make_dataset(ref.name, ref.namespace).sized(standing.size_bytes or 0, standing.version or "").obj()
-        told = neighbourhood(dataset, node, self.copies(), lambda _name: "eu-1")
+        told = neighbourhood(sight(dataset, self.copies()), node)
         return 200, neighbours.write_neighbourhood(told)
 
     def give_pass(self, node: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """As the broker."""
         assert self.authority is not None
-        ref, now = neighbours.read_dataset(body), datetime.now(tz=UTC)
+        asked, now = neighbours.read_asked(body), datetime.now(tz=UTC)
+        ref = None if asked is None else asked.dataset
         self.passes.append(f"{node} {ref}")
         made = serving_pass(self.authority, node, now) if ref is None else reading_pass(self.authority, node, ref, now)
         return 200, neighbours.write_pass(made)

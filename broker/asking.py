@@ -1,0 +1,64 @@
+"""Who asks for what, and what is ruled: the same for keys of a store and for passes to neighbours."""
+
+from broker.identity import NodeIdentity
+from broker.parts import Parts
+from broker.ruling import Permission, Question
+from broker.vouching import vouch
+from moorage.caching import CacheMode
+from moorage.errors import BrokerError, NotFoundError
+from moorage.grants.question import GrantQuestion
+from moorage.kube import PODS
+from moorage.model import Pod
+from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
+from moorage.watching import Catalogue
+
+
+async def vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> Pod | Refusal:
+    """The pod, as the API server has it now.
+
+    Raises:
+        BrokerError: nothing can be decided now.
+    """
+    if (problem := parts.problem()) is not None:
+        raise BrokerError(f"nothing can be decided now: {problem}")
+    try:
+        # Never from a cache: a pod that was just deleted or made anew gets what the new one may have.
+        raw = await parts.client.get(PODS, asked.pod.name, asked.pod.namespace)
+    except NotFoundError:
+        return Refusal(NOT_FOUND, "", f"pod {asked.pod} does not exist")
+    return vouch(raw, asked, caller.node)
+
+
+def question_of(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion, pod: Pod) -> Question:
+    """All that a ruling is made of.
+
+    Raises:
+        BrokerError: a part of it is not known yet.
+    """
+    node, purposes = catalogue.node(caller.node), catalogue.purposes(pod.namespace)
+    if node is None or purposes is None:
+        missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
+        raise BrokerError(f"{missing} is not in the cache yet")
+    return Question(
+        ref=asked.dataset,
+        dataset=catalogue.dataset(asked.dataset),
+        unreadable=catalogue.unreadable(asked.dataset) is not None,
+        pod=pod,
+        purposes=purposes.listed,
+        node=node,
+        inventory=catalogue.inventory(),
+        read={ref: catalogue.dataset(ref) for ref in pod.datasets} if pod.usage.writing else {},
+    )
+
+
+def may_be_copied(verdict: Permission | Refusal) -> Permission | Refusal:
+    """What a ruling says of a copy on the pod's node: whoever may not read may have none, nor whoever writes. Pure."""
+    if isinstance(verdict, Refusal):
+        return verdict
+    if verdict.fill is not None and verdict.dataset.cache.mode is not CacheMode.NONE:
+        return verdict
+    message = (
+        f"no node keeps a copy of dataset {verdict.dataset.ref} for this pod: it writes, spec.cache.mode is none, or "
+        "the operator has not listed the source yet"
+    )
+    return Refusal(NOT_POSSIBLE, "", message)
