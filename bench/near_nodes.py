@@ -190,6 +190,7 @@ async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[
                 broker=broker,
                 locks=TargetLocks(),
                 limits=CacheLimits(size_bytes=1 << 40),
+                asked_at=time.monotonic(),
             )
             server = Server(state, broker, addresses[name], ca_file, 10**9)
             await stack.enter_async_context(serving_neighbours(server, "127.0.0.1", ports[name]))

@@ -62,11 +62,13 @@ async def give_pass(request: web.Request, address: str) -> web.Response:
 
 async def _reading_pass(parts: Parts, caller: NodeIdentity, asked: GrantQuestion, authority: KeyPair) -> web.Response:
     pod = await vouched(parts, caller, asked)
-    verdict = pod if isinstance(pod, Refusal) else may_be_copied(rule(question_of(parts.catalogue, caller, asked, pod)))
-    if isinstance(pod, Refusal) or isinstance(verdict, Refusal):
-        refused = pod if isinstance(pod, Refusal) else verdict
-        audit.refusal(parts.recorder, asked, caller.node, None if isinstance(pod, Refusal) else pod, refused)
-        return answer_json(*write_answer(refused))
+    if isinstance(pod, Refusal):
+        audit.refusal(parts.recorder, asked, caller.node, None, pod)
+        return answer_json(*write_answer(pod))
+    verdict = may_be_copied(rule(question_of(parts.catalogue, caller, asked, pod)))
+    if isinstance(verdict, Refusal):
+        audit.refusal(parts.recorder, asked, caller.node, pod, verdict)
+        return answer_json(*write_answer(verdict))
     audit.passed(parts.recorder, asked, caller.node, pod, verdict)
     made = reading_pass(authority, caller.node, asked.dataset, datetime.now(tz=UTC))
     return answer_json(200, neighbours.write_pass(made))

@@ -1,5 +1,6 @@
 """Connections to the one host of a source, at addresses that may be called."""
 
+import contextlib
 import http.client
 import socket
 import ssl
@@ -12,6 +13,8 @@ from moorage.sources.certificates import certificates_of
 from moorage.sources.store_addresses import permitted
 
 _RECEIVE_BUFFER_BYTES: Final = 4 << 20
+_MOST_ADDRESSES: Final = 8
+"""Of one host that are tried: each may take as long as one connection."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Endpoint:
             context.load_verify_locations(cadata=certificates_of(self.ca_bundle))
         return context
 
-    def connect(self) -> http.client.HTTPConnection:
+    def connect(self) -> "Connection":
         """A connection that is made with its first request.
 
         Raises:
@@ -68,7 +71,7 @@ class Endpoint:
             SourceError: `EndpointRefused`.
             OSError: the name is not known, or nobody answers.
         """
-        addresses = resolve(host, port, self.named_in)
+        addresses = resolve(host, port, self.named_in)[:_MOST_ADDRESSES]
         for address in addresses[:-1]:
             try:
                 return _dial_address(address, port, self)
@@ -83,6 +86,10 @@ class Endpoint:
             OSError: its certificate is not trusted, among others.
         """
         return self._context.wrap_socket(line, server_hostname=host)
+
+    def unshaken(self, line: socket.socket, host: str) -> ssl.SSLSocket:
+        """The same connection, before the first byte of TLS."""
+        return self._context.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
 
 
 def resolve(host: str, port: int, named_in: str = "s3.endpoint") -> list[str]:
@@ -101,16 +108,50 @@ def resolve(host: str, port: int, named_in: str = "s3.endpoint") -> list[str]:
     return permitted(host, list(dict.fromkeys(str(entry[4][0]) for entry in found)), named_in)
 
 
-class _Plain(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
+    """A connection that can be ended from another thread, whatever it is doing.
+
+    Attributes:
+        line: of the last connection. An answer may read from it after `sock` was forgotten, and TLS before there is
+            one.
+    """
+
+    line: socket.socket | None = None
+
+    def shut(self) -> None:
+        """End it: whoever reads from it, or shakes hands over it, wakes up."""
+        if self.line is not None:
+            with contextlib.suppress(OSError):
+                # Not that of TLS, which forgets its state, and breaks whoever uses it.
+                socket.socket.shutdown(self.line, socket.SHUT_RDWR)
+
+    def shake_hands(self, line: ssl.SSLSocket) -> None:
+        """Begin TLS on a line that can be ended meanwhile.
+
+        Raises:
+            OSError: its certificate is not trusted, among others.
+        """
+        self.line = line
+        try:
+            line.do_handshake()
+        except BaseException:
+            line.close()
+            raise
+        self.sock = line
+
+
+class _Plain(Connection):
     def __init__(self, host: str, port: int, endpoint: Endpoint) -> None:
         super().__init__(host, port)
         self._endpoint = endpoint
 
     def connect(self) -> None:
-        self.sock = self._endpoint.dial(self.host, self.port)
+        self.sock = self.line = self._endpoint.dial(self.host, self.port)
 
 
-class _Secure(http.client.HTTPSConnection):
+class _Secure(Connection):
+    default_port = http.client.HTTPS_PORT
+
     def __init__(self, host: str, port: int, endpoint: Endpoint) -> None:
         super().__init__(host, port)
         self._endpoint = endpoint
@@ -118,10 +159,11 @@ class _Secure(http.client.HTTPSConnection):
     def connect(self) -> None:
         line = self._endpoint.dial(self.host, self.port)
         try:
-            self.sock = self._endpoint.secured(line, self.host)
+            secured = self._endpoint.unshaken(line, self.host)
         except BaseException:
             line.close()
             raise
+        self.shake_hands(secured)
 
 
 def _dial_address(address: str, port: int, endpoint: Endpoint) -> socket.socket:

@@ -5,7 +5,7 @@ import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -85,13 +85,11 @@ class WebFolder:
     def end(self) -> None:
         """End it for good, from any thread: whoever reads from its connection wakes up."""
         self._ended = True
-        self._shut()
+        self.shut()
 
-    def _shut(self) -> None:
-        line = self._connection.sock
-        if line is not None:
-            with suppress(OSError):
-                line.shutdown(2)
+    def shut(self) -> None:
+        """End the connection that there is, from any thread."""
+        self._connection.shut()
 
     def files(self) -> Iterator[list[WebFile]]:
         """The files, folder by folder, in the pages' order.
@@ -220,7 +218,7 @@ class WebFolder:
 
         def expire() -> None:
             late.set()
-            self._shut()
+            self.shut()
 
         timer = threading.Timer(self._request_seconds, expire)
         timer.daemon = True

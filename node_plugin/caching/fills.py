@@ -19,6 +19,7 @@ from node_plugin.caching.deciding import Unfillable
 from node_plugin.caching.fillers import Filled, run_filler
 from node_plugin.caching.holding import VersionKey, disk_bytes
 from node_plugin.caching.state import CacheState
+from node_plugin.caching.turns import Turns
 from node_plugin.filler.exchange import Ending, Job
 from node_plugin.journal import Volume
 
@@ -65,7 +66,7 @@ class Fills:
         self._last: dict[DatasetRef, str] = {}
         self._running: dict[DatasetRef, asyncio.Task[None]] = {}
         self._in_vain: dict[DatasetRef, str] = {}
-        self._free = asyncio.Semaphore(state.limits.fills)
+        self._turns = Turns(state.limits.fills, self._make_way)
 
     def consider(self, volume: Volume, grant: Grant, seen_reads: int) -> None:
         """Decide on a fill for a reader that streams, and begin it."""
@@ -142,8 +143,16 @@ class Fills:
                 self._running[ref] = task
                 task.add_done_callback(partial(self._forget, ref))
 
-    def _forget(self, ref: DatasetRef, _task: asyncio.Task[None]) -> None:
+    def _forget(self, ref: DatasetRef, task: asyncio.Task[None]) -> None:
         self._running.pop(ref, None)
+        if task.cancelled():
+            self.go_on()  # where it made way for another, it waits for its turn anew
+
+    def _make_way(self, ref: DatasetRef) -> None:
+        """End a fill that others wait for; it is wanted still, and what is whole of it stays."""
+        if (task := self._running.get(ref)) is not None:
+            _log.info("a fill makes way for one of another namespace", extra={"dataset": str(ref)})
+            task.cancel()
 
     async def end(self, ref: DatasetRef) -> None:
         """End the fill of a dataset; nobody wants it any more."""
@@ -159,7 +168,7 @@ class Fills:
             await self.end(ref)
 
     async def _fill(self, ref: DatasetRef, wish: _Wish) -> None:
-        async with self._free:
+        async with self._turns.taken(ref):
             try:
                 ending = await self._fill_once(ref, wish)
             except (BrokerError, OSError) as error:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass, field
 
 from moorage.grants.standing import Standing
@@ -45,7 +44,7 @@ class CacheState:
 
     Attributes:
         standings: what the broker said last of each dataset that is held.
-        asked_at: when it said so, by a clock that only goes forward.
+        asked_at: when it said so, by a clock that only goes forward; before it has, at no time.
         moved: set when something is held that was not, or the other way round.
         filling: versions that a fill writes, or takes over from.
         following: tells fills of neighbours; None: the node asks none.
@@ -58,7 +57,7 @@ class CacheState:
     locks: TargetLocks
     limits: CacheLimits
     standings: dict[DatasetRef, Standing] = field(default_factory=dict)
-    asked_at: float = field(default_factory=time.monotonic)
+    asked_at: float = float("-inf")
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     filling: set[VersionKey] = field(default_factory=set)
     emptying: asyncio.Task[None] | None = None

@@ -100,6 +100,7 @@ class Board:
             if node in self._left:
                 return
             self._left.add(node)
+            self._busy.pop(node, None)
             self._outdate()
         self._tell_left(node, why)
 
@@ -135,10 +136,11 @@ class Board:
                 self._condition.wait(_WAIT_SECONDS)
         return None
 
-    def done(self) -> None:
+    def done(self, work: Work) -> None:
         """An object is there."""
         with self._condition:
             self._taken -= 1
+            self._busy.pop(work.node, None)
             self._condition.notify_all()
 
     def put_back(self, work: Work, *, busy: bool = False) -> None:
@@ -146,11 +148,18 @@ class Board:
         with self._condition:
             self._taken -= 1
             self._waiting[work.entry.key] = work.entry
-            if busy:
-                times = self._busy.get(work.entry.key, (0.0, 0))[1] + 1
-                self._busy[work.entry.key] = self._clock() + _BUSY_SECONDS, times
-            else:
-                self._outdate()
+            self._outdate()
+            if not busy:
+                return
+            not_before, times = self._busy.get(work.node, (0.0, 0))
+            now = self._clock()
+            # Threads that asked side by side were refused once, together.
+            if now >= not_before:
+                times += 1
+                self._busy[work.node] = now + _BUSY_SECONDS, times
+                self._from_near = deque(each for each in self._from_near if each.node != work.node)
+        if times >= _MOST_BUSY:
+            self.leave(work.node, f"was busy {_MOST_BUSY} times in a row")
 
     def stop(self) -> None:
         """Nobody is to begin anything any more."""
@@ -190,20 +199,21 @@ class Board:
         known = [each for each in self._view.neighbours if each.node not in self._left]
         whole = [each.node for each in known if each.whole]
         bringing = [each.node for each in known if not each.whole]
+        now = self._clock()
+        busy = {node for node, (not_before, _) in self._busy.items() if now < not_before}
         # A node that nobody sees brings what it needs: its own NodeCache may be late, or nobody can read it.
         sharing = [*bringing, self._me] if self._view.shares or not known else bringing
         having = {node: self._having[node] for node in bringing if node in self._having}
         awaited: set[str] = set()
-        now = self._clock()
         for key, entry in self._waiting.items():
             number = self._numbers[key]
-            not_before, times = self._busy.get(key, (0.0, 0))
-            if now < not_before and times < _MOST_BUSY:
-                continue
-            if not verifies(entry) or times >= _MOST_BUSY:
+            if not verifies(entry):
                 self._from_source.append(Work(entry, number))
                 continue
-            holders = [*whole, *(node for node, has in having.items() if number in has)]
+            all_holders = [*whole, *(node for node, has in having.items() if number in has)]
+            holders = [node for node in all_holders if node not in busy]
+            if all_holders and not holders:
+                continue  # it comes when one of them has time
             choice = choose(self._me, self._buckets[key], sharing, holders)
             if choice.where is Where.SOURCE:
                 self._from_source.append(Work(entry, number))

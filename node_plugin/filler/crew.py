@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from moorage.calling.failures import TryAgainError
@@ -92,10 +93,11 @@ class Crew:
         if not work.node or circle is None:
             fetcher.fetch(work.entry)
             self.meter.add(work.entry.size_bytes)
-            board.done()
+            board.done(work)
             return
+        reach = partial(circle.folder, work.node)
         try:
-            fetcher.fetch_near(work.entry, work.number, circle.folder(work.node), self._least_bytes_per_second)
+            fetcher.fetch_near(work.entry, work.number, reach, self._least_bytes_per_second)
         except BusyError:
             board.put_back(work, busy=True)
         except NeighbourError as error:
@@ -103,7 +105,7 @@ class Crew:
             board.put_back(work)
         else:
             self.meter.add(work.entry.size_bytes, near=True)
-            board.done()
+            board.done(work)
 
     @property
     def _least_bytes_per_second(self) -> float:

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Final
 
 from moorage.calling.failures import ChangedError, TryAgainError
-from moorage.errors import MoorageError
+from moorage.errors import MoorageError, SourceError
+from moorage.sources.reasons import Reason
+from node_plugin.filler.deadlines import Deadline, ended_in_time
 from node_plugin.filler.etags import fits_parts, is_md5
 from node_plugin.filler.folder import Folder
 from node_plugin.filler.manifest import OBJECTS, Entry
@@ -20,7 +22,11 @@ from node_plugin.filler.neighbour import NeighbourFolder
 
 PARTS: Final = "parts"
 
-_BUFFER_BYTES: Final = 1 << 20
+# A call that fills it looks at no clock, and brings no deadline further.
+_BUFFER_BYTES: Final = 1 << 18
+_STALL_SECONDS: Final = 120.0
+_LEAST_BYTES_PER_SECOND: Final = 5_000
+_NEAR_STALL_SECONDS: Final = 20.0
 _FIRST_DELAY_SECONDS: Final = 0.2
 _MOST_DELAY_SECONDS: Final = 5.0
 _MOST_TRIES: Final = 8
@@ -80,13 +86,15 @@ class Fetcher:
         """
         self._place(entry, path, partial(self._copy, entry))
 
-    def fetch_near(self, entry: Entry, number: int, neighbour: NeighbourFolder, least_bytes_per_second: float) -> None:
+    def fetch_near(
+        self, entry: Entry, number: int, reach: Callable[[], NeighbourFolder], least_bytes_per_second: float
+    ) -> None:
         """Bring an object from a neighbour, and put it where it belongs, once its etag has proved it.
 
         Args:
             entry: the object.
             number: of it, in the manifest.
-            neighbour: that has it.
+            reach: gives the neighbour that has it; asked again for each try, as passes end.
             least_bytes_per_second: that it must send.
 
         Raises:
@@ -98,7 +106,7 @@ class Fetcher:
 
         def copy_near(descriptor: int) -> None:
             copy = _Copy(entry, descriptor)
-            self._receive_near(copy, number, neighbour, least_bytes_per_second)
+            self._receive_near(copy, number, reach, least_bytes_per_second)
             if not copy.is_proved:
                 message = "sends other bytes than the source has"
                 raise NeighbourError(message)
@@ -125,12 +133,20 @@ class Fetcher:
     def _copy(self, entry: Entry, descriptor: int) -> None:
         """All bytes, from where the connection broke; checked by size and, where the etag is one, by MD5."""
         copy = _Copy(entry, descriptor)
-        patience = _Patience(self._stop)
+        # Bytes that come do not make up for bytes that were wrong.
+        patience, bent = _Patience(self._stop), _Patience(self._stop)
+        # Of all tries together: who sends a byte and breaks off comes no further than who sends a byte and waits.
+        deadline = Deadline(_STALL_SECONDS, _LEAST_BYTES_PER_SECOND)
         while True:
             try:
                 before = copy.done_bytes
-                self._receive(copy)
+                with ended_in_time(deadline, self._folder.shut):
+                    self._receive(copy, deadline)
             except TryAgainError as error:
+                if deadline.is_over:
+                    problem = f"an object comes at less than {_LEAST_BYTES_PER_SECOND:,} bytes a second"
+                    remedy = "check the server's load and the network"
+                    raise SourceError(Reason.LIST_TOO_SLOW, f"{problem}: {remedy}") from None
                 if copy.done_bytes > before:
                     patience = _Patience(self._stop)
                 self._folder.close()
@@ -139,21 +155,25 @@ class Fetcher:
             if copy.is_right:
                 return
             # Something on the way changed it: once more, from the start.
-            patience.wait(TryAgainError("what arrives has another MD5 than the store says"))
+            bent.wait(TryAgainError("what arrives has another MD5 than the store says"))
             copy.start_again()
 
     def _receive_near(
-        self, copy: "_Copy", number: int, neighbour: NeighbourFolder, least_bytes_per_second: float
+        self, copy: "_Copy", number: int, reach: Callable[[], NeighbourFolder], least_bytes_per_second: float
     ) -> None:
         """All bytes, from where the connection broke, as long as the tries bring some."""
-        began, in_vain = time.monotonic(), 0
+        in_vain, pace = 0, _Pace(least_bytes_per_second)
         while True:
-            before = copy.done_bytes
+            before, neighbour = copy.done_bytes, reach()
             try:
-                with neighbour.open(number, copy.done_bytes) as answer:
-                    self._take_near(copy, answer, began, least_bytes_per_second)
+                with (
+                    ended_in_time(pace.deadline, neighbour.shut),
+                    neighbour.open(number, copy.done_bytes) as answer,
+                ):
+                    self._take_near(copy, answer, pace)
             except TryAgainError as error:
                 neighbour.close()
+                pace.check(copy.done_bytes)
                 # A connection that was kept may have been closed to make room for others.
                 in_vain = in_vain + 1 if copy.done_bytes == before else 0
                 if in_vain >= _MOST_NEAR_TRIES:
@@ -167,32 +187,51 @@ class Fetcher:
                 raise NeighbourError(message) from error
             if copy.done_bytes >= copy.entry.size_bytes:
                 return
+            pace.check(copy.done_bytes)
             if copy.done_bytes == before:
                 message = "cuts its answers short"
                 raise NeighbourError(message)
 
-    def _take_near(
-        self, copy: "_Copy", answer: http.client.HTTPResponse, began: float, least_bytes_per_second: float
-    ) -> None:
+    def _take_near(self, copy: "_Copy", answer: http.client.HTTPResponse, pace: "_Pace") -> None:
         while count := answer.readinto(self._buffer):
             if self._stop.is_set():
                 raise StoppedError
             copy.take(self._buffer[:count])
-            seconds = time.monotonic() - began
-            if seconds > _SLOW_AFTER_SECONDS and copy.done_bytes / seconds < least_bytes_per_second:
-                message = "is slower than the source"
-                raise NeighbourError(message)
+            pace.deadline.came(count)
+            pace.check(copy.done_bytes)
 
-    def _receive(self, copy: "_Copy") -> None:
+    def _receive(self, copy: "_Copy", deadline: Deadline) -> None:
         with self._folder.open(copy.entry, copy.done_bytes) as answer:
             copy.is_md5 = copy.is_md5 and not _is_encrypted(answer.headers)
             while count := answer.readinto(self._buffer):
                 if self._stop.is_set():
                     raise StoppedError
                 copy.take(self._buffer[:count])
+                deadline.came(count)
                 self._taken(copy.done_bytes)
         if copy.done_bytes < copy.entry.size_bytes:
             raise TryAgainError("the answer was cut short")
+
+
+class _Pace:
+    """How quick a neighbour is with one object: as the source would be, all the time and from the first byte on."""
+
+    def __init__(self, least_bytes_per_second: float) -> None:
+        self.deadline = Deadline(_NEAR_STALL_SECONDS, least_bytes_per_second)
+        self._least_bytes_per_second = least_bytes_per_second
+        self._began = time.monotonic()
+
+    def check(self, done_bytes: int) -> None:
+        """Look whether it is.
+
+        Raises:
+            NeighbourError: it is not.
+        """
+        seconds = time.monotonic() - self._began
+        is_slow = seconds > _SLOW_AFTER_SECONDS and done_bytes / seconds < self._least_bytes_per_second
+        if is_slow or self.deadline.is_over:
+            message = "is slower than the source"
+            raise NeighbourError(message)
 
 
 class _Patience:

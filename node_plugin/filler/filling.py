@@ -18,11 +18,13 @@ from collections.abc import Callable
 from typing import Final
 
 from moorage.calling.failures import ChangedError, TryAgainError
-from moorage.errors import InputError, MoorageError
+from moorage.errors import InputError, MoorageError, SourceError
+from moorage.sources.reasons import Reason
 from node_plugin.filler import keys, manifest
 from node_plugin.filler.bringing import bring_and_unpack
 from node_plugin.filler.circle import Views
 from node_plugin.filler.crew import Crew, Meter, fetch_all
+from node_plugin.filler.deadlines import Deadline, ended_in_time
 from node_plugin.filler.exchange import Ended, Ending, Job, Line, Listed, Unpacked
 from node_plugin.filler.fetching import PARTS, DiskError
 from node_plugin.filler.folder import Folder
@@ -31,6 +33,7 @@ from node_plugin.filler.members import ArchiveError
 from node_plugin.filler.opening import opener
 
 _MOST_TRIES: Final = 4
+_LIST_SECONDS: Final = 1800.0
 _FOLDER_MODE: Final = 0o555
 
 Tell = Callable[[Line], None]
@@ -109,27 +112,36 @@ def _fill_from_archive(job: Job, open_folder: Callable[[], Folder], version: str
 
 
 def _list(job: Job, open_folder: Callable[[], Folder]) -> list[Entry] | Ended:
+    deadline = Deadline(_LIST_SECONDS)
     for attempt in range(_MOST_TRIES):
         folder = open_folder()
         try:
-            found: dict[str, Entry] = {}
-            size_bytes = 0
-            for page in folder.pages():
-                for entry in page:
-                    size_bytes += entry.size_bytes
-                    found[entry.key] = entry
-                if len(found) > job.most_objects:
-                    return Ended(Ending.UNKEEPABLE, f"it has more than {job.most_objects:,} objects")
-                if size_bytes > job.most_bytes:
-                    return Ended(Ending.UNKEEPABLE, f"it has more than the {job.most_bytes:,} bytes that may be kept")
-            return sorted(found.values(), key=lambda entry: entry.sort_key)
+            with ended_in_time(deadline, folder.shut):
+                return _list_once(job, folder)
         except TryAgainError:
+            if deadline.is_over:
+                problem = f"its listing is not complete after {_LIST_SECONDS:g} s"
+                raise SourceError(Reason.LIST_TOO_SLOW, f"{problem}: check the server's load and the network") from None
             if attempt == _MOST_TRIES - 1:
                 raise
             time.sleep(2.0**attempt / 4)
         finally:
             folder.close()
     raise TryAgainError("it was asked often enough")
+
+
+def _list_once(job: Job, folder: Folder) -> list[Entry] | Ended:
+    found: dict[str, Entry] = {}
+    size_bytes = 0
+    for page in folder.pages():
+        for entry in page:
+            size_bytes += entry.size_bytes
+            found[entry.key] = entry
+        if len(found) > job.most_objects:
+            return Ended(Ending.UNKEEPABLE, f"it has more than {job.most_objects:,} objects")
+        if size_bytes > job.most_bytes:
+            return Ended(Ending.UNKEEPABLE, f"it has more than the {job.most_bytes:,} bytes that may be kept")
+    return sorted(found.values(), key=lambda entry: entry.sort_key)
 
 
 def _unkeepable(files: list[Entry]) -> Ended | None:

@@ -15,6 +15,10 @@ class Folder(Protocol):
         """Close the connection; the next request makes a new one."""
         ...
 
+    def shut(self) -> None:
+        """End the connection that there is, from any thread: whoever reads from it wakes up."""
+        ...
+
     def pages(self) -> Iterator[list[Entry]]:
         """The objects, page by page, in any order.
 

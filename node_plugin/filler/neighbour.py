@@ -14,16 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from moorage.calling.endpoints import Connection
 from moorage.calling.failures import ChangedError, TryAgainError
 from moorage.grants.neighbours import Pass, server_name
 from moorage.model import DatasetRef
 from moorage.sources.store_addresses import is_refused
+from node_plugin.filler.deadlines import Deadline, ended_in_time
 
 _CONNECT_SECONDS: Final = 3.0
 _SILENCE_SECONDS: Final = 10.0
+_HAVING_SECONDS: Final = 20.0
 _RECEIVE_BUFFER_BYTES: Final = 4 << 20
 PROGRESS_HEADER: Final = "Moorage-Progress"
-_OK, _PARTIAL, _BUSY = 200, 206, 503
+_OK, _PARTIAL, _PASS_ENDED, _BUSY = 200, 206, 403, 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,23 @@ class NeighbourFolder:
         """Close the connection; the next request makes a new one."""
         self._connection.close()
 
+    def shut(self) -> None:
+        """End the connection that there is, from any thread."""
+        self._connection.shut()
+
     def having(self, objects: int) -> Having:
         """Which of so many objects it has.
 
         Raises:
             TryAgainError: it does not say.
         """
-        with self._get(self._path, {}) as answer:
+        deadline = Deadline(_HAVING_SECONDS)
+        with ended_in_time(deadline, self.shut), self._get(self._path, {}) as answer:
             if answer.status != _OK:
                 raise TryAgainError(f"HTTP {answer.status}")
             found = answer.read((objects + 7) // 8 + 1)
+            if deadline.is_over:
+                raise TryAgainError("it takes too long")
             if len(found) > (objects + 7) // 8:
                 raise TryAgainError("it has more objects than the version")
             return Having(found, answer.headers.get(PROGRESS_HEADER) or "")
@@ -110,6 +120,8 @@ class NeighbourFolder:
         with self._get(f"{self._path}/{number}", {"Range": f"bytes={offset}-"} if offset else {}) as answer:
             if answer.status == _BUSY:
                 raise BusyError
+            if answer.status == _PASS_ENDED:
+                raise TryAgainError("the pass has ended")
             if answer.status != (_PARTIAL if offset else _OK):
                 raise ChangedError
             yield answer
@@ -134,12 +146,12 @@ def version_path(ref: DatasetRef, version: str) -> str:
     return f"/v1/objects/{ref.namespace}/{ref.name}/{version}"
 
 
-class _Connection(http.client.HTTPSConnection):
+class _Connection(Connection):
     """To an address, that must prove to be a node."""
 
     def __init__(self, node: str, address: str, context: ssl.SSLContext) -> None:
         host, _, port = address.rpartition(":")
-        super().__init__(host.strip("[]"), int(port), context=context)
+        super().__init__(host.strip("[]"), int(port))
         self._context_of_node, self._name = context, server_name(node)
 
     def connect(self) -> None:
@@ -151,10 +163,11 @@ class _Connection(http.client.HTTPSConnection):
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line.settimeout(_SILENCE_SECONDS)
-            self.sock = self._context_of_node.wrap_socket(line, server_hostname=self._name)
+            secured = self._context_of_node.wrap_socket(line, server_hostname=self._name, do_handshake_on_connect=False)
         except BaseException:
             line.close()
             raise
+        self.shake_hands(secured)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from moorage.sources.reasons import Reason
 from moorage.sources.s3 import S3Source, folder_prefix
 from moorage.sources.signed_gets import Request, encode_path, encode_query, sign
 from moorage.sources.store_documents import check_document
+from node_plugin.filler.deadlines import PAGE_SECONDS, Deadline, ended_in_time
 from node_plugin.filler.manifest import Entry
 
 KIND: Final = S3Source.kind
@@ -51,6 +52,10 @@ class S3Folder:
         """Close the connection; the next request makes a new one."""
         self._connection.close()
 
+    def shut(self) -> None:
+        """End the connection that there is, from any thread."""
+        self._connection.shut()
+
     def pages(self) -> Iterator[list[Entry]]:
         """The objects, page by page, in the store's order.
 
@@ -60,10 +65,13 @@ class S3Folder:
         """
         query = {"list-type": "2", "max-keys": "1000", "encoding-type": "url", "prefix": self._prefix}
         while True:
-            with self._get("", query, {}) as answer:
+            deadline = Deadline(PAGE_SECONDS)
+            with ended_in_time(deadline, self.shut), self._get("", query, {}) as answer:
                 if answer.status != _OK:
                     raise self._failure(answer)
                 body = answer.read(_MOST_PAGE_BYTES + 1)
+            if deadline.is_over:
+                raise TryAgainError("a page of the listing takes too long")
             check_document(self.name, body)
             token, page = self._parse(body)
             yield page

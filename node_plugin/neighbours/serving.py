@@ -1,7 +1,8 @@
 """The HTTPS server that node plugins of other nodes call: GET which objects of a version are here, GET one of them.
 
 A caller shows a certificate that the broker signed: for its node, and for one dataset. It is served that dataset's
-objects and nothing else, as long as the broker lets this node hold them.
+objects and nothing else, as long as the certificate lasts and the broker lets this node hold them: both are looked at
+with each request, and with each piece that is sent.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import os
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ from node_plugin.neighbours.shelf import NotHereError, Shelf, progress
 _log = logging.getLogger(__name__)
 
 _PIECE_BYTES: Final = 1 << 20
+_PIECE_SECONDS: Final = 20.0
 _MOST_OBJECTS_AT_ONCE: Final = 16
 _MOST_OF_ONE: Final = 8
 _RENEW_SECONDS: Final = 8 * 3600.0
@@ -54,6 +56,7 @@ class Server:
         address: where it is reached, `10.0.0.7:9809`.
         ca_file: who signs the certificates of node plugins.
         bytes_per_second: that all neighbours get together.
+        clock: seconds since 1970, for the ends of certificates.
     """
 
     state: CacheState
@@ -63,6 +66,7 @@ class Server:
     bytes_per_second: int
     context: ssl.SSLContext = field(default_factory=make_server_context)
     is_certified: bool = False
+    clock: Callable[[], float] = time.time
     _shelf: Shelf = field(default_factory=Shelf)
     _slots: Slots = field(default_factory=lambda: Slots(_MOST_OBJECTS_AT_ONCE, _MOST_OF_ONE))
     _bucket: TokenBucket | None = None
@@ -116,7 +120,7 @@ class Server:
 
     async def _object(self, request: web.Request) -> web.StreamResponse:
         key, folder = self._served(request)
-        with self._slots.taken(_shown(request)[0]) as has_slot:
+        with self._slots.taken(_shown(request).node) as has_slot:
             if not has_slot:
                 raise web.HTTPServiceUnavailable(text="busy\n")
             try:
@@ -138,17 +142,18 @@ class Server:
         response.content_length = size_bytes - offset
         response.content_type = "application/octet-stream"
         await response.prepare(request)
+        ends_at = _shown(request).ends_at
         while offset < size_bytes:
             await self._pace()
-            # Nothing is sent any more of what was withdrawn meanwhile.
-            if self.state.store.get(key) is None:
+            # Nothing is sent any more of what was withdrawn meanwhile, nor to whom may not have it any more.
+            if self._withheld(key) is not None or self.clock() > ends_at:
                 message = "withdrawn"
                 raise ConnectionResetError(message)
             piece = await asyncio.to_thread(os.pread, descriptor, min(_PIECE_BYTES, size_bytes - offset), offset)
             if not piece:
                 message = "shorter than it was"
                 raise ConnectionResetError(message)
-            await response.write(piece)
+            await _write(request, response, piece)
             metrics.NEIGHBOUR_BYTES.inc(len(piece))
             offset += len(piece)
         await response.write_eof()
@@ -174,19 +179,57 @@ class Server:
         """
         found = request.match_info
         ref, version = DatasetRef(found["namespace"], found["name"]), found["version"]
-        if ref != _shown(request)[1] or not is_version(version):
+        shown = _shown(request)
+        # A connection that is kept outlives the certificate that it was made with.
+        if ref != shown.ref or not is_version(version) or self.clock() > shown.ends_at:
             raise web.HTTPForbidden
-        key, state = VersionKey(ref, version), self.state
-        held, standing = state.store.get(key), state.standings.get(ref)
-        if held is None or (standing is not None and not standing.permitted):
-            raise web.HTTPNotFound
-        if time.monotonic() - state.asked_at > _TRUSTED_SECONDS:
-            raise web.HTTPServiceUnavailable(text="the broker has not said for a while what may be here\n")
-        return key, state.store.folder(key) if held.whole else state.store.unfinished(key)
+        key, store = VersionKey(ref, version), self.state.store
+        if (problem := self._withheld(key)) is not None:
+            raise problem
+        held = store.get(key)
+        return key, store.folder(key) if held is not None and held.whole else store.unfinished(key)
+
+    def _withheld(self, key: VersionKey) -> web.HTTPException | None:
+        """Why nothing of a version is served now; None where it is."""
+        standing = self.state.standings.get(key.ref)
+        if self.state.store.get(key) is None or (standing is not None and not standing.permitted):
+            return web.HTTPNotFound()
+        if time.monotonic() - self.state.asked_at > _TRUSTED_SECONDS:
+            return web.HTTPServiceUnavailable(text="the broker has not said lately what may be here\n")
+        return None
 
 
-def _shown(request: web.Request) -> tuple[str, DatasetRef]:
-    """The node and the dataset of the caller's pass.
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a caller's pass says.
+
+    Attributes:
+        ends_at: seconds since 1970.
+    """
+
+    node: str
+    ref: DatasetRef
+    ends_at: float
+
+
+async def _write(request: web.Request, response: web.StreamResponse, piece: bytes) -> None:
+    """Send a piece to a caller that takes it.
+
+    Raises:
+        ConnectionResetError: it doesn't, and others want its place.
+    """
+    try:
+        async with asyncio.timeout(_PIECE_SECONDS):
+            await response.write(piece)
+    except TimeoutError as error:
+        if request.transport is not None:
+            request.transport.abort()
+        message = "the neighbour takes too little"
+        raise ConnectionResetError(message) from error
+
+
+def _shown(request: web.Request) -> _Shown:
+    """The caller's pass.
 
     Raises:
         HTTPForbidden: it shows none.
@@ -197,7 +240,7 @@ def _shown(request: web.Request) -> tuple[str, DatasetRef]:
     found = read_reading_uri(uris[0]) if len(uris) == 1 else None
     if found is None:
         raise web.HTTPForbidden
-    return found
+    return _Shown(*found, ssl.cert_time_to_seconds(str(certificate.get("notAfter"))))
 
 
 def _offset(request: web.Request, size_bytes: int) -> int:

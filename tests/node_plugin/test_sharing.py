@@ -78,7 +78,7 @@ def drain(made: Board, number: int) -> list[Work]:
     for _ in range(number):
         work = made.next()
         assert work is not None
-        made.done()
+        made.done(work)
         found.append(work)
     return found
 
@@ -119,18 +119,52 @@ def test_what_nobody_else_brings_this_node_does(why: str, others: tuple[Neighbou
 
 
 def test_an_object_that_nothing_proves_comes_from_the_source() -> None:
-    """Whatever a neighbour has; and one that stays busy is not waited for without end."""
+    """Whatever a neighbour has; and one that stays busy is left, as busy as it is for all that it has."""
     whole = Neighbour("b", "10.0.0.1:1", whole=True)
     made = board("a", whole, entries=[entry("weak", etag='W/"x"'), entry("proved")])
     assert {work.entry.key: work.node for work in drain(made, 2)} == {"weak": "", "proved": "b"}
-    clock = iter(range(10_000))
-    busy = Board(ENTRIES[:1], ENTRIES[:1], "a", clock=lambda: float(next(clock)))
+    clock, left = iter(range(100_000)), []
+    busy = Board(ENTRIES, ENTRIES, "a", lambda node, why: left.append(f"{node} {why}"), lambda: float(next(clock)))
     busy.see(View(neighbours=(whole,), shares=True, shown=Pass("", "")))
     asked = 0
     while (work := busy.next()) is not None and work.node:
         busy.put_back(work, busy=True)
         asked += 1
-    assert 10 < asked < 100
+    assert asked == 30
+    assert left == ["b was busy 30 times in a row"]
+
+
+def test_a_neighbour_that_is_busy_now_and_then_is_kept() -> None:
+    """Threads that it refuses together are refused once, others are asked meanwhile, and what comes makes up for it."""
+    now, left = [0.0], []
+    both = [Neighbour(name, "10.0.0.1:1", whole=True) for name in ("b", "c")]
+    made = Board(ENTRIES, ENTRIES, "a", lambda node, _why: left.append(node), lambda: now[0])
+    made.see(View(neighbours=tuple(both), shares=True, shown=Pass("", "")))
+    for _ in range(40):
+        now[0] += 2.0
+        at_once = [work for work in (made.next() for _ in range(8)) if work is not None]
+        refused = [work for work in at_once if work.node == "b"]
+        for work in refused:
+            made.put_back(work, busy=True)
+        for work in at_once:
+            if work not in refused:
+                made.done(work)
+        if refused:
+            again = made.next()
+            assert again is not None
+            assert again.node == "c"
+            made.put_back(again)
+    assert left == ["b"]
+    kept = Board(ENTRIES, ENTRIES, "a", lambda node, _why: left.append(node), lambda: now[0])
+    kept.see(View(neighbours=tuple(both[:1]), shares=True, shown=Pass("", "")))
+    for _ in range(40):
+        now[0] += 2.0
+        for is_busy in (True, False):
+            now[0] += 2.0
+            one = kept.next()
+            assert one is not None
+            kept.put_back(one, busy=True) if is_busy else kept.done(one)
+    assert left == ["b"]
 
 
 def parts_etag(body: bytes, part_bytes: int) -> str:
