@@ -15,6 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from dataset_operator.listing import Budget, Cancellation
+from dataset_operator.listing.hive.allowance import Allowance
 from dataset_operator.listing.hive.line import line_to
 from dataset_operator.listing.hive.thrift import Answer, Value, flag, mapping, record, several, text, whole
 from tests.installing import program
@@ -57,8 +58,8 @@ class Metastore:
 
     def call(self, method: str, arguments: dict[int, Value]) -> Answer:
         """A call that has to succeed."""
-        with line_to(self.url, Budget(), Cancellation()) as line:
-            answer = line.call(method, arguments)
+        with line_to(self.url, Budget(), Allowance(self.url), Cancellation()) as line:
+            answer = line.call(method, arguments, None)
         assert not answer.keys() - {0}, f"{method}: {answer}"
         return answer
 

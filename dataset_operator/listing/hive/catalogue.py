@@ -11,6 +11,7 @@ from dataset_operator.listing.catalogues.protocol import (
     ToldTable,
     column,
 )
+from dataset_operator.listing.hive.allowance import Allowance
 from dataset_operator.listing.hive.columns import arrow_type, format_of
 from dataset_operator.listing.hive.line import line_to
 from dataset_operator.listing.hive.metastore import Table, read_partitions, read_table
@@ -30,7 +31,8 @@ class HiveCatalogue:
         """The table, and where all of its partitions are."""
         database, dot, name = source.table.rpartition(".")
         database = database if dot else _USUAL_DATABASE
-        with line_to(source.catalogue, budget, stop) as line:
+        allowance = Allowance(source.words)
+        with line_to(source.catalogue, budget, allowance, stop) as line:
             table = read_table(line, source.catalogue, database, name)
             if (problem := not_files(table)) is not None:
                 raise SourceError(Reason.TABLE_NOT_FILES, f"{source.words} {problem}")

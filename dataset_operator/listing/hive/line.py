@@ -1,4 +1,4 @@
-"""One connection to a metastore: each answer has a deadline and a number of bytes, and both end when cancelled."""
+"""One connection to a metastore: each answer has a deadline and a number of bytes, all together have both, too."""
 
 import contextlib
 import socket
@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
-from dataset_operator.listing.hive.thrift import Answer, Reader, ThriftError, Value, call
+from dataset_operator.listing.hive.allowance import Allowance
+from dataset_operator.listing.hive.thrift import Answer, Reader, ThriftError, Value, Wanted, call
 from moorage.calling.endpoints import Endpoint
 from moorage.errors import SourceError
 from moorage.sources.reasons import Reason
@@ -26,34 +27,44 @@ class Line:
     Args:
         name: of the metastore, for messages.
         line: connected.
-        budget: the bounds of one answer.
+        budget: the bounds of one answer, and the time of all.
+        allowance: the other bounds of all.
         stop: ends it.
     """
 
-    def __init__(self, name: str, line: socket.socket, budget: Budget, stop: Cancellation) -> None:
+    def __init__(
+        self, name: str, line: socket.socket, budget: Budget, allowance: Allowance, stop: Cancellation
+    ) -> None:
         self._name = name
         self._line = line
         self._budget = budget
         self._stop = stop
+        self._last_end = time.monotonic() + budget.seconds
         self._sequence = 0
         self._came = bytearray()
         self._left_bytes = 0
         self._end = 0.0
+        self.allowance = allowance
 
-    def call(self, method: str, arguments: dict[int, Value]) -> Answer:
-        """The result of a method.
+    @property
+    def answer_bytes(self) -> int:
+        """Of the answer that came last."""
+        return self._budget.page_bytes - self._left_bytes
+
+    def call(self, method: str, arguments: dict[int, Value], wanted: Wanted) -> Answer:
+        """The result of a method, as far as it is wanted.
 
         Raises:
             SourceError: CatalogueUnreachable, CatalogueUnreadable, ListTooSlow, ListTooLarge, Interrupted.
         """
         self._stop.check(self._name)
         self._sequence += 1
-        self._end = time.monotonic() + self._budget.request_seconds
+        self._end = min(time.monotonic() + self._budget.request_seconds, self._last_end)
         self._left_bytes = self._budget.page_bytes
         try:
             self._line.settimeout(self._budget.silence_seconds)
             self._line.sendall(call(method, self._sequence, arguments))
-            return Reader(self._take).reply(method, self._sequence)
+            return Reader(self._take, self.allowance).reply(method, self._sequence, wanted)
         except ThriftError as error:
             problem = f"what answers {method} is no Hive metastore that can be read: {error}: correct {_NAMED_IN}"
             raise SourceError(Reason.CATALOGUE_UNREADABLE, f"{self._name}: {problem}") from None
@@ -64,19 +75,28 @@ class Line:
             raise unreachable(self._name, error) from None
 
     def _too_slow(self) -> SourceError:
-        problem = f"an answer was not complete in {self._budget.request_seconds:g} s: check the metastore's load"
+        most = f"{self._budget.request_seconds:g} s, or all answers in {self._budget.seconds:g} s"
+        problem = f"an answer was not complete in {most}: check the metastore's load"
         return SourceError(Reason.LIST_TOO_SLOW, f"{self._name}: {problem}")
 
-    def _take(self, size_bytes: int) -> bytes:
-        if size_bytes > self._left_bytes:
+    def _take(self, size_bytes: int, rest_bytes: int) -> bytes:
+        """The next bytes, without those after them that nobody wants: these are never together in memory."""
+        sent_bytes = size_bytes + rest_bytes
+        if sent_bytes > self._left_bytes:
             most = self._budget.page_bytes
             problem = f"one answer has more than {most:,} bytes: split the table, or correct {_NAMED_IN}"
             raise SourceError(Reason.LIST_TOO_LARGE, f"{self._name}: {problem}")
-        self._left_bytes -= size_bytes
+        self._left_bytes -= sent_bytes
+        self.allowance.take(sent_bytes=sent_bytes)
         while len(self._came) < size_bytes:
             self._receive()
         taken = bytes(self._came[:size_bytes])
         del self._came[:size_bytes]
+        while len(self._came) < rest_bytes:
+            rest_bytes -= len(self._came)
+            self._came.clear()
+            self._receive()
+        del self._came[:rest_bytes]
         return taken
 
     def _receive(self) -> None:
@@ -91,7 +111,7 @@ class Line:
 
 
 @contextmanager
-def line_to(metastore: str, budget: Budget, stop: Cancellation) -> Iterator[Line]:
+def line_to(metastore: str, budget: Budget, allowance: Allowance, stop: Cancellation) -> Iterator[Line]:
     """A connection to a metastore while the block runs.
 
     Raises:
@@ -110,7 +130,7 @@ def line_to(metastore: str, budget: Budget, stop: Cancellation) -> Iterator[Line
     except (OSError, UnicodeError) as error:
         raise unreachable(metastore, error) from None
     with contextlib.closing(made), stop.ending(lambda: _shut(made)):
-        yield Line(metastore, made, budget, stop)
+        yield Line(metastore, made, budget, allowance, stop)
 
 
 def unreachable(name: str, error: Exception) -> SourceError:

@@ -1,14 +1,16 @@
 """The few calls that are made to a metastore, and what they answer as records.
 
-Field numbers are those of Hive's own interface; `get_table_req` is there from Hive 2.3 on.
+Field numbers are those of Hive's own interface; `get_table_req` is there from Hive 2.3 on. Of an answer, only what a
+record has is kept.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dataset_operator.listing.hive.line import Line
-from dataset_operator.listing.hive.thrift import Answer, record, several, short, text
+from dataset_operator.listing.hive.thrift import LONGEST_TEXT, Answer, Value, Wanted, record, several, short, text
 from moorage.errors import SourceError
 from moorage.sources.reasons import Reason
 
@@ -18,7 +20,14 @@ _MOST_VALUES_AT_ONCE: Final = 100_000
 _MOST_BYTES_AT_ONCE: Final = 1024 * 1024
 _VALUES_OF_A_PARTITION: Final = 60
 _BYTES_OF_A_PARTITION: Final = 2048
+_LONGEST_PARTITION: Final = 1024
+_TUPLE_BYTES: Final = 80
 _OWN_ERROR, _NOT_FOUND = 1, 2
+_COLUMN: Final[Mapping[int, Wanted]] = {1: None, 2: None}
+_TABLE: Final[Mapping[int, Wanted]] = {
+    1: {7: {1: _COLUMN, 2: None, 7: {2: None}}, 8: _COLUMN, 9: None, 12: None},
+}
+_PARTITION: Final[Mapping[int, Wanted]] = {1: None, 6: {2: None}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,7 @@ class Table:
         serialization: the class that reads its rows.
         kind: `EXTERNAL_TABLE` and so on.
         parameters: what else is written of it.
-        described_bytes: of its columns: each partition repeats them.
+        described_bytes: of all that the metastore says of it: each partition repeats much of that.
     """
 
     location: str
@@ -51,21 +60,21 @@ def read_table(line: Line, metastore: str, database: str, name: str) -> Table:
         SourceError: TableNotFound, CatalogueRefused, and those of `Line.call`.
     """
     asked = record({1: text(database), 2: text(name)})
-    answer = line.call("get_table_req", {1: asked})
-    raw = _given(answer, f"{metastore} {database}.{name}").get(1)
+    subject = f"{metastore} {database}.{name}"
+    answer = line.call("get_table_req", {1: asked}, _TABLE)
+    raw = _given(answer, subject).get(1)
     if not isinstance(raw, dict):
         problem = "answers without a table: check hive.metastore"
         raise SourceError(Reason.CATALOGUE_UNREADABLE, f"{metastore}: {problem}")
     storage = _struct(raw, 7)
-    cols = _list(storage, 1)
     return Table(
-        location=_text(storage, 2),
-        columns=_columns(cols),
+        location=_location(storage, subject),
+        columns=_columns(_list(storage, 1)),
         partitioned_by=_columns(_list(raw, 8)),
         serialization=_text(_struct(storage, 7), 2),
         kind=_text(raw, 12),
-        parameters={str(key): str(value) for key, value in _struct(raw, 9).items()},
-        described_bytes=sum(len(part) for col in cols if isinstance(col, dict) for part in map(str, col.values())),
+        parameters={str(key): value for key, value in _struct(raw, 9).items() if isinstance(value, str)},
+        described_bytes=line.answer_bytes,
     )
 
 
@@ -77,18 +86,33 @@ def read_partitions(line: Line, metastore: str, database: str, name: str, table:
     """
     subject = f"{metastore} {database}.{name}"
     key = {1: text(database), 2: text(name)}
-    answer = line.call("get_partition_names", key | {3: short(MOST_PARTITIONS + 1)})
-    names = sorted(str(each) for each in _given_list(answer, subject))
+    answer = line.call("get_partition_names", key | {3: short(MOST_PARTITIONS + 1)}, None)
+    names = sorted(_texts(_given_list(answer, subject)))
     if len(names) > MOST_PARTITIONS:
         problem = f"has more than {MOST_PARTITIONS:,} partitions: split the table, or give its folder as s3"
         raise SourceError(Reason.LIST_TOO_LARGE, f"{subject}: {problem}")
+    if any(len(each) > _LONGEST_PARTITION for each in names):
+        raise _long_name(subject)
     few = _at_once(table)
     found: list[tuple[str, str]] = []
     for start in range(0, len(names), few):
-        asked = several([text(each) for each in names[start : start + few]])
-        answer = line.call("get_partitions_by_names", key | {3: asked})
-        found += [_partition(each, table) for each in _given_list(answer, subject)]
+        with line.allowance.for_a_while():
+            some = _read_some(line, key, names[start : start + few], table, subject)
+        held_bytes = sum(_TUPLE_BYTES + sys.getsizeof(name_of) + sys.getsizeof(where) for name_of, where in some)
+        line.allowance.take(held_bytes=held_bytes)
+        found += some
     return sorted(found)
+
+
+def _read_some(
+    line: Line, key: dict[int, Value], names: list[str], table: Table, subject: str
+) -> list[tuple[str, str]]:
+    asked = several([text(each) for each in names])
+    given = _given_list(line.call("get_partitions_by_names", key | {3: asked}, _PARTITION), subject)
+    if len(given) > len(names):
+        problem = f"it answers with {len(given):,} partitions where {len(names):,} were asked for"
+        raise _unreadable(subject, problem)
+    return [_partition(each, table, subject) for each in given]
 
 
 def _at_once(table: Table) -> int:
@@ -98,12 +122,29 @@ def _at_once(table: Table) -> int:
     return max(1, min(_MOST_AT_ONCE, by_values, by_bytes))
 
 
-def _partition(raw: object, table: Table) -> tuple[str, str]:
+def _partition(raw: object, table: Table, subject: str) -> tuple[str, str]:
     if not isinstance(raw, dict):
         return "", ""
-    values = [str(value) for value in _list(raw, 1)]
-    pairs = zip(table.partitioned_by, values, strict=False)
-    return "/".join(f"{column}={value}" for (column, _), value in pairs), _text(_struct(raw, 6), 2)
+    pairs = list(zip(table.partitioned_by, _texts(_list(raw, 1)), strict=False))
+    if sum(len(column) + len(value) + 2 for (column, _), value in pairs) > _LONGEST_PARTITION:
+        raise _long_name(subject)
+    name = "/".join(f"{column}={value}" for (column, _), value in pairs)
+    return name, _location(_struct(raw, 6), subject)
+
+
+def _location(storage: Answer, subject: str) -> str:
+    location = _text(storage, 2)
+    if len(location) > LONGEST_TEXT:
+        raise _unreadable(subject, f"a location has more than {LONGEST_TEXT:,} characters")
+    return location
+
+
+def _long_name(subject: str) -> SourceError:
+    return _unreadable(subject, f"a partition's name has more than {_LONGEST_PARTITION:,} characters")
+
+
+def _unreadable(subject: str, problem: str) -> SourceError:
+    return SourceError(Reason.CATALOGUE_UNREADABLE, f"{subject}: {problem}: correct it in the metastore")
 
 
 def _given(answer: Answer, subject: str) -> Answer:
@@ -137,6 +178,10 @@ def _struct(raw: Answer, number: int) -> dict[Any, Any]:
 def _list(raw: Answer, number: int) -> Sequence[Any]:
     value = raw.get(number)
     return value if isinstance(value, list) else []
+
+
+def _texts(raw: Sequence[Any]) -> list[str]:
+    return [each for each in raw if isinstance(each, str)]
 
 
 def _text(raw: Answer, number: int) -> str:
