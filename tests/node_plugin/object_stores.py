@@ -56,10 +56,7 @@ def run_object_store(
         "actions": ["Admin"],
     }
     (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    free: set[int] = set()  # the same number drawn twice is a server that does not start
-    while len(free) < _PORTS:
-        free.add(free_port())
-    master, volume, filer, s3, *of_grpc = free
+    master, volume, filer, s3, *of_grpc = (free_port() for _ in range(_PORTS))
     ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
     # Each server takes a second port for gRPC; its default is the first one's plus 10000.
     names = ("master", "volume", "filer", "s3")
