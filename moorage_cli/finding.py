@@ -68,10 +68,7 @@ async def _ask(client: Client, namespace: str, service_account: str, purpose: st
 
 
 def _tell(found: list[Entry]) -> None:
-    rows = [
-        [entry["namespace"], entry["name"], ", ".join(entry.get("sites") or ()) or f"nowhere: {entry.get('rule')}"]
-        for entry in found
-    ]
+    rows = [[entry["namespace"], entry["name"], where(entry)] for entry in found]
     table(["NAMESPACE", "NAME", "MAY BE READ AT"], rows)
     refused: dict[str, list[str]] = {}
     for entry in found:
@@ -81,3 +78,9 @@ def _tell(found: list[Entry]) -> None:
         say()
     for message, names in refused.items():
         sentence(f"{words(names)}: {message}.")
+
+
+def where(entry: Entry) -> str:
+    """Sites; those that were not asked about are counted, for `why` to tell of them."""
+    named = ", ".join(entry.get("sites") or ()) or f"nowhere: {entry.get('rule')}"
+    return f"{named} ({entry['more']} more Sites: see why)" if entry.get("more") else named

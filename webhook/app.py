@@ -17,6 +17,8 @@ from webhook.gather import Gatherer
 from webhook.labelling import Labelled
 from webhook.mutate import PodRequest, Served, Serving
 from webhook.review import Review
+from webhook.searching import Search
+from webhook.turns import Turns
 
 MUTATE_PATH = "/mutate-pods"
 VALIDATE_PATH = "/validate-datasets"
@@ -31,12 +33,14 @@ _log = logging.getLogger(__name__)
 GATHERER = web.AppKey("GATHERER", Gatherer)
 SERVING = web.AppKey("SERVING", Serving)
 WITNESS = web.AppKey("WITNESS", Witness)
+TURNS = web.AppKey("TURNS", Turns)
 
 
 def make_app(gatherer: Gatherer, serving: Serving, witness: Witness, health: Health) -> web.Application:
     """The application; it is ready once the caches are complete, and whatever else `health` is given."""
     app = web.Application(client_max_size=review.BOUNDS.most_bytes)
     app[GATHERER], app[SERVING], app[WITNESS] = gatherer, serving, witness
+    app[TURNS] = Turns()
     health.add_ready("caches", gatherer.missing)
     add_routes(app, health)
     app.router.add_post(MUTATE_PATH, _mutate_pods)
@@ -146,8 +150,7 @@ async def _answer_reviews(request: web.Request) -> web.Response:
     gatherer = _complete(request)
     try:
         if (search := searching.read_search(asked)) is not None:
-            found = searching.answer(search, gatherer.purposes(asked.namespace), gatherer.known, gatherer.inventory)
-            return _answered(asked, found)
+            return await _search(request, asked, search)
         question = access_review.read_question(asked)
         facts = await gatherer.gather(question)
     except InputError as error:
@@ -155,6 +158,16 @@ async def _answer_reviews(request: web.Request) -> web.Response:
     except KubeError as error:
         return _deny(asked, Refusal(503, "ServiceUnavailable", f"{asked.subject}: try again in a moment: {error}"))
     return _answered(asked, access_review.answer(question, facts, gatherer.inventory))
+
+
+async def _search(request: web.Request, asked: Review, search: Search) -> web.Response:
+    async with request.app[TURNS].turn(asked.namespace) as has_turn:
+        if not has_turn:
+            message = f"{asked.subject}: too many ask now which Datasets they may read: try again in some seconds"
+            return _deny(asked, Refusal(429, "TooManyRequests", message))
+        gatherer = _complete(request)
+        purposes = gatherer.purposes(asked.namespace)
+        return _answered(asked, await searching.answer(search, purposes, gatherer.known, gatherer.inventory))
 
 
 def _answered(asked: Review, status: dict[str, Any]) -> web.Response:

@@ -1,12 +1,16 @@
-"""Answers a DatasetAccessReview that names no Dataset: which ones may this account read, and where? Pure.
+"""Answers a DatasetAccessReview that names no Dataset: which ones may this account read, and where?
 
 It tells what the account would learn by asking for each Dataset by its name: only Datasets whose consumers it is one
-of, the Sites that permit it, and what a refusal would say where none does.
+of, the Sites that permit it, and what a refusal would say where none does. Pure, but for the pauses in which the event
+loop answers others.
 """
 
-from collections.abc import Iterator, Mapping
+import asyncio
+import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from moorage import policy
@@ -18,10 +22,10 @@ from webhook.review import Review
 
 MOST_FOUND: Final = 32
 """Datasets in one answer."""
-MOST_LOOKED_AT: Final = 4096
-"""Datasets that one question looks at; the answer says where the next one goes on."""
-MOST_SITES: Final = 128
+MOST_SITES: Final = 16
 """Sites that a Dataset is decided for: those that hold it first."""
+SLICE: Final = 256
+"""Datasets that are looked at before others have the event loop."""
 _LONGEST_MESSAGE = 1024
 
 Raw = dict[str, Any]
@@ -54,46 +58,69 @@ def read_search(review: Review) -> Search | None:
     return Search(review.namespace, account, spec.text("purpose"), (namespace, name))
 
 
-def answer(search: Search, listed_purposes: frozenset[str] | None, known: Datasets, inventory: Inventory) -> Raw:
-    """The status: Datasets by namespace and name."""
+async def answer(search: Search, listed_purposes: frozenset[str] | None, known: Datasets, inventory: Inventory) -> Raw:
+    """The status: Datasets by namespace and name.
+
+    Where there are more, it says after which the next answer begins: the last one of this answer, never one that the
+    account has not found. So `after` tells nothing, and whoever makes one up learns nothing by it.
+    """
     purpose = policy.effective_purpose(search.stated_purpose, listed_purposes)
     reader = Reader(search.namespace, search.service_account, purpose)
-    keys = sorted(key for key in known if key > search.after)
-    last = search.after
+    first = await _first_found(search.after, reader, known)
     found: list[Raw] = []
-    for last in keys[:MOST_LOOKED_AT]:
-        dataset = known[last]
-        if dataset is not None and not dataset.deleting:
-            found.extend(_entry(dataset, reader, inventory))
-        if len(found) == MOST_FOUND:
-            break
+    for _, dataset in first[:MOST_FOUND]:
+        found.append(_entry(dataset, reader, inventory))
+        await asyncio.sleep(0)
     status: Raw = {"allowed": any(entry.get("sites") for entry in found), "datasets": found}
-    return {**status, "after": "/".join(last)} if keys and last != keys[-1] else status
+    return {**status, "after": "/".join(first[MOST_FOUND - 1][0])} if len(first) > MOST_FOUND else status
 
 
-def _entry(dataset: Dataset, reader: Reader, inventory: Inventory) -> Iterator[Raw]:
-    """The Dataset, where the account is one of its consumers."""
-    if not policy.is_consumer(dataset.ref, dataset.governance, reader):
-        return
+async def _first_found(after: Key, reader: Reader, known: Datasets) -> list[tuple[Key, Dataset]]:
+    """The first Datasets whose consumers the reader is one of, by namespace and name: one more than an answer has."""
+    first: list[tuple[Key, Dataset]] = []
+    some: list[tuple[Key, Dataset]] = []
+    for number, (key, dataset) in enumerate(known.items(), 1):
+        if dataset is not None and key > after and _is_found(dataset, reader):
+            some.append((key, dataset))
+        if number % SLICE == 0:
+            first, some = _smallest(first, some), []
+            await asyncio.sleep(0)
+    return _smallest(first, some)
+
+
+def _smallest(*found: list[tuple[Key, Dataset]]) -> list[tuple[Key, Dataset]]:
+    return heapq.nsmallest(MOST_FOUND + 1, chain.from_iterable(found), key=itemgetter(0))
+
+
+def _is_found(dataset: Dataset, reader: Reader) -> bool:
+    return not dataset.deleting and policy.is_consumer(dataset.ref, dataset.governance, reader)
+
+
+def _entry(dataset: Dataset, reader: Reader, inventory: Inventory) -> Raw:
     entry: Raw = {"namespace": dataset.ref.namespace, "name": dataset.ref.name}
+    general = policy.decide_reader(dataset.ref, dataset, reader)
+    if not general.allowed:
+        return {**entry, **_told(general)}
+    if len(inventory.sites) > MOST_SITES:
+        entry["more"] = len(inventory.sites) - MOST_SITES
     sites, refusal = _decided(dataset, reader, inventory)
-    if sites:
-        yield {**entry, "sites": sites}
-    elif refusal is not None:
-        rule = {} if refusal.rule is None else {"rule": refusal.rule.value}
-        yield {**entry, **rule, "message": refusal.message[:_LONGEST_MESSAGE]}
+    return {**entry, "sites": sites} if sites else {**entry, **_told(refusal)}
+
+
+def _told(refusal: policy.Decision | None) -> Raw:
+    if refusal is None:
+        return {"message": "there is no Site: ask the platform to create one"}
+    rule = {} if refusal.rule is None else {"rule": refusal.rule.value}
+    return {**rule, "message": refusal.message[:_LONGEST_MESSAGE]}
 
 
 def _decided(dataset: Dataset, reader: Reader, inventory: Inventory) -> tuple[list[str], policy.Decision | None]:
     """The Sites that permit the reader, and the first refusal."""
-    general = policy.decide_reader(dataset.ref, dataset, reader)
-    if not general.allowed:
-        return [], general
     near = {source.site for source in inventory.sources(dataset)}
-    names = sorted(inventory.sites, key=lambda name: (name not in near, name))
+    names = heapq.nsmallest(MOST_SITES, inventory.sites, key=lambda name: (name not in near, name))
     permitted: list[str] = []
     refusal: policy.Decision | None = None
-    for name in islice(names, MOST_SITES):
+    for name in names:
         decision = policy.decide(dataset.ref, dataset, reader, inventory.place(name), inventory)
         if decision.allowed:
             permitted.append(name)

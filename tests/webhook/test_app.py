@@ -1,24 +1,30 @@
 """The HTTP server by itself: what it answers before it knows anything, and to what is no review."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
 
 from moorage.errors import SettingError
 from moorage.kube import Client
+from moorage.kube.reflector import Key
+from moorage.model import Dataset
 from moorage.recording import Places, Recorder
 from moorage.serving.health import Health
 from moorage.serving.run import Listener, serve
 from moorage.settings import describe, read
 from tests.webhook.pods import make_pod, reading
 from webhook.__main__ import serving_of
-from webhook.app import make_app
+from webhook.app import TURNS, make_app
 from webhook.evidence import Witness
 from webhook.gather import Gatherer
 from webhook.mutate import Serving
 from webhook.settings import WebhookSettings
+from webhook.turns import MOST_ASKING_OF_A_NAMESPACE
 
 
 @pytest.fixture
@@ -134,3 +140,40 @@ def test_the_chart_sets_what_the_webhook_reads() -> None:
     named = {line.split("name: ")[1].split(",")[0] for line in chart.splitlines() if "{name: MOORAGE_" in line}
     assert named
     assert named <= known
+
+
+class Complete(Gatherer):
+    """Its caches are complete, and there is nothing in the cluster."""
+
+    def missing(self) -> None:
+        """Nothing."""
+
+    @property
+    def known(self) -> Mapping[Key, Dataset | None]:
+        """No Dataset."""
+        return {}
+
+
+async def test_searches_beyond_a_short_queue_are_refused() -> None:
+    """With a sentence, at once; those that wait are answered in their turn."""
+    question: dict[str, object] = {"kind": "DatasetAccessReview", "metadata": {"name": "question"}, "spec": {}}
+    asked: dict[str, Any] = review(question)
+    asked["request"] |= {"kind": {"group": "moorage.dev", "version": "v1alpha1", "kind": "DatasetAccessReview"}}
+    asked["request"]["dryRun"] = True
+    async with Client(httpx.AsyncClient(base_url="http://127.0.0.1:1", trust_env=False)) as client:
+        app = make_app(Complete(client), Serving(), Witness(Recorder(client, "webhook", Places("", ""))), Health())
+        async with (
+            serve(app, Listener(port=0, host="127.0.0.1", drain_seconds=0)) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as http,
+        ):
+            async with AsyncExitStack() as others:
+                for namespace in ("a", "b"):
+                    assert await others.enter_async_context(app[TURNS].turn(namespace))
+                count = MOST_ASKING_OF_A_NAMESPACE + 1
+                tasks = {asyncio.create_task(http.post("/answer-reviews", json=asked)) for _ in range(count)}
+                (refused,), waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                status = refused.result().json()["response"]["status"]
+                assert (status["code"], status["reason"]) == (429, "TooManyRequests")
+                assert "DatasetAccessReview fraud/question: too many ask now" in status["message"]
+            for answer in await asyncio.gather(*waiting):
+                assert answer.json()["response"]["allowed"]

@@ -1,5 +1,6 @@
 """Which Datasets may an account read? Answered page by page, and never about those of others."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,7 @@ def known(*datasets: Dataset) -> dict[tuple[str, str], Dataset | None]:
     return {(each.ref.namespace, each.ref.name): each for each in datasets}
 
 
-def test_what_a_consumer_is_told() -> None:
+async def test_what_a_consumer_is_told() -> None:
     """Sites that permit, or what a refusal says; nothing of a Dataset that others read, or that goes away."""
     datasets = known(
         dataset("open"),
@@ -38,7 +39,7 @@ def test_what_a_consumer_is_told() -> None:
         dataset("own", consumers=None),
         replace(dataset("going"), deleting=True),
     ) | {("stewards", "unreadable"): None}
-    told = answer(ASKED, None, datasets, INVENTORY)
+    told = await answer(ASKED, None, datasets, INVENTORY)
     assert told["allowed"]
     assert "after" not in told
     found = {entry["name"]: entry for entry in told["datasets"]}
@@ -48,28 +49,72 @@ def test_what_a_consumer_is_told() -> None:
     assert found["for-research"]["rule"] == "PurposeMissing"
     assert "moorage.dev/purpose: research" in found["for-research"]["message"]
     assert found["nowhere"]["rule"] == "ResidencyViolated"
-    stated = answer(replace(ASKED, stated_purpose="research"), frozenset({"research"}), datasets, INVENTORY)
+    stated = await answer(replace(ASKED, stated_purpose="research"), frozenset({"research"}), datasets, INVENTORY)
     assert {entry["name"]: entry.get("sites") for entry in stated["datasets"]}["for-research"] == ["eu-1", "us-1"]
 
 
-def test_pages_hold_all_of_them_once() -> None:
-    """However many there are, and however many of them are others'."""
-    names = [f"d{number:05}" for number in range(2 * searching.MOST_LOOKED_AT)]
+async def test_pages_hold_all_of_them_once() -> None:
+    """However many of them are others', whose names no page tells: it goes on after one that was found."""
+    names = [f"d{number:05}" for number in range(9000)]
     every = known(*(dataset(n, consumers=frozenset({"fraud" if i % 100 == 0 else "x"})) for i, n in enumerate(names)))
+    every = dict(reversed(every.items()))  # a cache is in no order
     seen: list[str] = []
     search: Search | None = ASKED
     pages = 0
     while search is not None:
-        told = answer(search, None, every, INVENTORY)
+        told = await answer(search, None, every, INVENTORY)
         seen += [entry["name"] for entry in told["datasets"]]
-        assert len(told["datasets"]) <= searching.MOST_FOUND
+        assert told.get("after", f"stewards/{seen[-1]}") == f"stewards/{seen[-1]}"
         namespace, _, name = told.get("after", "").partition("/")
         search = replace(search, after=(namespace, name)) if namespace else None
         pages += 1
-    assert seen == names[::100]
-    assert pages <= 5
+    assert (seen, pages) == (names[::100], 3)
 
 
-def test_nothing_is_there() -> None:
-    """An answer, and the last one."""
-    assert answer(ASKED, None, {}, INVENTORY) == {"allowed": False, "datasets": []}
+async def test_an_invented_cursor_tells_nothing() -> None:
+    """Wherever an answer begins, it names what the account may find, and no other Dataset."""
+    every = known(*(dataset(f"d{number:05}", consumers=frozenset({"x"})) for number in range(5000)))
+    for after in (("", ""), ("stewards", "d00001"), ("stewards", "d04998"), ("zoo", "")):
+        told = await answer(replace(ASKED, after=after), None, every, INVENTORY)
+        assert told == {"allowed": False, "datasets": []}
+
+
+async def test_the_last_page_is_full() -> None:
+    """And says that it is the last one."""
+    every = known(*(dataset(f"d{number:02}") for number in range(searching.MOST_FOUND)))
+    told = await answer(ASKED, None, every, INVENTORY)
+    assert (len(told["datasets"]), "after" in told) == (searching.MOST_FOUND, False)
+
+
+async def test_others_have_the_event_loop_meanwhile() -> None:
+    """After each slice, and after each Dataset that is decided."""
+    slices = 5
+    every = known(*(dataset(f"d{number:05}") for number in range(slices * searching.SLICE)))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await answer(ASKED, None, every, INVENTORY)
+    task.cancel()
+    assert turns >= slices + searching.MOST_FOUND
+
+
+async def test_few_sites_are_decided() -> None:
+    """Those that hold it first; how many others there are is told."""
+    sites = {f"a-{number:02}": Site(f"a-{number:02}", jurisdiction="DE") for number in range(40)}
+    inventory = Inventory({"eu-1": EU, "us-1": US, **sites})
+    (entry,) = (await answer(ASKED, None, known(dataset("open")), inventory))["datasets"]
+    assert entry["sites"] == [*sorted(sites)[: searching.MOST_SITES - 2], "eu-1", "us-1"]
+    assert entry["more"] == len(sites) + 2 - searching.MOST_SITES
+
+
+async def test_nothing_is_there() -> None:
+    """An answer, and the last one; without any Site, the reason."""
+    assert await answer(ASKED, None, {}, INVENTORY) == {"allowed": False, "datasets": []}
+    (entry,) = (await answer(ASKED, None, known(dataset("open")), Inventory({})))["datasets"]
+    assert "there is no Site" in entry["message"]
