@@ -10,5 +10,6 @@ its own certificate.
     validate     what may be written of a Dataset or a Site beyond what their schemas say (pure)
     json_patch   the operations that lead from one JSON document to another (pure)
     gather       the informers' caches, and one GET where they miss
+    turns        who may ask at once what is available
     app          the HTTP server: gather, decide, answer
 """
