@@ -11,6 +11,7 @@ extender runs. What is written to the cluster is written by `create` alone.
     listing, describing, creating, explaining   one command each; what can be pure is in the modules below
     gathering       what `why` needs of the cluster
     manifests       options to a Dataset (pure)
+    object_files    the objects of a file
     sentences       governance in words (pure)
     stories         what `why` tells of a pod or a dataset (pure)
 """

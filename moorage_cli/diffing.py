@@ -11,10 +11,10 @@ from moorage.kube import DATASETS, SITES, Client
 from moorage.model import Dataset
 from moorage.sites import Inventory
 from moorage_cli.connecting import target_of, target_options
-from moorage_cli.converting import read_objects
 from moorage_cli.describing import read_sites
 from moorage_cli.differences import differences
 from moorage_cli.manifests import check
+from moorage_cli.object_files import read_objects
 from moorage_cli.output import say, title
 from moorage_cli.running import UNUSABLE
 

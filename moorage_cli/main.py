@@ -13,7 +13,7 @@ from moorage_cli.running import EXIT_CODES, run
 
 DATASET_COMMANDS = {
     "list": "moorage_cli.listing:list_datasets",
-    "available": "moorage_cli.finding:available",
+    "available": "moorage_cli.available:available",
     "describe": "moorage_cli.describing:describe",
     "create": "moorage_cli.creating:create",
     "diff": "moorage_cli.diffing:diff",

@@ -15,7 +15,7 @@ from moorage.model import DatasetStatus
 from moorage.refusal import Refusal
 from moorage_cli.datashim import convert
 from tests.webhook.pods import NAMESPACE, an_s3_dataset, ask, make_container, make_pod, reading, writable
-from webhook.labelling import label_by_claims
+from webhook.claims import label_by_claims
 
 Raw = dict[str, Any]
 _READ = {"readonly": "true"}

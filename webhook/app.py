@@ -11,13 +11,13 @@ from moorage.refusal import Refusal
 from moorage.serving import metrics
 from moorage.serving.health import Health, add_routes
 from moorage.wire.near_misses import near_misses
-from webhook import access_review, defaults, json_patch, labelling, mutate, review, searching, validate, workloads
+from webhook import access_review, available, claims, defaults, json_patch, mutate, review, validate, workloads
+from webhook.available import Search
 from webhook.evidence import Witness
 from webhook.gather import Gatherer
-from webhook.labelling import Labelled
+from webhook.labelled import Labelled
 from webhook.mutate import PodRequest, Served, Serving
 from webhook.review import Review
-from webhook.searching import Search
 from webhook.turns import Turns
 
 MUTATE_PATH = "/mutate-pods"
@@ -86,9 +86,9 @@ def _label(request: web.Request, pod: Raw, namespace: str, subject: str) -> Labe
     """
     given = request.app[GATHERER].defaults(namespace)
     labelled = Labelled(pod) if given is None else defaults.label_by_defaults(pod, namespace, given)
-    if not labelling.mounts_claims(pod):
+    if not claims.mounts_claims(pod):
         return labelled
-    claimed = labelling.label_by_claims(labelled.pod, namespace, _complete(request).find, subject)
+    claimed = claims.label_by_claims(labelled.pod, namespace, _complete(request).find, subject)
     return Labelled(claimed.pod, {**labelled.origins, **claimed.origins})
 
 
@@ -149,7 +149,7 @@ async def _answer_reviews(request: web.Request) -> web.Response:
         return _deny(asked, refusal)
     gatherer = _complete(request)
     try:
-        if (search := searching.read_search(asked)) is not None:
+        if (search := available.read_search(asked)) is not None:
             return await _search(request, asked, search)
         question = access_review.read_question(asked)
         facts = await gatherer.gather(question)
@@ -167,7 +167,7 @@ async def _search(request: web.Request, asked: Review, search: Search) -> web.Re
             return _deny(asked, Refusal(429, "TooManyRequests", message))
         gatherer = _complete(request)
         purposes = gatherer.purposes(asked.namespace)
-        return _answered(asked, await searching.answer(search, purposes, gatherer.known, gatherer.inventory))
+        return _answered(asked, await available.answer(search, purposes, gatherer.known, gatherer.inventory))
 
 
 def _answered(asked: Review, status: dict[str, Any]) -> web.Response:

@@ -9,7 +9,7 @@ from moorage.refusal import Refusal
 from moorage.wire import looks_like_dataset_label
 from moorage.wire.defaults import check_defaults, read_namespace_defaults
 from moorage.wire.near_misses import near_misses
-from webhook.labelling import Labelled
+from webhook.labelled import Labelled
 from webhook.review import INVALID, Review
 from webhook.validate import Accepted
 

@@ -18,7 +18,8 @@ from tests.webhook.pods import (
     reading,
     writable,
 )
-from webhook.labelling import Labelled, label_by_claims
+from webhook.claims import label_by_claims
+from webhook.labelled import Labelled
 from webhook.mutate import Facts, Served, Serving, mutate, read_request
 
 Raw = dict[str, Any]

@@ -9,7 +9,7 @@ from moorage.refusal import Refusal
 from moorage.wire.defaults import MOST_KEPT, read_namespace_defaults
 from tests.webhook.pods import NAMESPACE, SUBJECT, an_s3_dataset, make_pod, reading
 from webhook.defaults import check_namespace, label_by_defaults
-from webhook.labelling import Labelled
+from webhook.labelled import Labelled
 from webhook.mutate import Facts, Serving, mutate, read_request
 from webhook.review import Review
 from webhook.validate import Accepted

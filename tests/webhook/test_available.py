@@ -7,8 +7,8 @@ from typing import Any
 from moorage.model import Dataset, DatasetRef, Governance, Site, Source
 from moorage.sites import Inventory
 from moorage.sources.host_path import HostPathSource
-from webhook import searching
-from webhook.searching import Search, answer
+from webhook import available
+from webhook.available import Search, answer
 
 EU = Site("eu-1", jurisdiction="DE")
 US = Site("us-1", jurisdiction="US")
@@ -81,15 +81,15 @@ async def test_an_invented_cursor_tells_nothing() -> None:
 
 async def test_the_last_page_is_full() -> None:
     """And says that it is the last one."""
-    every = known(*(dataset(f"d{number:02}") for number in range(searching.MOST_FOUND)))
+    every = known(*(dataset(f"d{number:02}") for number in range(available.MOST_FOUND)))
     told = await answer(ASKED, None, every, INVENTORY)
-    assert (len(told["datasets"]), "after" in told) == (searching.MOST_FOUND, False)
+    assert (len(told["datasets"]), "after" in told) == (available.MOST_FOUND, False)
 
 
 async def test_others_have_the_event_loop_meanwhile() -> None:
     """After each slice, and after each Dataset that is decided."""
     slices = 5
-    every = known(*(dataset(f"d{number:05}") for number in range(slices * searching.SLICE)))
+    every = known(*(dataset(f"d{number:05}") for number in range(slices * available.SLICE)))
     turns = 0
 
     async def others() -> None:
@@ -101,7 +101,7 @@ async def test_others_have_the_event_loop_meanwhile() -> None:
     task = asyncio.create_task(others())
     await answer(ASKED, None, every, INVENTORY)
     task.cancel()
-    assert turns >= slices + searching.MOST_FOUND
+    assert turns >= slices + available.MOST_FOUND
 
 
 async def test_few_sites_are_decided() -> None:
@@ -109,8 +109,8 @@ async def test_few_sites_are_decided() -> None:
     sites = {f"a-{number:02}": Site(f"a-{number:02}", jurisdiction="DE") for number in range(40)}
     inventory = Inventory({"eu-1": EU, "us-1": US, **sites})
     (entry,) = (await answer(ASKED, None, known(dataset("open")), inventory))["datasets"]
-    assert entry["sites"] == [*sorted(sites)[: searching.MOST_SITES - 2], "eu-1", "us-1"]
-    assert entry["more"] == len(sites) + 2 - searching.MOST_SITES
+    assert entry["sites"] == [*sorted(sites)[: available.MOST_SITES - 2], "eu-1", "us-1"]
+    assert entry["more"] == len(sites) + 2 - available.MOST_SITES
 
 
 async def test_nothing_is_there() -> None:

@@ -1,6 +1,6 @@
 """What `kubectl dataset available` says of one Dataset."""
 
-from moorage_cli.finding import where
+from moorage_cli.available import where
 
 
 def test_where_a_dataset_may_be_read() -> None:

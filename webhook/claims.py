@@ -5,43 +5,18 @@ like any other: guard, scheduler, broker and steward see one way of reading data
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 from moorage import wire
 from moorage.access import Access
 from moorage.errors import InputError, LabelError
 from moorage.model import MOST_DATASETS, Dataset, DatasetRef, DatasetUse, Usage, UseAs
-from moorage.refusal import Refusal
-from webhook.mutate import Served
+from webhook.labelled import Labelled
 
 Raw = dict[str, Any]
 _CONTAINERS = ("initContainers", "containers")
 _SHOWN = {UseAs.MOUNT, UseAs.CACHE, UseAs.MEMORY}
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A pod with the labels that it stands for.
-
-    Attributes:
-        pod: with them.
-        origins: why it has labels that nobody wrote, by their number.
-    """
-
-    pod: Raw
-    origins: Mapping[int, str] = field(default_factory=dict)
-
-    def explain(self, outcome: Served | Refusal) -> Served | Refusal:
-        """A refusal that speaks of such a label says where that came from."""
-        if not isinstance(outcome, Refusal):
-            return outcome
-        told = [
-            f"(dataset.{number} stands for {origin})"
-            for number, origin in sorted(self.origins.items())
-            if f"[dataset.{number}." in outcome.message
-        ]
-        return replace(outcome, message=" ".join([outcome.message, *told]))
 
 
 @dataclass(frozen=True, slots=True)
