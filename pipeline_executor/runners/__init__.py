@@ -4,8 +4,9 @@
     task_records   a run's tasks in a site's artifact store
     program_paths  paths of tasks (pure)
     pod_states     how a pod is, whoever made it (pure)
-    judging        what an attempt is judged by, and what comes of it (pure)
-    verdicts       what a pod's facts mean for an attempt, with the sentence why (pure)
+    verdicts       what an attempt is judged by, and what comes of it (pure)
+    judging        what a pod's facts mean for an attempt, with the sentence why (pure)
+    sentences      what programs say, in one line, bounded (pure)
     admission      what the API server's refusal of a pod means (pure)
     mounts, logs   what the API server has besides: Events about volumes, containers' logs
     embedded       a runner for clusters without Kubeflow: each task is a pod of the spoke

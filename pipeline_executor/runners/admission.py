@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from moorage.errors import ForbiddenError, KubeError, NotFoundError
-from pipeline_executor.runners.judging import shortened
+from pipeline_executor.runners.sentences import shortened
 
 _BAD_REQUEST, _INVALID, _TOO_LARGE = 400, 422, 413
 _WEBHOOK = re.compile(r'^.*?admission webhook "[^"]+" denied the request: ', re.DOTALL)

@@ -16,9 +16,9 @@ from pipeline_executor.runners.embedded.live_logs import LiveLogSettings
 from pipeline_executor.runners.embedded.pods import SidecarSettings
 from pipeline_executor.runners.embedded.runner import EmbeddedRunner, EmbeddedSettings
 from pipeline_executor.runners.embedded.task_source import TaskSource
-from pipeline_executor.runners.judging import Patience
 from pipeline_executor.runners.kubeflow.runner import KubeflowRunner, KubeflowSettings
 from pipeline_executor.runners.protocol import Runner
+from pipeline_executor.runners.verdicts import Patience
 from pipeline_executor.spoke.controller import Controller
 from pipeline_executor.spoke.evidence import recorded
 from pipeline_executor.spoke.settings import RunnerName, SpokeSettings

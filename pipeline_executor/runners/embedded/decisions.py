@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from moorage.runs import TaskPhase
 from pipeline_executor.engine import Attempt, Step
 from pipeline_executor.runners.embedded.pod_facts import PodFacts
-from pipeline_executor.runners.judging import Verdict
 from pipeline_executor.runners.pod_states import seconds_of
 from pipeline_executor.runners.program_paths import without_numbers
 from pipeline_executor.runners.protocol import TaskState
 from pipeline_executor.runners.task_records import AttemptRecord
+from pipeline_executor.runners.verdicts import Verdict
 
 MOST_INTERRUPTIONS = 3
 """How often an attempt that was interrupted is made good by another, beside the task's own retries."""

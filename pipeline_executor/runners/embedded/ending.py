@@ -14,9 +14,9 @@ from pipeline_executor.runners.embedded.decisions import AttemptKey
 from pipeline_executor.runners.embedded.pod_facts import PodFacts
 from pipeline_executor.runners.embedded.pod_names import MAIN, pod_name
 from pipeline_executor.runners.embedded.state import State
-from pipeline_executor.runners.judging import Verdict
 from pipeline_executor.runners.logs import may_come_yet, note, read_log
 from pipeline_executor.runners.pod_states import seconds_of
+from pipeline_executor.runners.verdicts import Verdict
 
 OVER_GRACE_SECONDS: Final = 2
 """What a pod gets whose own container is over."""

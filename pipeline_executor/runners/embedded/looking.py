@@ -11,9 +11,9 @@ from pipeline_executor.runners.embedded.platforms import deadline_seconds
 from pipeline_executor.runners.embedded.pod_facts import PodFacts
 from pipeline_executor.runners.embedded.pod_index import PodIndex
 from pipeline_executor.runners.embedded.state import Made, State
-from pipeline_executor.runners.judging import Patience, Seen, Verdict
+from pipeline_executor.runners.judging import gone, judge
 from pipeline_executor.runners.mounts import MountEvents
-from pipeline_executor.runners.verdicts import gone, judge
+from pipeline_executor.runners.verdicts import Patience, Seen, Verdict
 
 _UNSEEN_SECONDS: Final = 30.0
 _JUST_MADE: Final = Verdict(phase=TaskPhase.PENDING)

@@ -24,11 +24,11 @@ from pipeline_executor.runners.embedded.pod_facts import PodFacts
 from pipeline_executor.runners.embedded.pod_index import PodIndex
 from pipeline_executor.runners.embedded.pods import SidecarSettings
 from pipeline_executor.runners.embedded.state import State
-from pipeline_executor.runners.judging import Patience, Verdict
 from pipeline_executor.runners.mounts import MountEvents
 from pipeline_executor.runners.program_paths import container_paths, lies_in
 from pipeline_executor.runners.protocol import GroupKey, GroupRun, Kept, Progress
 from pipeline_executor.runners.task_records import TaskRecords
+from pipeline_executor.runners.verdicts import Patience, Verdict
 
 _AT_ONCE: Final = 16
 _MOST_ROUNDS: Final = 10

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from moorage.runs import TaskPhase
-from pipeline_executor.runners.judging import Patience, Seen, Verdict, shortened
+from pipeline_executor.runners.judging import judge
 from pipeline_executor.runners.kubeflow.answers import BackendRun, RunState
 from pipeline_executor.runners.kubeflow.outcomes import Outcome
 from pipeline_executor.runners.kubeflow.pods import KubeflowPod
 from pipeline_executor.runners.protocol import TaskState
+from pipeline_executor.runners.sentences import shortened
 from pipeline_executor.runners.task_records import AttemptRecord
-from pipeline_executor.runners.verdicts import judge
+from pipeline_executor.runners.verdicts import Patience, Seen, Verdict
 
 _KILLED: Final = frozenset({137, 143})
 """How a container ends that is killed, or told to end."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from moorage.runs import TaskPhase
-from pipeline_executor.runners.judging import Patience, Seen, Verdict
+from pipeline_executor.runners.judging import gone
 from pipeline_executor.runners.kubeflow.decisions import CACHED, REFUSED, Attempt, stuck_driver, verdict_of
 from pipeline_executor.runners.kubeflow.index import RunIndex
 from pipeline_executor.runners.kubeflow.outcomes import Outcome, Outcomes
@@ -13,7 +13,7 @@ from pipeline_executor.runners.kubeflow.pods import KubeflowPod
 from pipeline_executor.runners.kubeflow.state import State
 from pipeline_executor.runners.mounts import MountEvents
 from pipeline_executor.runners.program_paths import renamed, without_numbers
-from pipeline_executor.runners.verdicts import gone
+from pipeline_executor.runners.verdicts import Patience, Seen, Verdict
 
 _SAME_TROUBLE: Final = 20
 

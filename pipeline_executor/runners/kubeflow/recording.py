@@ -8,7 +8,6 @@ from moorage.errors import KubeError, KubeflowError
 from moorage.kube import Client
 from moorage.runs import Manifest, TaskEnd, TaskOutputs, TaskPhase
 from pipeline_executor.engine import Outputs
-from pipeline_executor.runners.judging import Verdict
 from pipeline_executor.runners.kubeflow.client import KubeflowClient
 from pipeline_executor.runners.kubeflow.decisions import CACHED, Attempt
 from pipeline_executor.runners.kubeflow.outcomes import Outcome
@@ -17,6 +16,7 @@ from pipeline_executor.runners.kubeflow.state import State, write_launch
 from pipeline_executor.runners.kubeflow.storing import objects_at
 from pipeline_executor.runners.logs import may_come_yet, note, read_log
 from pipeline_executor.runners.pod_states import seconds_of
+from pipeline_executor.runners.verdicts import Verdict
 
 _NOT_STARTED: Final = 128
 _INTERRUPTED: Final = "an earlier attempt of its group ended while it ran"

@@ -12,7 +12,6 @@ from moorage.errors import MoorageError
 from moorage.kube import Client
 from moorage.runs import PipelineGroup, TaskPhase
 from pipeline_executor.engine import Artifact, Outputs
-from pipeline_executor.runners.judging import Patience
 from pipeline_executor.runners.kubeflow.answers import BackendRun, RunState
 from pipeline_executor.runners.kubeflow.client import KubeflowClient
 from pipeline_executor.runners.kubeflow.decisions import CACHED, REFUSED, phase_of, task_states, unbegun
@@ -30,6 +29,7 @@ from pipeline_executor.runners.kubeflow.submitting import Submitting, places_of
 from pipeline_executor.runners.mounts import MountEvents
 from pipeline_executor.runners.program_paths import renamed
 from pipeline_executor.runners.protocol import GroupKey, GroupRun, Kept, Progress, TaskState
+from pipeline_executor.runners.verdicts import Patience
 
 _ASK_SECONDS: Final = 5.0
 """Between two questions about a run whose Workflow is not there (any more)."""

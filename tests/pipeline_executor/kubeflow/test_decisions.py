@@ -6,7 +6,6 @@ import pytest
 
 from moorage.grants.question import PodIdentity
 from moorage.runs import TaskEnd, TaskPhase
-from pipeline_executor.runners.judging import Patience, Seen, Verdict
 from pipeline_executor.runners.kubeflow.answers import BackendRun, RunState
 from pipeline_executor.runners.kubeflow.decisions import (
     Attempt,
@@ -20,6 +19,7 @@ from pipeline_executor.runners.kubeflow.outcomes import Outcome
 from pipeline_executor.runners.kubeflow.pods import KubeflowPod
 from pipeline_executor.runners.pod_states import ContainerFacts
 from pipeline_executor.runners.task_records import AttemptRecord
+from pipeline_executor.runners.verdicts import Patience, Seen, Verdict
 
 NOW = 1_800_000_000.0
 STARTED, ENDED = "2027-01-15T07:50:00Z", "2027-01-15T07:59:00Z"

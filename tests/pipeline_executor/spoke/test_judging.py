@@ -7,10 +7,10 @@ import pytest
 from moorage.grants.question import PodIdentity
 from moorage.runs import TaskPhase
 from pipeline_executor.runners.embedded.pod_facts import PodFacts
-from pipeline_executor.runners.judging import Patience, Seen
+from pipeline_executor.runners.judging import judge
 from pipeline_executor.runners.logs import may_come_yet
 from pipeline_executor.runners.pod_states import ContainerFacts, read_state
-from pipeline_executor.runners.verdicts import judge
+from pipeline_executor.runners.verdicts import Patience, Seen
 
 NOW = 1_800_000_000.0
 STARTED, ENDED = "2027-01-15T07:50:00Z", "2027-01-15T07:59:00Z"
