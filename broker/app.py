@@ -115,11 +115,11 @@ async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) ->
         reader = _remember(parts, asked, caller, pod)
     if (problem := parts.problem()) is not None:
         raise BrokerError(f"nothing can be decided now: {problem}")
-    node, listed = parts.catalogue.node(caller.node), parts.catalogue.purposes(reader.namespace)
-    if node is None or listed is None:
+    node, terms = parts.catalogue.node(caller.node), parts.catalogue.namespace(reader.namespace)
+    if node is None or terms is None:
         raise BrokerError(f"node {caller.node} or namespace {reader.namespace} is not in the cache yet")
     inventory = parts.catalogue.inventory()
-    found = review(asked, dataset, reader.reading(listed.listed), inventory.place_of_node(node), inventory)
+    found = review(asked, dataset, reader.reading(terms.purposes), inventory.place_of_node(node), inventory)
     if found.rule:
         audit.revoked(parts.recorder, found, caller.node, reader)
     return found

@@ -35,8 +35,8 @@ def question_of(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion
     Raises:
         BrokerError: a part of it is not known yet.
     """
-    node, purposes = catalogue.node(caller.node), catalogue.purposes(pod.namespace)
-    if node is None or purposes is None:
+    node, terms = catalogue.node(caller.node), catalogue.namespace(pod.namespace)
+    if node is None or terms is None:
         missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
         raise BrokerError(f"{missing} is not in the cache yet")
     return Question(
@@ -44,7 +44,7 @@ def question_of(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion
         dataset=catalogue.dataset(asked.dataset),
         unreadable=catalogue.unreadable(asked.dataset) is not None,
         pod=pod,
-        purposes=purposes.listed,
+        purposes=terms.purposes,
         node=node,
         inventory=catalogue.inventory(),
         read={ref: catalogue.dataset(ref) for ref in pod.datasets} if pod.usage.writing else {},

@@ -15,7 +15,7 @@ from moorage.model import DatasetRef, Pod
 from moorage.queueing.paced_worker import PacedWorker
 from moorage.queueing.rate import Rate
 from moorage.sites import Inventory
-from moorage.watching import Bundle, NamespacePurposes
+from moorage.watching import Bundle, NamespaceTerms
 
 # A namespace with ten thousand pods is through in 200 s, before the kube-scheduler looks again by itself (300 s).
 PER_NAMESPACE = Rate(per_second=50, burst=100)
@@ -39,9 +39,7 @@ class ClusterIndex:
     def __init__(self, client: Client, recorder: Recorder) -> None:
         self.sites = SiteIndex(client)
         self._pods = Reflector(client, PODS, project=read_concerned_pod, on_change=self._pod_changed)
-        self._namespaces = Reflector(
-            client, NAMESPACES, project=NamespacePurposes.read, on_change=self._namespace_changed
-        )
+        self._namespaces = Reflector(client, NAMESPACES, project=NamespaceTerms.read, on_change=self._namespace_changed)
         self._bundle = Bundle({"pods": self._pods, "namespaces": self._namespaces})
         self._pod_index = PodIndex()
         self._worker = PacedWorker(PER_NAMESPACE, IN_TOTAL)
@@ -133,6 +131,6 @@ class ClusterIndex:
             self._untold.discard(ref)
             self._users_changed(ref)
 
-    def _namespace_changed(self, change: Change[NamespacePurposes]) -> None:
+    def _namespace_changed(self, change: Change[NamespaceTerms]) -> None:
         if self._namespaces.synced.is_set() and change.before is not None:
             self._requeuer.changed(Cause(f"Namespace {change.key[1]}", namespace=change.key[1]))

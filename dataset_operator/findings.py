@@ -108,7 +108,7 @@ def endpoints(dataset: Dataset, roles: tuple[PermittedRole, ...] = ()) -> tuple[
 def table_look(table: FoundTable) -> TableLook:
     """Format and columns as a catalogue tells them, which need no look into files."""
     told = table.told
-    note = told.note
+    note = ""
     if told.partitions is not None:
         plural = "" if told.partitions.count == 1 else "s"
         note = f"{told.partitions.count:,} partition{plural} by {', '.join(told.partitions.by)}"

@@ -138,8 +138,8 @@ class Source:
     declared: Location | None = None
 
     @property
-    def told(self) -> Location:
-        """As the spec has it: what people wrote, and find again."""
+    def as_written(self) -> Location:
+        """As people wrote it in the spec, and find it again, before a catalogue said where that is."""
         return self.declared or self.location
 
     @property

@@ -126,7 +126,7 @@ def _tell_sources(dataset: Dataset) -> None:
         objects = MISSING if status is None or status.objects is None else str(status.objects)
         state = status.reason if status else "Unknown"
         site = source.site or (status.site if status and status.site else "(the only site)")
-        rows.append([site, source.told.kind, source.told.words, state, objects, size])
+        rows.append([site, source.as_written.kind, source.as_written.words, state, objects, size])
         if source.declared is not None:
             files.append(f"{site}: its files are at {source.location.words}")
     table(["SITE", "KIND", "WHERE", "STATE", "OBJECTS", "SIZE"], rows)

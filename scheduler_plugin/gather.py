@@ -91,7 +91,7 @@ class Gatherer:
             caches=index,
             holders=self._again("holders", (index,), lambda: holders_of(index)),
             purposes=self._again(
-                "purposes", (namespaces,), lambda: {name: purposes.listed for (_, name), purposes in namespaces.items()}
+                "purposes", (namespaces,), lambda: {name: terms.purposes for (_, name), terms in namespaces.items()}
             ),
             reasons=reasons,
         )

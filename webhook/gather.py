@@ -91,13 +91,13 @@ class Gatherer:
 
     def purposes(self, namespace: str) -> frozenset[str] | None:
         """The purposes that the namespace lists; None where it lists none."""
-        told = self._catalogue.purposes(namespace)
-        return None if told is None else told.listed
+        terms = self._catalogue.namespace(namespace)
+        return None if terms is None else terms.purposes
 
     def defaults(self, namespace: str) -> Mapping[str, str] | None:
         """The labels that a namespace gives to its pods, not checked yet; None where it gives none."""
-        told = self._catalogue.purposes(namespace)
-        return None if told is None else told.defaults
+        terms = self._catalogue.namespace(namespace)
+        return None if terms is None else terms.defaults
 
     def find(self, ref: DatasetRef) -> Dataset | None:
         """The Dataset, where it is in the cache and can be read; nothing is asked of the API server."""

@@ -6,12 +6,12 @@ own reflectors. Nothing here decides; nothing here writes.
     bundle      several reflectors that start, sync and age together
     catalogue   the objects that every decision asks for, by name
     projections what of a Dataset is kept
-    purposes    what a Namespace says of purposes
+    namespaces  what a Namespace says of its pods
 """
 
 from moorage.watching.bundle import Bundle
 from moorage.watching.catalogue import Catalogue
+from moorage.watching.namespaces import NamespaceTerms
 from moorage.watching.projections import without_commands
-from moorage.watching.purposes import NamespacePurposes
 
-__all__ = ["Bundle", "Catalogue", "NamespacePurposes", "without_commands"]
+__all__ = ["Bundle", "Catalogue", "NamespaceTerms", "without_commands"]

@@ -9,8 +9,8 @@ from moorage.kube import DATASETS, NAMESPACES, NODES, SITES, Change, Client, Key
 from moorage.model import Dataset, DatasetRef, Node, Site
 from moorage.sites import Inventory
 from moorage.watching.bundle import Bundle
+from moorage.watching.namespaces import NamespaceTerms
 from moorage.watching.projections import read_for_deciding
-from moorage.watching.purposes import NamespacePurposes
 from moorage.wire import read_node, read_site
 
 
@@ -38,7 +38,7 @@ class Catalogue:
     ) -> None:
         self.datasets: Reflector[Dataset] = Reflector(client, DATASETS, project=project, on_change=on_dataset)
         self.sites: Reflector[Site] = Reflector(client, SITES, project=read_site)
-        self.namespaces: Reflector[NamespacePurposes] = Reflector(client, NAMESPACES, project=NamespacePurposes.read)
+        self.namespaces: Reflector[NamespaceTerms] = Reflector(client, NAMESPACES, project=NamespaceTerms.read)
         self.nodes: Reflector[Node] = Reflector(client, NODES, project=read_node)
         followed: dict[str, Reflector[Any]] = {
             "datasets": self.datasets,
@@ -84,9 +84,9 @@ class Catalogue:
         """The node."""
         return self.nodes.snapshot().get(("", name))
 
-    def purposes(self, namespace: str) -> NamespacePurposes | None:
-        """What a namespace says of purposes; None where it is not in the cache."""
-        return self.namespaces.snapshot().get(("", namespace))
+    def namespace(self, name: str) -> NamespaceTerms | None:
+        """What a namespace says of its pods; None where it is not in the cache."""
+        return self.namespaces.snapshot().get(("", name))
 
     def inventory(self) -> Inventory:
         """The sites as they are now; the same object until one changes."""

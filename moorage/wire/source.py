@@ -17,4 +17,4 @@ def read_source(fields: Fields) -> Source:
 
 def write_source(source: Source) -> dict[str, Any]:
     """One entry of `spec.sources`."""
-    return {"site": source.site, source.told.kind: source.told.write()}
+    return {"site": source.site, source.as_written.kind: source.as_written.write()}

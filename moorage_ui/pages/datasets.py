@@ -201,8 +201,8 @@ def _sources(page: DatasetPage) -> list[Content]:
         rows.append(
             [
                 site_label(source.site, page.numbers.get(source.site)) if source.site else "the only site",
-                source.told.kind,
-                source.told.words,
+                source.as_written.kind,
+                source.as_written.words,
                 _state("True" if found.reachable else "False", found.reason) if found is not None else _state("", ""),
                 f"{found.objects:,}" if found is not None and found.objects is not None else ABSENT,
                 bytes_text(None if found is None else found.size_bytes),

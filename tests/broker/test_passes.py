@@ -26,7 +26,7 @@ from moorage.serving.certificates import KeyPair, make_authority
 from moorage.serving.health import Health
 from moorage.serving.rate_limit import RateLimit
 from moorage.sites import Inventory
-from moorage.watching.purposes import NamespacePurposes
+from moorage.watching.namespaces import NamespaceTerms
 from tests.broker.test_rules import ASKED, CLAIMS, EU, US, raw_pod
 from tests.builders import make_dataset
 
@@ -78,9 +78,9 @@ class Known:
     def unreadable(self, _ref: DatasetRef) -> None:
         """All can be read."""
 
-    def purposes(self, _namespace: str) -> NamespacePurposes:
+    def namespace(self, _name: str) -> NamespaceTerms:
         """Any."""
-        return NamespacePurposes(None)
+        return NamespaceTerms(None)
 
     def inventory(self) -> Inventory:
         """Two sites."""

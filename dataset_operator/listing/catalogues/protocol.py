@@ -25,7 +25,6 @@ class ToldTable:
         format: of its files.
         columns: all of them, those of partitions last.
         partitions: None where it has none.
-        note: what people should know besides.
     """
 
     uri: str
@@ -33,7 +32,6 @@ class ToldTable:
     columns: tuple[Column, ...]
     others: tuple[tuple[str, str], ...] = ()
     partitions: Partitions | None = None
-    note: str = ""
 
 
 class Catalogue(Protocol):
