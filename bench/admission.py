@@ -29,7 +29,6 @@ import orjson
 import yaml
 from aiohttp import web
 
-from bench.plane import free_port
 from bench.plane import plane as bare_plane
 from bench.rows import Row, quantile
 from devcluster.cluster import Cluster
@@ -40,6 +39,7 @@ from moorage.serving.certificates import make_authority, make_leaf
 from moorage.serving.mounted import MountedCertificate
 from moorage.serving.run import Listener, serve
 from moorage.sources.s3 import S3Source
+from tests.ports import free_port
 from webhook import review
 from webhook.json_patch import diff
 from webhook.mutate import Facts, Served, Serving, mutate, read_request

@@ -25,13 +25,13 @@ from typing import Any
 
 import yaml
 
-from bench.plane import free_port
 from bench.plane import plane as bare_plane
 from bench.rows import Row
 from devcluster.cluster import Cluster
 from moorage.errors import ConflictError, DevClusterError, KubeError, NotFoundError
 from moorage.kube import DATASETS, NAMESPACES, Client, Selection
 from moorage.wire import parse_quantity
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDINARY = int(os.environ.get("MOORAGE_BENCH_ORDINARY", "10000"))

@@ -4,8 +4,6 @@ The broker is played, by the broker's own functions and what lies on the nodes' 
 """
 
 import asyncio
-import hashlib
-import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,10 +30,12 @@ from node_plugin.caching.state import CacheLimits, CacheState
 from node_plugin.caching.store import Store
 from node_plugin.caching.usage import Usage
 from node_plugin.filler.exchange import Ending, Job
+from node_plugin.filler.manifest import Entry, version_of
 from node_plugin.journal import Journal
 from node_plugin.neighbours.following import Following
 from node_plugin.neighbours.serving import Server, serving_neighbours
 from node_plugin.target_locks import TargetLocks
+from tests.ports import free_port
 
 SITE = "eu-1"
 READER = PodIdentity("bench", "reader", "0")
@@ -60,11 +60,12 @@ class Source:
         """As the operator would list them."""
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")
         found = [each for page in pages for each in page.get("Contents") or ()]
-        digest = hashlib.sha256()
-        for each in sorted(found, key=lambda each: str(each["Key"]).encode()):
-            name, etag = str(each["Key"]).removeprefix(f"{folder}/"), each["ETag"].strip('"')
-            digest.update(b"%b\0%d\0%b\n" % (name.encode(), each["Size"], etag.encode()))
-        version, size_bytes = digest.hexdigest(), sum(each["Size"] for each in found)
+        entries = [
+            Entry(str(each["Key"]).removeprefix(f"{folder}/"), each["Size"], each["ETag"].strip('"'), 0)
+            for each in found
+        ]
+        version = version_of(sorted(entries, key=lambda entry: entry.sort_key))
+        size_bytes = sum(entry.size_bytes for entry in entries)
         grant = Grant(
             location=S3Source(endpoint, bucket, folder),
             local=False,
@@ -177,7 +178,7 @@ async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[
     ca_file.write_bytes(authority.certificate.pem)
     names = [f"node-{number}" for number in range(nodes)]
     stores = {name: Store(folder / name) for name in names}
-    ports = {name: _free_port() for name in names}
+    ports = {name: free_port() for name in names}
     addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     async with AsyncExitStack() as stack:
         made = []
@@ -197,9 +198,3 @@ async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[
             made.append(Node(name, store, server, Following(name, broker, ca_file, lambda: True)))
         await asyncio.gather(*(node.server.state.moved.wait() for node in made))
         yield made
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

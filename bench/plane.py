@@ -1,7 +1,6 @@
-"""A bare API server for measurements, and ports for what is measured beside it."""
+"""A bare API server for measurements."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,11 +23,3 @@ def plane() -> Iterator[Cluster]:
         yield cluster.up(spec, Terminal(Console(stderr=True)))
     finally:
         cluster.down(spec.name)
-
-
-def free_port() -> int:
-    """One that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

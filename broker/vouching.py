@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from moorage.errors import InputError
 from moorage.grants.question import GrantQuestion
-from moorage.model import Pod
+from moorage.model import MIRROR_ANNOTATION, Pod
 from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.wire import read_pod
 
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _REMEMBERED_SECONDS: Final = 30.0
 _MOST_REMEMBERED: Final = 8_192
 

@@ -27,15 +27,42 @@ _CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "500"}
 
 
 @dataclass(frozen=True)
-class World:
-    """Names, and ways to change the world they are in.
+class Administered:
+    """A real cluster, as its administrator changes it.
 
     Attributes:
-        cluster: the real one.
-        tag: what all names end with.
+        cluster: that one.
     """
 
     cluster: Cluster
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run kubectl and return what it prints; with `check`, a failure fails the test with its words."""
+        done = subprocess.run(
+            ["kubectl", *arguments],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            text=True,
+            env=os.environ | self.cluster.environment,
+        )
+        assert done.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    def apply(self, *objects: Raw) -> None:
+        """Create or change objects."""
+        listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(listed))
+
+
+@dataclass(frozen=True)
+class World(Administered):
+    """Names, and ways to change the world they are in.
+
+    Attributes:
+        tag: what all names end with.
+    """
+
     tag: str
 
     @property
@@ -61,24 +88,6 @@ class World:
     def node(self, name: str) -> str:
         """The full name of node `eu-a`, `eu-b`, `us-a` or `stray`, which is at no site."""
         return f"{name}-{self.tag}"
-
-    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        """Run kubectl and return what it prints; with `check`, a failure fails the test with its words."""
-        done = subprocess.run(
-            ["kubectl", *arguments],
-            input=stdin,
-            capture_output=True,
-            check=False,
-            text=True,
-            env=os.environ | self.cluster.environment,
-        )
-        assert done.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
-
-    def apply(self, *objects: Raw) -> None:
-        """Create or change objects."""
-        listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        self.kubectl("apply", "-f", "-", stdin=json.dumps(listed))
 
     def get(self, kind: str, name: str, namespace: str = "") -> Raw:
         """Read one object."""

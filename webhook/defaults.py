@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorage.errors import InputError
-from moorage.model import DEFAULTS_LABEL, PURPOSE_LABEL
+from moorage.model import DEFAULTS_LABEL, MIRROR_ANNOTATION, PURPOSE_LABEL
 from moorage.refusal import Refusal
 from moorage.wire import looks_like_dataset_label
 from moorage.wire.defaults import check_defaults, read_namespace_defaults
@@ -15,7 +15,6 @@ from webhook.validate import Accepted
 
 NONE = "none"
 """The value of the label with which a pod declines the defaults."""
-_MIRROR = "kubernetes.io/config.mirror"
 
 Raw = dict[str, Any]
 
@@ -28,7 +27,7 @@ def label_by_defaults(pod: Raw, namespace: str, defaults: Mapping[str, str]) -> 
     """
     metadata = pod.get("metadata") or {}
     labels: dict[str, str] = metadata.get("labels") or {}
-    if labels.get(DEFAULTS_LABEL) == NONE or _MIRROR in (metadata.get("annotations") or {}):
+    if labels.get(DEFAULTS_LABEL) == NONE or MIRROR_ANNOTATION in (metadata.get("annotations") or {}):
         return Labelled(pod)
     usage = check_defaults(defaults, namespace)
     names_datasets = any(looks_like_dataset_label(key) for key in labels)

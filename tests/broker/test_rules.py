@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from broker.app import pod_limit
 from broker.identity import NodeIdentity, identity_of
 from broker.ruling import Permission, Question, choose_source, granted, rule
-from broker.vouching import MIRROR_ANNOTATION, vouch
+from broker.vouching import vouch
 from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import InputError
 from moorage.grants.grant import write_grant
@@ -19,6 +19,7 @@ from moorage.grants.question import GrantQuestion, PodIdentity, read_question
 from moorage.locality.emptiness import nothing_to_read
 from moorage.model import (
     CSI_DRIVER,
+    MIRROR_ANNOTATION,
     PURPOSE_LABEL,
     SITE_LABEL,
     Dataset,

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster.cluster import Cluster
-from tests.pipeline_executor.nodes.ground import DOOMED, DOOMED_NODE, Ground, eventually
+from tests.pipeline_executor.nodes.ground import DOOMED, DOOMED_NODE, Ground
 from tests.pipeline_executor.nodes.troubles import LOST, TASK, TROUBLES
+from tests.world import eventually
 
 _IS_READY = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
 

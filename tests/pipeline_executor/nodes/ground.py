@@ -7,26 +7,24 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 import yaml
 from botocore.config import Config
 
 from devcluster import binaries, cluster, images
-from devcluster.cluster import Cluster
 from devcluster.layout import cache_dir
 from devcluster.progress import Silent
 from moorage.model import API_VERSION, SITE_LABEL
 from tests.polling import PATIENCE_SECONDS
+from tests.world import Administered, eventually
 
-T = TypeVar("T")
 Raw = dict[str, Any]
 
 SYSTEM = "moorage-system"
@@ -43,28 +41,10 @@ _PATIENCE = ("MOORAGE_PULL_PATIENCE_SECONDS", "MOORAGE_CONFIG_PATIENCE_SECONDS",
 
 
 @dataclass(frozen=True)
-class Ground:
+class Ground(Administered):
     """The cluster, and ways to change and to break what is in it."""
 
-    cluster: Cluster
     folder: Path
-
-    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        """Run kubectl as the administrator, and return what it prints."""
-        done = subprocess.run(
-            ["kubectl", *arguments],
-            input=stdin,
-            capture_output=True,
-            check=False,
-            text=True,
-            env=os.environ | self.cluster.environment,
-        )
-        assert done.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
-
-    def apply(self, *objects: Raw) -> None:
-        """Create or change objects."""
-        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
     def get(self, *arguments: str) -> Raw:
         """An object or a list; an empty list where there is none."""
@@ -221,17 +201,6 @@ class Ground:
 
 
 _REPLICATED = ("webhook", "broker", "scheduler")
-
-
-def eventually(look: Callable[[], T | None]) -> T:
-    """Look until there is something to see; how long it takes is not asserted, only that it comes."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        seen = look()
-        if seen:
-            return seen
-        assert time.monotonic() < end, f"nothing to see after {PATIENCE_SECONDS:g} s"
-        time.sleep(0.5)
 
 
 def _namespace(name: str, **labels: str) -> Raw:

@@ -8,8 +8,9 @@ import pytest
 
 from moorage_cli.main import moorage
 from moorage_cli.running import run
-from tests.pipeline_executor.nodes.ground import RUNS, Ground, eventually
+from tests.pipeline_executor.nodes.ground import RUNS, Ground
 from tests.pipeline_executor.nodes.troubles import LOST, TROUBLES, Trouble
+from tests.world import eventually
 
 Raw = dict[str, Any]
 Command = Callable[..., tuple[int, str, str]]
