@@ -31,7 +31,7 @@ OTHER_MEANINGS = {
     # A use of a dataset, what containers and tasks ask for, a folder.
     "memory": {
         "moorage/memory/headroom.py",
-        "moorage/model.py",
+        "moorage/model/pod.py",
         "moorage_cli/caches/jobs.py",
         "moorage_cli/sites_check.py",
         "node_plugin/settings.py",

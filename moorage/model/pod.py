@@ -1,0 +1,93 @@
+"""A Pod, who reads with it, and which Datasets its labels name."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from moorage.access import Access
+from moorage.model.dataset import DatasetRef
+
+
+class UseAs(StrEnum):
+    """What a pod gets of a dataset."""
+
+    MOUNT = "mount"
+    CONFIGMAP = "configmap"
+    CACHE = "cache"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetUse:
+    """One `dataset.N.*` of a pod's labels."""
+
+    index: int
+    ref: DatasetRef
+    use_as: frozenset[UseAs] = frozenset()
+    release: str | None = None
+    accepts: frozenset[str] = frozenset()
+    access: Access = Access.READ_ONLY
+
+    @property
+    def reads(self) -> bool:
+        """Whether the pod counts as reading the dataset; False where it only names data that comes through inputs."""
+        return bool(self.use_as) or not (self.release or self.accepts)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a pod's labels say: its datasets by index, and the purpose it states (not yet checked)."""
+
+    uses: tuple[DatasetUse, ...] = ()
+    stated_purpose: str | None = None
+
+    @property
+    def reading(self) -> tuple[DatasetUse, ...]:
+        """The uses that count as reading."""
+        return tuple(use for use in self.uses if use.reads)
+
+    @property
+    def writing(self) -> tuple[DatasetUse, ...]:
+        """The uses that ask to write."""
+        return tuple(use for use in self.uses if use.access is Access.READ_WRITE)
+
+    def access_to(self, ref: DatasetRef) -> Access:
+        """What is asked for of a dataset; a volume without a label asks to read."""
+        return next((use.access for use in self.uses if use.ref == ref), Access.READ_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads. `purpose` is the one that counts: None where none was stated or the namespace does not list it."""
+
+    namespace: str
+    service_account: str = "default"
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod as far as we ask: identity, account, labels' meaning, where it is."""
+
+    namespace: str
+    name: str
+    uid: str
+    service_account: str
+    usage: Usage
+    node_name: str | None = None
+    scheduler_name: str = "default-scheduler"
+    started: bool = False
+    """Whether its volumes are there: nothing starts before every one that a container mounts was published."""
+    finished: bool = False
+    deleting: bool = False
+    """Whether somebody deleted it; it may take its time to end, or be on a node that is lost."""
+    mounts: tuple[DatasetRef, ...] = ()
+    """Datasets that its volumes of our CSI driver ask for, whatever its labels say."""
+    published: tuple[DatasetRef, ...] = ()
+    """Those of `mounts` that were permitted: a container that mounts them was let start."""
+    component_digest: str | None = None
+    """Of its only container beside our own, as a release declares it; None where it has others."""
+
+    @property
+    def datasets(self) -> frozenset[DatasetRef]:
+        """What its labels say that it reads, and what its volumes ask for whatever its labels say."""
+        return frozenset({use.ref for use in self.usage.reading} | set(self.mounts))
