@@ -142,7 +142,7 @@ def neighbour_server(cache: Cache | None, settings: NodePluginSettings, broker: 
     if cache is None or address is None:
         return None
     server = Server(cache.state, broker, address, settings.broker_ca_file, settings.neighbour_bytes_per_second)
-    cache.state.following = Following(settings.node_name, broker, settings.broker_ca_file, lambda: server.is_certified)
+    cache.state.neighbours = Following(settings.node_name, broker, settings.broker_ca_file, lambda: server.is_certified)
     return server
 
 

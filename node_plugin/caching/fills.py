@@ -238,7 +238,7 @@ class Fills:
         return list(dict.fromkeys([*readers, wish.pod]))[:_MOST_READERS_ASKED]
 
     async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None, wish: _Wish) -> Filled:
-        state, following = self._state, self._state.following
+        state, neighbours = self._state, self._state.neighbours
         store, limits = state.store, state.limits
         size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
         folder = store.begin(key, size_bytes, 0, limits.filler_user)
@@ -248,7 +248,7 @@ class Fills:
             most_objects=_MOST_OBJECTS,
             most_bytes=deciding.most_bytes(grant, limits.size_bytes),
             spare_bytes=int(store.total_bytes() * limits.kept_free_share),
-            sharing=None if following is None else following.sharing(key, grant),
+            sharing=None if neighbours is None else neighbours.sharing(key, grant),
         )
         state.moved.set()  # neighbours that begin now are to see it
         _log.info("a fill begins", extra={"dataset": str(key.ref), "version": key.version, "bytes": size_bytes})
@@ -261,8 +261,8 @@ class Fills:
                 tell=lambda done, on_disk, near: store.progress(key, done, on_disk, near),
                 views=(
                     None
-                    if following is None or job.sharing is None
-                    else following.views(key.ref, lambda: self._readers(key.ref, wish))
+                    if neighbours is None or job.sharing is None
+                    else neighbours.views(key.ref, lambda: self._readers(key.ref, wish))
                 ),
             )
         finally:

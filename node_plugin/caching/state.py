@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from moorage.grants.grant import Grant
+from moorage.grants.question import PodIdentity
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
 from moorage.serving import metrics
@@ -12,8 +16,8 @@ from node_plugin.caching import deciding
 from node_plugin.caching.holding import VersionKey
 from node_plugin.caching.store import Store
 from node_plugin.caching.usage import Usage
+from node_plugin.filler.exchange import Sharing, View
 from node_plugin.journal import Journal
-from node_plugin.neighbours.following import Following
 from node_plugin.target_locks import TargetLocks
 
 _log = logging.getLogger(__name__)
@@ -38,6 +42,16 @@ class CacheLimits:
     filler_user: int | None = None
 
 
+class Neighbours(Protocol):
+    """Other nodes of the site, as fills want to know of them."""
+
+    def sharing(self, key: VersionKey, grant: Grant) -> Sharing | None:
+        """What a filler is to know of neighbours; None where it has none to ask."""
+
+    def views(self, ref: DatasetRef, readers: Callable[[], Sequence[PodIdentity]]) -> AsyncIterator[View]:
+        """Views of a fill's neighbours, as long as somebody wants them."""
+
+
 @dataclass(slots=True, kw_only=True)
 class CacheState:
     """One node's cache. All of it belongs to one event loop.
@@ -47,7 +61,7 @@ class CacheState:
         asked_at: when it said so, by a clock that only goes forward; before it has, at no time.
         moved: set when something is held that was not, or the other way round.
         filling: versions that a fill writes, or takes over from.
-        following: tells fills of neighbours; None: the node asks none.
+        neighbours: fills are told of; None: the node asks none.
     """
 
     store: Store
@@ -61,7 +75,7 @@ class CacheState:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     filling: set[VersionKey] = field(default_factory=set)
     emptying: asyncio.Task[None] | None = None
-    following: Following | None = None
+    neighbours: Neighbours | None = None
 
     def used(self) -> set[VersionKey]:
         """Versions that a volume shows, or a fill writes or takes over from."""
