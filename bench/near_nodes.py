@@ -189,6 +189,7 @@ async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[
                 usage=Usage(folder / f"{name}.usage", time.time),
                 journal=Journal(folder / f"{name}.journal"),
                 broker=broker,
+                watcher=broker,
                 locks=TargetLocks(),
                 limits=CacheLimits(size_bytes=1 << 40),
                 asked_at=time.monotonic(),

@@ -15,7 +15,7 @@ from moorage.serving.health import Health, make_app
 from moorage.serving.run import Listener, serve, stop_on_signals
 from node_plugin import mountinfo
 from node_plugin.attaching import Attacher
-from node_plugin.broker import Broker, HttpsBroker
+from node_plugin.broker import Granting, HttpsBroker, Introducing, Watching
 from node_plugin.caching.holding import Holding, VersionKey
 from node_plugin.caching.keeping import Keeper
 from node_plugin.caching.reporting import Reporter
@@ -58,13 +58,14 @@ async def run(settings: NodePluginSettings) -> None:
     )
     broker = WebIdentityBroker(decider, tokens, settings.web_identity_roles)
     journal, locks = Journal(settings.journal_dir), TargetLocks()
-    cache = open_cache(settings, broker, journal, locks)
+    cache = open_cache(settings, broker, decider, journal, locks)
     server = neighbour_server(cache, settings, decider)
     memory = SharedMemory(settings.memory_dir, journal, settings.memory_size_limit)
     state = NodeState(
         kubelet_dir=settings.kubelet_dir,
         host_root=settings.host_root,
         broker=broker,
+        watcher=decider,
         journal=journal,
         memory=memory,
         locks=locks,
@@ -73,7 +74,7 @@ async def run(settings: NodePluginSettings) -> None:
     )
     keeper = MemoryKeeper(
         memory=memory,
-        broker=broker,
+        watcher=decider,
         idle_seconds=settings.memory_idle_seconds,
         every_seconds=settings.memory_look_seconds,
     )
@@ -106,7 +107,9 @@ async def run(settings: NodePluginSettings) -> None:
     _log.info("ended; the pods keep their mounts")
 
 
-def open_cache(settings: NodePluginSettings, broker: Broker, journal: Journal, locks: TargetLocks) -> Cache | None:
+def open_cache(
+    settings: NodePluginSettings, broker: Granting, watcher: Watching, journal: Journal, locks: TargetLocks
+) -> Cache | None:
     """The node's cache, as it is on the disk; None where there is none.
 
     A disk that refuses costs the cache and no mount.
@@ -121,6 +124,7 @@ def open_cache(settings: NodePluginSettings, broker: Broker, journal: Journal, l
             usage=Usage(settings.cache_dir / "usage.json", time.time),
             journal=journal,
             broker=broker,
+            watcher=watcher,
             locks=locks,
             limits=CacheLimits(
                 size_bytes=settings.cache_size_limit,
@@ -136,7 +140,7 @@ def open_cache(settings: NodePluginSettings, broker: Broker, journal: Journal, l
     return Cache(state)
 
 
-def neighbour_server(cache: Cache | None, settings: NodePluginSettings, broker: HttpsBroker) -> Server | None:
+def neighbour_server(cache: Cache | None, settings: NodePluginSettings, broker: Introducing) -> Server | None:
     """What serves copies to other nodes, and follows theirs; None where there is no cache, or no way to reach us."""
     address = settings.neighbour_address
     if cache is None or address is None:

@@ -24,8 +24,8 @@ from moorage.refusal import Refusal
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-class Broker(Protocol):
-    """Who decides."""
+class Granting(Protocol):
+    """Who decides what a pod may read."""
 
     async def ask(self, question: GrantQuestion) -> Grant | Refusal:
         """Ask for a grant.
@@ -33,6 +33,10 @@ class Broker(Protocol):
         Raises:
             BrokerError: there is no decision now; asking again may help.
         """
+
+
+class Watching(Protocol):
+    """Who decides what of that, and of what this node holds, may stay."""
 
     async def ask_reviews(self, asked: Sequence[GrantQuestion]) -> list[Review]:
         """Ask which of the volumes that this node shows must end; a review for each, in order.
@@ -47,6 +51,10 @@ class Broker(Protocol):
         Raises:
             BrokerError: as above.
         """
+
+
+class Introducing(Protocol):
+    """Who decides which neighbours this node may know."""
 
     async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:
         """Ask which nodes of this site hold a dataset's current version, or are bringing it, for a pod that reads it.

@@ -16,7 +16,7 @@ from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.model import DatasetRef
 from moorage.refusal import NOT_POSSIBLE, Refusal
 from node_plugin import mounts, pod_paths
-from node_plugin.broker import Broker
+from node_plugin.broker import Granting, Watching
 from node_plugin.caching.awaiting import await_copy
 from node_plugin.caching.serving import Cache
 from node_plugin.csi import PublishRequest, UnpublishRequest, dataset_of, pod_of
@@ -42,6 +42,8 @@ class NodeState:
     Attributes:
         kubelet_dir: the kubelet's root directory, the same path here as for the kubelet.
         host_root: where the node's / is seen.
+        broker: says what is mounted.
+        watcher: says what must end.
         memory: the node's, as far as pods share it.
         cache: the node's; None: it has none.
         tokens: of the pods that the kubelet publishes volumes for.
@@ -49,7 +51,8 @@ class NodeState:
 
     kubelet_dir: Path
     host_root: Path
-    broker: Broker
+    broker: Granting
+    watcher: Watching
     journal: Journal
     memory: SharedMemory
     locks: TargetLocks = field(default_factory=TargetLocks)

@@ -54,7 +54,7 @@ class Revoker:
         if not shown:
             return
         try:
-            reviews = await self._state.broker.ask_reviews([_question(volume) for volume in shown])
+            reviews = await self._state.watcher.ask_reviews([_question(volume) for volume in shown])
         except BrokerError as error:
             _log.warning("the broker does not say which volumes must end", extra={"cause": str(error)})
             return

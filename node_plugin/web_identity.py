@@ -10,23 +10,19 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from moorage.calling.role_sessions import Rejected, assume_role, session_name
 from moorage.errors import BrokerError, SourceError
 from moorage.grants.grant import Grant
-from moorage.grants.neighbours import Neighbourhood, Pass
 from moorage.grants.question import GrantQuestion
-from moorage.grants.review import Review
-from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
 from moorage.refusal import DENIED, NOT_POSSIBLE, Refusal
 from moorage.sources import Credentials
 from moorage.sources.permitted_roles import PermittedRole, permission_problem
 from moorage.sources.web_identity import SessionRequest
-from node_plugin.broker import Broker
+from node_plugin.broker import Granting
 from node_plugin.exchanges import Exchanges
 
 _log = logging.getLogger(__name__)
@@ -102,28 +98,12 @@ class WebIdentityBroker:
         roles: those that a token may be exchanged for.
     """
 
-    def __init__(self, broker: Broker, tokens: PodTokens, roles: tuple[PermittedRole, ...]) -> None:
+    def __init__(self, broker: Granting, tokens: PodTokens, roles: tuple[PermittedRole, ...]) -> None:
         self._broker = broker
         self._tokens = tokens
         self._roles = roles
         self._sessions: dict[tuple[str, DatasetRef], _Session] = {}
         self._exchanges = Exchanges(assume_role)
-
-    async def ask_reviews(self, asked: Sequence[GrantQuestion]) -> list[Review]:
-        """Ask the broker."""
-        return await self._broker.ask_reviews(asked)
-
-    async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
-        """Ask the broker."""
-        return await self._broker.ask_standing(refs)
-
-    async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:
-        """Ask the broker."""
-        return await self._broker.ask_neighbours(asked)
-
-    async def ask_pass(self, asked: GrantQuestion | None) -> Pass | Refusal:
-        """Ask the broker."""
-        return await self._broker.ask_pass(asked)
 
     async def ask(self, question: GrantQuestion) -> Grant | Refusal:
         """Ask for a grant, with keys.

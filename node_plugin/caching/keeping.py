@@ -60,7 +60,7 @@ class Keeper:
         cache, state = self.cache, self.cache.state
         refs = sorted({held.key.ref for held in state.store})
         try:
-            state.standings = await state.broker.ask_standing(refs) if refs else {}
+            state.standings = await state.watcher.ask_standing(refs) if refs else {}
             state.asked_at = time.monotonic()
         except BrokerError as error:
             # What is held stays, and nobody is given it: each publish asks the broker, too.

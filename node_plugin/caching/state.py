@@ -11,7 +11,7 @@ from moorage.grants.question import PodIdentity
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
 from moorage.serving import metrics
-from node_plugin.broker import Broker
+from node_plugin.broker import Granting, Watching
 from node_plugin.caching import deciding
 from node_plugin.caching.holding import VersionKey
 from node_plugin.caching.store import Store
@@ -57,8 +57,10 @@ class CacheState:
     """One node's cache. All of it belongs to one event loop.
 
     Attributes:
-        standings: what the broker said last of each dataset that is held.
-        asked_at: when it said so, by a clock that only goes forward; before it has, at no time.
+        broker: grants what is filled.
+        watcher: says what of it may stay.
+        standings: what was said last of each dataset that is held.
+        asked_at: when it was, by a clock that only goes forward; before it was, at no time.
         moved: set when something is held that was not, or the other way round.
         filling: versions that a fill writes, or takes over from.
         neighbours: fills are told of; None: the node asks none.
@@ -67,7 +69,8 @@ class CacheState:
     store: Store
     usage: Usage
     journal: Journal
-    broker: Broker
+    broker: Granting
+    watcher: Watching
     locks: TargetLocks
     limits: CacheLimits
     standings: dict[DatasetRef, Standing] = field(default_factory=dict)

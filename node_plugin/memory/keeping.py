@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from moorage.errors import BrokerError, MountError
 from moorage.serving import metrics
-from node_plugin.broker import Broker
+from node_plugin.broker import Watching
 from node_plugin.memory import deciding
 from node_plugin.memory.shared import SharedMemory
 
@@ -26,7 +26,7 @@ class MemoryKeeper:
     """
 
     memory: SharedMemory
-    broker: Broker
+    watcher: Watching
     idle_seconds: float
     every_seconds: float
 
@@ -44,7 +44,7 @@ class MemoryKeeper:
         used = self.memory.used()
         unused = sorted({each.key.ref for each in self.memory if each.key not in used})
         try:
-            standings = await self.broker.ask_standing(unused) if unused else {}
+            standings = await self.watcher.ask_standing(unused) if unused else {}
         except BrokerError as error:
             # It stays until the broker says that it may not, or it was idle for long.
             _log.warning("the broker does not say what may stay in memory", extra={"cause": str(error)})

@@ -14,7 +14,7 @@ from moorage.grants.neighbours import Neighbourhood, Pass
 from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.model import DatasetRef
 from moorage.refusal import NOT_FOUND, Refusal
-from node_plugin.broker import Broker
+from node_plugin.broker import Introducing
 from node_plugin.caching.holding import VersionKey
 from node_plugin.filler.exchange import Sharing, View
 
@@ -61,7 +61,7 @@ class Following:
     """
 
     node: str
-    broker: Broker
+    broker: Introducing
     ca_file: Path
     is_served: Callable[[], bool]
 

@@ -28,7 +28,7 @@ from moorage.serving.context import load_pair, make_server_context, require_clie
 from moorage.serving.limits import Limits
 from moorage.serving.run import Listener, serve
 from moorage.serving.slots import Slots
-from node_plugin.broker import Broker
+from node_plugin.broker import Introducing
 from node_plugin.caching.holding import VersionKey, is_version
 from node_plugin.caching.state import CacheState
 from node_plugin.filler.neighbour import PROGRESS_HEADER
@@ -60,7 +60,7 @@ class Server:
     """
 
     state: CacheState
-    broker: Broker
+    broker: Introducing
     address: str
     ca_file: Path
     bytes_per_second: int

@@ -132,6 +132,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
         usage=Usage(folder / "usage", time.time),
         journal=Journal(folder / "journal"),
         broker=signs,  # type: ignore[arg-type]
+        watcher=signs,  # type: ignore[arg-type]
         locks=TargetLocks(),
         limits=CacheLimits(size_bytes=1 << 40),
     )
