@@ -41,6 +41,11 @@ class Endpoint:
         return urlsplit(self.url).netloc
 
     @property
+    def is_secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return urlsplit(self.url).scheme == "https"
+
+    @property
     def path(self) -> str:
         """What comes before the bucket; without a slash at its end."""
         return urlsplit(self.url).path.rstrip("/")
@@ -60,7 +65,7 @@ class Endpoint:
         """
         parts = urlsplit(self.url)
         host = parts.hostname or ""
-        if parts.scheme == "https":
+        if self.is_secure:
             return _Secure(host, parts.port or 443, self)
         return _Plain(host, parts.port or 80, self)
 

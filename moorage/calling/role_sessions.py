@@ -136,8 +136,7 @@ def _post(endpoint: Endpoint, body: bytes, ending: Ending) -> tuple[int, bytes]:
         line = lines.enter_context(endpoint.dial(connection.host, connection.port))
         # TLS takes the first handle over.
         with line.dup() as handle, _ended_in_time(handle, ending):
-            is_secure = isinstance(connection, http.client.HTTPSConnection)
-            connection.sock = endpoint.secured(line, connection.host) if is_secure else line
+            connection.sock = endpoint.secured(line, connection.host) if endpoint.is_secure else line
             connection.request("POST", f"{endpoint.path}/", body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(_MOST_ANSWER_BYTES)
