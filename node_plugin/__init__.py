@@ -15,6 +15,7 @@ mount (a stat of a FUSE that nobody serves yet blocks): what is mounted it learn
     binding       a folder of the node at a pod's mount point
     mounts        mount(2) and umount2(2); mountinfo parses what the kernel says of them
     pod_paths     paths inside the kubelet's directory, opened without following links
+    memfd_files   files on no disk, for secrets that a program takes from files only
     journal       what was published, on disk, without secrets: a restarted driver goes on from there
     caching       copies of datasets on the node's disk: bound into pods, filled, evicted, told of
     memory        the node's memory that pods share: made, bound into pods, freed

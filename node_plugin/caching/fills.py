@@ -21,11 +21,11 @@ from node_plugin.caching.holding import VersionKey, disk_bytes
 from node_plugin.caching.state import CacheState
 from node_plugin.caching.turns import Turns
 from node_plugin.filler.exchange import Ending, Job
+from node_plugin.filler.manifest import MOST_OBJECTS
 from node_plugin.journal import Volume
 
 _log = logging.getLogger(__name__)
 
-_MOST_OBJECTS: Final = 200_000
 _FIRST_RETRY_SECONDS: Final = 15.0
 _MOST_RETRY_SECONDS: Final = 600.0
 _ROOM_RETRY_SECONDS: Final = 60.0
@@ -245,7 +245,7 @@ class Fills:
         job = Job(
             grant=grant,
             connections=limits.connections,
-            most_objects=_MOST_OBJECTS,
+            most_objects=MOST_OBJECTS,
             most_bytes=deciding.most_bytes(grant, limits.size_bytes),
             spare_bytes=int(store.total_bytes() * limits.kept_free_share),
             sharing=None if neighbours is None else neighbours.sharing(key, grant),

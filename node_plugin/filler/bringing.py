@@ -15,9 +15,9 @@ from typing import Final
 from moorage.errors import SourceError
 from moorage.sources.reasons import Reason
 from node_plugin.filler.exchange import Done, Ended, Ending, Job, Line, Unpacked
-from node_plugin.filler.fetching import PARTS, Fetcher
+from node_plugin.filler.fetching import Fetcher
 from node_plugin.filler.folder import Folder
-from node_plugin.filler.manifest import OBJECTS, Entry
+from node_plugin.filler.manifest import OBJECTS, PARTS, Entry
 from node_plugin.filler.unpacking import SECONDS, Contents, Limits, unpack
 
 _ARCHIVE: Final = f"{PARTS}/archive"

@@ -11,8 +11,7 @@ from moorage.errors import InputError
 from moorage.grants.neighbours import Pass
 from node_plugin.filler.board import Board
 from node_plugin.filler.exchange import MOST_VIEW_BYTES, Sharing, View, read_view
-from node_plugin.filler.fetching import NeighbourError
-from node_plugin.filler.neighbour import NeighbourFolder, client_context, version_path
+from node_plugin.filler.neighbour import NeighbourError, NeighbourFolder, client_context, version_path
 
 _ASK_SECONDS: Final = 1.0
 _MOST_SILENCES: Final = 3

@@ -11,10 +11,10 @@ from moorage.calling.failures import TryAgainError
 from node_plugin.filler.board import Board, Work
 from node_plugin.filler.circle import Circle, Views, ask_around
 from node_plugin.filler.exchange import Done, Job, Left, Line
-from node_plugin.filler.fetching import Fetcher, NeighbourError, StoppedError
+from node_plugin.filler.fetching import Fetcher, StoppedError
 from node_plugin.filler.folder import Folder
 from node_plugin.filler.manifest import Entry
-from node_plugin.filler.neighbour import BusyError
+from node_plugin.filler.neighbour import BusyError, NeighbourError
 
 _TELL_SECONDS: Final = 0.5
 _LEAST_NEAR_BYTES_PER_SECOND: Final = 50_000.0

@@ -17,10 +17,8 @@ from moorage.sources.reasons import Reason
 from node_plugin.filler.deadlines import Deadline, ended_in_time
 from node_plugin.filler.etags import fits_parts, is_md5
 from node_plugin.filler.folder import Folder
-from node_plugin.filler.manifest import OBJECTS, Entry
-from node_plugin.filler.neighbour import NeighbourFolder
-
-PARTS: Final = "parts"
+from node_plugin.filler.manifest import OBJECTS, PARTS, Entry
+from node_plugin.filler.neighbour import NeighbourError, NeighbourFolder
 
 # A call that fills it looks at no clock, and brings no deadline further.
 _BUFFER_BYTES: Final = 1 << 18
@@ -45,10 +43,6 @@ class DiskError(MoorageError):
     def __init__(self, error: OSError) -> None:
         super().__init__(f"the node's disk: {error.strerror}")
         self.full = error.errno in _NO_SPACE
-
-
-class NeighbourError(Exception):
-    """A neighbour is of no use; the message says why."""
 
 
 class StoppedError(Exception):

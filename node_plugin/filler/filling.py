@@ -26,9 +26,9 @@ from node_plugin.filler.circle import Views
 from node_plugin.filler.crew import Crew, Meter, fetch_all
 from node_plugin.filler.deadlines import Deadline, ended_in_time
 from node_plugin.filler.exchange import Ended, Ending, Job, Line, Listed, Unpacked
-from node_plugin.filler.fetching import PARTS, DiskError
+from node_plugin.filler.fetching import DiskError
 from node_plugin.filler.folder import Folder
-from node_plugin.filler.manifest import OBJECTS, Entry
+from node_plugin.filler.manifest import OBJECTS, PARTS, Entry
 from node_plugin.filler.members import ArchiveError
 from node_plugin.filler.opening import opener
 

@@ -15,7 +15,11 @@ from moorage.errors import InputError
 from moorage.sources.versions import version_line
 
 NAME: Final = "manifest"
+# Beside it, in a version's folder: whole objects, and those that are being written.
 OBJECTS: Final = "objects"
+PARTS: Final = "parts"
+# A version that has more is not copied, and of more nothing is given to neighbours.
+MOST_OBJECTS: Final = 200_000
 _LONGEST_LINE: Final = 16 * 1024
 
 

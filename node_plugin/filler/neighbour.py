@@ -4,9 +4,7 @@ What a neighbour sends is believed no more than what a stranger's store sends: i
 asked for it.
 """
 
-import contextlib
 import http.client
-import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -20,11 +18,14 @@ from moorage.grants.neighbours import Pass, server_name
 from moorage.model import DatasetRef
 from moorage.sources.store_addresses import is_refused
 from node_plugin.filler.deadlines import Deadline, ended_in_time
+from node_plugin.memfd_files import anonymous_file
 
 _CONNECT_SECONDS: Final = 3.0
 _SILENCE_SECONDS: Final = 10.0
 _HAVING_SECONDS: Final = 20.0
 _RECEIVE_BUFFER_BYTES: Final = 4 << 20
+# Where a version is, at every node: GET which of its objects are there; an object is one step below, by its number.
+VERSION_PATH: Final = "/v1/objects/{namespace}/{name}/{version}"
 PROGRESS_HEADER: Final = "Moorage-Progress"
 _OK, _PARTIAL, _PASS_ENDED, _BUSY = 200, 206, 403, 503
 
@@ -45,6 +46,10 @@ class Having:
         return bool(self.objects[number >> 3] & 1 << (number & 7)) if number >> 3 < len(self.objects) else False
 
 
+class NeighbourError(Exception):
+    """A neighbour is of no use; the message says why."""
+
+
 class BusyError(Exception):
     """It serves as many as it can; asking again will help."""
 
@@ -59,8 +64,12 @@ def client_context(authorities: str, shown: Pass) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cadata=authorities)
-        with _anonymous(shown.certificate) as certificate, _anonymous(shown.key) as key:
-            context.load_cert_chain(certificate, key)
+        with (
+            anonymous_file("moorage-pass", shown.certificate) as certificate,
+            anonymous_file("moorage-pass", shown.key) as key,
+        ):
+            # Python takes names only.
+            context.load_cert_chain(f"/proc/self/fd/{certificate}", f"/proc/self/fd/{key}")
     except (OSError, ValueError) as error:
         # The text may hold a part of the key.
         message = f"the pass to neighbours can't be used ({type(error).__name__})"
@@ -143,7 +152,7 @@ class NeighbourFolder:
 
 def version_path(ref: DatasetRef, version: str) -> str:
     """Where a version is, at every node."""
-    return f"/v1/objects/{ref.namespace}/{ref.name}/{version}"
+    return VERSION_PATH.format(namespace=ref.namespace, name=ref.name, version=version)
 
 
 class _Connection(Connection):
@@ -168,14 +177,3 @@ class _Connection(Connection):
             line.close()
             raise
         self.shake_hands(secured)
-
-
-@contextlib.contextmanager
-def _anonymous(content: str) -> Iterator[str]:
-    """A file that is on no disk; Python takes names only."""
-    descriptor = os.memfd_create("moorage-pass", os.MFD_CLOEXEC)
-    try:
-        os.write(descriptor, content.encode())
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

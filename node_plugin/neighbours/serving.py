@@ -31,7 +31,7 @@ from moorage.serving.slots import Slots
 from node_plugin.broker import Introducing
 from node_plugin.caching.holding import VersionKey, is_version
 from node_plugin.caching.state import CacheState
-from node_plugin.filler.neighbour import PROGRESS_HEADER
+from node_plugin.filler.neighbour import PROGRESS_HEADER, VERSION_PATH
 from node_plugin.neighbours.shelf import NotHereError, Shelf, progress
 
 _log = logging.getLogger(__name__)
@@ -105,8 +105,8 @@ class Server:
     def app(self) -> web.Application:
         """The application."""
         app = web.Application(middlewares=[metrics.count_requests])
-        app.router.add_get("/v1/objects/{namespace}/{name}/{version}", self._having)
-        app.router.add_get("/v1/objects/{namespace}/{name}/{version}/{number:[0-9]{1,9}}", self._object)
+        app.router.add_get(VERSION_PATH, self._having)
+        app.router.add_get(VERSION_PATH + "/{number:[0-9]{1,9}}", self._object)
         return app
 
     async def _having(self, request: web.Request) -> web.Response:

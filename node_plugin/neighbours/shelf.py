@@ -20,9 +20,8 @@ from typing import Final
 from moorage.errors import InputError
 from node_plugin.caching.holding import VersionKey
 from node_plugin.filler import keys
-from node_plugin.filler.manifest import NAME, OBJECTS, Entry, read_entry
+from node_plugin.filler.manifest import MOST_OBJECTS, NAME, OBJECTS, PARTS, Entry, read_entry
 
-_MOST_OBJECTS: Final = 200_000
 _LONGEST_LINE: Final = 16 * 1024
 _MOST_VERSIONS: Final = 8
 _PIECE_BYTES: Final = 1 << 20
@@ -116,7 +115,7 @@ def progress(folder: Path) -> str:
     """Something that changes as long as a fill in the folder brings bytes."""
     newest, size_bytes = 0, 0
     try:
-        with os.scandir(folder / "parts") as found:
+        with os.scandir(folder / PARTS) as found:
             for each in found:
                 told = each.stat(follow_symlinks=False)
                 newest, size_bytes = max(newest, told.st_mtime_ns), size_bytes + told.st_size
@@ -143,9 +142,9 @@ def _starts(manifest: int) -> "array[int]":
     """Where each line begins."""
     starts = array("Q")
     at, begins = 0, 0
-    while len(starts) < _MOST_OBJECTS and (piece := os.pread(manifest, _PIECE_BYTES, at)):
+    while len(starts) < MOST_OBJECTS and (piece := os.pread(manifest, _PIECE_BYTES, at)):
         found = piece.find(b"\n")
-        while found >= 0 and len(starts) < _MOST_OBJECTS:
+        while found >= 0 and len(starts) < MOST_OBJECTS:
             starts.append(begins)
             begins = at + found + 1
             found = piece.find(b"\n", found + 1)

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Final
 
+from node_plugin.memfd_files import anonymous_file
 from node_plugin.sidecar import rclone, store_errors
 from node_plugin.sidecar.remotes import Remote
 
@@ -16,8 +17,8 @@ _EXPLAIN_SECONDS: Final = 15.0
 def secrets_of(remote: Remote) -> Iterator[tuple[int, int | None]]:
     """Descriptors of the configuration and of who may sign the store's certificate, for a child to inherit."""
     with contextlib.ExitStack() as files:
-        config = files.enter_context(_in_memory("rclone.conf", rclone.write_config(remote)))
-        yield config, files.enter_context(_in_memory("ca.crt", remote.ca_bundle)) if remote.ca_bundle else None
+        config = files.enter_context(anonymous_file("rclone.conf", rclone.write_config(remote)))
+        yield config, files.enter_context(anonymous_file("ca.crt", remote.ca_bundle)) if remote.ca_bundle else None
 
 
 def run_bounded(
@@ -41,14 +42,3 @@ def run_bounded(
             status = None
         printed.seek(max(0, printed.seek(0, os.SEEK_END) - store_errors.MOST_BYTES))
         return status, printed.read().decode(errors="replace")
-
-
-@contextlib.contextmanager
-def _in_memory(name: str, text: str) -> Iterator[int]:
-    """A file that is on no disk; it lives as long as somebody has it open."""
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-    try:
-        os.write(descriptor, text.encode())
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -27,9 +27,9 @@ from moorage.sources.s3 import S3Source
 from node_plugin.filler import fetching, filling, neighbour, s3
 from node_plugin.filler.deadlines import Deadline
 from node_plugin.filler.exchange import Job
-from node_plugin.filler.fetching import PARTS, Fetcher, NeighbourError
-from node_plugin.filler.manifest import OBJECTS, Entry
-from node_plugin.filler.neighbour import NeighbourFolder, client_context
+from node_plugin.filler.fetching import Fetcher
+from node_plugin.filler.manifest import OBJECTS, PARTS, Entry
+from node_plugin.filler.neighbour import NeighbourError, NeighbourFolder, client_context
 from node_plugin.filler.s3 import S3Folder
 from node_plugin.filler.web import CopiedWebFolder
 
