@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -20,32 +19,19 @@ from node_plugin.caching.fillers import Filled, run_filler
 from node_plugin.caching.holding import VersionKey, disk_bytes
 from node_plugin.caching.state import CacheState
 from node_plugin.caching.turns import Turns
+from node_plugin.caching.wishes import Wish
 from node_plugin.filler.exchange import Ending, Job
 from node_plugin.filler.manifest import MOST_OBJECTS
 from node_plugin.journal import Volume
 
 _log = logging.getLogger(__name__)
 
-_FIRST_RETRY_SECONDS: Final = 15.0
-_MOST_RETRY_SECONDS: Final = 600.0
-_ROOM_RETRY_SECONDS: Final = 60.0
 _MOST_READERS_ASKED: Final = 8
 _WORDS: Final = {
     Unfillable.UNLISTED: "nobody has listed it",
     Unfillable.TOO_LARGE: "it is larger than a copy may be: raise spec.cache.sizeLimit, or nodePlugin.cache.sizeLimit",
     Unfillable.NO_ROOM: "the node's cache is full of what other pods use: raise nodePlugin.cache.sizeLimit",
 }
-_TRIED_AGAIN: Final = frozenset({Ending.FAILED, Ending.CHANGED, Ending.FULL})
-
-
-@dataclass(slots=True)
-class _Wish:
-    """A fill that was decided on, for a pod that may read the dataset."""
-
-    pod: PodIdentity
-    tries: int = 0
-    not_before: float = 0.0
-    lacks_room: bool = False
 
 
 class Fills:
@@ -59,7 +45,7 @@ class Fills:
     def __init__(self, state: CacheState, show: Callable[[VersionKey], Awaitable[None]]) -> None:
         self._state = state
         self._show = show
-        self._wishes: dict[DatasetRef, _Wish] = {}
+        self._wishes: dict[DatasetRef, Wish] = {}
         # The last such version of each dataset, and why: an older one is not asked for again.
         self._unkeepable: dict[DatasetRef, tuple[VersionKey, str]] = {}
         # Of datasets that a pod waits for, how the last fill ended.
@@ -83,9 +69,7 @@ class Fills:
         facts = {"dataset": str(volume.dataset), "fill": decision.fill, "why": decision.message}
         _log.info("decided on a fill", extra=facts)
         if decision.fill:
-            wish = self._wishes.setdefault(volume.dataset, _Wish(volume.pod))
-            if wish.lacks_room:
-                wish.not_before = 0.0  # where a new reader comes, others may have gone
+            self._wishes.setdefault(volume.dataset, Wish(volume.pod)).hurry()
             self.go_on()
         elif grant.fill is not None and grant.fill.asked and decision.rule is not FillRule.NOTHING_MISSING:
             self._in_vain[volume.dataset] = decision.rule.value
@@ -93,9 +77,7 @@ class Fills:
     def want(self, ref: DatasetRef, pod: PodIdentity) -> None:
         """Begin a fill for a pod that waits for it, if none is under way; what failed is tried again in its time."""
         self._last = {known: said for known, said in self._last.items() if known in self._wishes or known == ref}
-        wish = self._wishes.setdefault(ref, _Wish(pod))
-        if wish.lacks_room:
-            wish.not_before = 0.0
+        self._wishes.setdefault(ref, Wish(pod)).hurry()
         self.go_on()
 
     async def wait(self, ref: DatasetRef, seconds: float) -> None:
@@ -167,7 +149,7 @@ class Fills:
         for ref in list(self._running):
             await self.end(ref)
 
-    async def _fill(self, ref: DatasetRef, wish: _Wish) -> None:
+    async def _fill(self, ref: DatasetRef, wish: Wish) -> None:
         async with self._turns.taken(ref):
             try:
                 ending = await self._fill_once(ref, wish)
@@ -175,7 +157,6 @@ class Fills:
                 self._last[ref] = str(error)
                 _log.warning("a fill failed", extra={"dataset": str(ref), "cause": str(error)})
                 ending = Ending.FAILED
-        wish.lacks_room = ending is Unfillable.NO_ROOM
         if isinstance(ending, Unfillable):
             self._last[ref] = _WORDS[ending]
         if ending is None or ending is Ending.WHOLE:
@@ -183,16 +164,11 @@ class Fills:
             self._last.pop(ref, None)
         else:
             self._in_vain[ref] = ending.value
-        if wish.lacks_room:
-            wish.not_before = time.monotonic() + _ROOM_RETRY_SECONDS
-        elif ending in _TRIED_AGAIN:
-            wish.tries += 1
-            wish.not_before = time.monotonic() + min(_MOST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**wish.tries)
-        else:
+        if not wish.goes_on(ending, time.monotonic()):
             self._wishes.pop(ref, None)
         self._state.moved.set()
 
-    async def _fill_once(self, ref: DatasetRef, wish: _Wish) -> Ending | Unfillable | None:
+    async def _fill_once(self, ref: DatasetRef, wish: Wish) -> Ending | Unfillable | None:
         """Ask anew, make room, fill, publish; None where there is nothing to do any more.
 
         Raises:
@@ -218,7 +194,7 @@ class Fills:
         finally:
             state.filling -= writing
 
-    async def _granted(self, ref: DatasetRef, wish: _Wish) -> Grant | None:
+    async def _granted(self, ref: DatasetRef, wish: Wish) -> Grant | None:
         """For the first pod that may read it still: one that has finished may lie in the journal for a while.
 
         Those that write are not asked for: their keys are for their own mounts.
@@ -232,12 +208,12 @@ class Fills:
                 return answer
         return None
 
-    def _readers(self, ref: DatasetRef, wish: _Wish) -> list[PodIdentity]:
+    def _readers(self, ref: DatasetRef, wish: Wish) -> list[PodIdentity]:
         """The pods for which a dataset is filled."""
         readers = [each.pod for each in self._state.journal if each.dataset == ref and not each.writable]
         return list(dict.fromkeys([*readers, wish.pod]))[:_MOST_READERS_ASKED]
 
-    async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None, wish: _Wish) -> Filled:
+    async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None, wish: Wish) -> Filled:
         state, neighbours = self._state, self._state.neighbours
         store, limits = state.store, state.limits
         size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
@@ -299,7 +275,7 @@ class Fills:
     def _is_unkeepable(self, key: VersionKey) -> bool:
         return self.unkeepable(key) is not None
 
-    def _make_room(self, key: VersionKey, grant: Grant, wish: _Wish) -> Unfillable | None:
+    def _make_room(self, key: VersionKey, grant: Grant, wish: Wish) -> Unfillable | None:
         state = self._state
         wanted = disk_bytes(deciding.wanted_bytes(grant), 0)
         others = [held for held in state.store if held.key != key]

@@ -9,7 +9,6 @@ All three are root's alone (0700): what a pod reads comes through a mount that w
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import shutil
@@ -20,16 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from moorage.errors import InputError
 from moorage.model import DatasetRef
-from moorage.reading.documents import Bounds, read_object
 from node_plugin.caching.holding import Holding, VersionKey, disk_bytes, key_of_folder
+from node_plugin.caching.summaries import read_whole, sync_folder, write_summary
 from node_plugin.filler import manifest
 
 _log = logging.getLogger(__name__)
 
-_SUMMARY: Final = "summary.json"
-_SUMMARY_BOUNDS: Final = Bounds(most_bytes=4096, most_depth=2)
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -158,13 +154,14 @@ class Store:
         source.chmod(0o700)
         before = self._held.get(key)
         near_bytes = 0 if before is None else before.near_bytes
-        summary = {"bytes": size_bytes, "objects": objects, "near": near_bytes}
         on_disk_bytes = size_bytes if unpacked_bytes is None else unpacked_bytes
-        _write_summary(source / _SUMMARY, summary if unpacked_bytes is None else summary | {"unpacked": unpacked_bytes})
+        write_summary(
+            source, size_bytes=size_bytes, objects=objects, near_bytes=near_bytes, unpacked_bytes=unpacked_bytes
+        )
         if target.exists():
             self._throw_away(target)
         source.rename(target)
-        _sync_folder(self._whole)
+        sync_folder(self._whole)
         self._held[key] = Holding(
             key=key,
             size_bytes=size_bytes,
@@ -221,7 +218,7 @@ class Store:
     def _load(self, *, of_this_boot: bool) -> None:
         for folder in self._whole.iterdir():
             key = key_of_folder(folder.name)
-            held = None if key is None else self._read_whole(key, folder)
+            held = None if key is None else read_whole(key, folder)
             if held is None:
                 _log.warning("a folder of the cache can't be read and is removed", extra={"path": str(folder)})
                 self._throw_away(folder)
@@ -242,25 +239,6 @@ class Store:
                 last_used=folder.stat().st_mtime,
                 filled_at=folder.stat().st_mtime,
             )
-
-    def _read_whole(self, key: VersionKey, folder: Path) -> Holding | None:
-        try:
-            with (folder / _SUMMARY).open("rb") as file:
-                fields = read_object(file.read(_SUMMARY_BOUNDS.most_bytes + 1), "summary", _SUMMARY_BOUNDS)
-            size_bytes, objects = fields.count("bytes") or 0, fields.count("objects") or 0
-            unpacked_bytes, near_bytes = fields.count("unpacked"), fields.count("near") or 0
-            last_used, filled_at = folder.stat().st_mtime, (folder / _SUMMARY).stat().st_mtime
-        except (OSError, InputError):
-            return None
-        return Holding(
-            key=key,
-            size_bytes=size_bytes,
-            disk_bytes=disk_bytes(size_bytes if unpacked_bytes is None else unpacked_bytes, objects),
-            whole=True,
-            last_used=last_used,
-            filled_at=filled_at,
-            near_bytes=near_bytes,
-        )
 
 
 def claim(directory: Path) -> int:
@@ -288,20 +266,3 @@ def _found_in(objects: Path) -> tuple[int, int]:
                 size_bytes += os.lstat(f"{folder}/{name}").st_size
                 count += 1
     return size_bytes, count
-
-
-def _write_summary(path: Path, summary: dict[str, int]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o444)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        json.dump(summary, file)
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
