@@ -15,7 +15,7 @@ pod that the node made up. Nothing is placed, mounted or written to the cluster 
     passes      certificates that node plugins show each other (pure)
     audit       one line of evidence for every answer: where a byte went can be proved
     parts       what every answer is made with
-    telling     what nodes are told of their neighbours
+    introducing what nodes are told of their neighbours
     app         the HTTP face
 
 Question and answer themselves are `moorage.grants`, which the node plugin speaks too.

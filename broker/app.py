@@ -12,10 +12,10 @@ from broker import audit
 from broker.asking import question_of, vouched
 from broker.caching import standings
 from broker.identity import NodeIdentity
-from broker.parts import PARTS, Parts, answer_json, body_of, say
+from broker.introducing import give_pass, tell_neighbours
+from broker.parts import PARTS, Parts, admit, answer_json, asked_of, not_cached, say
 from broker.reviewing import KnownReader, is_ended_at_once, review
 from broker.ruling import Permission, granted, rule
-from broker.telling import give_pass, tell_neighbours
 from moorage.errors import BrokerError, InputError, KubeError, SourceError
 from moorage.grants import neighbours, standing
 from moorage.grants import review as reviews
@@ -27,7 +27,7 @@ from moorage.model import Pod
 from moorage.refusal import NOT_POSSIBLE, Refusal
 from moorage.serving.health import Health, add_routes
 from moorage.serving.rate_limit import RateLimit
-from moorage.serving.token_reviews import TooManyReviewsError, UnknownCallerError, bearer_token
+from moorage.serving.token_reviews import TooManyReviewsError, UnknownCallerError
 from moorage.sources import Credentials
 
 # The node plugin gives up after ten; an answer that nobody waits for should not go on.
@@ -83,23 +83,18 @@ async def _guarded(serve: Callable[[web.Request, str], Awaitable[web.Response]],
 
 async def _serve(request: web.Request, address: str) -> web.Response:
     parts = request.app[PARTS]
-    caller = await parts.identities.of(bearer_token(request), address)
-    asked = read_question(await body_of(request, BOUNDS))
+    caller, asked = await asked_of(request, address, BOUNDS, read_question)
     # The pod's first: one whose author asks in a loop must not use up what its node may ask for all.
-    if not parts.pod_limit.admits((caller.node, asked.pod.uid)):
-        return say(429, f"pod {asked.pod} asks too often; try again later")
-    if not parts.limit.admits(caller.node):
-        return say(429, f"node {caller.node} asks too often; try again later")
+    admit(parts.pod_limit, (caller.node, asked.pod.uid), f"pod {asked.pod}")
+    admit(parts.limit, caller.node, f"node {caller.node}")
     return await _answer(parts, caller, asked)
 
 
 async def _review(request: web.Request, address: str) -> web.Response:
     """Which of the volumes that the caller's node shows must end. No key is in the answer."""
     parts = request.app[PARTS]
-    caller = await parts.identities.of(bearer_token(request), address)
-    asked = reviews.read_volumes(await body_of(request, reviews.BOUNDS))
-    if not parts.limit.admits(caller.node):
-        return say(429, f"node {caller.node} asks too often; try again later")
+    caller, asked = await asked_of(request, address, reviews.BOUNDS, reviews.read_volumes)
+    admit(parts.limit, caller.node, f"node {caller.node}")
     return answer_json(200, reviews.write_reviews([await _reviewed(parts, caller, each) for each in asked]))
 
 
@@ -113,11 +108,10 @@ async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) ->
         if not isinstance(pod, Pod):
             return reviews.Review(asked)  # it is gone, or no pod of this node's: there is nothing to end for it
         reader = _remember(parts, asked, caller, pod)
-    if (problem := parts.problem()) is not None:
-        raise BrokerError(f"nothing can be decided now: {problem}")
+    parts.require_sight()
     node, terms = parts.catalogue.node(caller.node), parts.catalogue.namespace(reader.namespace)
     if node is None or terms is None:
-        raise BrokerError(f"node {caller.node} or namespace {reader.namespace} is not in the cache yet")
+        raise not_cached(f"node {caller.node} or namespace {reader.namespace}")
     inventory = parts.catalogue.inventory()
     found = review(asked, dataset, reader.reading(terms.purposes), inventory.place_of_node(node), inventory)
     if found.rule:
@@ -134,15 +128,12 @@ def _remember(parts: Parts, asked: GrantQuestion, caller: NodeIdentity, pod: Pod
 async def _hold(request: web.Request, address: str) -> web.Response:
     """What may stay on the caller's node. No reader is asked about: a copy is bound by the rules of its site."""
     parts = request.app[PARTS]
-    caller = await parts.identities.of(bearer_token(request), address)
-    refs = standing.read_holdings(await body_of(request, BOUNDS))
-    if not parts.limit.admits(caller.node):
-        return say(429, f"node {caller.node} asks too often; try again later")
-    if (problem := parts.problem()) is not None:
-        raise BrokerError(f"nothing can be decided now: {problem}")
+    caller, refs = await asked_of(request, address, BOUNDS, standing.read_holdings)
+    admit(parts.limit, caller.node, f"node {caller.node}")
+    parts.require_sight()
     node = parts.catalogue.node(caller.node)
     if node is None:
-        raise BrokerError(f"node {caller.node} is not in the cache yet")
+        raise not_cached(f"node {caller.node}")
     inventory = parts.catalogue.inventory()
     told = standings(refs, parts.catalogue.dataset, node.name, inventory.place_of_node(node), inventory)
     for each in told:

@@ -1,11 +1,11 @@
 """Who asks for what, and what is ruled: the same for keys of a store and for passes to neighbours."""
 
 from broker.identity import NodeIdentity
-from broker.parts import Parts
+from broker.parts import Parts, not_cached
 from broker.ruling import Permission, Question
 from broker.vouching import vouch
 from moorage.caching import CacheMode
-from moorage.errors import BrokerError, NotFoundError
+from moorage.errors import NotFoundError
 from moorage.grants.question import GrantQuestion
 from moorage.kube import PODS
 from moorage.model import Pod
@@ -19,8 +19,7 @@ async def vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> P
     Raises:
         BrokerError: nothing can be decided now.
     """
-    if (problem := parts.problem()) is not None:
-        raise BrokerError(f"nothing can be decided now: {problem}")
+    parts.require_sight()
     try:
         # Never from a cache: a pod that was just deleted or made anew gets what the new one may have.
         raw = await parts.client.get(PODS, asked.pod.name, asked.pod.namespace)
@@ -38,7 +37,7 @@ def question_of(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion
     node, terms = catalogue.node(caller.node), catalogue.namespace(pod.namespace)
     if node is None or terms is None:
         missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
-        raise BrokerError(f"{missing} is not in the cache yet")
+        raise not_cached(missing)
     return Question(
         ref=asked.dataset,
         dataset=catalogue.dataset(asked.dataset),

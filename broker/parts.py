@@ -1,9 +1,9 @@
 """What every answer of the broker is made with, and what answers look like."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 from aiohttp import hdrs, web
@@ -12,12 +12,13 @@ from broker.identity import NodeIdentity
 from broker.reviewing import KnownReaders
 from broker.sightings import Sightings
 from broker.vouching import VouchedPods
+from moorage.errors import BrokerError
 from moorage.kube import Client
 from moorage.reading.documents import Bounds
 from moorage.recording import Recorder
 from moorage.serving.certificates import KeyPair
 from moorage.serving.rate_limit import RateLimit
-from moorage.serving.token_reviews import TokenReviews
+from moorage.serving.token_reviews import TokenReviews, bearer_token
 from moorage.watching import Catalogue
 
 # A fill asks every other second, and a node has a few of them.
@@ -57,16 +58,57 @@ class Parts:
         """Why nothing can be decided now; None where it can."""
         return self.catalogue.problem(self.blind_seconds)
 
+    def require_sight(self) -> None:
+        """Decide nothing without the API server.
+
+        Raises:
+            BrokerError: nothing can be decided now.
+        """
+        if (problem := self.problem()) is not None:
+            raise BrokerError(f"nothing can be decided now: {problem}")
+
 
 PARTS = web.AppKey("PARTS", Parts)
+_Asked = TypeVar("_Asked")
 
 
-async def body_of(request: web.Request, bounds: Bounds) -> bytes:
-    """What was sent; each path has its own limit, and the application's is that of the longest."""
+async def asked_of(
+    request: web.Request, address: str, bounds: Bounds, read: Callable[[bytes], _Asked]
+) -> tuple[NodeIdentity, _Asked]:
+    """Who asks, and what.
+
+    Args:
+        request: with a token and a body.
+        address: where it comes from.
+        bounds: of the body; each path has its own, and the application's is that of the longest.
+        read: the body.
+
+    Raises:
+        UnknownCallerError: nobody vouches for who asks.
+        TooManyReviewsError: nobody can be asked now.
+        HTTPRequestEntityTooLarge: the body is too long.
+        InputError: it can't be read.
+    """
+    caller = await request.app[PARTS].identities.of(bearer_token(request), address)
     body = await request.read()
     if len(body) > bounds.most_bytes:
         raise web.HTTPRequestEntityTooLarge(max_size=bounds.most_bytes, actual_size=len(body))
-    return body
+    return caller, read(body)
+
+
+def admit(limit: RateLimit, key: Hashable, who: str) -> None:
+    """Count one request.
+
+    Raises:
+        HTTPTooManyRequests: it is one too many.
+    """
+    if not limit.admits(key):
+        raise web.HTTPTooManyRequests(text=f"{who} asks too often; try again later")
+
+
+def not_cached(what: str) -> BrokerError:
+    """What is told where the API server has not told of something yet."""
+    return BrokerError(f"{what} is not in the cache yet")
 
 
 def say(status: int, message: str) -> web.Response:

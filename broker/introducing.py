@@ -11,7 +11,7 @@ from broker import audit
 from broker.asking import may_be_copied, question_of, vouched
 from broker.identity import NodeIdentity
 from broker.neighbours import neighbourhood
-from broker.parts import PARTS, Parts, answer_json, body_of, say
+from broker.parts import PARTS, Parts, admit, answer_json, asked_of, say
 from broker.passes import reading_pass, serving_pass
 from broker.ruling import rule
 from moorage.errors import BrokerError
@@ -21,7 +21,6 @@ from moorage.grants.question import BOUNDS, GrantQuestion
 from moorage.model import Pod
 from moorage.refusal import Refusal
 from moorage.serving.certificates import KeyPair
-from moorage.serving.token_reviews import bearer_token
 
 
 async def tell_neighbours(request: web.Request, address: str) -> web.Response:
@@ -31,7 +30,7 @@ async def tell_neighbours(request: web.Request, address: str) -> web.Response:
     evidence.
     """
     parts = request.app[PARTS]
-    caller, asked = await _asked_of_neighbours(request, address)
+    caller, asked = await _asked(request, address)
     if asked is None:
         return say(400, "request: dataset and pod are required: name what is to be filled, and for whom")
     pod: Pod | Refusal = parts.vouched.get(caller.node, asked) or await vouched(parts, caller, asked)
@@ -50,7 +49,7 @@ async def tell_neighbours(request: web.Request, address: str) -> web.Response:
 async def give_pass(request: web.Request, address: str) -> web.Response:
     """A certificate for the caller's node: to serve with, or to read a dataset from neighbours for one of its pods."""
     parts = request.app[PARTS]
-    caller, asked = await _asked_of_neighbours(request, address)
+    caller, asked = await _asked(request, address)
     authority = parts.signer()
     if authority is None:
         raise BrokerError("there is no authority to sign with yet")
@@ -74,12 +73,9 @@ async def _reading_pass(parts: Parts, caller: NodeIdentity, asked: GrantQuestion
     return answer_json(200, neighbours.write_pass(made))
 
 
-async def _asked_of_neighbours(request: web.Request, address: str) -> tuple[NodeIdentity, GrantQuestion | None]:
+async def _asked(request: web.Request, address: str) -> tuple[NodeIdentity, GrantQuestion | None]:
     parts = request.app[PARTS]
-    caller = await parts.identities.of(bearer_token(request), address)
-    asked = neighbours.read_asked(await body_of(request, BOUNDS))
-    if not parts.poll_limit.admits(caller.node):
-        raise web.HTTPTooManyRequests(text=f"node {caller.node} asks too often; try again later")
-    if (problem := parts.problem()) is not None:
-        raise BrokerError(f"nothing can be decided now: {problem}")
+    caller, asked = await asked_of(request, address, BOUNDS, neighbours.read_asked)
+    admit(parts.poll_limit, caller.node, f"node {caller.node}")
+    parts.require_sight()
     return caller, asked
