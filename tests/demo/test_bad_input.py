@@ -34,7 +34,7 @@ def dataset(stage: Stage, name: str, **changes: Any) -> dict[str, Any]:  # noqa:
         ("no-place", {"spec": {"governance": {"residency": []}}}, ("governance.residency", "at least 1")),
         ("x" * 64, {}, ("DNS label",)),
         ("größe", {}, ("größe",)),
-        ("two-ways", {"spec": {"local": {"type": "COS"}}}, ("exactly one of sources and local",)),
+        ("two-ways", {"spec": {"local": {"type": "COS"}}}, ("exactly one of sources, local and remote",)),
     ],
 )
 def test_a_dataset_that_can_t_be_is_refused(

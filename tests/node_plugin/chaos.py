@@ -97,10 +97,15 @@ class Reader:
             if not right:
                 self.wrong.append([name, what, result])
 
-    def reads_on(self) -> None:
-        """Wait until it has read as many files as there are, from now on."""
+    def reads_on(self, revive: Callable[[], None]) -> None:
+        """Wait until it has read as many files as there are, from now on; what ends meanwhile is started anew."""
         aim = self.reads + len(self.expected) + 1
-        wait_for(f"{self.volume} to be read on", lambda: self.reads >= aim, _RECOVERS_SECONDS)
+
+        def has_read() -> bool:
+            revive()
+            return self.reads >= aim
+
+        wait_for(f"{self.volume} to be read on", has_read, _RECOVERS_SECONDS)
 
     def end(self) -> None:
         """As the kubelet ends a pod: its containers first."""

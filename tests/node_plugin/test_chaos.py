@@ -36,7 +36,7 @@ def test_whatever_is_killed_no_read_is_lost(
     chaos.rage(SECONDS)
     chaos.revive()
     for reader in chaos.readers:
-        reader.reads_on()
+        reader.reads_on(chaos.revive)
     while chaos.readers:
         chaos.leave()
     told = "%d datasets, killed %s, %d reads, %d failed loudly and were done again"

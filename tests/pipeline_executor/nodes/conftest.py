@@ -12,7 +12,7 @@ from tests.world import eventually
 _IS_READY = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # ended before the cluster goes
 def ground(real_cluster: Cluster, busybox: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Moorage on real nodes, with sites, namespaces and data; a node that nothing uses unasked."""
     del busybox
@@ -26,7 +26,7 @@ def ground(real_cluster: Cluster, busybox: str, tmp_path_factory: pytest.TempPat
         made.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # ended before the cluster goes
 def under_way(ground: Ground) -> Iterator[Ground]:
     """All runs that meet trouble submitted; and the node of one of them is lost once its task runs there."""
     for name, trouble in TROUBLES.items():
