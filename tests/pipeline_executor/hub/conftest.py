@@ -10,6 +10,7 @@ from moorage.kube import RawObject
 from tests.dataset_operator.stores import Store, run_store
 from tests.leftovers import collect
 from tests.pipeline_executor.hub.stage import Stage, install_crds, rendered_rights, staged
+from tests.world import Administered
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +22,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def two_planes(plane: Cluster, second_plane: Cluster) -> tuple[Cluster, Cluster]:
-    """The hub's cluster and a spoke's, with our definitions."""
-    install_crds(plane)
-    install_crds(second_plane)
+    """The hub's cluster and a spoke's, with our definitions; what other rooms have left would be planned with."""
+    for cluster in (plane, second_plane):
+        install_crds(cluster)
+        Administered(cluster).kubectl("delete", "sites.moorage.dev", "--all")
     return plane, second_plane
 
 
