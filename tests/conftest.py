@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from rich.console import Console
 
 from devcluster import cluster, preflight
@@ -26,6 +27,10 @@ from devcluster.images.recipes import Base, ImageConfig
 from devcluster.layout import cache_dir
 from devcluster.progress import Terminal
 from devcluster.spec import ClusterSpec
+
+# No test asserts on time; Hypothesis would, 200 ms an example. What CI's own profile says stays.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 BUSYBOX = "docker.io/moorage/test-busybox:1"
 _REAL = ClusterSpec("test", {"eu-1": 2, "us-1": 1}, object_stores=("eu-1",))
