@@ -1,7 +1,8 @@
 """Runs an aiohttp application as a process that shuts down gracefully.
 
 On SIGTERM (or SIGINT): /readyz turns false; for `linger_seconds` new requests are still served, because endpoints and
-load balancers learn of it late; then the port is closed and running requests get `drain_seconds` to finish. Together
+load balancers learn of it late. Each answer closes its connection, so that a caller that keeps one, as the API server
+does, asks another replica next. Then the port is closed and running requests get `drain_seconds` to finish. Together
 they must stay below the pod's terminationGracePeriodSeconds.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from moorage.serving import health as healths
 from moorage.serving import metrics
@@ -86,6 +87,13 @@ async def run_until_signalled(
     """
     stop = stop_on_signals()
     app.middlewares.append(metrics.count_requests)
+
+    async def close_while_draining(_request: web.Request, response: web.StreamResponse) -> None:
+        if health.draining:
+            response.force_close()
+            response.headers[hdrs.CONNECTION] = "close"
+
+    app.on_response_prepare.append(close_while_draining)
     async with AsyncExitStack() as stack:
         if health_port is not None:
             await stack.enter_async_context(serve(healths.make_app(health), Listener(port=health_port)))

@@ -100,22 +100,6 @@ class Fills:
         self._in_vain = {ref: why for ref, why in self._in_vain.items() if ref in wanted}
         return self._in_vain
 
-    async def resume(self) -> None:
-        """Decide anew for the volumes that a restarted node plugin finds streaming; an interrupted fill goes on."""
-        asked: set[DatasetRef] = set()
-        for volume in self._state.journal:
-            if not volume.needs_server or volume.writable or volume.dataset in asked:
-                continue
-            try:
-                answer = await self._state.broker.ask(GrantQuestion(volume.pod, volume.dataset))
-            except BrokerError as error:
-                _log.info("a fill waits for the next reader", extra={"cause": str(error)})
-                continue
-            if isinstance(answer, Grant):
-                asked.add(volume.dataset)
-                # The reader itself is among those that were seen.
-                self.consider(volume, answer, max(0, self._state.usage.seen(volume.dataset) - 1))
-
     def go_on(self) -> None:
         """Begin the fills that were decided on, and try those again that failed a while ago."""
         now = time.monotonic()

@@ -13,6 +13,7 @@ from moorage.serving import metrics
 from node_plugin.caching import deciding
 from node_plugin.caching.holding import Holding, VersionKey
 from node_plugin.caching.reporting import Reporter
+from node_plugin.caching.resuming import resume
 from node_plugin.caching.serving import Cache
 from node_plugin.caching.state import CacheState
 
@@ -39,7 +40,7 @@ class Keeper:
     async def run(self) -> None:
         """Look now, and again whenever something moved or the time is over."""
         await asyncio.to_thread(self.cache.state.store.empty_trash)
-        resumed = asyncio.create_task(self.cache.fills.resume(), name="resume fills")
+        resumed = asyncio.create_task(resume(self.cache.state, self.cache.fills), name="resume fills")
         try:
             while True:
                 self.cache.state.moved.clear()

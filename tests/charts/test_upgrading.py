@@ -179,6 +179,8 @@ def test_a_pod_reads_on_while_moorage_is_upgraded_and_rolled_back(installed: Ins
         "--reset-then-reuse-values", "--set", "images.tag=0.1.0", "--wait", "--timeout", "10m",
     )  # fmt: skip
     assert _tags(installed) == {"0.1.0"}
+    # Helm returns while old webhooks answer for some seconds more, as docs/upgrading.md says.
+    eventually(lambda: not _leaving(installed))
     assert "allowEmpty" in _spec_fields(installed)
     # What the old version could not say, the new one takes; what it had said holds.
     installed.apply(_dataset("sparse", endpoint, allowEmpty=True))
@@ -211,6 +213,12 @@ def _spec_fields(installed: Installed) -> set[str]:
     found = installed.get("crd", "datasets.moorage.dev")
     (version,) = found["spec"]["versions"]
     return set(version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"])
+
+
+def _leaving(installed: Installed) -> list[str]:
+    """The pods in Moorage's namespace that are about to end."""
+    pods = installed.get("pods", "-n", NAMESPACE)["items"]
+    return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" in pod["metadata"]]
 
 
 def _tags(installed: Installed) -> set[str]:

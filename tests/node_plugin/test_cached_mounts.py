@@ -270,7 +270,10 @@ while True:
         node.stop_driver(signal.SIGKILL)
         seen += [reader.stdout.readline() for _ in range(10)]
         node.start_driver()
-    wait_for("the copy", lambda: whole(cache_dir) == [version], 120)
+    try:
+        wait_for("the copy", lambda: whole(cache_dir) == [version], 120)
+    finally:
+        print(node.log.read_text()[-5000:])  # noqa: T201 - shown when it never comes
     wait_for("the copy on top", lambda: node.stack(pod, "claims")[-1] != "fuse.moorage", 60)
     seen += [reader.stdout.readline() for _ in range(200)]
     reader.kill()
@@ -279,6 +282,23 @@ while True:
     assert read(node, pod) == expected
     files = {path.name: path.read_bytes() for path in (cache_dir / "whole").glob("*/objects/*")}
     assert files == objects
+
+
+def test_an_interrupted_fill_goes_on_once_the_broker_answers(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker, cache_dir: Path
+) -> None:
+    """After a power cut node plugin and broker start together; nobody need read anew."""
+    version = put(object_store, "resumed", OBJECTS)
+    broker.grant(DATASET, object_store.source("resumed", local=False), version=version)
+    publish(node, make_pod())
+    node.stop_driver(signal.SIGKILL)
+    grant(broker, object_store, "resumed", version, size=SIZE)
+    broker.down = True
+    node.start_driver()
+    wait_for("a word on the broker", lambda: "interrupted fills wait for the broker" in node.log.read_text())
+    assert whole(cache_dir) == []
+    broker.down = False
+    wait_for("the copy", lambda: whole(cache_dir) == [version])
 
 
 def test_what_nobody_uses_makes_room_and_what_a_pod_uses_does_not(

@@ -164,7 +164,7 @@ def test_nodes_that_start_at_once_bring_a_far_dataset_once(site: Site, object_st
     assert min(far) > 0, "both went to the source"
     site.read(NAMES[2])
     wait_for("the third copy", lambda: site.has(NAMES[2], version), 120)
-    assert site.brought(NAMES[2]) == (size, 0)
+    assert site.brought(NAMES[2]) == (size, 0), site.nodes[NAMES[2]].log.read_text()[-5000:]
     assert site.files(NAMES[2], version) == objects
     assert set(site.broker.passes) >= {f"{name} {site.ref}" for name in NAMES}
 

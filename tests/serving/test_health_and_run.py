@@ -89,6 +89,23 @@ async def test_sigterm_drains() -> None:
     await process
 
 
+async def test_who_keeps_a_connection_leaves_a_process_that_drains() -> None:
+    """The API server keeps its connections to a webhook: its next question goes to one that stays."""
+    health = Health()
+    app = web.Application()
+    add_routes(app, health)
+    port = free_port()
+    listener = Listener(host="127.0.0.1", port=port, linger_seconds=2, drain_seconds=1)
+    process = asyncio.create_task(run_until_signalled(app, health, listener))
+    await until(lambda: answers(port))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert "connection" not in (await client.get("/healthz")).headers
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: health.draining)
+        assert (await client.get("/healthz")).headers["connection"] == "close"
+    await process
+
+
 async def answers(port: int) -> bool:
     """Whether somebody listens."""
     try:
