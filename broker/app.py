@@ -14,7 +14,7 @@ from broker.caching import standings
 from broker.identity import NodeIdentity
 from broker.introducing import give_pass, tell_neighbours
 from broker.parts import PARTS, Parts, admit, answer_json, asked_of, not_cached, say
-from broker.reviewing import KnownReader, is_ended_at_once, review
+from broker.reviewing import Circumstances, KnownReader, is_ended_at_once, review
 from broker.ruling import Permission, granted, rule
 from moorage.errors import BrokerError, InputError, KubeError, SourceError
 from moorage.grants import neighbours, standing
@@ -113,14 +113,15 @@ async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) ->
     if node is None or terms is None:
         raise not_cached(f"node {caller.node} or namespace {reader.namespace}")
     inventory = parts.catalogue.inventory()
-    found = review(asked, dataset, reader.reading(terms.purposes), inventory.place_of_node(node), inventory)
+    now = Circumstances(parts.catalogue.dataset, terms.purposes, inventory.place_of_node(node), inventory)
+    found = review(asked, reader, now)
     if found.rule:
         audit.revoked(parts.recorder, found, caller.node, reader)
     return found
 
 
 def _remember(parts: Parts, asked: GrantQuestion, caller: NodeIdentity, pod: Pod) -> KnownReader:
-    reader = KnownReader(caller.node, pod.namespace, pod.service_account, pod.usage.stated_purpose)
+    reader = KnownReader.of(caller.node, pod)
     parts.readers.put(asked.pod.uid, reader)
     return reader
 

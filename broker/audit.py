@@ -87,7 +87,7 @@ def evicted(recorder: Recorder, node: str, standing: Standing) -> None:
 
 
 def revoked(recorder: Recorder, review: Review, node: str, reader: KnownReader) -> None:
-    """A pod shows what it may not read any more, and its node is told to end that; it asks again until it has.
+    """A pod shows what it may not read or write any more, and its node is told to end that; it asks again until it has.
 
     Raises:
         BrokerError: there is no room for the line.
@@ -100,7 +100,7 @@ def revoked(recorder: Recorder, review: Review, node: str, reader: KnownReader) 
         rule=review.rule,
         reason=review.message,
     )
-    recorder.record(event, f"pod {asked.pod} may not read dataset {asked.dataset} any more")
+    recorder.record(event, f"pod {asked.pod} may not go on with dataset {asked.dataset}")
     metrics.refused(review.rule)
 
 

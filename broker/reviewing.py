@@ -1,16 +1,19 @@
-"""Which of the volumes that a node shows may still be read: the policy, asked again for pods that run. Pure."""
+"""Which of the volumes that a node shows may go on: the policy, asked again for pods that run. Pure."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
+from moorage.access import Access
 from moorage.grants.question import GrantQuestion
 from moorage.grants.review import Review
-from moorage.model import Dataset, Reader, Revocation
-from moorage.policy import decide, effective_purpose
+from moorage.model import Dataset, DatasetRef, Pod, Reader, Revocation, Usage
+from moorage.policy import ALLOWED, Decision, carried_rules, decide, decide_flow, decide_write, effective_purpose
 from moorage.sites import Inventory, Place
 
 MOST_REMEMBERED: Final = 65_536
+_NO_USAGE: Final = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,26 @@ class KnownReader:
     Attributes:
         node: where the pod runs.
         stated_purpose: by its label.
+        usage: of a pod that writes: what its labels say.
+        datasets: of a pod that writes: all that it reads.
+        component_digest: of a pod that writes: what its only container runs.
     """
 
     node: str
     namespace: str
     service_account: str
     stated_purpose: str | None
+    usage: Usage = _NO_USAGE
+    datasets: frozenset[DatasetRef] = frozenset()
+    component_digest: str | None = None
+
+    @classmethod
+    def of(cls, node: str, pod: Pod) -> "KnownReader":
+        """Who a pod on a node is."""
+        known = cls(node, pod.namespace, pod.service_account, pod.usage.stated_purpose)
+        if not pod.usage.writing:
+            return known
+        return replace(known, usage=pod.usage, datasets=pod.datasets, component_digest=pod.component_digest)
 
     def reading(self, listed: frozenset[str] | None) -> Reader:
         """As the policy knows it, where its namespace lists these purposes; None: any."""
@@ -36,19 +53,23 @@ class KnownReaders:
     """The readers that were vouched for, by their pods' uids, so that a review costs the API server nothing.
 
     Args:
-        most: of them; those that were asked about longest ago are forgotten first.
+        most: of them, and of the datasets of those that write; who was asked about longest ago is forgotten first.
     """
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         self._most = most
+        self._weight = 0
         self._readers: OrderedDict[str, KnownReader] = OrderedDict()
 
     def put(self, uid: str, reader: KnownReader) -> None:
         """Remember one."""
+        if (before := self._readers.pop(uid, None)) is not None:
+            self._weight -= _weight(before)
         self._readers[uid] = reader
-        self._readers.move_to_end(uid)
-        while len(self._readers) > self._most:
-            self._readers.popitem(last=False)
+        self._weight += _weight(reader)
+        while self._weight > self._most:
+            _, forgotten = self._readers.popitem(last=False)
+            self._weight -= _weight(forgotten)
 
     def get(self, uid: str, node: str) -> KnownReader | None:
         """The reader with this uid, where it runs on that node."""
@@ -64,19 +85,61 @@ def is_ended_at_once(dataset: Dataset | None) -> bool:
     return dataset is not None and dataset.revocation is Revocation.IMMEDIATE
 
 
-def review(asked: GrantQuestion, dataset: Dataset | None, reader: Reader, place: Place, inventory: Inventory) -> Review:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a review depends on besides the volume and its reader, as it is now.
+
+    Attributes:
+        dataset_of: the Datasets.
+        listed: the purposes that count in the pod's namespace; None: any.
+        place: of the node.
+        inventory: the sites.
+    """
+
+    dataset_of: Callable[[DatasetRef], Dataset | None]
+    listed: frozenset[str] | None
+    place: Place
+    inventory: Inventory
+
+
+def review(asked: GrantQuestion, known: KnownReader, now: Circumstances) -> Review:
     """Ask the policy again.
 
     Args:
         asked: the volume.
-        dataset: as it is now.
-        reader: whose volume it is.
-        place: of the node.
-        inventory: the sites.
+        known: whose volume it is.
+        now: as things are.
     """
-    if not is_ended_at_once(dataset):
+    dataset = now.dataset_of(asked.dataset)
+    if dataset is None or not is_ended_at_once(dataset):
         return Review(asked)
-    decision = decide(asked.dataset, dataset, reader, place, inventory)
+    reader = known.reading(now.listed)
+    decision = decide(asked.dataset, dataset, reader, now.place, now.inventory)
+    if decision.allowed:
+        decision = _decide_writing(dataset, now.dataset_of, known, reader)
     if decision.allowed or decision.rule is None:
         return Review(asked)
     return Review(asked, decision.rule.value, decision.message)
+
+
+def _decide_writing(
+    dataset: Dataset, dataset_of: Callable[[DatasetRef], Dataset | None], known: KnownReader, reader: Reader
+) -> Decision:
+    """Whether a pod may still write to the dataset, if it does; else, what it read of it to where it writes."""
+    if not known.usage.writing:
+        return ALLOWED
+    # What is gone, or can't be read, ends nothing.
+    read = {ref: found for ref in known.datasets if (found := dataset_of(ref)) is not None}
+    carried = carried_rules(known.usage, read, known.component_digest)
+    if known.usage.access_to(dataset.ref) is Access.READ_WRITE:
+        return decide_write(dataset, reader, read, carried)
+    for use in known.usage.writing:
+        if (target := dataset_of(use.ref)) is not None:
+            decision = decide_flow(target, reader, {dataset.ref: dataset}, carried)
+            if not decision.allowed:
+                return decision
+    return ALLOWED
+
+
+def _weight(reader: KnownReader) -> int:
+    return 1 + len(reader.usage.uses) + len(reader.datasets)

@@ -18,7 +18,7 @@ from moorage.policy.join import join, join_maps, meet
 from moorage.policy.places import COUNTRIES, EEA, EU, lies_in, unknown_places
 from moorage.policy.rules import is_consumer
 from moorage.policy.strictness import weaknesses
-from moorage.policy.writing import carried_rules, decide_write, may_write
+from moorage.policy.writing import carried_rules, decide_flow, decide_write, may_write
 
 __all__ = [
     "ALLOWED",
@@ -30,6 +30,7 @@ __all__ = [
     "carried_rules",
     "decide",
     "decide_all",
+    "decide_flow",
     "decide_joined",
     "decide_reader",
     "decide_transfer",

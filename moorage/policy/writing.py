@@ -41,6 +41,13 @@ def decide_write(
             "spec.governance.writers"
         )
         return Decision.denied(Rule.WRITER_NOT_ALLOWED, message, target.ref)
+    return decide_flow(target, writer, datasets, carried)
+
+
+def decide_flow(
+    target: Dataset, writer: Reader, datasets: Datasets, carried: Mapping[DatasetRef, Governance]
+) -> Decision:
+    """Whether what `writer` reads may end up in `target`, whoever may write to it; arguments as of `decide_write`."""
     for ref in sorted(datasets):
         if ref == target.ref:
             continue

@@ -210,3 +210,39 @@ def test_a_node_plugin_that_is_killed_disturbs_no_writer(
     node.wait_ready(pod, "results")
     run(node, pod, script.format("after", 2))
     assert stored(object_store, "driver", "after") == b"2"
+
+
+@pytest.mark.real
+def test_a_writer_whose_right_ends_gets_an_error_and_stores_nothing_more(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker
+) -> None:
+    """What it had open is not stored; what it had closed stays."""
+    node.stop_driver()
+    node.environment["MOORAGE_REVIEW_SECONDS"] = "0.2"
+    node.start_driver()
+    pod = make_pod()
+    serve(node, pod, broker, object_store.source("ended"))
+    script = """
+import os, sys, time
+folder = sys.argv[1]
+open(folder + "/before", "wb").write(b"1")
+held = open(folder + "/held", "wb", buffering=0)
+held.write(b"half of it")
+print("open", flush=True)
+while True:
+    try: held.write(b" and more")
+    except OSError: break
+    time.sleep(0.02)
+for act in (held.close, lambda: open(folder + "/later", "wb")):
+    try: act()
+    except OSError as error: print("failed", flush=True)
+    else: print("went well", flush=True)
+"""
+    app = node.start_container(pod, "results", script)
+    assert app.stdout is not None
+    assert app.stdout.readline() == b"open\n"
+    broker.revoke(DATASET)
+    said, _ = app.communicate(timeout=60)
+    assert said.decode().split() == ["failed", "failed"]
+    wait_for("the sidecar's word", lambda: node.readiness(pod, "results")[0] != 0)
+    assert names(object_store, "ended") == ["before"]
