@@ -78,7 +78,7 @@ async def _ask_for(client: Client, namespace: str, asked: Subject, service_accou
         raw = await find(client, resource, namespace, name)
         if raw is None:
             raise _not_there(f"{resource.kind.lower()} {name}", namespace)
-        return ask_for_workload(namespace, resource.kind, raw)
+        return await ask_for_workload(client, namespace, resource.kind, raw)
     is_dataset = resource is DATASETS
     pod = None if is_dataset or asked.namespace else await find(client, PODS, namespace, name)
     if resource is None:

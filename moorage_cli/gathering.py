@@ -11,8 +11,10 @@ from moorage.locality.snapshot import Request, Snapshot, request_for
 from moorage.model import Dataset, DatasetRef, Node, Pod
 from moorage.wire.near_misses import named_in_vain, near_misses
 from moorage.wire.workloads import pod_templates
+from moorage_cli.admitting import admit
 from moorage_cli.describing import read_sites
 from moorage_cli.events import event_time
+from moorage_cli.sentences import words
 
 _WARNINGS_SHOWN = 3
 
@@ -80,8 +82,8 @@ def ask_for_pod(raw_pod: RawObject) -> Asked:
     )
 
 
-def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
-    """What the pods of a workload will read.
+async def ask_for_workload(client: Client, namespace: str, kind: str, raw: RawObject) -> Asked:
+    """What the pods of a workload will read, as admission makes them.
 
     Raises:
         LabelError: their labels can't be read.
@@ -93,8 +95,17 @@ def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
         raise InputError(f"{kind} {namespace}/{name}", "spec.template", "is not there")
     template = templates[0]
     metadata = {**template.metadata, "name": name, "namespace": namespace}
-    pod = wire.read_pod({"metadata": metadata, "spec": template.spec})
+    written = wire.read_pod({"metadata": metadata, "spec": template.spec})
+    admitted = await admit(client, namespace, template)
+    pod = written if admitted.pod is None else wire.read_pod({**admitted.pod, "metadata": _named(admitted.pod, name)})
     notes = []
+    if admitted.pod is None and not written.datasets:
+        notes.append(f"What its namespace or its claims make its pods read is not known: {admitted.trouble}")
+    if given := sorted(pod.datasets - written.datasets):
+        notes.append(
+            f"No label of the {kind} names {words([str(ref) for ref in given])}: its pods get that from the defaults "
+            "of their namespace, or from a PersistentVolumeClaim that they mount."
+        )
     own = named_in_vain(raw["metadata"].get("labels") or {})
     if own and not pod.datasets:
         notes.append(
@@ -112,6 +123,11 @@ def ask_for_workload(namespace: str, kind: str, raw: RawObject) -> Asked:
         pod=pod,
         workload=f"{kind} {namespace}/{name}",
     )
+
+
+def _named(raw_pod: RawObject, name: str) -> RawObject:
+    metadata: RawObject = raw_pod["metadata"]
+    return {**metadata, "name": name}
 
 
 async def gather(client: Client, asked: Asked) -> Gathered:

@@ -10,12 +10,14 @@ import pytest
 import yaml
 
 from moorage.kube import DATASETS, SITES
+from moorage.model import DEFAULTS_LABEL
 from moorage_cli.kubectl_dataset import kubectl_dataset
 from moorage_cli.running import run
 from tests.guard.conftest import ROOT
 from tests.webhook.conftest import RunningWebhook
 from tests.webhook.pods import NAMESPACE, make_container, make_pod, reading
 from tests.webhook.test_real_api_server import custom, s3, site
+from tests.world import eventually
 
 Raw = dict[str, Any]
 Told = tuple[int, str, str]
@@ -123,6 +125,41 @@ def test_why_is_answered(webhook: RunningWebhook, dataset: Callable[..., Told]) 
         assert (code, json.loads(out)["allowed"]) == (0, True)
     finally:
         webhook.kubectl("delete", "pod", "asked", "-n", NAMESPACE, "--force", "--grace-period=0")
+
+
+@pytest.fixture
+def defaults(webhook: RunningWebhook) -> Iterator[None]:
+    """Her namespace says what its pods read."""
+    told = [f"{DEFAULTS_LABEL}=enabled"]
+    webhook.kubectl("label", "namespace", NAMESPACE, *told)
+    webhook.kubectl("annotate", "namespace", NAMESPACE, "dataset.0.id=own", "dataset.0.useas=mount")
+    yield
+    webhook.kubectl("annotate", "namespace", NAMESPACE, "dataset.0.id-", "dataset.0.useas-")
+    webhook.kubectl("label", "namespace", NAMESPACE, f"{DEFAULTS_LABEL}-")
+
+
+@pytest.mark.usefixtures("defaults")
+def test_why_knows_what_no_label_says(webhook: RunningWebhook, dataset: Callable[..., Told]) -> None:
+    """A workload is judged as its pods will be: with the defaults of their namespace."""
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "unlabelled", "namespace": NAMESPACE},
+        "spec": {
+            "suspend": True,
+            "template": {"spec": {"restartPolicy": "Never", "containers": [make_container()]}},
+        },
+    }
+    webhook.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(job))
+    try:
+        eventually(lambda: f"{NAMESPACE}/own" in dataset("why", "job/unlabelled")[1])
+        code, out, _ = dataset("why", "job/unlabelled")
+    finally:
+        webhook.kubectl("delete", "job", "unlabelled", "-n", NAMESPACE)
+    assert code == 0
+    said = " ".join(out.split())
+    assert f"Each pod of Job {NAMESPACE}/unlabelled reads {NAMESPACE}/own" in said
+    assert f"No label of the Job names {NAMESPACE}/own" in said
 
 
 def test_list_and_describe_work_in_her_namespace(dataset: Callable[..., Told]) -> None:
