@@ -9,6 +9,7 @@
     sentences      what programs say, in one line, bounded (pure)
     admission      what the API server's refusal of a pod means (pure)
     mounts, logs   what the API server has besides: Events about volumes, containers' logs
+    live_logs      writes the logs of tasks that run, in parts
     embedded       a runner for clusters without Kubeflow: each task is a pod of the spoke
     kubeflow       a runner for clusters with it: each group's attempt is a run there
 

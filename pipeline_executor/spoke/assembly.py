@@ -12,11 +12,12 @@ from moorage import recording
 from moorage.errors import InputError, StoreError
 from moorage.kube import Client, Recorder
 from moorage.runs import Manifest, RunKeys, RunRef
-from pipeline_executor.runners.embedded.live_logs import LiveLogSettings
 from pipeline_executor.runners.embedded.pods import SidecarSettings
 from pipeline_executor.runners.embedded.runner import EmbeddedRunner, EmbeddedSettings
 from pipeline_executor.runners.embedded.task_source import TaskSource
-from pipeline_executor.runners.kubeflow.runner import KubeflowRunner, KubeflowSettings
+from pipeline_executor.runners.kubeflow.runner import KubeflowRunner
+from pipeline_executor.runners.kubeflow.settings import KubeflowSettings
+from pipeline_executor.runners.live_logs import LiveLogSettings
 from pipeline_executor.runners.protocol import Runner
 from pipeline_executor.runners.verdicts import Patience
 from pipeline_executor.spoke.controller import Controller
@@ -90,6 +91,7 @@ def _kubeflow(
         certificates=settings.kubeflow_ca_file,
         patience=_patience(settings),
         log_bytes=settings.log_bytes,
+        live_logs=_live_logs(settings),
     )
     return KubeflowRunner(client, given, controller.poke), NoTasks()
 
@@ -134,12 +136,16 @@ def embedded_settings(settings: SpokeSettings) -> EmbeddedSettings:
         patience=_patience(settings),
         log_bytes=settings.log_bytes,
         pods_at_once=settings.pods_per_group,
-        live_logs=LiveLogSettings(
-            at_once=settings.live_logs,
-            pause_seconds=settings.live_log_seconds,
-            turn_seconds=settings.live_log_turn_seconds,
-            most_bytes=settings.log_bytes,
-        ),
+        live_logs=_live_logs(settings),
+    )
+
+
+def _live_logs(settings: SpokeSettings) -> LiveLogSettings:
+    return LiveLogSettings(
+        at_once=settings.live_logs,
+        pause_seconds=settings.live_log_seconds,
+        turn_seconds=settings.live_log_turn_seconds,
+        most_bytes=settings.log_bytes,
     )
 
 

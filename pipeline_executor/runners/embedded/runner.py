@@ -18,12 +18,13 @@ from pipeline_executor.runners.embedded.decisions import attempts_of, task_state
 from pipeline_executor.runners.embedded.ending import OVER_GRACE_SECONDS, Ending
 from pipeline_executor.runners.embedded.inputs import known_files
 from pipeline_executor.runners.embedded.launching import Launching
-from pipeline_executor.runners.embedded.live_logs import LiveLogs, LiveLogSettings
 from pipeline_executor.runners.embedded.looking import Look, Looker
 from pipeline_executor.runners.embedded.pod_facts import PodFacts
 from pipeline_executor.runners.embedded.pod_index import PodIndex
+from pipeline_executor.runners.embedded.pod_names import MAIN
 from pipeline_executor.runners.embedded.pods import SidecarSettings
 from pipeline_executor.runners.embedded.state import State
+from pipeline_executor.runners.live_logs import LiveLogs, LiveLogSettings, Speaker
 from pipeline_executor.runners.mounts import MountEvents
 from pipeline_executor.runners.program_paths import container_paths, lies_in
 from pipeline_executor.runners.protocol import GroupKey, GroupRun, Kept, Progress
@@ -151,7 +152,8 @@ class EmbeddedRunner:
     def _follow_logs(self, state: State, seen: Look) -> None:
         for each in seen.live:
             if each.pod is not None and each.pod.main.running:
-                self._live_logs.follow(state, each.pod)
+                pod = each.pod
+                self._live_logs.follow(Speaker(pod.identity, MAIN, pod.task, pod.attempt, state.records))
 
     async def _write_down(self, state: State, seen: Look) -> None:
         """Write down what has ended, and have pods go whose end is written."""

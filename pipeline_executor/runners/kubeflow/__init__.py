@@ -22,5 +22,6 @@ any point goes on where it was. What is taken for granted here was seen of backe
     looking           gathers: what goes on, what has ended, what can't go on
     recording         writes starts, logs and ends, as every runner does
     storing           finds, hashes and copies what launchers wrote
+    settings          what the runner is told
     runner            all of it in its order
 """

@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,15 +20,17 @@ from pipeline_executor.runners.kubeflow.looking import Look, Looker
 from pipeline_executor.runners.kubeflow.metadata_client import MetadataClient
 from pipeline_executor.runners.kubeflow.opening import open_state
 from pipeline_executor.runners.kubeflow.outcomes import Outcomes, outcomes_of
+from pipeline_executor.runners.kubeflow.pods import MAIN
 from pipeline_executor.runners.kubeflow.recording import Recording
 from pipeline_executor.runners.kubeflow.run_ids import run_id
+from pipeline_executor.runners.kubeflow.settings import KubeflowSettings
 from pipeline_executor.runners.kubeflow.state import State
 from pipeline_executor.runners.kubeflow.storing import copy, hashed_files
 from pipeline_executor.runners.kubeflow.submitting import Submitting, places_of
+from pipeline_executor.runners.live_logs import LiveLogs, Speaker
 from pipeline_executor.runners.mounts import MountEvents
 from pipeline_executor.runners.program_paths import renamed
 from pipeline_executor.runners.protocol import GroupKey, GroupRun, Kept, Progress, TaskState
-from pipeline_executor.runners.verdicts import Patience
 
 _ASK_SECONDS: Final = 5.0
 """Between two questions about a run whose Workflow is not there (any more)."""
@@ -43,29 +44,6 @@ _TERMINATE_SECONDS: Final = 10.0
 _COMPLETE_SECONDS: Final = 30.0
 """How long after a run has SUCCEEDED ML Metadata may lack something of it."""
 _FORGOTTEN_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KubeflowSettings:
-    """What the runner is told.
-
-    Attributes:
-        endpoint: of Kubeflow Pipelines' API.
-        metadata: of ML Metadata, `grpc://host:port`.
-        namespace: where runs are.
-        token_file: None: no token is sent.
-        certificates: PEM of authorities to trust; None: the system's.
-        patience: with pods that don't start.
-        log_bytes: the most that is kept of a task's log.
-    """
-
-    endpoint: str
-    metadata: str
-    namespace: str
-    token_file: Path | None = None
-    certificates: Path | None = None
-    patience: Patience = field(default_factory=Patience)
-    log_bytes: int = 16 << 20
 
 
 class KubeflowRunner:
@@ -98,6 +76,7 @@ class KubeflowRunner:
         self.index = RunIndex(client, settings.namespace, self._changed)
         self._looker = Looker(self.index, MountEvents(client), settings.patience, now)
         self._recording = Recording(client, self.backend, settings.log_bytes, now)
+        self._live_logs = LiveLogs(client, settings.live_logs)
         self._submitting = Submitting(self.backend, settings.namespace, now)
 
     async def __aenter__(self) -> Self:
@@ -112,6 +91,7 @@ class KubeflowRunner:
         for task in self._forgotten.values():
             task.cancel()
         await asyncio.gather(*self._forgotten.values(), return_exceptions=True)
+        await self._live_logs.__aexit__(kind, error, trace)
         for part in (self.index, self.backend, self._metadata):
             if part is not None:
                 await part.__aexit__(kind, error, trace)
@@ -241,7 +221,13 @@ class KubeflowRunner:
             if known is None:
                 await self._recording.launched(state, attempt.path, attempt.number, attempt.name or REFUSED)
             await self._recording.started(state, attempt)
+        for attempt in seen.live:
+            if attempt.pod is not None and attempt.pod.main.running:
+                speaker = Speaker(attempt.pod.identity, MAIN, attempt.path, attempt.number, state.records)
+                self._live_logs.follow(speaker)
         for attempt in seen.ended:
+            if attempt.pod is not None:
+                await self._live_logs.stop(attempt.pod.identity.uid)
             await self._recording.ended(state, attempt, outcomes.containers.get(attempt.path))
             if attempt.pod is not None:
                 self._looker.forget(attempt.pod.identity.uid)

@@ -17,9 +17,6 @@ from typing import Final, Self
 from moorage.errors import MoorageError, NotFoundError
 from moorage.grants.question import PodIdentity
 from moorage.kube import Client
-from pipeline_executor.runners.embedded.pod_facts import PodFacts
-from pipeline_executor.runners.embedded.pod_names import MAIN
-from pipeline_executor.runners.embedded.state import State
 from pipeline_executor.runners.task_records import TaskRecords
 
 _log = logging.getLogger(__name__)
@@ -53,8 +50,17 @@ def pause_seconds(parts: int, first: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Speaker:
+    """A task that runs, and prints.
+
+    Attributes:
+        container: the task's own, of the pod.
+        task: its path.
+        records: where its parts are written.
+    """
+
     pod: PodIdentity
+    container: str
     task: str
     attempt: int
     records: TaskRecords
@@ -71,7 +77,7 @@ class LiveLogs:
     def __init__(self, client: Client, settings: LiveLogSettings) -> None:
         self._client = client
         self._settings = settings
-        self._waiting: OrderedDict[str, _Wanted] = OrderedDict()
+        self._waiting: OrderedDict[str, Speaker] = OrderedDict()
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -86,11 +92,11 @@ class LiveLogs:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def follow(self, state: State, facts: PodFacts) -> None:
+    def follow(self, speaker: Speaker) -> None:
         """Follow the log of a task that runs; saying so again changes nothing."""
-        uid = facts.identity.uid
+        uid = speaker.pod.uid
         if self._settings.at_once and uid not in self._running:
-            self._waiting.setdefault(uid, _Wanted(facts.identity, facts.task, facts.attempt, state.records))
+            self._waiting.setdefault(uid, speaker)
             self._start()
 
     async def stop(self, pod_uid: str) -> None:
@@ -103,36 +109,36 @@ class LiveLogs:
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < self._settings.at_once:
-            uid, wanted = self._waiting.popitem(last=False)
-            task = self._running[uid] = asyncio.create_task(self._write(wanted), name=f"log of {wanted.pod.name}")
+            uid, speaker = self._waiting.popitem(last=False)
+            task = self._running[uid] = asyncio.create_task(self._write(speaker), name=f"log of {speaker.pod.name}")
             task.add_done_callback(lambda _, uid=uid: self._over(uid))  # type: ignore[misc]
 
     def _over(self, uid: str) -> None:
         self._running.pop(uid, None)
         self._start()
 
-    async def _write(self, wanted: _Wanted) -> None:
+    async def _write(self, speaker: Speaker) -> None:
         """Write parts until all that may be in parts is written, the pod is gone, or it is another's turn."""
         ends = time.monotonic() + self._settings.turn_seconds
         with contextlib.suppress(NotFoundError):
-            while await self._session(wanted, ends):
+            while await self._session(speaker, ends):
                 if self._makes_way(ends):
-                    self._waiting[wanted.pod.uid] = wanted
+                    self._waiting[speaker.pod.uid] = speaker
                     return
                 await asyncio.sleep(self._settings.pause_seconds)
 
     def _makes_way(self, ends: float) -> bool:
         return bool(self._waiting) and time.monotonic() >= ends
 
-    async def _session(self, wanted: _Wanted, ends: float) -> bool:
+    async def _session(self, speaker: Speaker, ends: float) -> bool:
         """Follow the log as long as one connection lasts; whether to go on with another."""
-        records, task, attempt = wanted.records, wanted.task, wanted.attempt
+        records, task, attempt = speaker.records, speaker.task, speaker.attempt
         parts, offset = records.log_parts(task, attempt)
         room = self._settings.most_bytes - offset
         if room <= 0:
             return False
         pieces: asyncio.Queue[bytes] = asyncio.Queue(_PIECES)
-        reading = asyncio.create_task(self._read(wanted.pod, offset, pieces), name=f"reads {wanted.pod.name}")
+        reading = asyncio.create_task(self._read(speaker, offset, pieces), name=f"reads {speaker.pod.name}")
         rest = b""
         try:
             while not self._makes_way(ends):
@@ -159,9 +165,10 @@ class LiveLogs:
             await asyncio.gather(reading, return_exceptions=True)
         return True
 
-    async def _read(self, pod: PodIdentity, offset: int, pieces: asyncio.Queue[bytes]) -> None:
+    async def _read(self, speaker: Speaker, offset: int, pieces: asyncio.Queue[bytes]) -> None:
         """Read what the container prints, from a byte on."""
-        async with self._client.follow_log(pod.name, pod.namespace, MAIN) as coming:
+        pod = speaker.pod
+        async with self._client.follow_log(pod.name, pod.namespace, speaker.container) as coming:
             async for piece in coming:
                 skipped = min(offset, len(piece))
                 offset -= skipped
