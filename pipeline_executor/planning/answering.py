@@ -44,7 +44,7 @@ def answer(question: Question, objects: Iterable[Mapping[str, Any]]) -> Answer:
     except (MemoryError, RecursionError):
         return Unsettled("planning took more memory than it may: make the pipeline smaller, or ask for more")
     if isinstance(outcome.answer, Infeasible):
-        return Unplannable(_sentences(outcome.answer), outcome.files)
+        return Unplannable(_sentences(outcome.answer) + _closed(request.inventory), outcome.files)
     if problem := _unfit(outcome.answer):
         return Refused(problem)
     plan = outcome.answer
@@ -89,7 +89,7 @@ def _request(question: Question, objects: list[Mapping[str, Any]]) -> tuple[Requ
     request = Request(
         documents=documents,
         subject=question.subject,
-        inventory=Inventory.of(sites[name] for name in sorted(sites) if name not in question.without),
+        inventory=Inventory.of(_as_places(sites[name] for name in sorted(sites) if name not in question.without)),
         datasets={ref: datasets[ref] for ref in sorted(datasets)},
         hints=replace(_hints(question, learned), namespace_purposes=purposes),
         objectives=read_objectives(question.objective),
@@ -98,6 +98,27 @@ def _request(question: Question, objects: list[Mapping[str, Any]]) -> tuple[Requ
         taken=frozenset(question.taken),
     )
     return request, learned
+
+
+def _as_places(sites: Iterable[Site]) -> list[Site]:
+    """The sites, those without a store with nodes that have room for nothing: data may be there, and no task runs.
+
+    Where no site has a store, a run waits for one, as it waits for a store that does not answer.
+    """
+    found = list(sites)
+    if all(site.artifact_store is None for site in found):
+        return found
+    return [replace(site, resources={}) if site.artifact_store is None else site for site in found]
+
+
+def _closed(inventory: Inventory) -> str:
+    """A sentence about the sites where nothing may run; "" where there are none."""
+    stores = [site.artifact_store for site in inventory.sites.values()]
+    names = [name for name, site in sorted(inventory.sites.items()) if site.artifact_store is None]
+    if not names or not any(stores):
+        return ""
+    has = "has" if len(names) == 1 else "have"
+    return f". No task of a run may be at {', '.join(names)}, which {has} no spec.artifactStore"
 
 
 def _name_of(documents: Sequence[Any]) -> str:

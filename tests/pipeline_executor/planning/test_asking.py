@@ -102,6 +102,32 @@ async def test_one_broken_object_keeps_nobody_from_planning() -> None:
     assert isinstance(answer, Planned)
 
 
+STORED: Mapping[str, Any] = {"artifactStore": {"s3": {"endpoint": "https://s3", "bucket": "runs"}}}
+
+
+async def unlike(*names: str) -> AsyncIterator[Mapping[str, Any]]:
+    """Sites with a store, and a cheaper one without."""
+    for name in names:
+        yield site(name, cpuHourPrice="1", **STORED)
+    yield site("bare", cpuHourPrice="0.1")
+
+
+async def test_nothing_runs_where_a_run_could_keep_nothing() -> None:
+    """A Site without a store may have data; it is told where a pipeline says that it must run there."""
+    answer = await ask(question(pipeline(CHAIN), {}), unlike("eu"), Limits())
+    assert isinstance(answer, Planned)
+    assert {group["site"] for group in orjson.loads(answer.files["plan.json"])["groups"]} == {"eu"}
+    answer = await ask(question(pipeline(CHAIN), placed({"make": "bare"})), unlike("eu"), Limits())
+    assert isinstance(answer, Unplannable)
+    assert answer.message.endswith("No task of a run may be at bare, which has no spec.artifactStore")
+
+
+async def test_where_no_site_has_a_store_the_plan_is_made_all_the_same() -> None:
+    """The run waits for a store, and says so."""
+    answer = await ask(question(pipeline(CHAIN), {}), unlike(), Limits())
+    assert isinstance(answer, Planned)
+
+
 async def test_memory_is_bounded() -> None:
     """What takes more than it may ends without a plan, and the hub goes on."""
     answer = await ask(question(pipeline(CHAIN)), objects(), Limits(memory_bytes=48 << 20))
