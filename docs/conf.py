@@ -39,6 +39,7 @@ _SECTIONS = {
         "docs/datasets",
         "docs/dataset-status",
         "docs/caches",
+        "docs/frameworks",
         "docs/memory",
     ),
     "Come from Datashim": ("docs/compatibility",),

@@ -55,6 +55,7 @@ _GROUPS = {
     "chromium": "browser",
     "airflow": "airflow",
     "vineyard": "vineyard",
+    "frameworks": "frameworks",
 }
 _NODES = "nodes"
 """The group of all tests on real nodes: one cluster of these after the other keeps two cores busy."""

@@ -1,0 +1,120 @@
+"""The examples of examples/frameworks, in an environment of their own, on datasets that Moorage has mounted."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench import environments
+from moorage.grants.grant import FillTerms
+from tests.frameworks import data
+from tests.node_plugin.conftest import make_pod_at, play_node
+from tests.node_plugin.object_stores import ObjectStore, put, run_object_store
+from tests.node_plugin.played_broker import PlayedBroker, play_broker
+from tests.node_plugin.played_node import FakePod, Node, rclones_of, wait_for
+from tests.polling import PATIENCE_SECONDS
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "frameworks"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs root and FUSE where there is none."""
+    usable = os.geteuid() == 0 and Path("/dev/fuse").exists()
+    for item in items:
+        if item.get_closest_marker("real") and Path(__file__).parent in item.path.parents and not usable:
+            item.add_marker(pytest.mark.skip(reason="needs root and /dev/fuse"))
+
+
+@pytest.fixture(scope="session")
+def frameworks() -> Path:
+    """The interpreter that has them, below the clone."""
+    environment = environments.made("frameworks-tests")
+    if environment.python is None:
+        pytest.skip(f"there are no frameworks: {environment.trouble}")
+    return environment.python.relative_to(environments.REPOSITORY)
+
+
+@dataclass
+class Mounted:
+    """A dataset in a pod.
+
+    Attributes:
+        sidecar: it serves the dataset.
+    """
+
+    node: Node
+    pod: FakePod
+    dataset: str
+    sidecar: subprocess.Popen[bytes]
+
+    def run(self, python: Path, example: str, *arguments: str, **environment: str) -> str:
+        """Run an example as a container of the pod would, with its folder first; gives what it printed."""
+        code, home = self.node.log.parent / "code", self.node.log.parent / "home"
+        home.mkdir(exist_ok=True)
+        home.chmod(0o777)
+        folder = f"/mnt/datasets/{self.dataset}"
+        # Its own /mnt, so that nothing is left on this machine.
+        shell = (
+            'mount -t tmpfs none /mnt && mkdir -p "$2" && mount --rbind "$1" "$2" && mount --make-rslave "$2" && '
+            'shift 2 && cd / && exec setpriv --reuid 1234 --regid 1234 --clear-groups "$@"'
+        )
+        script = code / EXAMPLES.relative_to(environments.REPOSITORY) / example
+        command = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", shell, "sh"]
+        command += [str(self.pod.target(self.dataset)), folder, str(code / python), str(script), folder, *arguments]
+        settings = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": str(code)} | environment
+        pipe = subprocess.PIPE
+        child = self.node.run(command, env=settings, stdout=pipe, stderr=pipe)
+        said, complained = child.communicate(timeout=PATIENCE_SECONDS)
+        assert child.returncode == 0, complained.decode()[-4000:]
+        return said.decode()
+
+    @property
+    def brought_bytes(self) -> int:
+        """What its mount server has read so far: from the store, but for some requests of the kernel."""
+        (server,) = rclones_of(self.sidecar)
+        counts = dict(line.split(": ") for line in Path(f"/proc/{server}/io").read_text().splitlines())
+        return int(counts["rchar"])
+
+
+@dataclass
+class Platform:
+    """A node with the real driver, and a real store with the datasets of `data`."""
+
+    node: Node
+    broker: PlayedBroker
+    store: ObjectStore
+    versions: dict[str, str]
+
+    @contextmanager
+    def mounted(self, dataset: str, *, copied: bool = False) -> Iterator[Mounted]:
+        """A new pod that reads a dataset: from the store, or from a copy that the node has made."""
+        version, objects = self.versions[dataset], data.DATASETS[dataset]()
+        terms = FillTerms(
+            size_bytes=sum(map(len, objects.values())), far_seconds=60.0, listed_version=version, asked=True
+        )
+        source = self.store.source(dataset, local=not copied)
+        self.broker.grant(f"stewards/{dataset}", source, version=version, fill=terms if copied else None)
+        pod = make_pod_at(self.node)
+        self.node.publish(pod, dataset, dataset=dataset, namespace="stewards")
+        if copied:
+            wait_for("the copy", lambda: self.node.stack(pod, dataset)[-1] != "fuse.moorage")
+        sidecar = self.node.start_sidecar(pod, dataset)
+        try:
+            self.node.wait_ready(pod, dataset)
+            yield Mounted(self.node, pod, dataset, sidecar)
+        finally:
+            self.node.unpublish(pod, dataset)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One for all examples."""
+    folder = tmp_path_factory.mktemp("broker")
+    with run_object_store(tmp_path_factory.mktemp("weed")) as store, play_broker(folder) as broker:
+        versions = {name: put(store, name, make()) for name, make in data.DATASETS.items()}
+        with play_node(broker, broker.token_file, cached=True) as node:
+            yield Platform(node, broker, store, versions)
