@@ -10,6 +10,7 @@ from broker.parts import Parts
 from broker.settings import BrokerSettings
 from broker.sightings import Sightings
 from moorage.kube import NODE_CACHES, Client, Reflector
+from moorage.model.sidecar import repository_of
 from moorage.recording.settings import recorder_of
 from moorage.serving.health import Health
 from moorage.serving.keeper import Keeper, Place
@@ -65,6 +66,7 @@ async def _serve(settings: BrokerSettings, client: Client) -> None:
             recorder,
             settings.blind_seconds,
             *limits,
+            repository=repository_of(settings.mount_image),
             sightings=Sightings(lambda: copies.snapshot().values()),
             signer=lambda: keeper.state.signer,
         )

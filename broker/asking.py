@@ -25,7 +25,7 @@ async def vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> P
         raw = await parts.client.get(PODS, asked.pod.name, asked.pod.namespace)
     except NotFoundError:
         return Refusal(NOT_FOUND, "", f"pod {asked.pod} does not exist")
-    return vouch(raw, asked, caller.node)
+    return vouch(raw, asked, caller.node, parts.repository)
 
 
 def question_of(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion, pod: Pod) -> Question:

@@ -34,6 +34,7 @@ class Parts:
         blind_seconds: how long the API server may be out of sight before nothing is decided any more.
         limit: of each node.
         pod_limit: of each pod.
+        repository: of the images that serve mounts.
         poll_limit: of each node that fills, so that what it asks of neighbours takes nothing from its mounts.
         readers: whose volumes were granted or reviewed.
         vouched: the pods for which fills ask.
@@ -48,6 +49,7 @@ class Parts:
     blind_seconds: float
     limit: RateLimit
     pod_limit: RateLimit
+    repository: str
     sightings: Sightings = field(default_factory=Sightings)
     signer: Callable[[], KeyPair | None] = lambda: None
     readers: KnownReaders = field(default_factory=KnownReaders)

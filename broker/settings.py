@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import moorage
 from moorage.model import SYSTEM_NAMESPACE
 from moorage.recording.settings import EvidenceSettings
 from moorage.serving.listener_settings import ListenerSettings
@@ -43,5 +44,9 @@ class BrokerSettings(ListenerSettings, EvidenceSettings):
     grants_per_second: float = setting("How often one node may ask, in the long run.", default=20.0, minimum=0.1)
     pod_grants_per_second: float = setting(
         "How often one pod may be asked about, in the long run.", default=1.0, minimum=0.01
+    )
+    mount_image: str = setting(
+        "The image of the mount sidecar; beside a release, servers from another repository make it none.",
+        default=f"docker.io/moorage/mount:{moorage.__version__}",
     )
     blind_seconds: float = setting("How long a watch may be broken before no grant is given.", default=30.0, minimum=1)

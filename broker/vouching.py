@@ -38,13 +38,14 @@ class VouchedPods:
         return pod if self._clock() - seen_at <= _REMEMBERED_SECONDS else None
 
 
-def vouch(raw: Mapping[str, Any], asked: GrantQuestion, node: str) -> Pod | Refusal:
+def vouch(raw: Mapping[str, Any], asked: GrantQuestion, node: str, repository: str) -> Pod | Refusal:
     """The pod, if it is the one that was named, runs on that node, and asks for the dataset itself.
 
     Args:
         raw: the pod as the API server has it now.
         asked: the request.
         node: where the asking node plugin runs.
+        repository: of the images that serve mounts; another one's image beside a release makes it none.
     """
     name = f"pod {asked.pod}"
     metadata = raw.get("metadata") or {}
@@ -54,7 +55,7 @@ def vouch(raw: Mapping[str, Any], asked: GrantQuestion, node: str) -> Pod | Refu
     if MIRROR_ANNOTATION in (metadata.get("annotations") or {}):
         return Refusal(DENIED, "MirrorPod", f"{name} is a static pod of its node, and those get no datasets")
     try:
-        pod = read_pod(raw)
+        pod = read_pod(raw).trusting(repository)
     except InputError as error:
         return Refusal(DENIED, "LabelsUnreadable", str(error))
     return _not_entitled(pod, asked, node) or pod

@@ -14,6 +14,7 @@ from typing import Any
 from moorage.access import Access
 from moorage.errors import InputError
 from moorage.model import CSI_DRIVER, MEMORY_ROOT, MEMORY_VARIABLE, MOUNT_ROOT, DatasetRef
+from moorage.model.sidecar import OWN_VOLUMES
 from webhook import sidecar
 from webhook.sidecar import SidecarShape
 
@@ -95,7 +96,7 @@ def _name_volumes(mounted: Collection[Mounted], subject: str) -> dict[str, Mount
                 f"datasets {by_volume[ref.name].ref} and {ref} have the same name, and volumes are named after "
                 "datasets: mount one of them here and the other in another pod",
             )
-        if ref.name in sidecar.OWN_VOLUMES:
+        if ref.name in OWN_VOLUMES:
             raise InputError(
                 subject,
                 "metadata.labels",

@@ -12,6 +12,7 @@ from moorage import policy, wire
 from moorage.access import Access
 from moorage.errors import InputError, LabelError
 from moorage.model import Dataset, DatasetRef, DatasetUse, Reader, Usage, UseAs
+from moorage.model.sidecar import repository_of
 from moorage.policy import ALLOWED, Decision, Rule
 from moorage.refusal import Refusal
 from moorage.sources.reasons import Reason
@@ -111,7 +112,7 @@ def make_reader(request: PodRequest, listed_purposes: frozenset[str] | None) -> 
 def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refusal:
     """The pod with its datasets, or why not."""
     try:
-        refusal = _ask_policy(request, facts)
+        refusal = _ask_policy(request, facts, repository_of(serving.sidecar.image))
         if refusal is not None:
             return refusal
         return _serve(request, facts, serving)
@@ -131,7 +132,7 @@ def refuse(error: InputError, near_misses: Sequence[str] = ()) -> Refusal:
     return Refusal(403, FORBIDDEN, str(error))
 
 
-def _ask_policy(request: PodRequest, facts: Facts) -> Refusal | None:
+def _ask_policy(request: PodRequest, facts: Facts, repository: str) -> Refusal | None:
     """The first dataset, by identity, that refuses this reader wherever it may run."""
     reader = make_reader(request, facts.listed_purposes)
     for use in sorted(request.usage.reading, key=lambda use: use.ref):
@@ -145,15 +146,16 @@ def _ask_policy(request: PodRequest, facts: Facts) -> Refusal | None:
         decision = policy.decide_reader(use.ref, facts.datasets.get(use.ref), reader)
         if not decision.allowed and decision.rule is not None:
             return _refused(use, decision.rule, f"{where}: {decision.rule.value}: {decision.message}")
-    return _ask_to_write(request, facts, reader)
+    return _ask_to_write(request, facts, reader, repository)
 
 
-def _ask_to_write(request: PodRequest, facts: Facts, writer: Reader) -> Refusal | None:
+def _ask_to_write(request: PodRequest, facts: Facts, writer: Reader, repository: str) -> Refusal | None:
     """The first dataset, by identity, that may not be written by this pod, given all that its labels read."""
     writing = sorted(request.usage.writing, key=lambda use: use.ref)
     if not writing:
         return None
-    digest = wire.read_only_component(request.pod)
+    component = wire.read_only_component(request.pod)
+    digest = None if component is None else component.digest_beside(repository)
     carried = policy.carried_rules(request.usage, facts.datasets, digest)
     for use in writing:
         target = facts.datasets.get(use.ref)

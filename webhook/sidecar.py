@@ -5,18 +5,20 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from moorage.model import SIDECAR_NAME
+from moorage.model.sidecar import (
+    CACHE_FOLDER,
+    CACHE_VOLUME,
+    COMMAND,
+    HOOK,
+    SIDECAR_NAME,
+    SIZE_LIMIT_VARIABLE,
+    SOCKET_FOLDER,
+    SOCKET_VOLUME,
+    TOKEN_FOLDER,
+    VOLUMES_VARIABLE,
+)
 
 NAME = SIDECAR_NAME
-SOCKET_VOLUME = "moorage-mount"
-CACHE_VOLUME = "moorage-cache"
-OWN_VOLUMES = (SOCKET_VOLUME, CACHE_VOLUME)
-SOCKET_FOLDER = "/run/moorage"
-CACHE_FOLDER = "/var/cache/moorage"
-VOLUMES_VARIABLE = "MOORAGE_VOLUMES"
-COMMAND = ("python3", "-m", "node_plugin.sidecar")
-HOOK = ("python3", "-m", "node_plugin.sidecar.post_start")
-TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 USER_ID = 65532
 CACHE_SHARE = 0.8
 """Of the volume's limit: a cache overshoots while files are open, and a volume over its limit evicts the pod."""
@@ -53,7 +55,7 @@ def make_sidecar(shape: SidecarShape, volumes: Sequence[str]) -> Raw:
         "command": list(COMMAND),
         "env": [
             {"name": VOLUMES_VARIABLE, "value": ",".join(volumes)},
-            {"name": "MOORAGE_CACHE_SIZE_LIMIT_BYTES", "value": str(int(shape.cache_size_limit_bytes * CACHE_SHARE))},
+            {"name": SIZE_LIMIT_VARIABLE, "value": str(int(shape.cache_size_limit_bytes * CACHE_SHARE))},
         ],
         "restartPolicy": "Always",
         # The pod's other containers start once every dataset is there. A hook and no startup probe, for which the

@@ -52,6 +52,7 @@ from moorage.model.node import (
 )
 from moorage.model.pod import (
     DatasetUse,
+    OnlyComponent,
     Pod,
     Reader,
     Usage,
@@ -101,6 +102,7 @@ __all__ = [
     "Link",
     "Node",
     "NodeCache",
+    "OnlyComponent",
     "Partitions",
     "Pod",
     "Reader",

@@ -1,6 +1,6 @@
 """A Pod, who reads with it, and which Datasets its labels name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from moorage.access import Access
@@ -65,6 +65,23 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class OnlyComponent:
+    """A pod's only container, beside servers of mounts that look like ours.
+
+    Attributes:
+        digest: as a release declares it.
+        servers: the repositories of those servers' images; who knows ours says whether they are.
+    """
+
+    digest: str
+    servers: frozenset[str]
+
+    def digest_beside(self, repository: str) -> str | None:
+        """The digest, where nothing but images of this repository serves the mounts."""
+        return self.digest if self.servers <= {repository} else None
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod as far as we ask: identity, account, labels' meaning, where it is."""
 
@@ -84,8 +101,19 @@ class Pod:
     """Datasets that its volumes of our CSI driver ask for, whatever its labels say."""
     published: tuple[DatasetRef, ...] = ()
     """Those of `mounts` that were permitted: a container that mounts them was let start."""
-    component_digest: str | None = None
-    """Of its only container beside our own, as a release declares it; None where it has others."""
+    component: OnlyComponent | None = None
+    """Its only container beside servers of mounts; None where it has others, or is more than its image and command."""
+
+    @property
+    def component_digest(self) -> str | None:
+        """Of its only container, as a release declares it; None where it has others."""
+        return None if self.component is None else self.component.digest
+
+    def trusting(self, repository: str) -> "Pod":
+        """The pod, without its component where servers of mounts run beside it that are not of this repository."""
+        if self.component is None or self.component.digest_beside(repository) is not None:
+            return self
+        return replace(self, component=None)
 
     @property
     def datasets(self) -> frozenset[DatasetRef]:

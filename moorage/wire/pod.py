@@ -14,16 +14,15 @@ from moorage.model import (
     MOST_DATASETS,
     PURPOSE_LABEL,
     PURPOSES_ANNOTATION,
-    SIDECAR_NAME,
-    Component,
     DatasetRef,
     DatasetUse,
+    OnlyComponent,
     Pod,
     Usage,
     UseAs,
 )
 from moorage.reading.fields import DNS_LABEL, Raw, object_fields
-from moorage.wire.governance import component_digest
+from moorage.wire.components import only_component
 
 _KEYS = ("id", "useas", "namespace", "release", "accepts", "access")
 _PREFIX = "dataset."
@@ -179,7 +178,7 @@ def read_pod(raw: Raw) -> Pod:
         deleting="deletionTimestamp" in metadata,
         mounts=tuple(dict.fromkeys(volumes.values())),
         published=_read_published(spec, status, volumes, subject) if volumes and started else (),
-        component_digest=_only_component(spec, subject) if any(use.release for use in usage.uses) else None,
+        component=only_component(spec) if any(use.release for use in usage.uses) else None,
     )
 
 
@@ -277,25 +276,13 @@ def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef], s
     return tuple(dict.fromkeys(ref for name, ref in volumes.items() if name in mounted))
 
 
-def read_only_component(raw: Raw) -> str | None:
-    """The digest of a pod's only container, as a release declares it; None where it has others beside our own.
+def read_only_component(raw: Raw) -> OnlyComponent | None:
+    """A pod's only container, as a release declares it; see `components`.
 
     Raises:
         InputError: its containers can't be read.
     """
-    return _only_component(_mapping(raw, "spec", "Pod"), "Pod")
-
-
-def _only_component(spec: Raw, subject: str) -> str | None:
-    first = _mappings(spec, "initContainers", subject, "spec")
-    late = _mappings(spec, "ephemeralContainers", subject, "spec")
-    containers = _mappings(spec, "containers", subject, "spec")
-    if late or len(containers) != 1 or any(each.get("name") != SIDECAR_NAME for each in first):
-        return None
-    image, command, args = (containers[0].get(key) or () for key in ("image", "command", "args"))
-    if not isinstance(image, str) or not all(isinstance(text, str) for text in (*command, *args)):
-        return None
-    return component_digest(Component(image, tuple(command), tuple(args)))
+    return only_component(_mapping(raw, "spec", "Pod"))
 
 
 def read_namespace_purposes(raw: Raw) -> frozenset[str] | None:

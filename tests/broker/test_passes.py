@@ -106,6 +106,7 @@ async def served(known: Known) -> AsyncIterator[TestClient[Any, Any]]:
         30.0,
         node_limit(0.1),
         pod_limit(0.1),
+        "docker.io/moorage/mount",
         sightings=Sightings(known.copies, lambda: 0.0),
         signer=lambda: known.signed_by,
         vouched=VouchedPods(lambda: 0.0),

@@ -80,7 +80,7 @@ def raw_pod(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def vouched(**changes: Any) -> Pod:  # noqa: ANN401
     """The pod as it is vouched for."""
-    pod = vouch(raw_pod(**changes), ASKED, "n1")
+    pod = vouch(raw_pod(**changes), ASKED, "n1", "docker.io/moorage/mount")
     assert isinstance(pod, Pod)
     return pod
 
@@ -130,7 +130,7 @@ def test_a_node_plugin_is_known_by_its_node() -> None:
 )  # fmt: skip
 def test_pods_that_are_not_what_was_said(changes: dict[str, Any], code: int, rule_code: str) -> None:
     """Another pod of that name, another node, a finished or a made-up pod, one that does not ask: nothing."""
-    refused = vouch(raw_pod(**changes), ASKED, "n1")
+    refused = vouch(raw_pod(**changes), ASKED, "n1", "docker.io/moorage/mount")
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.reason) == (code, rule_code)
     assert refused.message

@@ -41,7 +41,7 @@ def ask(labels: dict[str, str], *mounted: Dataset, target: Dataset = RESULTS) ->
         "metadata": {"name": "writer", "namespace": "lab", "uid": "u", "labels": labels},
         "spec": {"nodeName": "n1", "volumes": [volume(ref) for ref in known], "containers": [{"name": "a"}]},
     }
-    pod = vouch(raw, GrantQuestion(PodIdentity("lab", "writer", "u"), target.ref), "n1")
+    pod = vouch(raw, GrantQuestion(PodIdentity("lab", "writer", "u"), target.ref), "n1", "docker.io/moorage/mount")
     assert isinstance(pod, Pod)
     read = {ref: known.get(ref) for ref in pod.datasets}
     return rule(Question(target.ref, target, False, pod, None, NODE, INVENTORY, read))  # noqa: FBT003

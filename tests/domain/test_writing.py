@@ -1,6 +1,7 @@
 """Who may write where, given what a pod reads: tables, and the property that the rules are for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from moorage.access import Access
 from moorage.errors import InputError
 from moorage.model import (
+    CSI_DRIVER,
     Classification,
     Component,
     Dataset,
@@ -20,12 +22,14 @@ from moorage.model import (
     Site,
     Usage,
 )
+from moorage.model.sidecar import repository_of
 from moorage.policy import carried_rules, decide_joined, decide_write, join, weaknesses
 from moorage.policy.decision import Rule
 from moorage.sites import Place
 from moorage.wire import read_dataset, read_only_component, read_usage
 from moorage.wire.governance import component_digest
 from tests.builders import make_dataset
+from webhook.sidecar import SidecarShape, make_sidecar, own_volumes
 
 WRITER = Reader("lab", "trainer", "research")
 CLAIMS = make_dataset("claims").for_purposes("research").for_consumers("lab").staying_in("EU").obj()
@@ -202,13 +206,107 @@ def test_the_release_itself_may_write_what_it_yields() -> None:
     assert "RulesTooWeak" in decide(PUBLIC, RELEASING, usage=other, digest=DIGEST)
 
 
+OURS = "docker.io/moorage/mount"
+SERVER: dict[str, Any] = {
+    **make_sidecar(SidecarShape(image=f"{OURS}:9"), ["claims"]),
+    "terminationMessagePath": "/dev/termination-log",  # as the API server fills it in
+}
+VOLUMES: list[dict[str, Any]] = [
+    *own_volumes(SidecarShape()),
+    {"name": "claims", "csi": {"driver": CSI_DRIVER}},
+    {"name": "scratch", "emptyDir": {}},
+    {"name": "token", "projected": {}},
+    {"name": "scripts", "configMap": {"name": "evil"}},
+]
+
+
+def digest(raw: dict[str, object]) -> str | None:
+    """As a release declares it, where our image serves mounts."""
+    found = read_only_component(raw)
+    return None if found is None else found.digest_beside(OURS)
+
+
+def doing(**fields: object) -> dict[str, object]:
+    """The pod of the release, with more in its container."""
+    made: Any = pod(volumes=VOLUMES, initContainers=[SERVER])
+    made["spec"]["containers"][0] |= fields
+    return made  # type: ignore[no-any-return]
+
+
+def served_by(**fields: object) -> dict[str, object]:
+    """The pod of the release, with another server."""
+    return pod(volumes=VOLUMES, initContainers=[{**SERVER, **fields}])
+
+
+def at(name: str, path: str, **more: object) -> dict[str, object]:
+    """A volumeMount, as only one."""
+    return {"volumeMounts": [{"name": name, "mountPath": path, **more}]}
+
+
 def test_a_component_is_a_pods_only_container() -> None:
     """Our own sidecar is none of its author's; whatever else runs beside it could read the data too."""
-    assert read_only_component(pod()) == DIGEST
-    assert read_only_component(pod(initContainers=[{"name": "moorage-mount", "image": "ours"}])) == DIGEST
-    assert read_only_component(pod(initContainers=[{"name": "first", "image": "x"}])) is None
-    assert read_only_component(pod(ephemeralContainers=[{"name": "debug", "image": "x"}])) is None
-    assert read_only_component({"spec": {"containers": [{"name": "a"}, {"name": "b"}]}}) is None
+    assert digest(pod()) == digest(doing()) == DIGEST
+    assert digest(pod(initContainers=[{"name": "first", "image": "x"}])) is None
+    assert digest(pod(ephemeralContainers=[{"name": "debug", "image": "x"}])) is None
+    assert digest({"spec": {"containers": [{"name": "a"}, {"name": "b"}]}}) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "counts"),
+    [
+        (at("claims", "/mnt/datasets/claims", mountPropagation="HostToContainer", readOnly=True), True),
+        (at("scratch", "/tmp"), True),
+        (at("token", "/var/run/secrets/kubernetes.io/serviceaccount"), True),
+        ({"resources": {"limits": {"memory": "1Gi"}}, "securityContext": {"runAsUser": 7}}, True),
+        ({"env": [{"name": "MOORAGE_MEMORY", "value": "/mnt/memory/x"}]}, True),
+        # The data could be code, in the place of the component's own.
+        (at("claims", "/app"), False),
+        (at("claims", "/mnt/datasets/../../app"), False),
+        (at("scripts", "/app"), False),
+        (at("scratch", "/app", subPath="x"), False),
+        ({"workingDir": "/mnt/datasets/claims"}, False),
+        ({"env": [{"name": "PYTHONPATH", "value": "/mnt/datasets/claims"}]}, False),
+        ({"envFrom": [{"configMapRef": {"name": "evil"}}]}, False),
+        ({"lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "cp"]}}}}, False),
+        ({"livenessProbe": {"exec": {"command": ["sh", "-c", "cp"]}}}, False),
+        ({"stdin": True}, False),
+        ({"volumeDevices": [{"name": "x", "devicePath": "/dev/x"}]}, False),
+        ({"args": ["--none"]}, False),
+    ],
+)
+def test_nothing_but_what_was_declared_decides_what_a_release_does(fields: dict[str, object], counts: bool) -> None:  # noqa: FBT001
+    """What no steward has seen makes another program of the same image and command."""
+    assert (digest(doing(**fields)) == DIGEST) is counts
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image": "evil.io/moorage/mount:9"},
+        {"image": "docker.io/moorage/mount/evil"},
+        {"command": ["sh", "-c", "cp"]},
+        {"args": ["x"]},
+        {"restartPolicy": None},
+        {"env": [{"name": "MOORAGE_RCLONE", "value": "/evil"}]},
+        {"envFrom": [{"secretRef": {"name": "evil"}}]},
+        {"lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "cp"]}}}},
+        {"livenessProbe": {"exec": {"command": ["sh", "-c", "cp"]}}},
+        {"workingDir": "/evil"},
+        at("scripts", "/run/moorage"),
+        at("moorage-mount", "/app"),
+    ],
+)
+def test_a_server_that_is_not_as_admission_makes_it_makes_a_release_none(fields: dict[str, object]) -> None:
+    """It has the keys of all that the pod reads and writes."""
+    assert digest(served_by()) == DIGEST
+    assert digest(served_by(**fields)) is None
+
+
+def test_a_server_of_another_version_is_ours() -> None:
+    """Pods outlive an upgrade."""
+    for image in (f"{OURS}:8", f"{OURS}@sha256:{'0' * 64}", f"{OURS}:8@sha256:{'0' * 64}"):
+        assert digest(served_by(image=image)) == DIGEST
+    assert repository_of("registry:5000/a/mount:1") == "registry:5000/a/mount"
 
 
 # --- the property ---
