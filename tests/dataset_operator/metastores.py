@@ -2,11 +2,8 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,11 +18,9 @@ from dataset_operator.listing.hive.thrift import Answer, Value, flag, mapping, r
 from tests.installing import program
 from tests.polling import PATIENCE_SECONDS
 from tests.ports import accepts, free_port
+from tests.spark import spark_home
 
-# The package of a data framework carries a metastore of Hive 2.3, with a database that needs no server.
-_PACKAGE = "pyspark==3.5.6"
-_SHA256 = "f8b1c4360e41ab398c64904fae08740503bcb6bd389457d659fa6d9f2952cc48"
-_JARS = Path.home() / ".cache" / "moorage" / f"metastore-{_SHA256[:12]}"
+# Spark carries a metastore of Hive 2.3, with a database that needs no server.
 _NEEDED = (
     "HikariCP-*", "antlr-runtime-*", "bonecp-*", "commons-*", "datanucleus-*", "derby-*", "guava-*", "hadoop-client-*",
     "hive-*", "jackson-*", "jakarta.servlet-api-*", "javax.jdo-*", "jcl-over-*", "jdo-api-*", "jta-*", "libfb303-*",
@@ -118,13 +113,13 @@ def _columns(columns: Columns) -> Value:
 def run_metastore(folder: Path) -> Iterator[Metastore]:
     """Start one, with its database in memory."""
     java = program("java", "to run a Hive metastore", "openjdk-17-jre-headless")
-    _fetch()
+    jars = [jar for jar in (spark_home() / "jars").iterdir() if any(fnmatch(jar.name, each) for each in _NEEDED)]
     properties = _CONFIGURATION | {"hive.metastore.warehouse.dir": str(folder / "warehouse")}
     lines = [f"<property><name>{key}</name><value>{value}</value></property>" for key, value in properties.items()]
     (folder / "hive-site.xml").write_text(f"<configuration>{''.join(lines)}</configuration>")
     port = free_port()
     command = [java, "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dhive.log.dir={folder}"]
-    command += ["-cp", f"{folder}:{_JARS}/*"]
+    command += ["-cp", ":".join(map(str, [folder, *sorted(jars)]))]
     command += ["org.apache.hadoop.hive.metastore.HiveMetaStore", "-p", str(port)]
     with (folder / "metastore.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
@@ -139,28 +134,3 @@ def run_metastore(folder: Path) -> Iterator[Metastore]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-
-
-def _fetch() -> None:
-    """Bring the metastore's jars onto this machine, once."""
-    if _JARS.exists():
-        return
-    new = _JARS.with_name(f"{_JARS.name}-{os.getpid()}")
-    new.mkdir(parents=True)
-    try:
-        (new / "wanted.txt").write_text(f"{_PACKAGE} --hash=sha256:{_SHA256}\n")
-        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "--no-build-isolation"]
-        pip += ["--no-binary", ":all:", "-r", str(new / "wanted.txt"), "-d", str(new)]
-        subprocess.run(pip, check=True)
-        (package,) = new.glob("*.tar.gz")
-        with tarfile.open(package) as archive:
-            for member in archive:
-                name = Path(member.name).name
-                content = archive.extractfile(member) if name.endswith(".jar") else None
-                if content is not None and any(fnmatch(name, each) for each in _NEEDED):
-                    (new / name).write_bytes(content.read())
-        package.unlink()
-        with contextlib.suppress(OSError):  # somebody else was first
-            new.rename(_JARS)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)

@@ -1,7 +1,9 @@
 """The examples of examples/frameworks, in an environment of their own, on datasets that Moorage has mounted."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +14,17 @@ import pytest
 from bench import environments
 from moorage.grants.grant import FillTerms
 from tests.frameworks import data
+from tests.installing import program
 from tests.node_plugin.conftest import make_pod_at, play_node
 from tests.node_plugin.object_stores import ObjectStore, put, run_object_store
 from tests.node_plugin.played_broker import PlayedBroker, play_broker
 from tests.node_plugin.played_node import FakePod, Node, rclones_of, wait_for
 from tests.polling import PATIENCE_SECONDS
+from tests.spark import spark_home
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "frameworks"
+# A user with a name, as Spark wants it.
+NOBODY = 65534
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,8 +57,15 @@ class Mounted:
     dataset: str
     sidecar: subprocess.Popen[bytes]
 
-    def run(self, python: Path, example: str, *arguments: str, **environment: str) -> str:
-        """Run an example as a container of the pod would, with its folder first; gives what it printed."""
+    def run(self, python: Path, example: str, *, programs: Path | None = None, **environment: str) -> str:
+        """Run an example as a container of the pod would, with its folder as argument; gives what it printed.
+
+        Args:
+            python: below the clone.
+            example: its name.
+            programs: a folder that the container has as `/mnt/programs`.
+            **environment: more of it.
+        """
         code, home = self.node.log.parent / "code", self.node.log.parent / "home"
         home.mkdir(exist_ok=True)
         home.chmod(0o777)
@@ -60,11 +73,13 @@ class Mounted:
         # Its own /mnt, so that nothing is left on this machine.
         shell = (
             'mount -t tmpfs none /mnt && mkdir -p "$2" && mount --rbind "$1" "$2" && mount --make-rslave "$2" && '
-            'shift 2 && cd / && exec setpriv --reuid 1234 --regid 1234 --clear-groups "$@"'
+            'mkdir /mnt/programs && mount --bind "$3" /mnt/programs && '
+            f'shift 3 && cd / && exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups "$@"'
         )
         script = code / EXAMPLES.relative_to(environments.REPOSITORY) / example
         command = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", shell, "sh"]
-        command += [str(self.pod.target(self.dataset)), folder, str(code / python), str(script), folder, *arguments]
+        command += [str(self.pod.target(self.dataset)), folder, str(programs or code)]
+        command += [str(code / python), str(script), folder]
         settings = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": str(code)} | environment
         pipe = subprocess.PIPE
         child = self.node.run(command, env=settings, stdout=pipe, stderr=pipe)
@@ -118,3 +133,32 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         versions = {name: put(store, name, make()) for name, make in data.DATASETS.items()}
         with play_node(broker, broker.token_file, cached=True) as node:
             yield Platform(node, broker, store, versions)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Path:
+    """A home of Spark, for a machine with Java."""
+    program("java", "to run Spark", "openjdk-17-jre-headless")
+    return spark_home()
+
+
+def spark_settings(home: Path, python: Path, *more: Path) -> dict[str, str]:
+    """The environment of a Spark that starts fast, as Spark goes: two cores, no pages, a compiler in a hurry."""
+    (bridge,) = (home / "python" / "lib").glob("py4j-*.zip")
+    options = ("spark.ui.enabled=false", "spark.sql.shuffle.partitions=2", "spark.driver.memory=512m")
+    return {
+        "SPARK_HOME": str(home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": str(python),
+        "PYSPARK_SUBMIT_ARGS": " ".join([*(f"--conf {option}" for option in options), "pyspark-shell"]),
+        "JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "PYTHONPATH": ":".join(map(str, [home / "python", bridge, *more])),
+    }
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A directory in the memory of this machine."""
+    folder = Path(tempfile.mkdtemp(prefix="moorage-test-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    yield folder
+    shutil.rmtree(folder)

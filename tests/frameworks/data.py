@@ -19,6 +19,12 @@ def flights() -> dict[str, bytes]:
 
 
 @cache
+def flights_by_month() -> dict[str, bytes]:
+    """The same as a table that is partitioned, as Hive and Spark write one."""
+    return {f"month={month}/part-0.parquet": _parquet(_month(month).drop_columns("month")) for month in range(1, 5)}
+
+
+@cache
 def flights_table() -> pa.Table:
     """All of them."""
     return pa.concat_tables([_month(month) for month in range(1, 5)])
@@ -80,4 +86,8 @@ def _tar(members: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-DATASETS: dict[str, Callable[[], dict[str, bytes]]] = {"flights": flights, "digits": digits}
+DATASETS: dict[str, Callable[[], dict[str, bytes]]] = {
+    "flights": flights,
+    "flights-by-month": flights_by_month,
+    "digits": digits,
+}

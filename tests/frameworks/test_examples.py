@@ -1,4 +1,4 @@
-"""Each example of examples/frameworks reads a dataset that Moorage has mounted, and its page shows that very file."""
+"""Each example of examples/frameworks reads a dataset that Moorage has mounted, and the pages show that very file."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from bench.environments import REPOSITORY
 from tests.frameworks import data
 from tests.frameworks.conftest import EXAMPLES, Platform
 
-_SHOWN = re.compile(r"\(\.\./examples/frameworks/(\w+\.py)\):\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_SHOWN = re.compile(r"\(\.\./examples/frameworks/(\w+\.py)\)+:\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def march_minutes() -> dict[str, int]:
@@ -62,7 +62,8 @@ def test_webdataset_streams_shuffled_epochs(platform: Platform, frameworks: Path
     assert len({tuple(order) for order in (first["first"], second["first"], in_order)}) == 3
 
 
-def test_the_page_shows_the_very_files() -> None:
+def test_the_pages_show_the_very_files() -> None:
     """All of them, word by word."""
-    shown = dict(_SHOWN.findall((REPOSITORY / "docs" / "frameworks.md").read_text()))
+    pages = [(REPOSITORY / "docs" / name).read_text() for name in ("frameworks.md", "memory.md")]
+    shown = {name: text for page in pages for name, text in _SHOWN.findall(page)}
     assert shown == {file.name: file.read_text() for file in EXAMPLES.glob("*.py")}
