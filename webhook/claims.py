@@ -16,7 +16,7 @@ from webhook.labelled import Labelled
 
 Raw = dict[str, Any]
 _CONTAINERS = ("initContainers", "containers")
-_SHOWN = {UseAs.MOUNT, UseAs.CACHE, UseAs.MEMORY}
+_SHOWN = {UseAs.MOUNT, UseAs.CACHE, UseAs.MEMORY, UseAs.GATEWAY}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ namespace, and whoever may make pods there could refer to it anyway; so a govern
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from moorage.errors import InputError
 from moorage.model import Dataset
 from moorage.sources import KINDS
-from webhook import sidecar
+from webhook import gateway, sidecar
 
 Raw = dict[str, Any]
+_OURS: Final = frozenset({sidecar.NAME, gateway.NAME})
 
 
 def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tuple[list[Raw], str | None]:
@@ -68,7 +69,9 @@ def add_variables(spec: Raw, wanted: Sequence[Raw], subject: str) -> Raw:
     for kind in ("initContainers", "containers"):
         if spec.get(kind):
             added[kind] = [
-                container if container.get("name") == sidecar.NAME else _add(container, wanted, kind, subject)
+                container
+                if container.get("name") in {sidecar.NAME, gateway.NAME}
+                else _add(container, wanted, kind, subject)
                 for container in spec[kind]
             ]
     return added

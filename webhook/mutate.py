@@ -16,7 +16,7 @@ from moorage.model.sidecar import repository_of
 from moorage.policy import ALLOWED, Decision, Rule
 from moorage.refusal import Refusal
 from moorage.sources.reasons import Reason
-from webhook import environment, mounting, pod_checks, pod_limits, sidecar
+from webhook import environment, gateway, mounting, pod_checks, pod_limits, sidecar
 from webhook.review import BAD_REQUEST, FORBIDDEN
 from webhook.sidecar import SidecarShape
 
@@ -215,18 +215,23 @@ def _add_environment(spec: Raw, request: PodRequest, facts: Facts, warnings: lis
         found, warning = environment.variables(dataset, request.namespace, request.subject, field_path)
         wanted += found
         _note(warnings, warning)
+    for use, _ in _using(request, facts, UseAs.GATEWAY):
+        gateway.name_is_too_short(use.ref, request.subject, f"metadata.labels[dataset.{use.index}.id]")
+        wanted += gateway.variables(use.ref)
     return environment.add_variables(spec, wanted, request.subject) if wanted else spec
 
 
 def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, warnings: list[str]) -> Raw:
     # A cache is the same mount; its bytes come from the node, which fills itself because the label says so.
-    mounted = _using(request, facts, UseAs.MOUNT, UseAs.CACHE, UseAs.MEMORY)
+    mounted = _using(request, facts, UseAs.MOUNT, UseAs.CACHE, UseAs.MEMORY, UseAs.GATEWAY)
     if not mounted:
         return spec
     pod_checks.pod_can_not_mount(spec, request.subject)
     for use, dataset in mounted:
         pod_checks.use_is_of_another_kind(use, dataset, request.subject)
         pod_checks.source_is_not_served(use, dataset, request.subject)
+    if any(UseAs.GATEWAY in use.use_as for use, _ in mounted):
+        spec = gateway.add_gateway(spec, serving.sidecar, request.subject)
     volumes = [mounting.Mounted(use.ref, use.access, in_memory=dataset.in_memory) for use, dataset in mounted]
     served = mounting.add_mounts(spec, volumes, serving.sidecar, request.subject)
     warnings += _small_limits(spec, mounted)

@@ -38,7 +38,7 @@ def use_is_of_another_kind(use: DatasetUse, dataset: Dataset, subject: str) -> N
             f"dataset {use.ref} has no source of kind {' or '.join(MEMORY_KINDS)}, so no node has memory for it: use "
             "mount, or ask its steward for a Dataset that is the memory of nodes",
         )
-    if dataset.in_memory and not use.use_as.isdisjoint({UseAs.MOUNT, UseAs.CACHE}):
+    if dataset.in_memory and not use.use_as.isdisjoint({UseAs.MOUNT, UseAs.CACHE, UseAs.GATEWAY}):
         raise InputError(
             subject,
             field,

@@ -62,15 +62,7 @@ def make_sidecar(shape: SidecarShape, volumes: Sequence[str]) -> Raw:
         # kubelet takes one to two seconds more.
         "lifecycle": {"postStart": {"exec": {"command": list(HOOK)}}},
         "resources": {key: dict(value) for key, value in shape.resources.items()},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsGroup": USER_ID,
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": restricted(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": SOCKET_VOLUME, "mountPath": SOCKET_FOLDER},
@@ -79,6 +71,19 @@ def make_sidecar(shape: SidecarShape, volumes: Sequence[str]) -> Raw:
             # object stores, and has no business with the API.
             {"name": CACHE_VOLUME, "mountPath": TOKEN_FOLDER, "subPath": ".no-token", "readOnly": True},
         ],
+    }
+
+
+def restricted() -> Raw:
+    """The security context of our containers in others' pods."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsGroup": USER_ID,
+        "runAsNonRoot": True,
+        "runAsUser": USER_ID,
+        "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 

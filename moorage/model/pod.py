@@ -14,6 +14,7 @@ class UseAs(StrEnum):
     CONFIGMAP = "configmap"
     CACHE = "cache"
     MEMORY = "memory"
+    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True, slots=True)

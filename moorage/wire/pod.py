@@ -134,6 +134,13 @@ def _read_use_as(value: str, error: LabelError) -> frozenset[UseAs]:
             "memory stands alone, because no dataset is in the memory of nodes and elsewhere too: name another dataset "
             "for the other use",
         )
+    if {UseAs.CONFIGMAP.value, UseAs.GATEWAY.value} <= set(words):
+        raise LabelError(
+            error.subject,
+            error.field,
+            "configmap and gateway give the same variables: write gateway to read through the pod's own mount, or "
+            "configmap to speak to the store itself",
+        )
     return frozenset(UseAs(word) for word in words)
 
 

@@ -71,7 +71,7 @@ def values(name: str, schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa
         case "boolean":
             return st.just(value=True)
         case "integer":
-            return st.integers(1, 10**9)
+            return st.integers(schema.get("minimum", 1), schema.get("maximum", 10**9))
         case "array":
             return arrays(name, schema)
         case "object" if "additionalProperties" in schema:

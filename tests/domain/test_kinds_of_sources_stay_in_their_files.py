@@ -28,6 +28,8 @@ HOMES = (
 # Words that are kinds, and something else where they stand.
 OTHER_MEANINGS = {
     "http": {"moorage/reading/fields.py"},
+    # The protocol that it speaks, whatever the kind of what it serves.
+    "s3": {"node_plugin/gateway/__main__.py"},
     # A use of a dataset, what containers and tasks ask for, a folder.
     "memory": {
         "moorage/memory/headroom.py",
@@ -37,6 +39,7 @@ OTHER_MEANINGS = {
         "node_plugin/settings.py",
         "pipeline_splitter/flow/permitting.py",
         "pipeline_splitter/kfp/executors.py",
+        "webhook/gateway.py",
         "webhook/pod_checks.py",
         "webhook/sidecar.py",
     },
