@@ -13,6 +13,7 @@ from moorage.errors import MoorageError
 NAMES = (
     "admission",
     "extender",
+    "day",
     "kfp_api",
     "run",
     "operator_listing",

@@ -37,6 +37,9 @@ BUCKET = "cache"
 NODES = 10
 READS = 2_000
 PIECE_BYTES = 64 << 10
+AIM_OF_RCLONE = 1.05
+FILLER_NICENESS = 10
+"""What a filler takes for itself, so that readers come first."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def filled(workload: Workload, endpoint: str, words: str, store: Store, root: Pa
     source = source_of(workload, endpoint, store)
     ways: dict[str, Callable[[Path], None]] = {
         "node": lambda target: fill(source, target),
+        "rclone copy, as nice": lambda target: copy_with_rclone(endpoint, workload, target, niceness=FILLER_NICENESS),
         "rclone copy": lambda target: copy_with_rclone(endpoint, workload, target),
         "boto3": lambda target: copy_with_boto3(endpoint, workload, target),
     }
@@ -116,11 +120,14 @@ def filled(workload: Workload, endpoint: str, words: str, store: Store, root: Pa
                 began = time.perf_counter()
                 ways[way](Path(target))
                 seconds[way].append(time.perf_counter() - began)
-    ours, rclone, boto = (statistics.median(seconds[way]) for way in ways)
+    ours, as_nice, rclone, boto = (statistics.median(seconds[way]) for way in ways)
     return Row(
         f"Cache: a copy of {workload.what} from a {words}, verified and synced",
-        f"{ours:.1f} s, {workload.total_bytes / ours / 1e6:.0f} MB/s",
-        f"rclone copy {rclone:.1f} s ({ours / rclone:.2f}x), boto3 {boto:.1f} s ({ours / boto:.2f}x); neither syncs",
+        f"{ours:.1f} s, {workload.total_bytes / ours / 1e6:.0f} MB/s ({ours / as_nice:.2f} of rclone's seconds)",
+        f"rclone copy at the same CPU priority {as_nice:.1f} s; at a usual one {rclone:.1f} s ({ours / rclone:.2f}x), "
+        f"boto3 {boto:.1f} s ({ours / boto:.2f}x); none of them syncs",
+        f"at most {AIM_OF_RCLONE:g} of rclone's",
+        ours <= AIM_OF_RCLONE * as_nice,
     )
 
 
@@ -132,7 +139,7 @@ def fill(source: Source, target: Path) -> None:
         raise OSError(done.ended.message)
 
 
-def copy_with_rclone(endpoint: str, workload: Workload, target: Path) -> None:
+def copy_with_rclone(endpoint: str, workload: Workload, target: Path, niceness: int = 0) -> None:
     """With as many transfers at once."""
     environment = {"PATH": os.environ["PATH"]}
     for option, value in {
@@ -147,7 +154,7 @@ def copy_with_rclone(endpoint: str, workload: Workload, target: Path) -> None:
     options = ["--transfers=8", "--checkers=8", "--config=/dev/null", "--quiet"]
     program = Path(sys.executable).with_name("rclone")
     command = [str(program), "copy", f"source:{BUCKET}/{workload.folder}", str(target), *options]
-    subprocess.run(command, env=environment, check=True)
+    subprocess.run(["nice", f"-n{niceness}", *command], env=environment, check=True)
 
 
 def copy_with_boto3(endpoint: str, workload: Workload, target: Path) -> None:

@@ -11,6 +11,7 @@ pod that the node made up. Nothing is placed, mounted or written to the cluster 
     reviewing   which of the volumes that a node shows must end (pure)
     caching     what a node may keep of datasets (pure)
     neighbours  which nodes of its site hold a dataset, or are bringing it (pure)
+    site_reads  how many pods were granted a dataset at each site of late
     sightings   the same, looked at once a second for all that ask
     passes      certificates that node plugins show each other (pure)
     audit       one line of evidence for every answer: where a byte went can be proved

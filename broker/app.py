@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from aiohttp import web
@@ -151,7 +152,7 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
         verdict = rule(question_of(parts.catalogue, caller, asked, pod))
     if isinstance(verdict, Permission) and pod is not None:
         try:
-            grant = granted(verdict, await _keys(parts.client, verdict))
+            grant = granted(_counted(parts, asked, verdict), await _keys(parts.client, verdict))
         except SourceError as error:
             _log.warning("dataset %s: %s", asked.dataset, error)
             # What is wrong with a steward's Secret is not the reader's business.
@@ -167,6 +168,14 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
         audit.refusal(parts.recorder, asked, caller.node, pod, verdict)
         return answer_json(*write_answer(verdict))
     raise BrokerError("no decision")
+
+
+def _counted(parts: Parts, asked: GrantQuestion, permission: Permission) -> Permission:
+    """With the other reads of the site, where a node may keep a copy for them."""
+    if permission.fill is None:
+        return permission
+    reads = parts.site_reads.note(asked.dataset, permission.site, asked.pod.uid)
+    return replace(permission, fill=replace(permission.fill, site_reads=reads))
 
 
 async def _keys(client: Client, permission: Permission) -> Credentials | None:

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from broker.identity import NodeIdentity
 from broker.reviewing import KnownReaders
 from broker.sightings import Sightings
+from broker.site_reads import SiteReads
 from broker.vouching import VouchedPods
 from moorage.errors import BrokerError
 from moorage.kube import Client
@@ -38,6 +39,7 @@ class Parts:
         poll_limit: of each node that fills, so that what it asks of neighbours takes nothing from its mounts.
         readers: whose volumes were granted or reviewed.
         vouched: the pods for which fills ask.
+        site_reads: how often datasets are read at each site.
         sightings: what nodes tell of their copies.
         signer: the authority that node plugins know; None: there is none yet.
     """
@@ -54,6 +56,7 @@ class Parts:
     signer: Callable[[], KeyPair | None] = lambda: None
     readers: KnownReaders = field(default_factory=KnownReaders)
     vouched: VouchedPods = field(default_factory=lambda: VouchedPods(time.monotonic))
+    site_reads: SiteReads = field(default_factory=lambda: SiteReads(time.monotonic))
     poll_limit: RateLimit = field(default_factory=lambda: RateLimit(_POLLS_PER_SECOND, _MOST_POLLS, time.monotonic))
 
     def problem(self) -> str | None:

@@ -1,6 +1,7 @@
 """What `why` tells of caches: what nodes hold, and when a node of each site would make a copy. Pure.
 
-How often a dataset was read on a node only the node knows; so what is told is from how many pods on a copy pays.
+How often a dataset was read at a site the broker and its nodes know; so what is told is from how many pods on a copy
+pays.
 """
 
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ def _sentence(dataset: Dataset, site: str, snapshot: Snapshot) -> str:
     reads = reads_that_pay(brought, Readers())
     if reads is None:
         return f"a node makes no copy of {dataset.ref}, because a source is near; useas: cache asks for one."
+    seconds = seconds_words(brought.far_seconds)
     return (
-        f"a node copies {dataset.ref} with pod {reads + 1} of a day, which takes {seconds_words(brought.far_seconds)}, "
+        f"a node copies {dataset.ref} with pod {reads + 1} of the site and day, which takes {seconds}, "
         f"or with the first that says useas: cache."
     )

@@ -23,12 +23,14 @@ class FillTerms:
         far_seconds: what bringing all of it takes, over the best permitted way.
         listed_version: of the source's own listing; copies have other etags than the first source.
         asked: the pod says `useas: cache`.
+        site_reads: other pods that were granted the dataset at the node's site of late, as far as the broker knows.
     """
 
     size_bytes: int
     far_seconds: float
     listed_version: str
     asked: bool = False
+    site_reads: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,7 @@ def _read_fill(fill: Fields) -> FillTerms:
         far_seconds=(milliseconds or 0) / 1000,
         listed_version=fill.required_text("listedVersion"),
         asked=fill.exact_flag("asked"),
+        site_reads=fill.count("siteReads") or 0,
     )
 
 
@@ -139,6 +142,7 @@ def _write_fill(fill: FillTerms) -> dict[str, Any]:
         "farMilliseconds": round(fill.far_seconds * 1000),
         "listedVersion": fill.listed_version,
         "asked": fill.asked,
+        "siteReads": fill.site_reads,
     }
 
 

@@ -66,7 +66,9 @@ def worth_filling(grant: Grant, held_bytes: int, seen_reads: int) -> FillDecisio
         far_seconds=grant.fill.far_seconds * share,
         disk_seconds=missing / NODE_DISK_BYTES_PER_SECOND,
     )
-    return decide_fill(grant.cache.mode, brought, Readers(seen_reads=seen_reads, asked=grant.fill.asked))
+    # The scheduler sends pods of the site to the node that has a copy: so all of the site's reads are expected there.
+    readers = Readers(seen_reads=seen_reads, expected_reads=grant.fill.site_reads, asked=grant.fill.asked)
+    return decide_fill(grant.cache.mode, brought, readers)
 
 
 def may_serve(grant: Grant) -> bool:

@@ -16,6 +16,7 @@ It imports the standard library and what of `moorage` the sidecar imports.
     neighbour  which objects another node has, and reading one
     etags      what an etag says of bytes (pure)
     fetching   one object to one file, verified
+    writeback  has the kernel begin to write out what has come
     sharing    which object comes from the source, and which from a neighbour (pure)
     board      what is left to bring, and who has what
     circle     the neighbours of a fill, as they come and go

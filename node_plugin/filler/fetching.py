@@ -19,6 +19,7 @@ from node_plugin.filler.etags import fits_parts, is_md5
 from node_plugin.filler.folder import Folder
 from node_plugin.filler.manifest import OBJECTS, PARTS, Entry
 from node_plugin.filler.neighbour import NeighbourError, NeighbourFolder
+from node_plugin.filler.writeback import Writeback
 
 # A call that fills it looks at no clock, and brings no deadline further.
 _BUFFER_BYTES: Final = 1 << 18
@@ -254,6 +255,7 @@ class _Copy:
         self.done_bytes = 0
         self.is_md5 = is_md5(entry.etag)
         self._descriptor = descriptor
+        self._writeback = Writeback(descriptor)
         self._digest = hashlib.md5(usedforsecurity=False)
 
     @property
@@ -279,10 +281,12 @@ class _Copy:
                 data = data[os.write(self._descriptor, data) :]
         except OSError as error:
             raise DiskError(error) from error
+        self._writeback.wrote(self.done_bytes, all_of_it=self.done_bytes == self.entry.size_bytes)
 
     def start_again(self) -> None:
         """Forget what came."""
         self.done_bytes = 0
+        self._writeback = Writeback(self._descriptor)
         self._digest = hashlib.md5(usedforsecurity=False)
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)

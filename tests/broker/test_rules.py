@@ -358,7 +358,7 @@ def test_the_grant_as_json() -> None:
         },
         "credentials": {"accessKeyId": "id", "secretAccessKey": "key", "sessionToken": None, "endsAt": None},
         "cache": {"mode": "always", "sizeLimitBytes": 2**30},
-        "fill": {"sizeBytes": 10**9, "farMilliseconds": 1000, "listedVersion": "v1", "asked": False},
+        "fill": {"sizeBytes": 10**9, "farMilliseconds": 1000, "listedVersion": "v1", "asked": False, "siteReads": 0},
         "access": "readOnly",
         "uid": "",
     }

@@ -65,6 +65,27 @@ async def test_a_grant(world: World, broker: Broker, tmp_path: Path) -> None:
     )
 
 
+async def test_a_grant_tells_of_the_reads_of_its_site(world: World, broker: Broker, tmp_path: Path) -> None:
+    """Of other pods there, each once however often it is asked for; another site has reads of its own."""
+    world.apply(world.dataset("shared", world.eu))
+    world.set_status("dataset", "shared", {"version": "a" * 64, "bytes": 10}, world.steward)
+    pods = {"one": "eu-a", "two": "eu-a", "three": "eu-a", "four": "us-a"}
+    asked = {name: question_of(mounting(world, f"shared-{name}", node, "shared")) for name, node in pods.items()}
+    told = []
+    for name in ("one", "one", "two", "three", "four"):
+        asking = client(broker, tmp_path, token(world, node=pods[name]))
+
+        async def is_told(asking: HttpsBroker = asking, question: GrantQuestion = asked[name]) -> bool:
+            grant = await asking.ask(question)
+            if not isinstance(grant, Grant) or grant.fill is None:
+                return False  # the broker has not seen the Dataset and its status yet
+            told.append(grant.fill.site_reads)
+            return True
+
+        await until(is_told)
+    assert told == [0, 0, 1, 2, 0]
+
+
 async def test_what_may_stay_on_a_node(world: World, broker: Broker, tmp_path: Path) -> None:
     """Until the steward keeps it elsewhere, or deletes it; without a watch, by asking again."""
     raw = world.dataset("held", world.eu, residency=["EU"])

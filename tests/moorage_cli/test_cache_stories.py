@@ -54,8 +54,8 @@ def test_what_nodes_hold_of_the_current_version() -> None:
 
 NEAR = "eu-1: a node makes no copy of steward/claims, because a source is near; useas: cache asks for one."
 FAR = (
-    "us-1: a node copies steward/claims with pod 3 of a day, which takes 100 s, or with the first that says "
-    "useas: cache."
+    "us-1: a node copies steward/claims with pod 3 of the site and day, which takes 100 s, or with the first "
+    "that says useas: cache."
 )
 ALWAYS = "eu-1, us-1: a node copies steward/claims. The Dataset asks for caches (spec.cache.mode: always)."
 NEVER = "eu-1, us-1: a node makes no copy of steward/claims. The Dataset forbids caches (spec.cache.mode: none)."

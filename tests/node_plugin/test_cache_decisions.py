@@ -58,10 +58,12 @@ def holding(version: str = NOW, *, ref: DatasetRef = CLAIMS, size: int = 10 * GB
         (granted(), 0, False),
         (granted(), 1, False),
         (granted(), 2, True),
+        (granted(site_reads=2), 0, True),  # whom the scheduler sends to a node that has a copy
+        (granted(site_reads=1), 1, False),  # that one is among those of the site
         (granted(asked=True), 0, True),
         (granted(CacheMode.ALWAYS), 0, True),
         (granted(CacheMode.NONE, asked=True), 9, False),
-        (granted(far_seconds=10.0), 100, False),  # a source in the node's own site
+        (granted(far_seconds=10.0, site_reads=60), 100, False),  # a source in the node's own site
     ],
 )
 def test_when_a_node_fills(grant: Grant, seen: int, fills: bool) -> None:  # noqa: FBT001 - a table's column
