@@ -14,9 +14,13 @@ from moorage.sites import Inventory, Place
 def fill_terms(dataset: Dataset, source: Source, site: str, pod: Pod, inventory: Inventory) -> FillTerms | None:
     """On which terms a node of the site may fill its cache from the source.
 
-    None where the operator has not listed that source: a copy that can't be verified is not kept.
+    None where the operator has not listed that source, or the version is not that of a listing: a copy that can't be
+    verified is not kept.
     """
     listed = _listed_version(dataset, source)
+    if dataset.status.snapshot is not None and dataset.status.snapshot.pinned:
+        # Its version is that of the snapshot's rows, and stays while the folder changes.
+        return None
     if listed is None or dataset.status.version is None or dataset.status.size_bytes is None:
         return None
     size_bytes = dataset.status.size_bytes

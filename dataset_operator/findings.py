@@ -6,7 +6,7 @@ from dataset_operator.listing.catalogues import FoundTable
 from dataset_operator.listing.table import lister_of
 from dataset_operator.listing.tally import Listing
 from dataset_operator.tables.look import TableLook
-from moorage.model import Dataset, Source
+from moorage.model import Dataset, Snapshot, Source, partition_words
 from moorage.sources import Location, unserved
 from moorage.sources.catalogued import CataloguedSource
 from moorage.sources.permitted_roles import PermittedRole, is_permitted
@@ -57,6 +57,11 @@ class Findings:
     def catalogued(self) -> FoundTable | None:
         """The table that the first source that is one was found to be."""
         return next((found.found for found in self.sources if found.found is not None), None)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Of that table; None where its catalogue knows of none."""
+        return None if self.catalogued is None else self.catalogued.snapshot
 
     @property
     def version(self) -> str | None:
@@ -110,8 +115,7 @@ def table_look(table: FoundTable) -> TableLook:
     told = table.told
     note = ""
     if told.partitions is not None:
-        plural = "" if told.partitions.count == 1 else "s"
-        note = f"{told.partitions.count:,} partition{plural} by {', '.join(told.partitions.by)}"
+        note = partition_words(told.partitions)
     return TableLook(told.format, told.columns, note=note)
 
 

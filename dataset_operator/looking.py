@@ -15,6 +15,7 @@ from dataset_operator.settings import OperatorSettings
 from dataset_operator.tables import Parse, ParserPool, TableLook, look_into
 from moorage.errors import SourceError
 from moorage.kube import Client
+from moorage.kube.credentials import read_catalogue_token
 from moorage.model import Dataset, Source
 from moorage.serving import metrics
 from moorage.sources.catalogued import CataloguedSource
@@ -114,7 +115,7 @@ class Looker:
         place = source.location
         try:
             if isinstance(place, CataloguedSource) and not place.lacks:
-                table = await self._look_up(place, budget, stop)
+                table = await self._look_up(dataset, place, budget, stop)
                 place = table.location
             lister = lister_of(place)
             if lister is None:
@@ -132,9 +133,12 @@ class Looker:
             self._remember_unsorted(store)
         return SourceFinding(source, listing, found=table)
 
-    async def _look_up(self, source: CataloguedSource, budget: Budget, stop: Cancellation) -> FoundTable:
+    async def _look_up(
+        self, dataset: Dataset, source: CataloguedSource, budget: Budget, stop: Cancellation
+    ) -> FoundTable:
         catalogue = catalogue_of(source)
-        return found_table(source, await self._in_thread(lambda: catalogue.look_up(source, budget, stop)))
+        token = await read_catalogue_token(self._ways.client, dataset.ref.namespace, source)
+        return found_table(source, await self._in_thread(lambda: catalogue.look_up(source, token, budget, stop)))
 
     def _remember_unsorted(self, store: str) -> None:
         self._unsorted[store] = None

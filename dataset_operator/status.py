@@ -8,7 +8,7 @@ from typing import Any
 
 from dataset_operator import conditions
 from dataset_operator.verdict import Verdict
-from moorage.model import Column, Partitions, SourceStatus
+from moorage.model import Column, Partitions, Snapshot, SourceStatus
 from moorage.reading.limits import MOST_NUMBER
 
 Raw = Mapping[str, Any]
@@ -38,6 +38,7 @@ def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> 
             for column in _first_columns(status.columns)
         ],
         "partitions": None if status.partitions is None else _write_partitions(status.partitions),
+        "snapshot": None if status.snapshot is None else _write_snapshot(status.snapshot),
         "sites": verdict.sites,
         "sources": [_write_source(source) for source in status.sources],
         "inUseBy": list(status.in_use_by),
@@ -76,7 +77,13 @@ def _write_source(source: SourceStatus) -> dict[str, Any]:
 
 
 def _write_partitions(partitions: Partitions) -> dict[str, Any]:
-    return {"by": list(partitions.by), "count": partitions.count, "last": list(partitions.last)}
+    counted = {} if partitions.count is None else {"count": partitions.count}
+    return {"by": list(partitions.by), **counted, "last": list(partitions.last)}
+
+
+def _write_snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    known = {} if snapshot.id is None else {"id": snapshot.id}
+    return {**known, "metadata": snapshot.metadata, "pinned": snapshot.pinned}
 
 
 def patch_for(previous: Raw, wanted: Raw) -> dict[str, Any] | None:

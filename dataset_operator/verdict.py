@@ -5,12 +5,13 @@ Whatever is lost from sight keeps its last known size, version and format; only 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from dataset_operator.conditions import Condition, State
 from dataset_operator.findings import Findings, SourceFinding
 from dataset_operator.listing.table import lister_of
 from moorage.errors import InputError
-from moorage.model import Column, Dataset, DatasetStatus, FoundFolder, Partitions, SourceStatus
+from moorage.model import Column, Dataset, DatasetStatus, FoundFolder, Partitions, Snapshot, SourceStatus
 from moorage.objectives import format_bytes
 from moorage.policy import Decision, decide_transfer, unknown_places
 from moorage.sites import DIVERGED, Inventory
@@ -109,6 +110,7 @@ def _with_users(status: DatasetStatus, users: Sequence[str]) -> DatasetStatus:
         in_use_by=tuple(users[:MOST_USERS_LISTED]),
         in_use_count=len(users),
         partitions=status.partitions,
+        snapshot=status.snapshot,
     )
 
 
@@ -203,19 +205,41 @@ def _data_status(findings: Findings, last: DatasetStatus, sources: tuple[SourceS
             return DatasetStatus(size_bytes=first.size_bytes, objects=first.objects, sources=sources)
         if table is not None and findings.catalogued is not None:
             last = replace(last, format=table.format.value, columns=table.columns)
-        return DatasetStatus(None, *_data_of(last), sources=sources, partitions=_partitions(findings, last))
+        version = last.version if primary is not None else _rows_version(findings) or last.version
+        last = replace(last, version=version)
+        return DatasetStatus(None, *_data_of(last), sources=sources, **_catalogued(findings, last))
     form: str | None = last.format
     columns: tuple[Column, ...] = last.columns
     if table is not None and not (table.problem and not table.columns):
         form, columns = table.format.value, table.columns
     elif table is not None:
         form, columns = table.format.value, ()
-    data = (listing.size_bytes, listing.objects, listing.version, form, columns)
-    return DatasetStatus(None, *data, sources=sources, partitions=_partitions(findings, last))
+    pinned = findings.snapshot is not None and findings.snapshot.pinned
+    version = (_rows_version(findings) if pinned else None) or listing.version
+    data = (listing.size_bytes, listing.objects, version, form, columns)
+    return DatasetStatus(None, *data, sources=sources, **_catalogued(findings, last))
 
 
-def _partitions(findings: Findings, last: DatasetStatus) -> Partitions | None:
-    return last.partitions if findings.catalogued is None else findings.catalogued.told.partitions
+class _Catalogued(TypedDict):
+    """What a catalogue alone tells."""
+
+    partitions: Partitions | None
+    snapshot: Snapshot | None
+
+
+def _catalogued(findings: Findings, last: DatasetStatus) -> _Catalogued:
+    if findings.catalogued is None:
+        return {"partitions": last.partitions, "snapshot": last.snapshot}
+    return {"partitions": findings.catalogued.told.partitions, "snapshot": findings.snapshot}
+
+
+def _rows_version(findings: Findings) -> str | None:
+    """The version of a table's rows as its catalogue knows it, whatever else lies in the folder; None: it does not.
+
+    It counts where the spec pins a snapshot, and where nobody lists the folder.
+    """
+    told = None if findings.catalogued is None else findings.catalogued.told.snapshot
+    return None if told is None else told.version
 
 
 def _data_of(

@@ -8,7 +8,7 @@ import click
 from moorage import wire
 from moorage.errors import ForbiddenError, InputError, NotFoundError
 from moorage.kube import DATASETS, SITES, Client, RawObject
-from moorage.model import Dataset, Site
+from moorage.model import Dataset, Site, partition_words
 from moorage.objectives import format_bytes
 from moorage.policy import decide_transfer
 from moorage.sites import Inventory
@@ -99,6 +99,7 @@ def _tell(gathered: Gathered, now: datetime) -> None:
     _tell_sources(dataset)
     _tell_schema(dataset)
     _tell_partitions(dataset)
+    _tell_snapshot(dataset)
     _tell_rules(dataset, gathered.sites)
     _tell_users(dataset)
     _tell_events(gathered.events, now)
@@ -148,13 +149,26 @@ def _tell_partitions(dataset: Dataset) -> None:
     partitions = dataset.status.partitions
     if partitions is None:
         return
-    plural = "" if partitions.count == 1 else "s"
-    title(f"\n{partitions.count:,} partition{plural} by {', '.join(partitions.by)}")
-    more = partitions.count - len(partitions.last)
+    words = partition_words(partitions)
+    title(f"\n{words[0].upper()}{words[1:]}")
+    more = (partitions.count or 0) - len(partitions.last)
     if more > 0 and partitions.last:
         say(f"  {more:,} earlier by name")
     for name in partitions.last:
         say(f"  {name}")
+
+
+def _tell_snapshot(dataset: Dataset) -> None:
+    snapshot = dataset.status.snapshot
+    if snapshot is None:
+        return
+    title("\nSnapshot" + (" (pinned)" if snapshot.pinned else ""))
+    pairs(
+        [
+            ("Id", MISSING if snapshot.id is None else str(snapshot.id)),
+            ("Metadata", f"{snapshot.metadata}, in the table's folder"),
+        ]
+    )
 
 
 def _tell_rules(dataset: Dataset, sites: tuple[Site, ...] | None) -> None:

@@ -15,6 +15,7 @@ from webhook import gateway, sidecar
 
 Raw = dict[str, Any]
 _OURS: Final = frozenset({sidecar.NAME, gateway.NAME})
+_SNAPSHOT_KEYS: Final = ("metadata", "snapshot")
 
 
 def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tuple[list[Raw], str | None]:
@@ -45,7 +46,8 @@ def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tup
             f"dataset {ref} has {store}, which can't be handed to a pod: put keys into a Secret, name it in "
             f"spec.sources[].{stores[0].kind}.secretRef (spec.local.secret-name), or use mount",
         )
-    found: list[Raw] = [{"name": f"{ref.name}_{key}", "value": value} for key, value in store.values.items()]
+    values = {**store.values, **_snapshot_values(dataset)}
+    found: list[Raw] = [{"name": f"{ref.name}_{key}", "value": value} for key, value in values.items()]
     found += [
         {"name": f"{ref.name}_{key}", "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}}}
         for key in store.secret_keys
@@ -57,6 +59,15 @@ def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tup
             "mount reads the nearest"
         )
     return found, warning
+
+
+def _snapshot_values(dataset: Dataset) -> dict[str, str]:
+    """What a reader of a catalogue's table opens, as it is when the pod is made: neither changes while the pod runs."""
+    snapshot = dataset.status.snapshot
+    if snapshot is None:
+        return {}
+    told = (snapshot.metadata, None if snapshot.id is None else str(snapshot.id))
+    return {key: value for key, value in zip(_SNAPSHOT_KEYS, told, strict=True) if value is not None}
 
 
 def add_variables(spec: Raw, wanted: Sequence[Raw], subject: str) -> Raw:
@@ -81,7 +92,7 @@ def _add(container: Raw, wanted: Sequence[Raw], kind: str, subject: str) -> Raw:
     present: Mapping[str, Raw] = {str(entry.get("name")): entry for entry in container.get("env") or ()}
     for entry in wanted:
         there = present.get(entry["name"])
-        if there is not None and not _same(there, entry):
+        if there is not None and not _same(there, entry) and not _names_a_snapshot(entry):
             raise InputError(
                 subject,
                 f"spec.{kind}[{container.get('name')}].env[{entry['name']}]",
@@ -89,6 +100,11 @@ def _add(container: Raw, wanted: Sequence[Raw], kind: str, subject: str) -> Raw:
             )
     missing = [entry for entry in wanted if entry["name"] not in present]
     return {**container, "env": [*missing, *(container.get("env") or ())]} if missing else container
+
+
+def _names_a_snapshot(entry: Raw) -> bool:
+    """A pod that names one keeps it: the table may have a new one since it was written, or since a moment ago."""
+    return entry["name"].rpartition("_")[2] in _SNAPSHOT_KEYS
 
 
 def _same(there: Raw, wanted: Raw) -> bool:

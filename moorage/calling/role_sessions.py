@@ -4,28 +4,21 @@ Nothing that the other side answers is passed on but its error code: an answer m
 token. One request, no redirect, and an end to it, however slowly the other side speaks.
 """
 
-import contextlib
 import http.client
 import re
-import socket
-import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import urlencode
 
 from moorage.calling.endpoints import Endpoint
+from moorage.calling.requests import Ending, Request, ask, to_its_end
 from moorage.errors import SourceError
 from moorage.sources import Credentials
 from moorage.sources.reasons import Reason
 from moorage.sources.store_documents import check_document
 from moorage.sources.web_identity import SessionRequest
-
-Ending: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
-"""While the block of what it gives runs, it calls the other function when the work is given up."""
 
 _VERSION: Final = "2011-06-15"
 _NAMESPACE: Final = f"{{https://sts.amazonaws.com/doc/{_VERSION}/}}"
@@ -81,17 +74,12 @@ _REJECTED: Final = {
 }
 
 
-def _to_its_end(end: Callable[[], None]) -> AbstractContextManager[None]:
-    del end
-    return contextlib.nullcontext()
-
-
 def session_name(text: str) -> str:
     """What the other side's log calls a session."""
     return _NAME.sub("-", text)[:_MOST_NAME_LENGTH]
 
 
-def assume_role(request: SessionRequest, name: str, token: str, ending: Ending = _to_its_end) -> Credentials | Rejected:
+def assume_role(request: SessionRequest, name: str, token: str, ending: Ending = to_its_end) -> Credentials | Rejected:
     """Exchange a token for keys. Blocks, for a bounded time. Whether the token may be sent there, the caller knows.
 
     Args:
@@ -113,51 +101,29 @@ def assume_role(request: SessionRequest, name: str, token: str, ending: Ending =
         "Policy": request.policy,
         "WebIdentityToken": token,
     }
+    asked = Request(
+        f"{endpoint.path}/",
+        method="POST",
+        body=urlencode(form).encode(),
+        headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/xml"},
+        most_bytes=_MOST_ANSWER_BYTES,
+        seconds=_MOST_SECONDS,
+    )
     try:
-        status, body = _post(endpoint, urlencode(form).encode(), ending)
+        reply = ask(endpoint, asked, ending)
     except (OSError, http.client.HTTPException) as error:
         problem = (
             f"{request.named_in} does not answer ({type(error).__name__}): check the URL, and that the server runs"
         )
         raise SourceError(Reason.ENDPOINT_UNREACHABLE, problem) from None
-    if status == _OK:
-        return _read_keys(request, body)
-    found = _CODE.search(body)
-    code = f"HTTP {status}" if found is None else found[1].decode()
+    if reply.status == _OK:
+        return _read_keys(request, reply.body)
+    found = _CODE.search(reply.body)
+    code = f"HTTP {reply.status}" if found is None else found[1].decode()
     if (why := _REJECTED.get(code)) is not None:
         return Rejected(code, why)
     problem = f"{request.named_in} gives no keys for a token ({code}): does the server there know this exchange?"
     raise SourceError(Reason.ENDPOINT_REFUSED, problem)
-
-
-def _post(endpoint: Endpoint, body: bytes, ending: Ending) -> tuple[int, bytes]:
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/xml"}
-    with contextlib.closing(endpoint.connect()) as connection, contextlib.ExitStack() as lines:
-        line = lines.enter_context(endpoint.dial(connection.host, connection.port))
-        # TLS takes the first handle over.
-        with line.dup() as handle, _ended_in_time(handle, ending):
-            connection.sock = endpoint.secured(line, connection.host) if endpoint.is_secure else line
-            connection.request("POST", f"{endpoint.path}/", body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(_MOST_ANSWER_BYTES)
-
-
-@contextlib.contextmanager
-def _ended_in_time(line: socket.socket, ending: Ending) -> Iterator[None]:
-    """End a conversation that goes on by a byte now and then, or that nobody wants any more."""
-
-    def end() -> None:
-        with contextlib.suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
-
-    watch = threading.Timer(_MOST_SECONDS, end)
-    watch.daemon = True
-    watch.start()
-    try:
-        with ending(end):
-            yield
-    finally:
-        watch.cancel()
 
 
 def _read_keys(request: SessionRequest, body: bytes) -> Credentials:

@@ -67,7 +67,9 @@ from moorage.model.status import (
     DatasetStatus,
     FoundFolder,
     Partitions,
+    Snapshot,
     SourceStatus,
+    partition_words,
 )
 
 __all__ = [
@@ -109,9 +111,11 @@ __all__ = [
     "Release",
     "Revocation",
     "Site",
+    "Snapshot",
     "Source",
     "SourceStatus",
     "UnfilledDataset",
     "Usage",
     "UseAs",
+    "partition_words",
 ]

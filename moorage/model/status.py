@@ -48,13 +48,35 @@ class Partitions:
 
     Attributes:
         by: the columns that tell them apart.
-        count: how many there are.
+        count: how many there are; None: the catalogue does not tell.
         last: the names of the last ones by name, as `day=2026-12-01`.
     """
 
     by: tuple[str, ...]
-    count: int
+    count: int | None
     last: tuple[str, ...] = ()
+
+
+def partition_words(partitions: Partitions) -> str:
+    """How many there are, and by what."""
+    if partitions.count is None:
+        return f"partitioned by {', '.join(partitions.by)}"
+    return f"{partitions.count:,} partition{'' if partitions.count == 1 else 's'} by {', '.join(partitions.by)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a reader of a catalogue's table opens.
+
+    Attributes:
+        id: of the snapshot; None: the table has none yet.
+        metadata: the file that describes it, below the table's folder.
+        pinned: whether the Dataset asks for that one, whatever is current.
+    """
+
+    id: int | None
+    metadata: str
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +99,4 @@ class DatasetStatus:
     problem: str = ""
     claimed: bool = False
     partitions: Partitions | None = None
+    snapshot: Snapshot | None = None

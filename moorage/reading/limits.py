@@ -29,6 +29,7 @@ LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
         "server": 253,
         "claimName": 253,
         "metastore": 512,
+        "catalogue": 512,
         "table": 255,
         "image": 512,
         "digest": 64,

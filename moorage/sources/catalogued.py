@@ -23,6 +23,19 @@ WITHIN_KINDS: Final[Mapping[str, type[Location]]] = MappingProxyType(
 """What a table's files can lie in."""
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogueToken:
+    """Where the token is that a catalogue wants from whoever asks it.
+
+    Attributes:
+        named_in: the field that names the Secret, for messages.
+        secret_name: of a Secret in the dataset's namespace, which names the catalogue as well.
+    """
+
+    named_in: str
+    secret_name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CataloguedSource(Location):
     """One table. Once the operator has asked the catalogue, everybody reads it as a folder of `within`.
@@ -41,6 +54,11 @@ class CataloguedSource(Location):
     def catalogue(self) -> str:
         """The catalogue's URL."""
         raise NotImplementedError(f"{self.kind} has no catalogue")
+
+    @property
+    def token(self) -> CatalogueToken | None:
+        """What the operator shows the catalogue, and nobody else; None: anybody may ask it."""
+        return None
 
     @staticmethod
     def read_within(fields: Fields) -> Location | None:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     TABLE_NOT_FOUND = "TableNotFound"
     TABLE_NOT_FILES = "TableNotFiles"
     TABLE_ELSEWHERE = "TableElsewhere"
+    SNAPSHOT_NOT_FOUND = "SnapshotNotFound"
     NO_OBJECTS = "NoObjects"
     FORMAT_UNREADABLE = "FormatUnreadable"
     PARSER_FAILED = "ParserFailed"
@@ -56,6 +57,7 @@ NOTHING_TO_READ: Final = frozenset(
         Reason.TABLE_NOT_FOUND,
         Reason.TABLE_NOT_FILES,
         Reason.TABLE_ELSEWHERE,
+        Reason.SNAPSHOT_NOT_FOUND,
     }
 )
 """Reasons for which a reader finds nothing there, until somebody changes something."""

@@ -9,6 +9,7 @@ from moorage.sources.choosing import one_of
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.http import HttpSource
+from moorage.sources.iceberg import IcebergSource
 from moorage.sources.location import Location
 from moorage.sources.memory import MemorySource
 from moorage.sources.nfs import NfsSource
@@ -36,6 +37,7 @@ _ALL: Final[tuple[type[Location], ...]] = (
     HostPathSource,
     HttpSource,
     HiveSource,
+    IcebergSource,
     BucketClaimSource,
     MemorySource,
     UnsupportedSource,

@@ -16,6 +16,7 @@ from moorage.model import (
     FoundFolder,
     Partitions,
     Revocation,
+    Snapshot,
     Source,
     SourceStatus,
 )
@@ -188,6 +189,7 @@ def read_dataset_status(raw: Raw) -> DatasetStatus:
         in_use_count=int(raw.get("inUseCount") or len(users)),
         claimed=conditions.get(CLAIMED_CONDITION, {}).get("status") == "True",
         partitions=_read_partitions(raw.get("partitions")),
+        snapshot=_read_snapshot(raw.get("snapshot")),
     )
 
 
@@ -199,7 +201,13 @@ def _read_partitions(raw: Raw | None) -> Partitions | None:
     if raw is None:
         return None
     by, last = (tuple(str(name) for name in raw.get(key) or ()) for key in ("by", "last"))
-    return Partitions(by, int(raw.get("count") or 0), last)
+    return Partitions(by, raw.get("count"), last)
+
+
+def _read_snapshot(raw: Raw | None) -> Snapshot | None:
+    if raw is None:
+        return None
+    return Snapshot(raw.get("id"), str(raw.get("metadata") or ""), bool(raw.get("pinned")))
 
 
 def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from broker.caching import fill_terms, standings
 from moorage.caching import CacheMode, CachePolicy, Eviction
 from moorage.grants.grant import FillTerms
 from moorage.grants.standing import Standing
-from moorage.model import Classification, Dataset, DatasetRef, Link, Pod, SourceStatus, Usage, UseAs
+from moorage.model import Classification, Dataset, DatasetRef, Link, Pod, Snapshot, SourceStatus, Usage, UseAs
 from moorage.model import DatasetUse as Use
 from moorage.sites import Inventory
 from tests.builders import make_dataset, make_site
@@ -36,6 +36,14 @@ def test_a_label_asks_for_a_cache(uses: list[UseAs], asked: bool) -> None:  # no
     terms = fill_terms(CLAIMS, CLAIMS.sources[0], "us-1", pod(*uses), INVENTORY)
     assert terms is not None
     assert terms.asked is asked
+
+
+def test_a_pinned_snapshot_is_not_copied() -> None:
+    """Its version says nothing of the folder's files, so no copy could be verified; a snapshot that is followed is."""
+    for pinned in (False, True):
+        status = replace(CLAIMS.status, snapshot=Snapshot(5, "metadata/v1.json", pinned))
+        terms = fill_terms(replace(CLAIMS, status=status), CLAIMS.sources[0], "us-1", pod(UseAs.CACHE), INVENTORY)
+        assert (terms is None) is pinned
 
 
 def listed(*versions: str | None) -> Dataset:

@@ -144,7 +144,7 @@ def strange_server(speak: Callable[[BaseHTTPRequestHandler], object]) -> Iterato
         (b"HTTP/1.1 200 OK\r\n\r\n<R><AccessKeyId>SENT</AccessKeyId></R>", "EndpointNotS3"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_000_000, "EndpointNotS3"),
         (b"nothing that HTTP knows SENT\r\n\r\n", "EndpointUnreachable"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbroken off", "EndpointNotS3"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbroken off", "EndpointUnreachable"),
     ],
     ids=["redirect", "repeated", "entities", "no keys", "long", "no HTTP", "broken off"],
 )

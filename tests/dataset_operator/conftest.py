@@ -9,6 +9,7 @@ import pytest
 from devcluster.cluster import Cluster
 from moorage.kube import DATASETS
 from tests.dataset_operator.brokers import Broker, run_broker
+from tests.dataset_operator.iceberg_catalogues import Lake, run_lake
 from tests.dataset_operator.metastores import Metastore, run_metastore
 from tests.dataset_operator.processes import SYSTEM, Running, run_operator
 from tests.dataset_operator.rights import granted
@@ -71,4 +72,11 @@ def secret(world: World, name: str, data: dict[str, str]) -> dict[str, Any]:
 def metastore_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore]:
     """A Hive metastore."""
     with run_metastore(tmp_path_factory.mktemp("metastore")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """An Iceberg catalogue that anybody may ask."""
+    with run_lake(tmp_path_factory.mktemp("lake"), anonymous=True) as running:
         yield running

@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from dataset_operator.listing import Budget, Cancellation
-from dataset_operator.listing.hive.allowance import Allowance
+from dataset_operator.listing.catalogues.allowance import Allowance
 from dataset_operator.listing.hive.line import line_to
 from dataset_operator.listing.hive.thrift import Answer, Value, flag, mapping, record, several, text, whole
 from tests.installing import program

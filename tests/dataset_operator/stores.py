@@ -61,17 +61,31 @@ def listed(access: Access, *, known_unsorted: bool = False) -> Listing:
 
 
 @contextmanager
-def run_store(folder: Path) -> Iterator[Store]:
-    """SeaweedFS, which lists in an order of its own."""
+def run_store(folder: Path, *, iceberg_port: int = 0, anonymous: bool = False) -> Iterator[Store]:
+    """SeaweedFS, which lists in an order of its own.
+
+    Args:
+        folder: for its data.
+        iceberg_port: of its catalogue of tables; 0 for none.
+        anonymous: whether anybody may do anything without a key.
+    """
     identities = [
         _identity("steward", STEWARD, ["Admin"]),
         _identity("stranger", STRANGER, ["Read:elsewhere", "List:elsewhere"]),
     ]
+    if anonymous:
+        identities.append({"name": "anonymous", "actions": ["Admin"]})
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
     program = Path(sys.executable).with_name("weed")
     command = [str(program), "-logtostderr=true", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-    command += ["-filer", "-s3", f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command += [
+        "-filer",
+        "-s3",
+        f"-s3.config={folder / 's3.json'}",
+        f"-s3.port.iceberg={iceberg_port}",
+        "-s3.port.lance=0",
+    ]
     command += ["-volume.max=100", "-master.volumeSizeLimitMB=256", "-master.telemetry=false"]
     command += [f"-{name}.port={port}" for name, port in ports.items()]
     command += [f"-{name}.port.grpc={free_port()}" for name in ports]

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from dataset_operator.findings import SourceFinding, data_identity, endpoints
-from dataset_operator.listing.catalogues import ToldTable, found_table
+from dataset_operator.listing.catalogues import ToldSnapshot, ToldTable, found_table
 from dataset_operator.listing.names import Format
+from dataset_operator.status import write_status
 from dataset_operator.verdict import Verdict, judge
 from moorage.errors import SourceError
-from moorage.model import Column, Partitions, Source
+from moorage.model import Column, Partitions, Snapshot, Source
 from moorage.sources import Location
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
@@ -17,6 +18,7 @@ from moorage.sources.nfs import NfsSource
 from moorage.sources.permitted_roles import PermittedRole
 from moorage.sources.s3 import S3Source
 from moorage.sources.web_identity import WebIdentity
+from moorage.wire.dataset import read_dataset_status
 from tests.builders import make_dataset
 from tests.dataset_operator.looks import BOTH, LAST, listing, look
 
@@ -141,6 +143,28 @@ def test_a_folder_is_kept_while_the_catalogue_is_silent() -> None:
     assert silent.status.partitions == first.status.partitions
     for reason in ("TableNotFound", "TableElsewhere", "TableNotFiles"):
         assert judged(SourceFinding(source, None, reason, "is not there"), first).status.sources[0].found is None
+
+
+def test_a_pinned_snapshots_version_is_that_of_its_rows() -> None:
+    """Whatever comes to the folder; without a pin it is the folder's, and what nobody lists has that of its rows."""
+    file = "s3://lake/tables/orders/m/1.json"
+
+    def seen(at: str, *, pinned: bool, where: Location = LAKE, uri: str = "s3://lake/tables/orders") -> Verdict:
+        snapshot = ToldSnapshot(5, file.replace("s3://lake/tables/orders", uri), pinned, "rows")
+        found = found_table(table(where), replace(told(uri), snapshot=snapshot))
+        listed = listing(version=at) if where is LAKE else None
+        return judged(SourceFinding(Source("eu-1", table(where)), listed, found=found))
+
+    assert [seen(at, pinned=True).status.version for at in ("v1", "v2")] == ["rows", "rows"]
+    assert [seen(at, pinned=False).status.version for at in ("v1", "v2")] == ["v1", "v2"]
+    assert seen("v1", pinned=True).status.snapshot == Snapshot(5, "m/1.json", pinned=True)
+    assert seen("v2", pinned=True).status.sources[0].version == "v2"
+    assert seen("", pinned=False, where=NFS, uri="nfs://nfs.test/export/orders").status.version == "rows"
+    silent = SourceFinding(Source("eu-1", table()), None, "CatalogueUnreachable", "does not answer")
+    kept = judged(silent, seen("v1", pinned=True)).status
+    assert (kept.version, kept.snapshot) == ("rows", Snapshot(5, "m/1.json", pinned=True))
+    written = write_status(seen("v1", pinned=True), {}, 1, "2026-12-01T00:00:00Z")
+    assert read_dataset_status(written).snapshot == kept.snapshot
 
 
 def test_a_table_waits_for_its_turn_at_its_catalogue() -> None:

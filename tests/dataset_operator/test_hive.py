@@ -37,7 +37,7 @@ def look_up(url: str, table: str, *, stop: Cancellation | None = None, **budget:
     """Ask a metastore for a table."""
     source = HiveSource(url, table=table, within=S3Source("http://s3.test", "data"))
     bounds = replace(Budget(), **budget)  # type: ignore[arg-type]  # numbers of either kind
-    return HiveCatalogue().look_up(source, bounds, stop or Cancellation())
+    return HiveCatalogue().look_up(source, None, bounds, stop or Cancellation())
 
 
 # --- a real one ---

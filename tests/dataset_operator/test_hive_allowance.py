@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dataset_operator.listing import Budget, Cancellation
-from dataset_operator.listing.hive.allowance import Allowance
+from dataset_operator.listing.catalogues.allowance import Allowance
 from dataset_operator.listing.hive.line import line_to
 from dataset_operator.listing.hive.metastore import MOST_PARTITIONS, read_partitions, read_table
 from moorage.errors import SourceError

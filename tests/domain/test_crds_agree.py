@@ -50,6 +50,8 @@ TEXTS = {
     "stsEndpoint": st.sampled_from(["https://sts.example.com", "http://sts.stores.svc:8333"]),
     "endpoint": st.sampled_from(["https://s3.example.com", "http://10.0.0.1:8333"]),
     "path": st.sampled_from(["/data", "/srv/a b"]),
+    "catalogue": st.sampled_from(["https://catalogue.example.com/iceberg", "http://catalogue.lake.svc:8181"]),
+    "table": st.sampled_from(["sales.orders", "a.b.c"]),
     "url": st.sampled_from(["https://files.example.com/claims.csv", "http://10.0.0.1:8080/a?b=c@d"]),
     "jurisdiction": st.sampled_from(["DE", "US-CA"]),
     "currency": st.sampled_from(["EUR", "USD"]),
@@ -457,6 +459,11 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
         {"sources": [{"site": "eu-1", "hive": {"metastore": f"thrift://me:{SECRET}@hive", "table": "a.b"}}]},
         "hive.metastore",
         "user:password@",
+    ),
+    "a password of a catalogue": (
+        {"sources": [{"site": "eu-1", "iceberg": {"catalogue": f"https://me:{SECRET}@catalogue", "table": "a.b"}}]},
+        "iceberg.catalogue",
+        "no user:password@",
     ),
 }
 

@@ -14,6 +14,7 @@ from moorage.sources.bucket_claim import BucketClaimSource
 from moorage.sources.hive import HiveSource
 from moorage.sources.host_path import HostPathSource
 from moorage.sources.http import HttpSource
+from moorage.sources.iceberg import IcebergSource
 from moorage.sources.memory import MemorySource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
@@ -35,6 +36,10 @@ SAMPLES: dict[str, tuple[Location, str]] = {
     "hostPath": (HostPathSource("/srv/data"), "/srv/data"),
     "http": (HttpSource("https://h.test/a/", ca_bundle=PEM), "https://h.test/a/"),
     "hive": (HiveSource("thrift://m", table="t", within=FULL), "thrift://m t"),
+    "iceberg": (
+        IcebergSource("https://c", table="a.t", within=FULL, warehouse="w", snapshot=7, secret_name="k", ca_bundle=PEM),
+        "https://c w a.t at snapshot 7",
+    ),
     "bucketClaim": (BucketClaimSource("bc"), "bucket claim bc"),
     "memory": (MemorySource(4 << 30), "4,294,967,296 bytes of each node's memory"),
     "unsupported": (UnsupportedSource("H3"), "H3"),

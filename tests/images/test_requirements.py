@@ -21,6 +21,7 @@ _OTHER_FILES = {
     "kubectl-plugin.txt",
     "vineyard.txt",
     "airflow.txt",
+    "iceberg-tests.txt",
 }
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
@@ -70,6 +71,7 @@ def _listed(name: str) -> list[str | dict[str, str]]:
         ("kubectl-plugin.txt", ["kubectl-plugin"]),
         ("skypilot.txt", ["skypilot"]),
         ("airflow.txt", ["airflow"]),
+        ("iceberg-tests.txt", ["iceberg-tests"]),
         ("vineyard.txt", ["vineyard", "vineyard-tests"]),
         ("executor.txt", ["core", "planner", "executor", "schedules"]),
         (

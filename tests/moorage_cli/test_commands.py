@@ -124,6 +124,29 @@ def test_describe(world: World, dataset: Command) -> None:
     assert verdicts[world.us] == ["refused:", "ResidencyViolated"]
 
 
+def test_describe_a_table_of_a_catalogue(world: World, dataset: Command) -> None:
+    """What it is, where its files are, how it is split, and what a reader opens."""
+    raw = world.dataset("table", world.eu)
+    within = {"s3": {"endpoint": "https://s3.test", "bucket": "lake"}}
+    place = {"catalogue": "https://c.test", "warehouse": "w", "table": "a.b", "snapshot": 2**62, "within": within}
+    raw["spec"] = {"sources": [{"site": world.eu, "iceberg": place}]}
+    world.apply(raw)
+    snapshot = {"id": 2**62, "metadata": "metadata/v7.metadata.json", "pinned": True}
+    told = {"partitions": {"by": ["day(at)", "id"], "last": []}, "snapshot": snapshot}
+    world.set_status("dataset", "table", _LOOKED_AT | told, world.steward)
+    code, out, _ = dataset("describe", "table", "-n", world.steward)
+    world.kubectl("delete", "dataset", "table", "-n", world.steward)
+    assert code == 0
+    for expected in (
+        f"iceberg  https://c.test w a.b at snapshot {2**62}",
+        "Partitioned by day(at), id",
+        "Snapshot (pinned)",
+        str(2**62),
+        "metadata/v7.metadata.json, in the table's folder",
+    ):
+        assert expected in out, out
+
+
 def test_describe_what_is_not_ready_or_not_there(world: World, dataset: Command) -> None:
     """Exit code 1 for both, with words."""
     code, out, _ = dataset("describe", "blank", "-n", world.steward)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from moorage.model import Classification, Dataset, Source
+from moorage.model import Classification, Dataset, Snapshot, Source
 from moorage.sources import Credentials
 from moorage.sources.nfs import NfsSource
 from moorage.sources.s3 import S3Source
@@ -41,6 +41,23 @@ def test_configmap_hands_over_the_store_and_refers_to_its_keys() -> None:
             "valueFrom": {"secretKeyRef": {"name": "claims-keys", "key": "secretAccessKey"}},
         },
     ]
+
+
+def test_a_tables_reader_is_told_what_to_open() -> None:
+    """The metadata file and the snapshot; a pod that was told before keeps what it was told."""
+    table = an_s3_dataset()
+    table = replace(table, status=replace(table.status, snapshot=Snapshot(5, "metadata/v2.json", pinned=True)))
+    labels = reading("claims", useas="configmap")
+    served = serve(make_pod(labels=labels), table)
+    env = served["spec"]["containers"][0]["env"]
+    told = [{"name": "claims_metadata", "value": "metadata/v2.json"}, {"name": "claims_snapshot", "value": "5"}]
+    assert [entry for entry in env if entry in told] == told
+    later = replace(table, status=replace(table.status, snapshot=Snapshot(6, "metadata/v3.json")))
+    again = serve(make_pod(labels=labels, containers=served["spec"]["containers"]), later)
+    assert again["spec"]["containers"][0]["env"] == env
+    new = replace(table, status=replace(table.status, snapshot=Snapshot(None, "metadata/v1.json")))
+    names = [entry["name"] for entry in serve(make_pod(labels=labels), new)["spec"]["containers"][0]["env"]]
+    assert ("claims_metadata" in names, "claims_snapshot" in names) == (True, False)
 
 
 def test_configmap_alone_mounts_nothing() -> None:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from dataset_operator.listing.catalogues.protocol import ToldTable
+from dataset_operator.listing.catalogues.protocol import ToldSnapshot, ToldTable
 from moorage.errors import SourceError
-from moorage.model import FoundFolder
+from moorage.model import FoundFolder, Snapshot
 from moorage.sources import Location
 from moorage.sources.catalogued import CataloguedSource
 from moorage.sources.paths import is_folder_name
@@ -24,11 +24,13 @@ class FoundTable:
         location: of the files.
         found: the same, as the status keeps it.
         told: the rest of what the catalogue said.
+        snapshot: what a reader opens; None where the catalogue knows of none.
     """
 
     location: Location
     found: FoundFolder
     told: ToldTable
+    snapshot: Snapshot | None = None
 
 
 def found_table(source: CataloguedSource, told: ToldTable) -> FoundTable:
@@ -52,11 +54,19 @@ def found_table(source: CataloguedSource, told: ToldTable) -> FoundTable:
     for name, uri in told.others:
         part = _folder(within, uri)
         if part is None or not (f"{part}/".startswith(f"{folder}/") if folder else True):
-            problem = f"partition {_shown(name)} lies at {_shown(uri)}, outside the table's own folder"
-            remedy = "pods see that folder and nothing else: move the partition there"
+            problem = f"{told.others_are} {_shown(name)} lies at {_shown(uri)}, outside the table's own folder"
+            remedy = f"pods see that folder and nothing else: move the {told.others_are} there"
             raise SourceError(Reason.TABLE_ELSEWHERE, f"{source.words}: {problem}: {remedy}")
     location = within.inside(folder)
-    return FoundTable(location, FoundFolder(source.asked, folder), told)
+    return FoundTable(location, FoundFolder(source.asked, folder), told, _snapshot(within, folder, told.snapshot))
+
+
+def _snapshot(within: Location, folder: str, told: ToldSnapshot | None) -> Snapshot | None:
+    """With its metadata file as a name below the table's folder, which it was seen to lie in."""
+    if told is None:
+        return None
+    file = _folder(within, told.metadata_uri) or ""
+    return Snapshot(told.id, file.removeprefix(folder).strip("/"), told.pinned)
 
 
 def _folder(within: Location, text: str) -> str | None:

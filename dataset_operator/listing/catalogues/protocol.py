@@ -16,6 +16,23 @@ MOST_PARTITIONS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
+class ToldSnapshot:
+    """What a catalogue calls a version of a table's rows.
+
+    Attributes:
+        id: its own; None: the table has no rows yet.
+        metadata_uri: of the file that describes the table, and that snapshot in it.
+        pinned: whether the Dataset asks for it, whatever is current.
+        version: of those rows, as a Dataset's.
+    """
+
+    id: int | None
+    metadata_uri: str
+    pinned: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToldTable:
     """What a catalogue says of a table; nothing of it is believed before `places.found_table` has looked at it.
 
@@ -25,6 +42,8 @@ class ToldTable:
         format: of its files.
         columns: all of them, those of partitions last.
         partitions: None where it has none.
+        others_are: what each of the others is, for messages.
+        snapshot: None where the catalogue knows none.
     """
 
     uri: str
@@ -32,16 +51,19 @@ class ToldTable:
     columns: tuple[Column, ...]
     others: tuple[tuple[str, str], ...] = ()
     partitions: Partitions | None = None
+    others_are: str = "partition"
+    snapshot: ToldSnapshot | None = None
 
 
 class Catalogue(Protocol):
     """One kind of catalogue."""
 
-    def look_up(self, source: CataloguedSource, budget: Budget, stop: Cancellation) -> ToldTable:
+    def look_up(self, source: CataloguedSource, token: str | None, budget: Budget, stop: Cancellation) -> ToldTable:
         """Ask for a table. It blocks, stays within the budget, and ends when cancelled.
 
         Args:
             source: which.
+            token: that the catalogue wants to see; None: it wants none.
             budget: of one look.
             stop: ends it.
 

@@ -1,6 +1,5 @@
 """Tables of Hive metastores.
 
-allowance   what one look may take
 thrift      messages and values on the wire, read within bounds
 line        one connection to a metastore
 metastore   the few calls that are made, as records

@@ -4,6 +4,7 @@ from typing import Final
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
+from dataset_operator.listing.catalogues.allowance import Allowance
 from dataset_operator.listing.catalogues.protocol import (
     LONGEST_NAME,
     MOST_COLUMNS,
@@ -11,7 +12,6 @@ from dataset_operator.listing.catalogues.protocol import (
     ToldTable,
     column,
 )
-from dataset_operator.listing.hive.allowance import Allowance
 from dataset_operator.listing.hive.columns import arrow_type, format_of
 from dataset_operator.listing.hive.line import line_to
 from dataset_operator.listing.hive.metastore import Table, read_partitions, read_table
@@ -27,8 +27,9 @@ _VIEWS: Final = frozenset({"VIRTUAL_VIEW", "MATERIALIZED_VIEW"})
 class HiveCatalogue:
     """Metastores that anybody may ask who reaches them: no Kerberos, no TLS."""
 
-    def look_up(self, source: CataloguedSource, budget: Budget, stop: Cancellation) -> ToldTable:
+    def look_up(self, source: CataloguedSource, token: str | None, budget: Budget, stop: Cancellation) -> ToldTable:
         """The table, and where all of its partitions are."""
+        del token
         database, dot, name = source.table.rpartition(".")
         database = database if dot else _USUAL_DATABASE
         allowance = Allowance(source.words)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
-from dataset_operator.listing.hive.allowance import Allowance
+from dataset_operator.listing.catalogues.allowance import Allowance
 from dataset_operator.listing.hive.thrift import Answer, Reader, ThriftError, Value, Wanted, call
 from moorage.calling.endpoints import Endpoint
 from moorage.errors import SourceError

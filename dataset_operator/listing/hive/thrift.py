@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from dataset_operator.listing.hive.allowance import Allowance
+from dataset_operator.listing.catalogues.allowance import Allowance
 
 _VERSION: Final = 0x8001
 _CALL, _REPLY, _EXCEPTION = 1, 2, 3

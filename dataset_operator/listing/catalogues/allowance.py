@@ -1,4 +1,4 @@
-"""What one look at a metastore may take, in all of its answers together. Pure."""
+"""What one look at a catalogue may take, in all of its answers together. Pure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _MIB = 1024 * 1024
 class Allowance:
     """What is left; whoever reads takes from it before it has anything.
 
-    A metastore chooses how long its answers are and how many of them a table takes, so a bound on each answer alone is
+    A catalogue chooses how long its answers are and how many of them a table takes, so a bound on each answer alone is
     none on all of them.
 
     Attributes:
