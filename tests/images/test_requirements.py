@@ -22,6 +22,7 @@ _OTHER_FILES = {
     "vineyard.txt",
     "airflow.txt",
     "iceberg-tests.txt",
+    "frameworks-tests.txt",
 }
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
