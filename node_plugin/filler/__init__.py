@@ -5,7 +5,8 @@ stranger's store answers, so it can neither mount, nor see the kubelet's folders
 a publish. Its keys come on standard input and are nowhere else. When standard input ends, its parent is gone, and so is
 it: what is whole stays, and the next filler goes on from there.
 
-It imports the standard library and what of `moorage` the sidecar imports.
+It imports the standard library and what of `moorage` the sidecar imports; for an archive that is packed with zstd,
+zstandard as well.
 
     exchange   what the node plugin and the filler say to each other
     keys       keys of objects as paths of files (pure)
@@ -23,6 +24,7 @@ It imports the standard library and what of `moorage` the sidecar imports.
     crew       the threads that bring
     members    what an archive holds, and where each member goes (pure)
     archives   the members of a tar or a zip
+    zstd_frames   where frames of zstd begin and end (pure)
     unpacking  members as files, within bounds
     bringing   an archive from its server into a folder of files
     filling    a whole version: list, check, take over, fetch or unpack, seal

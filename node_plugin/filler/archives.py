@@ -1,4 +1,4 @@
-"""The members of a tar (plain, gzip or bzip2) or a zip, read from its start to its end within bounds of memory.
+"""The members of a tar (plain, gzip, bzip2 or zstd) or a zip, read from its start to its end within bounds of memory.
 
 The file was made by a stranger. What Python's modules say of it is never acted on here, only told: `members` decides.
 """
@@ -13,9 +13,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, cast
 
+from node_plugin.filler import zstd_frames
 from node_plugin.filler.members import ArchiveError, Kind, Member
 
 PIECE_BYTES: Final = 1 << 20
@@ -25,14 +27,14 @@ _HEADERS_BYTES: Final = 1 << 20
 """Of all headers before one member: there may be many, and a sparse file's map is read like them."""
 _DIRECTORY_BYTES: Final = 16 << 20
 """Of a zip's list of its members."""
+_ZSTD_READ_BYTES: Final = 128 << 10
 _BLOCK: Final = b"\0" * 512
 _TARGET_BYTES: Final = 4096
 _UNIX: Final = 3
 _ENCRYPTED: Final = 0x1
 _LAST_SECOND: Final = 1 << 33
-_FORMS: Final = "tar, tar.gz, tar.bz2 or zip"
+_FORMS: Final = "tar, tar.gz, tar.bz2, tar.zst or zip"
 _OTHERS: Final = (
-    (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\xfd7zXZ\0", "xz"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"Rar!", "RAR"),
@@ -71,10 +73,47 @@ def members_of(path: Path, passing: Callable[[int], None]) -> AbstractContextMan
         return _tar(path, passing, lambda file: gzip.GzipFile(fileobj=file), "gzip")
     if start.startswith(b"BZh"):
         return _tar(path, passing, bz2.BZ2File, "bzip2")
+    if start.startswith(zstd_frames.MAGIC):
+        return _tar(path, passing, lambda file: _Unzstd(file, passing), "zstd")
     for magic, name in _OTHERS:
         if start.startswith(magic):
             raise ArchiveError(f"it is packed with {name}, which is not unpacked here: pack it as {_FORMS}")
     return _tar(path, passing, lambda file: file, "")
+
+
+class _Unzstd:
+    """What comes out of a stream of zstd frames, all of which have to be whole."""
+
+    def __init__(self, file: IO[bytes], passing: Callable[[int], None]) -> None:
+        import zstandard  # noqa: PLC0415 - few archives need it, and every filler would load it
+
+        self._file = file
+        self._passing = passing
+        self._frames = zstd_frames.Frames()
+        opened = zstandard.ZstdDecompressor(max_window_size=zstd_frames.MOST_WINDOW_BYTES)
+        self._frames_read = opened.stream_reader(
+            cast("IO[bytes]", _Heard(self._next)), read_size=_ZSTD_READ_BYTES, read_across_frames=True
+        )
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._frames_read.read(size)
+        if not piece and size and not self._frames.is_whole:
+            raise ArchiveError("it is cut short: upload it again")
+        return piece
+
+    def _next(self, size: int) -> bytes:
+        piece = self._file.read(size)
+        self._frames.hear(piece)
+        # Frames may be empty: time passes all the same.
+        self._passing(0)
+        return piece
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A file as the decompressor reads it."""
+
+    read: Read
 
 
 class _Forward:

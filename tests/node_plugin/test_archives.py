@@ -28,7 +28,7 @@ from tests.node_plugin.played_broker import PlayedBroker
 from tests.node_plugin.played_node import FakePod, MakePod, Node, wait_for
 from tests.node_plugin.test_cached_mounts import read
 from tests.node_plugin.test_filler import ending, files_in, fill, start
-from tests.node_plugin.test_unpacking import FILES, info, tar_of, tar_of_files, zip_of
+from tests.node_plugin.test_unpacking import FILES, info, tar_of, tar_of_files, zip_of, zstd
 from tests.web_server import serve_folder
 
 DATASET = "stewards/claims"
@@ -72,7 +72,11 @@ def test_an_archive_is_another_version_than_the_file(served: Put) -> None:
     assert terms(place).listed_version != terms(HttpSource(place.url)).listed_version
 
 
-@pytest.mark.parametrize("archive", [gzip.compress(tar_of_files(FILES)), zip_of(FILES)], ids=["tar.gz", "zip"])
+@pytest.mark.parametrize(
+    "archive",
+    [gzip.compress(tar_of_files(FILES)), zstd(tar_of_files(FILES)), zip_of(FILES)],
+    ids=["tar.gz", "tar.zst", "zip"],
+)
 def test_a_filler_unpacks_an_archive(served: Put, tmp_path: Path, archive: bytes) -> None:
     """Whole, read-only, and nothing of the archive is left."""
     lines = fill(tmp_path / "copy", job(served(archive)))

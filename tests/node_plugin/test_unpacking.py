@@ -10,9 +10,11 @@ import tarfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +45,23 @@ def info(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", mode: int =
 def tar_of_files(files: dict[str, bytes]) -> bytes:
     """As `tar -C folder .` makes it."""
     return tar_of((info("./", tarfile.DIRTYPE), b""), *((info(f"./{name}"), body) for name, body in files.items()))
+
+
+def zstd(body: bytes, **parameters: int) -> bytes:
+    """As `zstd` packs it, with a sum at its end."""
+    how = zstandard.ZstdCompressionParameters.from_level(3, write_checksum=1, **parameters)
+    packing = zstandard.ZstdCompressor(compression_params=how).compressobj()
+    return packing.compress(body) + packing.flush()
+
+
+def dictionary() -> bytes:
+    """An archive that can't be unpacked without something else."""
+    trained = zstandard.train_dictionary(2048, [f"{number} of many".encode() * 20 for number in range(200)])
+    return zstandard.ZstdCompressor(dict_data=trained).compress(tar_of_files(FILES))
+
+
+SKIPPED = b"\x50\x2a\x4d\x18\x03\0\0\0any"
+"""A frame that says nothing of the archive."""
 
 
 def zip_of(files: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -96,11 +115,13 @@ def named(value: object) -> str | None:
         gzip.compress(tar_of_files(FILES)),
         gzip.compress(tar_of_files(FILES)[:3000]) + gzip.compress(tar_of_files(FILES)[3000:]),
         bz2.compress(tar_of_files(FILES)),
+        zstd(tar_of_files(FILES)),
+        zstd(tar_of_files(FILES)[:3000]) + SKIPPED + zstd(b"") + zstd(tar_of_files(FILES)[3000:]),
         tar_of(*((info(name), body) for name, body in FILES.items()), form=tarfile.GNU_FORMAT),
         zip_of(FILES),
         zip_of(FILES, zipfile.ZIP_STORED),
     ],
-    ids=["tar", "tar.gz", "tar.gz in parts", "tar.bz2", "GNU tar", "zip", "stored zip"],
+    ids=["tar", "tar.gz", "tar.gz in parts", "tar.bz2", "tar.zst", "tar.zst in parts", "GNU tar", "zip", "stored zip"],
 )
 def test_every_file_comes_out_as_it_went_in(archive: bytes, tmp_path: Path) -> None:
     """Read-only, in its folders; objects and bytes are counted."""
@@ -210,9 +231,17 @@ def encrypted() -> bytes:
         (tar_of_files({"a": b"x" * 1000})[:1500], "damaged or cut short"),
         (tar_of((info("a"), b"x" * 512))[:1024], "has no end"),
         (tar_of((info("a"), b"x" * 512))[:1024] + b"garbage!" * 64, "has no end"),
-        (b"<html>sign in</html>", "it is no tar, tar.gz, tar.bz2 or zip"),
+        (b"<html>sign in</html>", "it is no tar, tar.gz, tar.bz2, tar.zst or zip"),
         (b"", "it is no tar"),
-        (b"\x28\xb5\x2f\xfd" + b"x" * 600, "zstd, which is not unpacked here: pack it as tar"),
+        (b"\x28\xb5\x2f\xfd" + b"x" * 600, "damaged"),
+        (zstd(tar_of_files(FILES))[:-1], "cut short"),
+        (zstd(tar_of_files(FILES))[:-4], "cut short"),
+        (zstd(tar_of_files(FILES))[:100], "cut short"),
+        (zstd(tar_of_files(FILES)) + b"PK\x03\x04", "something follows its zstd frames that is none"),
+        (zstd(tar_of_files(FILES))[:-4] + b"\0" * 4, "damaged or cut short"),
+        (zstd(b"x,y\n" * 1000), "one zstd file, and no archive"),
+        (zstd(tar_of_files(FILES), window_log=26), "more than 32 MiB of memory: pack it with zstd --long=25 or less"),
+        (dictionary(), "packed with a dictionary of zstd's"),
         (b"\xfd7zXZ\0" + b"x" * 600, "xz, which is not unpacked here"),
     ],
     ids=named,
@@ -271,6 +300,14 @@ ZEROS = b"\0" * (8 << 20)
             Limits(most_objects=9, most_bytes=1 << 40, least_budget_bytes=1 << 20),
             "more than 200 times its size",
         ),
+        (zstd(tar_of_files({"z": ZEROS})), Limits(most_objects=9, most_bytes=1 << 20), "spec.cache.sizeLimit"),
+        (
+            zstd(tar_of_files({"z": ZEROS})),
+            Limits(most_objects=9, most_bytes=1 << 40, least_budget_bytes=1 << 20),
+            "more than 200 times its size",
+        ),
+        (SKIPPED * 200_000 + zstd(tar_of_files(FILES)), replace(LIMITS, seconds=-1.0), "to unpack: split it"),
+        (zstd(pax_bomb()), LIMITS, "one of its headers has more than"),
         (zip_of({"z": ZEROS}), Limits(most_objects=9, most_bytes=1 << 40, least_budget_bytes=1 << 20), "200 times"),
         (tar_of_files(FILES), Limits(most_objects=9, most_bytes=1 << 40, seconds=-1.0), "to unpack: split it"),
         (pax_bomb(), LIMITS, "one of its headers has more than"),
@@ -327,7 +364,7 @@ SEARCH = settings(max_examples=60, deadline=None, suppress_health_check=[HealthC
 @SEARCH
 @given(
     members=st.lists(st.tuples(NAMES, TAR_KINDS, NAMES, BODIES), max_size=8),
-    pack=st.sampled_from([bytes, gzip.compress, bz2.compress]),
+    pack=st.sampled_from([bytes, gzip.compress, bz2.compress, zstd]),
     form=st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]),
 )
 def test_no_tar_writes_outside(
@@ -360,7 +397,14 @@ def test_no_zip_writes_outside(fresh: Callable[[], Path], members: list[tuple[st
 
 @SEARCH
 @given(
-    which=st.sampled_from([tar_of_files, lambda files: gzip.compress(tar_of_files(files), mtime=0), zip_of]),
+    which=st.sampled_from(
+        [
+            tar_of_files,
+            lambda files: gzip.compress(tar_of_files(files), mtime=0),
+            lambda files: zstd(tar_of_files(files)),
+            zip_of,
+        ]
+    ),
     changes=st.lists(st.tuples(st.integers(0, 4000), st.binary(min_size=1, max_size=8)), max_size=6),
     cut=st.integers(0, 5000),
 )
