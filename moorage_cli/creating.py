@@ -91,6 +91,8 @@ def create(
     kubectl dataset create claims -n steward --site eu-1 --s3-endpoint https://s3.eu-1.example.com \\
         --bucket insurance --prefix claims/ --secret s3-keys --residency EU --purpose research --consumer fraud
     kubectl dataset create claims --site eu-1 --nfs nfs.example.com:/claims --dry-run -o yaml
+    kubectl dataset create orders --site eu-1 --iceberg-catalogue https://catalogue.example.com \\
+        --iceberg-table sales.orders --s3-endpoint https://s3.eu-1.example.com --bucket lake --secret lake-keys
     """  # noqa: D301 - \b is what click needs
     target = target_of(context)
     if dry_run == "client" and target.namespace:  # nothing of the cluster is needed

@@ -9,7 +9,8 @@ from moorage.errors import InputError
 from moorage.model import API_VERSION, Dataset
 from moorage.policy import unknown_places
 from moorage.reading.fields import DNS_LABEL
-from moorage.sources import SPEC_KINDS
+from moorage.sources import SPEC_KINDS, Location
+from moorage.sources.catalogued import WITHIN_KINDS, CataloguedSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,17 @@ def _source(options: Options, subject: str, index: int) -> dict[str, Any]:
                     source.setdefault(kind, {}).update(option.write(value))
                 except ValueError as error:
                     raise InputError(subject, option.flag, str(error)) from None
-    return source
+    return _with_place(source)
+
+
+def _with_place(source: dict[str, Any]) -> dict[str, Any]:
+    """A table's files lie within what the options of other kinds name."""
+    tables = [kind for kind in source if issubclass(SPEC_KINDS.get(kind, Location), CataloguedSource)]
+    place = {kind: source[kind] for kind in source if kind in WITHIN_KINDS}
+    if len(tables) != 1 or not place:
+        return source
+    (table,) = tables
+    return {"site": source["site"], table: {**source[table], "within": place}}
 
 
 def _governance(options: Options) -> dict[str, Any]:

@@ -23,6 +23,18 @@ WITHIN_KINDS: Final[Mapping[str, type[Location]]] = MappingProxyType(
 """What a table's files can lie in."""
 
 
+def _refuse(within: Fields) -> None:
+    """What a place of tables has not, though a source of its kind has, as the CRD has it."""
+    for kind, keys in _NOT_WITHIN.items():
+        place = within.sub(kind)
+        for key in keys:
+            if place is not None and place.value(key) is not None:
+                place.fail(key, "is not a field here: tables are read, with the keys of a Secret that secretRef names")
+
+
+_NOT_WITHIN: Final = {S3Source.kind: ("webIdentity", "writerSecretRef")}
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueToken:
     """Where the token is that a catalogue wants from whoever asks it.
@@ -66,6 +78,7 @@ class CataloguedSource(Location):
         sub = fields.sub("within")
         if sub is None:
             return None
+        _refuse(sub)
         within = one_of(sub, WITHIN_KINDS)
         sub.finish()
         return within

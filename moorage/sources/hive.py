@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from moorage.reading.fields import Fields
 from moorage.sources.catalogued import CataloguedSource
+from moorage.sources.location import Option
 from moorage.sources.s3 import S3Source
 
 _PLACE_KEYS = ("endpoint", "bucket", "folder", "region", "secret-name")
@@ -17,6 +18,14 @@ class HiveSource(CataloguedSource):
     metastore: str
 
     kind = "hive"
+    options = (
+        Option("--hive-metastore", "A Hive metastore's address, for a table.", lambda value: {"metastore": value}),
+        Option(
+            "--hive-table",
+            "Its table, as database.table; the options of bucket, NFS or directory say within what its files may lie.",
+            lambda value: {"table": value},
+        ),
+    )
     remote_types = ("CatalogEntry",)
     remote_keys = ("catalogURI", "table", "mountAllowed", *_PLACE_KEYS)
 

@@ -5,9 +5,16 @@ from typing import Any, Final, Self
 
 from moorage.reading.fields import Fields
 from moorage.sources.catalogued import CataloguedSource, CatalogueToken
+from moorage.sources.location import Option
 from moorage.sources.web_identity import is_private
 
 _LEAST_PARTS: Final = 2
+
+
+def _snapshot(value: str) -> dict[str, int]:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError("must be a snapshot's id, a whole number: kubectl dataset describe shows the current one")
+    return {"snapshot": int(value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,21 @@ class IcebergSource(CataloguedSource):
     ca_bundle: str | None = None
 
     kind = "iceberg"
+    options = (
+        Option("--iceberg-catalogue", "An Iceberg REST catalogue's URL, for a table.", lambda url: {"catalogue": url}),
+        Option(
+            "--iceberg-table",
+            "Its table, as namespace.table; the options of bucket, NFS or directory say within what its files may lie.",
+            lambda value: {"table": value},
+        ),
+        Option("--iceberg-warehouse", "The warehouse of the catalogue.", lambda value: {"warehouse": value}),
+        Option("--iceberg-snapshot", "The snapshot that is meant, whatever is current.", _snapshot, "ID"),
+        Option(
+            "--iceberg-secret",
+            "The Secret with catalogueToken and catalogueURL, same namespace.",
+            lambda value: {"secretRef": {"name": value}},
+        ),
+    )
 
     @classmethod
     def read(cls, fields: Fields) -> Self:

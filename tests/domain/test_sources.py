@@ -158,6 +158,18 @@ def test_a_token_is_not_sent_to_everybody(changes: dict[str, object], field: str
         S3Source.read(Fields("Dataset a/b", "s3", {**s3, **FINE, "endpoint": endpoint}))
 
 
+@pytest.mark.parametrize("kind", ["hive", "iceberg"])
+@pytest.mark.parametrize("key", ["webIdentity", "writerSecretRef"])
+def test_the_place_of_tables_has_fewer_fields_than_a_bucket(kind: str, key: str) -> None:
+    """As in the CRD: what the API server does not take, the planner's files can't have either."""
+    location, _ = SAMPLES[kind]
+    raw = location.write()
+    given = {"webIdentity": {"roleARN": "r"}, "writerSecretRef": {"name": "x"}}
+    raw["within"]["s3"][key] = given[key]
+    with pytest.raises(InputError, match=rf"within\.s3\.{key}: is not a field here"):
+        SPEC_KINDS[kind].read(fields(**raw))
+
+
 def test_an_archive_is_a_file_that_needs_a_copy() -> None:
     """Whatever its URL ends with; it is granted with what it is."""
     place = HttpSource("https://h.test/a/", extract=True)

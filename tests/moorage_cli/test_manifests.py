@@ -72,11 +72,42 @@ def test_an_option_stands_for_all_sites_or_for_each() -> None:
     ]
 
 
+ICEBERG = {"--iceberg-catalogue": ("https://c.test",), "--iceberg-table": ("sales.orders",)}
+
+
+def test_a_tables_files_lie_within_what_other_options_name() -> None:
+    """A bucket, a directory; each kind with its own words."""
+    more = {"--iceberg-warehouse": ("w",), "--iceberg-snapshot": ("7",), "--iceberg-secret": ("t",)}
+    (source,) = manifest(make_options(**ICEBERG, **more, **{"--secret": ("keys",)}))["spec"]["sources"]
+    place = {"endpoint": "https://s3.test", "bucket": "b", "secretRef": {"name": "keys"}}
+    assert source == {
+        "site": "eu-1",
+        "iceberg": {
+            "catalogue": "https://c.test",
+            "table": "sales.orders",
+            "warehouse": "w",
+            "snapshot": 7,
+            "secretRef": {"name": "t"},
+            "within": {"s3": place},
+        },
+    }
+    hive = {"--hive-metastore": ("thrift://m",), "--hive-table": ("a.b",)}
+    given = {"--s3-endpoint": (), "--bucket": (), "--host-path": ("/srv",), **hive}
+    (source,) = manifest(make_options(**given))["spec"]["sources"]
+    within = {"hostPath": {"path": "/srv"}}
+    assert source == {"site": "eu-1", "hive": {"metastore": "thrift://m", "table": "a.b", "within": within}}
+
+
 @pytest.mark.parametrize(
     ("given", "field", "remedy"),
     [
         ({"--bucket": ("a", "b"), "sites": ("x", "y", "z")}, "--bucket", "give it once, or once each site"),
         ({"--nfs": ("nfs.test/data",)}, "--nfs", "must be server:/path"),
+        ({**ICEBERG, "--iceberg-snapshot": ("-7",)}, "--iceberg-snapshot", "must be a snapshot's id"),
+        ({**ICEBERG, "--iceberg-table": ("orders",)}, "spec.sources[0].iceberg.table", "with a dot between them"),
+        ({**ICEBERG, "--writer-secret": ("w",)}, "spec.sources[0].iceberg.within.s3.writerSecretRef", "is not a field"),
+        ({**ICEBERG, "--nfs": ("nfs.test:/data",)}, "spec.sources[0].iceberg.within", "exactly one of"),
+        ({**ICEBERG, "--hive-metastore": ("thrift://m",), "--hive-table": ("a.b",)}, "spec.sources[0]", "exactly one"),
         ({"--host-path": ("/data",)}, "spec.sources[0]", "exactly one of"),
         ({"--bucket": ()}, "spec.sources[0].s3.bucket", "is required"),
         ({"residency": ("UK",)}, "spec.governance.residency", "the code of the United Kingdom is GB"),
