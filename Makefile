@@ -83,4 +83,4 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 clean: ## Forget the virtual environments and what the tools cached here
-	rm -rf $(VENV) .venv-skypilot .venv-vineyard .venv-airflow .venv-frameworks-tests .venv-iceberg-tests build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-skypilot .venv-vineyard .venv-airflow .venv-frameworks-tests .venv-iceberg-tests .venv-torch-tests build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -36,6 +36,10 @@ class UntrustedObjectError(MemoryObjectError):
     """It was pickled, and its reader did not say that it trusts the writer."""
 
 
+class PrivatePagesNeededError(MemoryObjectError):
+    """It holds what any code can write to, so its bytes have to be the reader's own."""
+
+
 @dataclass(slots=True)
 class Parts:
     """The buffers of an object that is being described."""

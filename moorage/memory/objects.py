@@ -6,7 +6,15 @@ from typing import Any
 
 from moorage.memory.kinds import Reader, Writer
 from moorage.memory.kinds.tables import IpcFile, read_file, write_file
-from moorage.memory.layout import ARROW_MAGIC, Frame, MemoryObjectError, Parts, frame, read_frame
+from moorage.memory.layout import (
+    ARROW_MAGIC,
+    Frame,
+    MemoryObjectError,
+    Parts,
+    PrivatePagesNeededError,
+    frame,
+    read_frame,
+)
 
 
 def laid_out(value: Any) -> IpcFile | Frame:  # noqa: ANN401 - any Python object
@@ -31,6 +39,7 @@ def made_of(content: memoryview, name: str, *, trust: bool) -> Any:  # noqa: ANN
 
     Raises:
         UntrustedObjectError: it was pickled, and `trust` is not given.
+        PrivatePagesNeededError: it must be read from memory that can be written to.
         MemoryObjectError: it is no object.
     """
     try:
@@ -72,4 +81,8 @@ def load(path: Path, *, trust: bool = False) -> Any:  # noqa: ANN401 - what was 
         MemoryObjectError: it is no object.
         OSError: the file can't be read.
     """
-    return made_of(memoryview(path.read_bytes()), path.name, trust=trust)
+    content = path.read_bytes()
+    try:
+        return made_of(memoryview(content), path.name, trust=trust)
+    except PrivatePagesNeededError:
+        return made_of(memoryview(bytearray(content)), path.name, trust=trust)

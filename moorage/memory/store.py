@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from moorage.errors import InputError
 from moorage.memory.files import FileSpace
+from moorage.memory.layout import PrivatePagesNeededError
 from moorage.memory.objects import laid_out, made_of
 from moorage.memory.space import VINEYARD, Space
 
@@ -67,13 +68,16 @@ class MemoryStore:
             name: of it.
             trust: the writer may run code here: needed for what was pickled.
             writable: the value may be changed. In a directory, pages that are written become this value's own, and
-                others are not copied; vineyard's memory is copied whole.
+                others are not copied; vineyard's memory is copied whole. What holds tensors is always read so.
 
         Raises:
             UntrustedObjectError: it was pickled, and `trust` is not given.
             MemoryObjectError: there is none, or what lies there is none.
         """
-        return made_of(self._space.read(name, writable=writable), name, trust=trust)
+        try:
+            return made_of(self._space.read(name, writable=writable), name, trust=trust)
+        except PrivatePagesNeededError:
+            return made_of(self._space.read(name, writable=True), name, trust=trust)
 
     def delete(self, name: str) -> bool:
         """Delete an object; whether it was there. Those who have it keep it.

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,8 @@ import pytest
 
 from bench import environments
 from moorage.grants.grant import FillTerms
+from tests.containers import in_container
+from tests.debian_torch import DebianTorch, debian_torch
 from tests.frameworks import data
 from tests.installing import program
 from tests.node_plugin.conftest import make_pod_at, play_node
@@ -23,8 +25,6 @@ from tests.polling import PATIENCE_SECONDS
 from tests.spark import spark_home
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "frameworks"
-# A user with a name, as Spark wants it.
-NOBODY = 65534
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,11 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def frameworks() -> Path:
-    """The interpreter that has them, below the clone."""
+    """The interpreter that has them."""
     environment = environments.made("frameworks-tests")
     if environment.python is None:
         pytest.skip(f"there are no frameworks: {environment.trouble}")
-    return environment.python.relative_to(environments.REPOSITORY)
+    return environment.python
+
+
+def seen(python: Path) -> str:
+    """An interpreter below the clone, as a container sees it."""
+    return f"/mnt/code/{python.relative_to(environments.REPOSITORY)}"
 
 
 @dataclass
@@ -57,32 +62,34 @@ class Mounted:
     dataset: str
     sidecar: subprocess.Popen[bytes]
 
-    def run(self, python: Path, example: str, *, programs: Path | None = None, **environment: str) -> str:
+    def run(
+        self,
+        python: str,
+        example: str,
+        settings: Mapping[str, str] | None = None,
+        *,
+        root: Path = Path("/"),
+        programs: Path | None = None,
+    ) -> str:
         """Run an example as a container of the pod would, with its folder as argument; gives what it printed.
 
         Args:
-            python: below the clone.
+            python: an interpreter, as the container sees it; the clone is its `/mnt/code`.
             example: its name.
-            programs: a folder that the container has as `/mnt/programs`.
-            **environment: more of it.
+            settings: more of its environment.
+            root: of the container.
+            programs: a folder that it has as `/mnt/programs`.
         """
         code, home = self.node.log.parent / "code", self.node.log.parent / "home"
         home.mkdir(exist_ok=True)
         home.chmod(0o777)
         folder = f"/mnt/datasets/{self.dataset}"
-        # Its own /mnt, so that nothing is left on this machine.
-        shell = (
-            'mount -t tmpfs none /mnt && mkdir -p "$2" && mount --rbind "$1" "$2" && mount --make-rslave "$2" && '
-            'mkdir /mnt/programs && mount --bind "$3" /mnt/programs && '
-            f'shift 3 && cd / && exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups "$@"'
-        )
-        script = code / EXAMPLES.relative_to(environments.REPOSITORY) / example
-        command = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", shell, "sh"]
-        command += [str(self.pod.target(self.dataset)), folder, str(programs or code)]
-        command += [str(code / python), str(script), folder]
-        settings = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": str(code)} | environment
+        shown = {folder: self.pod.target(self.dataset), "/mnt/code": code, "/mnt/home": home}
+        command = in_container(root, shown | ({} if programs is None else {"/mnt/programs": programs}))
+        command += [python, f"/mnt/code/{EXAMPLES.relative_to(environments.REPOSITORY)}/{example}", folder]
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/mnt/home", **(settings or {})}
         pipe = subprocess.PIPE
-        child = self.node.run(command, env=settings, stdout=pipe, stderr=pipe)
+        child = self.node.run(command, env=environment, stdout=pipe, stderr=pipe)
         said, complained = child.communicate(timeout=PATIENCE_SECONDS)
         assert child.returncode == 0, complained.decode()[-4000:]
         return said.decode()
@@ -142,17 +149,24 @@ def spark() -> Path:
     return spark_home()
 
 
-def spark_settings(home: Path, python: Path, *more: Path) -> dict[str, str]:
-    """The environment of a Spark that starts fast, as Spark goes: two cores, no pages, a compiler in a hurry."""
+def spark_settings(home: Path, python: str, at: str = "") -> dict[str, str]:
+    """The environment of a Spark that starts fast, as Spark goes: two cores, no pages, a compiler in a hurry.
+
+    Args:
+        home: of Spark.
+        python: the interpreter of its workers.
+        at: where the home is seen, if elsewhere.
+    """
     (bridge,) = (home / "python" / "lib").glob("py4j-*.zip")
     options = ("spark.ui.enabled=false", "spark.sql.shuffle.partitions=2", "spark.driver.memory=512m")
+    place = at or str(home)
     return {
-        "SPARK_HOME": str(home),
+        "SPARK_HOME": place,
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": str(python),
+        "PYSPARK_PYTHON": python,
         "PYSPARK_SUBMIT_ARGS": " ".join([*(f"--conf {option}" for option in options), "pyspark-shell"]),
         "JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-        "PYTHONPATH": ":".join(map(str, [home / "python", bridge, *more])),
+        "PYTHONPATH": f"{place}/python:{place}/python/lib/{bridge.name}",
     }
 
 
@@ -162,3 +176,9 @@ def memory() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="moorage-test-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def torch() -> DebianTorch:
+    """A root folder that has torch."""
+    return debian_torch()

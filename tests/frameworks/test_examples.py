@@ -9,7 +9,7 @@ import pytest
 
 from bench.environments import REPOSITORY
 from tests.frameworks import data
-from tests.frameworks.conftest import EXAMPLES, Platform
+from tests.frameworks.conftest import EXAMPLES, Platform, seen
 
 _SHOWN = re.compile(r"\(\.\./examples/frameworks/(\w+\.py)\)+:\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -27,7 +27,7 @@ def test_a_question_brings_the_columns_that_it_asks_for(platform: Platform, fram
     """The answer is right, and most bytes of the dataset stayed where they were."""
     with platform.mounted("flights") as mounted:
         before = mounted.brought_bytes
-        assert json.loads(mounted.run(frameworks, f"with_{library}.py")) == march_minutes()
+        assert json.loads(mounted.run(seen(frameworks), f"with_{library}.py")) == march_minutes()
         brought = mounted.brought_bytes - before
         size = sum(map(len, data.flights().values()))
         assert 0 < brought < size / 2
@@ -40,7 +40,7 @@ def test_a_question_brings_the_columns_that_it_asks_for(platform: Platform, fram
 def test_datasets_streams_shuffled_epochs(platform: Platform, frameworks: Path) -> None:
     """Each epoch has every row once, in an order of its own."""
     with platform.mounted("flights") as mounted:
-        first, second = map(json.loads, mounted.run(frameworks, "with_datasets.py").splitlines())
+        first, second = map(json.loads, mounted.run(seen(frameworks), "with_datasets.py").splitlines())
     table = data.flights_table()
     for epoch in (first, second):
         assert (epoch["rows"], epoch["minutes"]) == (table.num_rows, pc.sum(table["delay"]).as_py())
@@ -53,7 +53,7 @@ def test_datasets_streams_shuffled_epochs(platform: Platform, frameworks: Path) 
 def test_webdataset_streams_shuffled_epochs(platform: Platform, frameworks: Path, *, copied: bool) -> None:
     """Each epoch has every sample once, in an order of its own: from the store, and from a copy of the node."""
     with platform.mounted("digits", copied=copied) as mounted:
-        first, second = map(json.loads, mounted.run(frameworks, "with_webdataset.py").splitlines())
+        first, second = map(json.loads, mounted.run(seen(frameworks), "with_webdataset.py").splitlines())
     rows = len(data.images())
     for epoch in (first, second):
         expected = (rows, int(data.images().sum()), sum(row % 10 for row in range(rows)))

@@ -20,8 +20,10 @@ from bench.environments import Environment
 from moorage.memory import MemoryStore
 
 IS_VINEYARD = os.environ.get("MOORAGE_TEST_MEMORY") == "vineyard"
-collect_ignore = ["test_files.py", "test_headroom.py", "test_on_vineyard.py"] if IS_VINEYARD else ["test_vineyard.py"]
+_IN_FILES = ["test_files.py", "test_headroom.py", "test_on_torch.py", "test_on_vineyard.py"]
+collect_ignore = _IN_FILES if IS_VINEYARD else ["test_vineyard.py"]
 collect_ignore += [] if find_spec("polars") else ["test_polars.py"]  # it is where vineyard is
+collect_ignore += [] if find_spec("torch") else ["test_torch.py"]  # see test_on_torch.py
 SIZE = "256Mi"
 
 

@@ -20,14 +20,14 @@ MOST_DEPTH: Final = 100
 _BY_LIBRARY: Final = MappingProxyType(
     {
         "numpy": "numpy_arrays", "pyarrow": "tables", "pandas": "pandas_frames", "polars": "polars_frames",
-        "scipy": "sparse",
+        "scipy": "sparse", "torch": "torch_tensors",
     }
 )  # fmt: skip
 _READERS: Final = MappingProxyType(
     {
         "array": "numpy_arrays", "scalar": "numpy_arrays", "table": "tables", "arrow array": "tables",
         "frame": "pandas_frames", "series": "pandas_frames", "sparse": "sparse",
-        "polars frame": "polars_frames", "polars series": "polars_frames",
+        "polars frame": "polars_frames", "polars series": "polars_frames", "tensor": "torch_tensors",
     }
 )  # fmt: skip
 
