@@ -23,6 +23,7 @@ _OTHER_FILES = {
     "airflow.txt",
     "iceberg-tests.txt",
     "frameworks-tests.txt",
+    "torch-tests.txt",
 }
 _FILES = sorted((REPOSITORY / "requirements").glob("*.txt"))
 _IMAGES_FILES = {recipe.requirements for recipe in COMPONENTS.values() if recipe.requirements}
