@@ -42,9 +42,14 @@ class PrivatePagesNeededError(MemoryObjectError):
 
 @dataclass(slots=True)
 class Parts:
-    """The buffers of an object that is being described."""
+    """The buffers of an object that is being described.
+
+    Attributes:
+        are_written: by readers, who therefore need pages of their own.
+    """
 
     buffers: list[memoryview] = field(default_factory=list)
+    are_written: bool = False
 
     def add(self, buffer: Any) -> int:  # noqa: ANN401 - whatever has the buffer protocol
         """Add one; its number."""
@@ -100,7 +105,8 @@ def frame(root: Node, parts: Parts) -> Frame:
         MemoryObjectError: its description is too long.
     """
     sizes = [buffer.nbytes for buffer in parts.buffers]
-    description = json.dumps({"root": root, "sizes": sizes}, ensure_ascii=True, separators=(",", ":")).encode()
+    told = {"root": root, "sizes": sizes} | ({"are_written": True} if parts.are_written else {})
+    description = json.dumps(told, ensure_ascii=True, separators=(",", ":")).encode()
     if len(description) > MOST_DESCRIPTION_BYTES:
         problem = f"has a description of more than {MOST_DESCRIPTION_BYTES:,} bytes"
         raise MemoryObjectError(f"the object {problem}: put parts of it under names of their own")
@@ -124,6 +130,7 @@ def read_frame(content: memoryview) -> Read:
     """Read an object's frame. Nothing in it is believed.
 
     Raises:
+        PrivatePagesNeededError: its readers write to it, and `content` can't be written to.
         MemoryObjectError: it is none.
     """
     if bytes(content[:8]) != MAGIC or len(content) < _HEAD_BYTES:
@@ -138,6 +145,8 @@ def read_frame(content: memoryview) -> Read:
         raise MemoryObjectError("the object's description can't be read") from None
     if not isinstance(root, dict) or not isinstance(sizes, list) or len(sizes) > MOST_BUFFERS:
         raise MemoryObjectError("the object's description can't be read")
+    if description.get("are_written") is True and content.readonly:  # said before anything of it is read, or unpickled
+        raise PrivatePagesNeededError("it holds what any code may write to")
     offset, buffers = _aligned(_HEAD_BYTES + length), []
     for size in sizes:
         if type(size) is not int or size < 0 or offset + size > len(content):

@@ -39,7 +39,7 @@ def made_of(content: memoryview, name: str, *, trust: bool) -> Any:  # noqa: ANN
 
     Raises:
         UntrustedObjectError: it was pickled, and `trust` is not given.
-        PrivatePagesNeededError: it must be read from memory that can be written to.
+        PrivatePagesNeededError: its readers write to it, and `content` can't be written to.
         MemoryObjectError: it is no object.
     """
     try:

@@ -1,6 +1,7 @@
 """Tensors of torch come back equal, unpickled and without a copy; what is written to them is the reader's alone."""
 
 import json
+import os
 import random
 import warnings
 from collections.abc import Callable
@@ -66,6 +67,24 @@ def test_what_is_written_is_the_readers_alone(store: MemoryStore) -> None:
     assert int(other.sum()) == int(store.get("value")["weights"].sum()) == 0
 
 
+class Telling:
+    """Unpickling it writes a byte to a file."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.write, (self.descriptor, b"!")
+
+
+def test_what_lies_beside_a_tensor_is_unpickled_once(store: MemoryStore, tmp_path: Path) -> None:
+    """Though the object is opened twice."""
+    with (tmp_path / "told").open("wb") as told:
+        store.put("value", [Telling(told.fileno()), torch.ones(2)])
+        store.get("value", trust=True)
+    assert (tmp_path / "told").read_bytes() == b"!"
+
+
 def test_weights_of_a_model(store: MemoryStore) -> None:
     """As a dict of tensors they need no trust."""
     layer, other = torch.nn.Linear(4, 2), torch.nn.Linear(4, 2)
@@ -95,22 +114,27 @@ LIES: dict[str, dict[str, Any]] = {
     "no dtype": TRUE | {"dtype": ["float32"]},
     "a buffer that is not there": TRUE | {"buffer": 1},
     "whole numbers with a gradient": TRUE | {"dtype": "int32", "requires_grad": True},
+    "nothing wrong": TRUE,
 }
 
 
+@pytest.mark.parametrize("are_written", [True, False])
 @pytest.mark.parametrize("name", LIES)
-def test_lies(store: MemoryStore, put_raw: Callable[[str, bytes], None], name: str) -> None:
-    """Each is an error that names the object."""
-    put_raw("lie", raw(LIES[name]))
+def test_lies(
+    store: MemoryStore,
+    put_raw: Callable[[str, bytes], None],
+    name: str,
+    are_written: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Each is an error that names the object; and so is a tensor in an object that does not say that it has one."""
+    description = json.dumps({"root": LIES[name], "sizes": [8], "are_written": are_written}).encode()
+    head = MAGIC + len(description).to_bytes(8, "little") + description
+    put_raw("lie", head + bytes(-len(head) % 64) + bytes(8))
+    if name == "nothing wrong" and are_written:
+        assert store.get("lie").tolist() == [0, 0]
+        return
     with pytest.raises(MemoryObjectError, match="lie"):
         store.get("lie")
-
-
-def raw(root: dict[str, Any]) -> bytes:
-    """An object with one buffer of eight bytes."""
-    description = json.dumps({"root": root, "sizes": [8]}).encode()
-    head = MAGIC + len(description).to_bytes(8, "little") + description
-    return head + bytes(-len(head) % 64) + bytes(8)
 
 
 def test_random_edits(store: MemoryStore, put_raw: Callable[[str, bytes], None]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import torch
 
-from moorage.memory.layout import MemoryObjectError, Node, Parts, PrivatePagesNeededError
+from moorage.memory.layout import MemoryObjectError, Node, Parts
 
 _MOST_DIMENSIONS: Final = 64
 # Those of a torch that does not know them yet are not read.
@@ -32,6 +32,7 @@ def write(value: Any, parts: Parts, inner: Callable[[Any], Node]) -> Node | None
     # What is conjugated, negated or not contiguous is copied here once, and comes back in C order.
     plain = value.detach().resolve_conj().resolve_neg().contiguous()
     row = plain.as_strided((plain.numel(),), (1,))  # one of a single element may have any stride, and counts as such
+    parts.are_written = True
     return {
         "kind": "tensor",
         "dtype": _NAMES[value.dtype],
@@ -45,7 +46,6 @@ def read(node: Node, buffer: Callable[[object], memoryview], inner: Callable[[No
     """The tensor. What is written to it goes to pages of this reader's own.
 
     Raises:
-        PrivatePagesNeededError: the buffer can't be written to.
         MemoryObjectError: the description makes no sense.
     """
     del inner
@@ -60,7 +60,7 @@ def read(node: Node, buffer: Callable[[object], memoryview], inner: Callable[[No
     if not content:
         tensor = torch.empty(shape, dtype=dtype)
     elif content.readonly:
-        raise PrivatePagesNeededError("it holds tensors, which any code may write to")
+        raise MemoryObjectError("it holds a tensor, and does not say that its readers write to it")
     else:
         tensor = torch.frombuffer(content, dtype=dtype).reshape(shape)
     return tensor.requires_grad_() if node["requires_grad"] is True else tensor
