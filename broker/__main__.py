@@ -11,6 +11,7 @@ from broker.settings import BrokerSettings
 from broker.sightings import Sightings
 from moorage.kube import NODE_CACHES, Client, Reflector
 from moorage.model.sidecar import repository_of
+from moorage.proving import Prover
 from moorage.recording.settings import recorder_of
 from moorage.serving.health import Health
 from moorage.serving.keeper import Keeper, Place
@@ -63,6 +64,7 @@ async def _serve(settings: BrokerSettings, client: Client) -> None:
             client,
             identities,
             catalogue,
+            Prover(client),
             recorder,
             settings.blind_seconds,
             *limits,

@@ -149,7 +149,7 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
     verdict: Pod | Permission | Refusal = await vouched(parts, caller, asked)
     if isinstance(verdict, Pod):
         pod = verdict
-        verdict = rule(question_of(parts.catalogue, caller, asked, pod))
+        verdict = rule(await question_of(parts, caller, asked, pod))
     if isinstance(verdict, Permission) and pod is not None:
         try:
             grant = granted(_counted(parts, asked, verdict), await _keys(parts.client, verdict))

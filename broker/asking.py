@@ -10,7 +10,6 @@ from moorage.grants.question import GrantQuestion
 from moorage.kube import PODS
 from moorage.model import Pod
 from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
-from moorage.watching import Catalogue
 
 
 async def vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> Pod | Refusal:
@@ -28,19 +27,26 @@ async def vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> P
     return vouch(raw, asked, caller.node, parts.repository)
 
 
-def question_of(catalogue: Catalogue, caller: NodeIdentity, asked: GrantQuestion, pod: Pod) -> Question:
+async def question_of(parts: Parts, caller: NodeIdentity, asked: GrantQuestion, pod: Pod) -> Question:
     """All that a ruling is made of.
+
+    Where a claim leads is asked of the cluster: of what a status says of that, nothing counts.
 
     Raises:
         BrokerError: a part of it is not known yet.
+        KubeError: the API server did not answer.
     """
+    catalogue = parts.catalogue
     node, terms = catalogue.node(caller.node), catalogue.namespace(pod.namespace)
     if node is None or terms is None:
         missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
         raise not_cached(missing)
+    dataset = catalogue.dataset(asked.dataset)
+    proven = None if dataset is None else await parts.prover.proven(dataset)
     return Question(
         ref=asked.dataset,
-        dataset=catalogue.dataset(asked.dataset),
+        dataset=None if proven is None else proven.dataset,
+        problems={} if proven is None else proven.problems,
         unreadable=catalogue.unreadable(asked.dataset) is not None,
         pod=pod,
         purposes=terms.purposes,

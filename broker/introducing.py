@@ -36,7 +36,7 @@ async def tell_neighbours(request: web.Request, address: str) -> web.Response:
     pod: Pod | Refusal = parts.vouched.get(caller.node, asked) or await vouched(parts, caller, asked)
     if isinstance(pod, Refusal):
         return answer_json(*write_answer(pod))
-    question = question_of(parts.catalogue, caller, asked, pod)
+    question = await question_of(parts, caller, asked, pod)
     verdict = may_be_copied(rule(question))
     if isinstance(verdict, Refusal):
         return answer_json(*write_answer(verdict))
@@ -64,7 +64,7 @@ async def _reading_pass(parts: Parts, caller: NodeIdentity, asked: GrantQuestion
     if isinstance(pod, Refusal):
         audit.refusal(parts.recorder, asked, caller.node, None, pod)
         return answer_json(*write_answer(pod))
-    verdict = may_be_copied(rule(question_of(parts.catalogue, caller, asked, pod)))
+    verdict = may_be_copied(rule(await question_of(parts, caller, asked, pod)))
     if isinstance(verdict, Refusal):
         audit.refusal(parts.recorder, asked, caller.node, pod, verdict)
         return answer_json(*write_answer(verdict))

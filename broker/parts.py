@@ -15,6 +15,7 @@ from broker.site_reads import SiteReads
 from broker.vouching import VouchedPods
 from moorage.errors import BrokerError
 from moorage.kube import Client
+from moorage.proving import Prover
 from moorage.reading.documents import Bounds
 from moorage.recording import Recorder
 from moorage.serving.certificates import KeyPair
@@ -32,6 +33,7 @@ class Parts:
     """What an answer is made with.
 
     Attributes:
+        prover: asks where claims lead, as nobody takes that from a status.
         blind_seconds: how long the API server may be out of sight before nothing is decided any more.
         limit: of each node.
         pod_limit: of each pod.
@@ -47,6 +49,7 @@ class Parts:
     client: Client
     identities: TokenReviews[NodeIdentity]
     catalogue: Catalogue
+    prover: Prover
     recorder: Recorder
     blind_seconds: float
     limit: RateLimit

@@ -29,6 +29,7 @@ class Question:
         node: where the pod runs.
         inventory: the sites.
         read: all datasets of a pod that asks to write; None where there is none, or its spec can't be read.
+        problems: of its sources that are claims and lead nowhere, why, by their site.
     """
 
     ref: DatasetRef
@@ -39,6 +40,7 @@ class Question:
     node: Node
     inventory: Inventory
     read: Mapping[DatasetRef, Dataset | None] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def access(self) -> Access:
@@ -85,7 +87,7 @@ def rule(question: Question) -> Permission | Refusal:
         return Refusal(DENIED, "" if decision.rule is None else decision.rule.value, decision.message)
     source = choose_source(dataset, place.site_name, question.inventory)
     if source is None:
-        return Refusal(NOT_POSSIBLE, "", _no_source(dataset, place.site_name))
+        return Refusal(NOT_POSSIBLE, "", _no_source(question, dataset, place.site_name))
     writes = question.access is Access.READ_WRITE
     # An empty folder is where writing begins.
     if (problem := nothing_to_read(replace(dataset, allow_empty=dataset.allow_empty or writes), source)) is not None:
@@ -99,11 +101,12 @@ def rule(question: Question) -> Permission | Refusal:
     return Permission(dataset, place.site_name, source, is_local, purpose, terms)
 
 
-def _no_source(dataset: Dataset, site: str) -> str:
+def _no_source(question: Question, dataset: Dataset, site: str) -> str:
     """Why a node of the site can mount none of the sources; one that is being looked up may be mounted soon."""
     waiting = [source for source in dataset.sources if source.location.abilities.looked_up]
     if waiting:
-        problem = nothing_to_read(dataset, waiting[0]) or unserved(waiting[0].location)
+        first = waiting[0]
+        problem = question.problems.get(first.site) or nothing_to_read(dataset, first) or unserved(first.location)
         return f"dataset {dataset.ref} can't be mounted yet: {problem}"
     kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
     return (

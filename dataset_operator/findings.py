@@ -23,6 +23,7 @@ class SourceFinding:
         reason: stable; `Listed` where it was.
         message: what to do; "" where all is well.
         found: what a catalogue said; None where none was asked, or it gave no table.
+        place: where a claim leads; None where it is none, or leads nowhere.
     """
 
     source: Source
@@ -30,6 +31,7 @@ class SourceFinding:
     reason: str = Reason.LISTED
     message: str = ""
     found: FoundTable | None = None
+    place: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,15 @@ def table_look(table: FoundTable) -> TableLook:
     return TableLook(told.format, told.columns, note=note)
 
 
-def unlisted(source: Source, table: FoundTable | None = None) -> SourceFinding:
-    """The finding of a source that the operator does not list; `table`: what a catalogue said of it."""
-    location: Location = source.location if table is None else table.location
+def unlisted(source: Source, table: FoundTable | None = None, place: Location | None = None) -> SourceFinding:
+    """The finding of a source that the operator does not list.
+
+    Args:
+        source: as the spec has it.
+        table: what a catalogue said of it.
+        place: where a claim leads.
+    """
+    location = place or (source.location if table is None else table.location)
     problem = unserved(location)
     if problem is None:
         return SourceFinding(
@@ -131,5 +139,6 @@ def unlisted(source: Source, table: FoundTable | None = None) -> SourceFinding:
             f"nodes mount {location.kind} sources and the operator does not list them: size, version and format stay "
             "unknown",
             table,
+            place,
         )
     return SourceFinding(source, None, Reason.NOT_SUPPORTED, problem)

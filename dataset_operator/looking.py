@@ -17,8 +17,11 @@ from moorage.errors import SourceError
 from moorage.kube import Client
 from moorage.kube.credentials import read_catalogue_token
 from moorage.model import Dataset, Source
+from moorage.proving import Prover
 from moorage.serving import metrics
+from moorage.sources import Location
 from moorage.sources.catalogued import CataloguedSource
+from moorage.sources.claimed import ClaimedSource
 from moorage.sources.reasons import Reason
 
 T = TypeVar("T")
@@ -32,13 +35,14 @@ class Looker:
     """Looks at sources in worker threads. How many looks there are at once is up to the work queues.
 
     Args:
-        client: the API server, for Secrets.
+        client: the API server, for Secrets and claims.
         settings: limits and time-outs.
     """
 
     def __init__(self, client: Client, settings: OperatorSettings) -> None:
         self._ways = WaysToKeys(client, settings.web_identity_token_file, settings.web_identity_roles)
         self._settings = settings
+        self._prover = Prover(client)
         self._threads = ThreadPoolExecutor(settings.look_threads, thread_name_prefix="look")
         self._parsers = ParserPool()
         # Stores that list in an order of their own do so every time.
@@ -112,14 +116,17 @@ class Looker:
         self, dataset: Dataset, source: Source, folders: dict[Source, Folder], budget: Budget, stop: Cancellation
     ) -> SourceFinding:
         table: FoundTable | None = None
+        claimed: Location | None = None
         place = source.location
         try:
+            if isinstance(place, ClaimedSource):
+                place = claimed = (await self._prover.place(dataset.ref.namespace, place)).location
             if isinstance(place, CataloguedSource) and not place.lacks:
                 table = await self._look_up(dataset, place, budget, stop)
                 place = table.location
             lister = lister_of(place)
             if lister is None:
-                return unlisted(source, table)
+                return unlisted(source, table, claimed)
             store = lister.endpoint(place)
             keys = await lister.credentials(self._ways, dataset.ref.namespace, place, stop)
             folder = folders[source] = lister.folder(place, keys, budget, stop)
@@ -127,11 +134,11 @@ class Looker:
             listing = await self._in_thread(lambda: list_folder(folder, budget, stop, known_unsorted=sort))
         except SourceError as error:
             metrics.LISTINGS.labels(error.reason).inc()
-            return SourceFinding(source, None, error.reason, str(error), table)
+            return SourceFinding(source, None, error.reason, str(error), table, claimed)
         metrics.LISTINGS.labels(Reason.LISTED).inc()
         if not listing.in_order:
             self._remember_unsorted(store)
-        return SourceFinding(source, listing, found=table)
+        return SourceFinding(source, listing, found=table, place=claimed)
 
     async def _look_up(
         self, dataset: Dataset, source: CataloguedSource, budget: Budget, stop: Cancellation

@@ -14,6 +14,7 @@ from moorage.reading.limits import MOST_NUMBER
 Raw = Mapping[str, Any]
 MOST_COLUMN_TEXT = 32_768
 """In all names and types of columns together: what one status may take of everybody's caches."""
+MOST_PLACE = 2048
 
 
 def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> dict[str, Any]:
@@ -71,6 +72,8 @@ def _write_source(source: SourceStatus) -> dict[str, Any]:
         written["objects"] = _counted(source.objects)
     if source.version is not None:
         written["version"] = source.version
+    if source.place:
+        written["place"] = source.place[:MOST_PLACE]
     if source.found is not None:
         written["found"] = {"asked": source.found.asked, "folder": source.found.folder}
     return written

@@ -132,7 +132,8 @@ def _source_status(found: SourceFinding, findings: Findings, last: DatasetStatus
         # A copy that differed is not used again before it was seen to be equal.
         reason = DIVERGED if before is not None and before.reason == DIVERGED else found.reason
         kept = SourceStatus(site, False, reason) if before is None else before  # noqa: FBT003 - by the record
-        return replace(kept, reachable=False, reason=reason, message=found.message, found=_folder(found, before))
+        kept = replace(kept, found=_folder(found, before), place=_place(found))
+        return replace(kept, reachable=False, reason=reason, message=found.message)
     reason, message = found.reason, found.message
     primary = findings.primary
     if primary is not None and primary is not found:
@@ -154,6 +155,7 @@ def _source_status(found: SourceFinding, findings: Findings, last: DatasetStatus
         objects=listing.objects,
         version=listing.version,
         found=_folder(found, before),
+        place=_place(found),
     )
 
 
@@ -162,6 +164,11 @@ def _folder(found: SourceFinding, before: SourceStatus | None) -> FoundFolder | 
     if found.found is not None:
         return found.found.found
     return None if before is None or found.reason in NOTHING_TO_READ else before.found
+
+
+def _place(found: SourceFinding) -> str:
+    """Where a claim leads, for people."""
+    return "" if found.place is None else found.place.words
 
 
 def _difference(found: SourceFinding, primary: SourceFinding, inventory: Inventory) -> str:

@@ -130,6 +130,8 @@ def _tell_sources(dataset: Dataset) -> None:
         rows.append([site, source.as_written.kind, source.as_written.words, state, objects, size])
         if source.declared is not None:
             files.append(f"{site}: its files are at {source.location.words}")
+        elif status is not None and status.place:
+            files.append(f"{site}: {source.as_written.words} leads to {status.place}")
     table(["SITE", "KIND", "WHERE", "STATE", "OBJECTS", "SIZE"], rows)
     for told in files:
         sentence(told)

@@ -18,8 +18,22 @@ _OURS: Final = frozenset({sidecar.NAME, gateway.NAME})
 _SNAPSHOT_KEYS: Final = ("metadata", "snapshot")
 
 
-def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tuple[list[Raw], str | None]:
+def may_be_handed_out(dataset: Dataset, namespace: str) -> bool:
+    """Whether a pod of the namespace may be told where the dataset is, and refer to its keys."""
+    return dataset.ref.namespace == namespace and not dataset.governance.is_governed
+
+
+def variables(
+    dataset: Dataset, namespace: str, subject: str, field: str, unproven: str = ""
+) -> tuple[list[Raw], str | None]:
     """The variables of a dataset, all prefixed `<id>_` as Datashim's are, and a warning or None.
+
+    Args:
+        dataset: with the places that its claims lead to.
+        namespace: the pod's.
+        subject: the pod, for messages.
+        field: the label, for messages.
+        unproven: why a claim of the dataset leads nowhere; "" where all lead somewhere.
 
     Raises:
         InputError: this dataset can't be used so, with the remedy.
@@ -33,10 +47,13 @@ def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tup
             field,
             f"dataset {ref} is governed, and configmap would hand its keys to the pod, past every rule: use mount",
         )
+    if unproven:
+        raise InputError(subject, field, f"where dataset {ref} is can't be told yet: {unproven}")
     stores = [source for source in dataset.sources if source.location.abilities.handed_out]
     if not stores:
         kinds = ", ".join(sorted({source.kind for source in dataset.sources}))
-        served = " or ".join(kind for kind, each in KINDS.items() if each.abilities.handed_out)
+        *others, last = (kind for kind, each in KINDS.items() if each.abilities.handed_out)
+        served = f"{', '.join(others)} or {last}"
         raise InputError(subject, field, f"dataset {ref} has no {served} source (only {kinds}): use mount")
     store = stores[0].location.hand_out()
     if isinstance(store, str):
@@ -49,8 +66,8 @@ def variables(dataset: Dataset, namespace: str, subject: str, field: str) -> tup
     values = {**store.values, **_snapshot_values(dataset)}
     found: list[Raw] = [{"name": f"{ref.name}_{key}", "value": value} for key, value in values.items()]
     found += [
-        {"name": f"{ref.name}_{key}", "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}}}
-        for key in store.secret_keys
+        {"name": f"{ref.name}_{name}", "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}}}
+        for name, key in store.secret_keys.items()
     ]
     warning = None
     if len(stores) > 1:

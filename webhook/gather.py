@@ -1,7 +1,8 @@
 """What is gathered for one review, from the informers' caches.
 
 A review costs no call to the API server, except one GET where a Dataset is not in the cache: it may be younger than the
-watch. A miss is cached briefly, so misspelt pods do not cause a storm of GETs.
+watch. A miss is cached briefly, so misspelt pods do not cause a storm of GETs. Where a pod is told a place that a claim
+leads to, two GETs prove it, and are remembered for some seconds.
 """
 
 import asyncio
@@ -16,10 +17,12 @@ from moorage import policy, wire
 from moorage.errors import InputError, NotFoundError, UnreachableError
 from moorage.kube import DATASETS, Client, RawObject
 from moorage.kube.reflector import Key
-from moorage.model import Dataset, DatasetRef, DatasetStatus, Reader
+from moorage.model import Dataset, DatasetRef, DatasetStatus, Reader, UseAs
 from moorage.policy import ALLOWED, Decision
+from moorage.proving import Prover
 from moorage.sites import DIVERGED, Inventory
 from moorage.watching import Catalogue, without_commands
+from webhook.environment import may_be_handed_out
 from webhook.mutate import Facts, PodRequest, make_reader
 
 ABSENT_SECONDS = 2.0
@@ -62,6 +65,7 @@ class Gatherer:
         self._lookup_seconds = lookup_seconds
         self._clock = clock
         self._catalogue = Catalogue(client, project=read_for_admission)
+        self._prover = Prover(client, seconds=lookup_seconds, clock=clock)
         self._absent_until: OrderedDict[DatasetRef, float] = OrderedDict()
         self._asking: dict[DatasetRef, asyncio.Task[Dataset | None]] = {}
         self._placements: OrderedDict[object, tuple[Inventory, Sequence[Dataset], Decision]] = OrderedDict()
@@ -107,7 +111,7 @@ class Gatherer:
         """Everything that is asked about one pod.
 
         Raises:
-            KubeError: a Dataset is not in the cache, and the API server could not be asked for it.
+            KubeError: a Dataset is not in the cache, or has a claim, and the API server could not be asked for it.
         """
         datasets: dict[DatasetRef, Dataset | None] = {}
         unreadable: dict[DatasetRef, str] = {}
@@ -125,7 +129,29 @@ class Gatherer:
                 break
         purposes = self.purposes(request.namespace)
         placement = self._placement(datasets, make_reader(request, purposes))
-        return Facts(datasets, unreadable, purposes, placement)
+        unproven = await self._prove(request, datasets)
+        return Facts(datasets, unreadable, purposes, placement, unproven)
+
+    async def _prove(self, request: PodRequest, datasets: dict[DatasetRef, Dataset | None]) -> Mapping[DatasetRef, str]:
+        """Put the places that claims lead to into the Datasets whose place the pod is told; why not, of the others."""
+        unproven: dict[DatasetRef, str] = {}
+        for use in request.usage.uses:
+            dataset = datasets.get(use.ref)
+            if (
+                dataset is None
+                or UseAs.CONFIGMAP not in use.use_as
+                or not may_be_handed_out(dataset, request.namespace)
+            ):
+                continue
+            try:
+                proven = await self._prover.proven(dataset)
+            except TimeoutError:
+                problem = f"no answer within {self._lookup_seconds:g} s"
+                raise UnreachableError(f"get what dataset {use.ref} claims: {problem}") from None
+            datasets[use.ref] = proven.dataset
+            if proven.problems:
+                unproven[use.ref] = next(iter(proven.problems.values()))
+        return unproven
 
     # --- a miss of the cache ---
 

@@ -47,12 +47,14 @@ class Facts:
         unreadable: those that exist but can't be understood, with the reason.
         listed_purposes: of its namespace; None where it does not limit them.
         placement: ALLOWED where some site permits the pod now, else the first site's refusal.
+        unproven: of those whose place the pod is to be told, why a claim of theirs leads nowhere.
     """
 
     datasets: Mapping[DatasetRef, Dataset | None]
     unreadable: Mapping[DatasetRef, str] = field(default_factory=dict)
     listed_purposes: frozenset[str] | None = None
     placement: Decision = ALLOWED
+    unproven: Mapping[DatasetRef, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,9 @@ def _add_environment(spec: Raw, request: PodRequest, facts: Facts, warnings: lis
     wanted: list[Raw] = []
     for use, dataset in _using(request, facts, UseAs.CONFIGMAP):
         field_path = f"metadata.labels[dataset.{use.index}.useas]"
-        found, warning = environment.variables(dataset, request.namespace, request.subject, field_path)
+        found, warning = environment.variables(
+            dataset, request.namespace, request.subject, field_path, facts.unproven.get(use.ref, "")
+        )
         wanted += found
         _note(warnings, warning)
     for use, _ in _using(request, facts, UseAs.GATEWAY):

@@ -10,6 +10,7 @@ Secret of a source, and decides nothing; failures are `moorage.errors.SourceErro
     budget       the most that one listing may take: bytes, objects, seconds
     cancelling   ends what blocks in another thread
     folding      from pages to a tally, through a sort on disk where a store lists in an order of its own
+    claimed      what is known of a claim before the cluster said where it leads
     s3/, http/   S3 stores; folders and files behind web servers
 """
 

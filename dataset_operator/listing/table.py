@@ -3,19 +3,25 @@
 from collections.abc import Mapping
 
 from dataset_operator.listing.catalogues import Catalogue, CataloguedLister
+from dataset_operator.listing.claimed import BucketClaimLister
 from dataset_operator.listing.hive import HiveCatalogue
 from dataset_operator.listing.http import HttpLister
 from dataset_operator.listing.iceberg import IcebergCatalogue
 from dataset_operator.listing.protocol import Lister
 from dataset_operator.listing.s3 import S3Lister
 from moorage.sources import Location
+from moorage.sources.bucket_claim import BucketClaimSource
 from moorage.sources.catalogued import CataloguedSource
 from moorage.sources.hive import HiveSource
 from moorage.sources.http import HttpSource
 from moorage.sources.iceberg import IcebergSource
 from moorage.sources.s3 import S3Source
 
-LISTERS: Mapping[type, Lister] = {S3Source: S3Lister(), HttpSource: HttpLister()}
+LISTERS: Mapping[type, Lister] = {
+    S3Source: S3Lister(),
+    HttpSource: HttpLister(),
+    BucketClaimSource: BucketClaimLister(),
+}
 CATALOGUES: Mapping[type, Catalogue] = {HiveSource: HiveCatalogue(), IcebergSource: IcebergCatalogue()}
 
 

@@ -21,6 +21,7 @@ class SourceStatus:
     """What was seen of one source at the last look.
 
     `version` is that of its own listing: true copies have other etags, and so other versions, than the first source.
+    `place` is where a claim led, in words for people: whoever goes there asks the cluster.
     """
 
     site: str
@@ -31,6 +32,7 @@ class SourceStatus:
     objects: int | None = None
     version: str | None = None
     found: FoundFolder | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

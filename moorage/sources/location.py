@@ -86,12 +86,12 @@ class HandOut:
     Attributes:
         values: by the variable's name, which follows `<dataset>_`.
         secret_name: of the Secret whose keys it refers to; None: anybody may read.
-        secret_keys: of that Secret, which are the variables' names too.
+        secret_keys: by the variable's name, likewise: what that Secret calls it.
     """
 
     values: Mapping[str, str]
     secret_name: str | None = None
-    secret_keys: tuple[str, ...] = ()
+    secret_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

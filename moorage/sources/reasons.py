@@ -35,12 +35,18 @@ class Reason(StrEnum):
     TABLE_NOT_FILES = "TableNotFiles"
     TABLE_ELSEWHERE = "TableElsewhere"
     SNAPSHOT_NOT_FOUND = "SnapshotNotFound"
+    CLAIM_NOT_FOUND = "ClaimNotFound"
+    CLAIM_NOT_BOUND = "ClaimNotBound"
+    CLAIM_FORBIDDEN = "ClaimForbidden"
+    CLAIM_ELSEWHERE = "ClaimElsewhere"
+    CLAIM_NOT_SERVED = "ClaimNotServed"
     NO_OBJECTS = "NoObjects"
     FORMAT_UNREADABLE = "FormatUnreadable"
     PARSER_FAILED = "ParserFailed"
 
 
-# What passes by itself (a store that is busy, or out of reach for a moment) is not here: a mount may well succeed.
+# What passes by itself (a store that is busy, or out of reach for a moment) is not here: a mount may well succeed. Nor
+# is what is said of claims: who grants a mount asks the cluster anew.
 NOTHING_TO_READ: Final = frozenset(
     {
         Reason.SECRET_NOT_FOUND,

@@ -20,7 +20,10 @@ _GOOGLE: Final = "storage.googleapis.com"
 
 @dataclass(frozen=True, slots=True)
 class S3Source(Location):
-    """Objects under a prefix of a bucket. The Secrets lie in the dataset's namespace."""
+    """Objects under a prefix of a bucket. The Secrets lie in the dataset's namespace.
+
+    `key_names`: under which names its Secret is referred to; only whoever did not write the Secret knows others.
+    """
 
     endpoint: str
     bucket: str
@@ -31,6 +34,7 @@ class S3Source(Location):
     ca_bundle: str | None = None
     inline_credentials: Credentials | None = field(default=None, repr=False)
     writer_secret_name: str | None = None
+    key_names: tuple[str, str] = SECRET_KEYS
 
     kind = "s3"
     abilities = Abilities(served_by=Server.SIDECAR, listed=True, handed_out=True, written=True, writable=True)
@@ -183,6 +187,7 @@ class S3Source(Location):
             prefix=self.prefix.strip("/"),
             secret_name=None,
             writer_secret_name=None,
+            key_names=SECRET_KEYS,
             ca_bundle=None if self.ca_bundle is None else certificates_of(self.ca_bundle, "s3.caBundle"),
             inline_credentials=None,
         )
@@ -195,7 +200,8 @@ class S3Source(Location):
             return "webIdentity instead of keys"
         values = {"endpoint": self.endpoint, "bucket": self.bucket, "prefix": self.prefix, "region": self.region}
         told = {key: value for key, value in values.items() if value}
-        return HandOut(told, self.secret_name, SECRET_KEYS) if self.secret_name else HandOut(told)
+        keys = dict(zip(SECRET_KEYS, self.key_names, strict=True))
+        return HandOut(told, self.secret_name, keys) if self.secret_name else HandOut(told)
 
     def inside(self, folder: str) -> Self:
         """A longer prefix."""

@@ -22,7 +22,7 @@ def read_for_deciding(raw: RawObject) -> Dataset:
     told = raw.get("status") or {}
     dataset = read_dataset({**raw, "status": {key: told[key] for key in _ASKED_FOR if key in told}})
     sources = tuple(
-        replace(source, message="" if source.reachable else source.message[:_LONGEST_MESSAGE])
+        replace(source, message="" if source.reachable else source.message[:_LONGEST_MESSAGE], place="")
         for source in dataset.status.sources
     )
     return replace(

@@ -115,7 +115,8 @@ def _check_access(spec: Fields, sources: tuple[Source, ...], access: Access) -> 
             "access", f"can't be readWrite beside {len(sources)} sources, because copies would differ: keep one source"
         )
     if not sources[0].location.abilities.writable:
-        kinds = " and ".join(kind for kind, each in SPEC_KINDS.items() if each.abilities.writable)
+        *others, last = (kind for kind, each in SPEC_KINDS.items() if each.abilities.writable)
+        kinds = f"{', '.join(others)} and {last}"
         spec.fail("access", f"can't be readWrite with a source of kind {sources[0].kind}: pods write to {kinds} only")
 
 
@@ -182,6 +183,7 @@ def read_dataset_status(raw: Raw) -> DatasetStatus:
                 objects=source.get("objects"),
                 version=source.get("version"),
                 found=_read_found(source.get("found")),
+                place=str(source.get("place") or ""),
             )
             for source in raw.get("sources") or ()
         ),

@@ -21,6 +21,7 @@ from moorage.evidence.line import Event, What
 from moorage.grants.neighbours import PASSES_PATH, PATH, Neighbour, read_neighbourhood, read_pass, write_asked
 from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.model import PURPOSE_LABEL, Dataset, DatasetRef, Node
+from moorage.proving import Prover
 from moorage.refusal import Refusal
 from moorage.serving.certificates import KeyPair, make_authority
 from moorage.serving.health import Health
@@ -102,6 +103,7 @@ async def served(known: Known) -> AsyncIterator[TestClient[Any, Any]]:
         known,  # type: ignore[arg-type]
         known,  # type: ignore[arg-type]
         known,  # type: ignore[arg-type]
+        Prover(known),  # type: ignore[arg-type]
         known,  # type: ignore[arg-type]
         30.0,
         node_limit(0.1),

@@ -8,10 +8,12 @@ import pytest
 
 from devcluster.cluster import Cluster
 from moorage.kube import DATASETS
+from tests.dataset_operator import provisioners
 from tests.dataset_operator.brokers import Broker, run_broker
 from tests.dataset_operator.iceberg_catalogues import Lake, run_lake
 from tests.dataset_operator.metastores import Metastore, run_metastore
 from tests.dataset_operator.processes import SYSTEM, Running, run_operator
+from tests.dataset_operator.provisioners import Provisioner
 from tests.dataset_operator.rights import granted
 from tests.dataset_operator.stores import STEWARD, Store, run_store
 from tests.world import World, make_world
@@ -56,6 +58,14 @@ def broker(world: World, rights: dict[str, Path], tmp_path_factory: pytest.TempP
     """A running broker, with a node plugin to ask it."""
     with run_broker(world, rights["broker"], tmp_path_factory.mktemp("broker")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def provisioner(world: World, store: Store) -> Iterator[Provisioner]:
+    """A provisioner of buckets, whose kinds the API server has while a module runs."""
+    provisioners.install(world)
+    yield Provisioner(world, store)
+    provisioners.remove(world)
 
 
 def secret(world: World, name: str, data: dict[str, str]) -> dict[str, Any]:

@@ -381,7 +381,7 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
     "a kind to write to": (
         {"sources": [{"site": "a", "nfs": {"server": "s", "path": "/x"}}], "access": "readWrite"},
         "spec.access",
-        "pods write to s3 and memory only",
+        "pods write to s3, bucketClaim and memory only",
     ),
     "memory beside another kind": (
         {"sources": [at(0), {"site": "a", "memory": {"size": "1Gi"}}]},
@@ -396,7 +396,7 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
     "a local kind to write to": (
         {"local": {"type": "NFS", "server": "s", "share": "/x"}, "access": "readWrite"},
         "spec.access",
-        "pods write to s3 and memory only",
+        "pods write to s3, bucketClaim and memory only",
     ),
     "an access": ({"sources": [at(0)], "access": "write"}, "spec.access", "is not one of readOnly, readWrite"),
     "releases": (governed(releases=[released(n) for n in range(17)]), "releases", "at most 16 entries"),

@@ -13,10 +13,11 @@ ROOMS = (
     "moorage", "moorage_cli", "broker", "dataset_operator", "webhook", "node_plugin", "scheduler_plugin",
     "pipeline_splitter",
 )  # fmt: skip
-# Where a kind is at home: its record, who lists it, who mounts it, who copies it.
+# Where a kind is at home: its record, who proves where it leads, who lists it, who mounts it, who copies it.
 HOMES = (
     "moorage/sources/",
     "moorage/calling/",
+    "moorage/proving/",
     "dataset_operator/listing/",
     "node_plugin/mounting/",
     "node_plugin/sidecar/remotes/",

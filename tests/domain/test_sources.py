@@ -40,7 +40,7 @@ SAMPLES: dict[str, tuple[Location, str]] = {
         IcebergSource("https://c", table="a.t", within=FULL, warehouse="w", snapshot=7, secret_name="k", ca_bundle=PEM),
         "https://c w a.t at snapshot 7",
     ),
-    "bucketClaim": (BucketClaimSource("bc"), "bucket claim bc"),
+    "bucketClaim": (BucketClaimSource("bc", "/p/", tls=True, ca_bundle=PEM), "bucket claim bc, folder p"),
     "memory": (MemorySource(4 << 30), "4,294,967,296 bytes of each node's memory"),
     "unsupported": (UnsupportedSource("H3"), "H3"),
 }
@@ -222,7 +222,7 @@ def test_certificates_that_are_none_are_granted_to_nobody() -> None:
             HandOut(
                 {"endpoint": "https://s3.test", "bucket": "b", "prefix": "/p/", "region": "eu-1"},
                 "keys",
-                ("accessKeyID", "secretAccessKey"),
+                {"accessKeyID": "accessKeyID", "secretAccessKey": "secretAccessKey"},
             ),
         ),
         (S3Source("https://s3.test", "b"), HandOut({"endpoint": "https://s3.test", "bucket": "b"})),

@@ -376,8 +376,11 @@ def test_access_is_read() -> None:
     ("spec", "problem"),
     [
         ({"sources": [{"site": "a", "s3": S3}, {"site": "b", "s3": S3}]}, "copies would differ: keep one source"),
-        ({"sources": [{"site": "a", "nfs": {"server": "s", "path": "/x"}}]}, "pods write to s3 and memory only"),
-        ({"local": {"type": "NFS", "server": "s", "share": "/x"}}, "pods write to s3 and memory only"),
+        (
+            {"sources": [{"site": "a", "nfs": {"server": "s", "path": "/x"}}]},
+            "pods write to s3, bucketClaim and memory only",
+        ),
+        ({"local": {"type": "NFS", "server": "s", "share": "/x"}}, "pods write to s3, bucketClaim and memory only"),
     ],
 )
 def test_what_can_not_be_written_says_so(spec: dict[str, object], problem: str) -> None:

@@ -111,7 +111,7 @@ def inline() -> Dataset:
         (an_s3_dataset(consumers=frozenset({NAMESPACE})), "is governed"),
         (
             replace(an_s3_dataset(), sources=(Source("eu-1", NfsSource("nfs", "/x")),)),
-            "has no s3 or http source (only nfs)",
+            "has no s3, http or bucketClaim source (only nfs)",
         ),
         (inline(), "has its keys in spec.local"),
     ],
