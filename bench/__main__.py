@@ -13,6 +13,7 @@ from moorage.errors import MoorageError
 NAMES = (
     "admission",
     "extender",
+    "pods_placed",
     "day",
     "kfp_api",
     "run",
@@ -20,7 +21,9 @@ NAMES = (
     "pod_start",
     "mount_reads",
     "transfers",
+    "cold_reads",
     "cache_fills",
+    "epochs",
     "memory_at_scale",
     "shared_memory",
     "cluster_clients",

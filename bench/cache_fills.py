@@ -126,7 +126,7 @@ def filled(workload: Workload, endpoint: str, words: str, store: Store, root: Pa
         f"{ours:.1f} s, {workload.total_bytes / ours / 1e6:.0f} MB/s ({ours / as_nice:.2f} of rclone's seconds)",
         f"rclone copy at the same CPU priority {as_nice:.1f} s; at a usual one {rclone:.1f} s ({ours / rclone:.2f}x), "
         f"boto3 {boto:.1f} s ({ours / boto:.2f}x); none of them syncs",
-        f"at most {AIM_OF_RCLONE:g} of rclone's",
+        f"at most {AIM_OF_RCLONE:g} of rclone's at that priority",
         ours <= AIM_OF_RCLONE * as_nice,
     )
 
