@@ -9,7 +9,7 @@ from moorage.access import Access
 from moorage.grants.question import GrantQuestion
 from moorage.grants.review import Review
 from moorage.model import Dataset, DatasetRef, Pod, Reader, Revocation, Usage
-from moorage.policy import ALLOWED, Decision, carried_rules, decide, decide_flow, decide_write, effective_purpose
+from moorage.policy import ALLOWED, Decision, Rule, carried_rules, decide, decide_flow, decide_write, effective_purpose
 from moorage.sites import Inventory, Place
 
 MOST_REMEMBERED: Final = 65_536
@@ -128,16 +128,25 @@ def _decide_writing(
     """Whether a pod may still write to the dataset, if it does; else, what it read of it to where it writes."""
     if not known.usage.writing:
         return ALLOWED
-    # What is gone, or can't be read, ends nothing.
+    # What was read and is gone ends nothing: its steward wants nothing any more.
     read = {ref: found for ref in known.datasets if (found := dataset_of(ref)) is not None}
     carried = carried_rules(known.usage, read, known.component_digest)
     if known.usage.access_to(dataset.ref) is Access.READ_WRITE:
-        return decide_write(dataset, reader, read, carried)
+        decision = decide_write(dataset, reader, read, carried)
+        if not decision.allowed:
+            return decision
     for use in known.usage.writing:
-        if (target := dataset_of(use.ref)) is not None:
-            decision = decide_flow(target, reader, {dataset.ref: dataset}, carried)
-            if not decision.allowed:
-                return decision
+        if use.ref == dataset.ref:
+            continue
+        target = dataset_of(use.ref)
+        if target is None:
+            message = (
+                f"what this pod writes to dataset {use.ref} can't be judged: nobody can read that Dataset any more"
+            )
+            return Decision.denied(Rule.DATASET_UNKNOWN, message, use.ref)
+        decision = decide_flow(target, reader, {dataset.ref: dataset}, carried)
+        if not decision.allowed:
+            return decision
     return ALLOWED
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from moorage.errors import InputError
 from moorage.model import DatasetRef
 from moorage.reading.quantity import parse_quantity
+from webhook.sidecar import NAME as SERVER_NAME
 from webhook.sidecar import SidecarShape, restricted
 
 NAME: Final = "moorage-gateway"
@@ -67,7 +68,9 @@ def add_gateway(spec: Raw, shape: SidecarShape, subject: str) -> Raw:
             _refuse_what_is_in_the_way(container, kind, subject)
     if any(container.get("name") == NAME for container in inits):
         return spec
-    return {**spec, "initContainers": [_make_gateway(shape), *inits]}
+    # Behind the server of its mounts, where that is there already: without it the gateway could not start.
+    behind = next((at + 1 for at, each in enumerate(inits) if each.get("name") == SERVER_NAME), 0)
+    return {**spec, "initContainers": [*inits[:behind], _make_gateway(shape), *inits[behind:]]}
 
 
 def _refuse_what_is_in_the_way(container: Raw, kind: str, subject: str) -> None:

@@ -5,7 +5,7 @@ Site rules refuse nothing here, because sites and rules change while a pod waits
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moorage import policy, wire
@@ -113,6 +113,7 @@ def make_reader(request: PodRequest, listed_purposes: frozenset[str] | None) -> 
 
 def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refusal:
     """The pod with its datasets, or why not."""
+    request = _without_links(request)
     try:
         refusal = _ask_policy(request, facts, repository_of(serving.sidecar.image))
         if refusal is not None:
@@ -120,6 +121,15 @@ def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refu
         return _serve(request, facts, serving)
     except InputError as error:
         return refuse(error)
+
+
+def _without_links(request: PodRequest) -> PodRequest:
+    """A pod that makes a release gets no variables that are named after other people's Services."""
+    if not any(use.release for use in request.usage.uses):
+        return request
+    return replace(
+        request, pod={**request.pod, "spec": {**(request.pod.get("spec") or {}), "enableServiceLinks": False}}
+    )
 
 
 def refuse(error: InputError, near_misses: Sequence[str] = ()) -> Refusal:

@@ -72,17 +72,20 @@ def carried_rules(usage: Usage, datasets: Datasets, component_digest: str | None
     """What holds for the data of each dataset once they went through a pod.
 
     A pod releases a dataset if it is labelled so and its only container is the one that the steward declared; then what
-    the release yields holds. Anything else releases nothing.
+    the release yields holds. It reads nothing that it does not release, but what it writes to: other data could lead
+    the program to something else than it was declared for. Anything else releases nothing.
     """
     rules = {ref: dataset.governance for ref, dataset in datasets.items() if dataset is not None}
+    released: dict[DatasetRef, Governance] = {}
     for use in usage.uses:
         governance = rules.get(use.ref)
         if governance is not None and use.release is not None and component_digest is not None:
             made = (each for each in governance.releases if each.name == use.release)
             release = next((each for each in made if each.component.digest == component_digest), None)
             if release is not None:
-                rules[use.ref] = release.yields
-    return rules
+                released[use.ref] = release.yields
+    besides = datasets.keys() - released.keys() - {use.ref for use in usage.writing}
+    return rules if besides else {**rules, **released}
 
 
 def _too_weak(target: Dataset, source: Dataset, found: tuple[Weakness, ...], writer: Reader) -> str:

@@ -1,8 +1,8 @@
 """Whether a pod is nothing but one container that a steward may have declared as a release. Pure.
 
 A release is its image, command and arguments: nothing else was declared, so nothing else may decide what the container
-does with the data. Variables, mounted files, another working directory or commands run beside it could make any
-program of it, and whatever runs in another container could read the data too.
+does with the data, or where it finds what. Variables, mounted files, hidden folders, names that lead elsewhere or
+commands run beside it could make any program of it, and whatever runs in another container could read the data too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +21,13 @@ _PLAIN: Final = frozenset(
     }
 )  # fmt: skip
 """Fields of a container that start no program, and change none."""
+_FOREIGN: Final = ("hostAliases", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "dnsConfig")
+"""Fields of a pod that give names another meaning, or let others in."""
 _OWN_VARIABLES: Final = frozenset({sidecar.VOLUMES_VARIABLE, sidecar.SIZE_LIMIT_VARIABLE})
 _OWN_FOLDERS: Final = frozenset({sidecar.SOCKET_FOLDER, sidecar.CACHE_FOLDER, sidecar.TOKEN_FOLDER})
-_ROOTS: Final = (f"{MOUNT_ROOT}/", f"{MEMORY_ROOT}/")
+_EMPTY_FOLDERS: Final = frozenset({"/tmp", "/var/tmp", "/dev/shm"})  # noqa: S108 - where an empty folder hides nothing
+_MESSAGE_PATHS: Final = (None, "", "/dev/termination-log")
+_CLUSTERS_CA: Final = "kube-root-ca.crt"
 
 
 def only_component(spec: Raw) -> OnlyComponent | None:
@@ -37,7 +41,7 @@ def only_component(spec: Raw) -> OnlyComponent | None:
     if late or len(containers) != 1 or not all(_is_server(each, volumes) for each in first):
         return None
     only = containers[0]
-    if not _is_as_declared(only, volumes):
+    if not (_is_plain_pod(spec) and _is_as_declared(only, {str(volume.get("name")): volume for volume in volumes})):
         return None
     image, command, args = (only.get(key) or () for key in ("image", "command", "args"))
     if not isinstance(image, str) or not all(isinstance(text, str) for text in (*command, *args)):
@@ -46,18 +50,54 @@ def only_component(spec: Raw) -> OnlyComponent | None:
     return OnlyComponent(component_digest(Component(image, tuple(command), tuple(args))), servers)
 
 
-def _is_as_declared(container: Raw, volumes: Sequence[Raw]) -> bool:
+def _is_plain_pod(spec: Raw) -> bool:
+    """Whether nobody but the cluster says what names mean. Admission turns the links to Services off."""
+    own_names = spec.get("dnsPolicy") in (None, "", "ClusterFirst") and spec.get("enableServiceLinks") is False
+    return own_names and not any(spec.get(field) for field in _FOREIGN)
+
+
+def _is_as_declared(container: Raw, volumes: Mapping[str, Raw]) -> bool:
     if not _set_fields(container) <= _PLAIN - {"restartPolicy"}:
         return False
-    datasets = {volume.get("name") for volume in volumes if (volume.get("csi") or {}).get("driver") == CSI_DRIVER}
-    empty = {volume.get("name") for volume in volumes if "emptyDir" in volume}
+    if container.get("terminationMessagePath") not in _MESSAGE_PATHS:
+        return False
+    if (container.get("securityContext") or {}).get("privileged"):
+        return False
+    memories: set[str] = set()
     for mount in _mappings(container, "volumeMounts"):
-        name, path = mount.get("name"), str(mount.get("mountPath"))
-        is_data = name in datasets and path.startswith(_ROOTS) and ".." not in path
-        # The API server mounts the account's token there, and no program comes from there.
-        if not (is_data or path == sidecar.TOKEN_FOLDER or (name in empty and not _is_part(mount))):
+        path = str(mount.get("mountPath"))
+        if mount.get("subPath") or mount.get("subPathExpr"):
             return False
-    return _variables(container) <= {MEMORY_VARIABLE}
+        if not _may_be_at(path, str(mount.get("name")), volumes.get(str(mount.get("name"))) or {}):
+            return False
+        memories |= {path} if path.startswith(f"{MEMORY_ROOT}/") else set()
+    env = _mappings(container, "env")
+    return len(env) <= 1 and all(
+        set(each) <= {"name", "value"} and each.get("name") == MEMORY_VARIABLE and each.get("value") in memories
+        for each in env
+    )
+
+
+def _may_be_at(path: str, name: str, volume: Raw) -> bool:
+    """Whether a volume hides nothing there, and is there what the program takes it for."""
+    csi = volume.get("csi") or {}
+    if csi.get("driver") == CSI_DRIVER:
+        dataset = (csi.get("volumeAttributes") or {}).get("dataset")
+        return bool(dataset) and path in {f"{MOUNT_ROOT}/{dataset}", f"{MEMORY_ROOT}/{dataset}"}
+    if "emptyDir" in volume:
+        return path in _EMPTY_FOLDERS and name not in sidecar.OWN_VOLUMES
+    return path == sidecar.TOKEN_FOLDER and _is_token(volume)
+
+
+def _is_token(volume: Raw) -> bool:
+    """Whether a volume is the account's token, as the API server adds it."""
+    for source in _mappings(volume.get("projected") or {}, "sources"):
+        config = source.get("configMap") or {}
+        if not set(source) <= {"serviceAccountToken", "downwardAPI", "configMap"}:
+            return False
+        if config and config.get("name") != _CLUSTERS_CA:
+            return False
+    return "projected" in volume
 
 
 def _is_server(container: Raw, volumes: Sequence[Raw]) -> bool:
@@ -71,22 +111,15 @@ def _is_server(container: Raw, volumes: Sequence[Raw]) -> bool:
         and tuple(container.get("command") or ()) == sidecar.COMMAND
         and not container.get("args")
         and container.get("lifecycle") in (None, hook)
+        and container.get("terminationMessagePath") in _MESSAGE_PATHS
         and _set_fields(container) <= {*_PLAIN, "lifecycle"}
-        and _variables(container) <= _OWN_VARIABLES
+        and {str(entry.get("name")) for entry in _mappings(container, "env")} <= _OWN_VARIABLES
         and all(mount.get("name") in own and mount.get("mountPath") in _OWN_FOLDERS for mount in mounts)
     )
 
 
 def _set_fields(container: Raw) -> set[str]:
     return {key for key, value in container.items() if value not in (None, "", [], {}, False)}
-
-
-def _variables(container: Raw) -> set[str]:
-    return {str(entry.get("name")) for entry in _mappings(container, "env")}
-
-
-def _is_part(mount: Raw) -> bool:
-    return bool(mount.get("subPath") or mount.get("subPathExpr"))
 
 
 def _mappings(raw: Raw, key: str) -> tuple[Raw, ...]:

@@ -120,12 +120,25 @@ NOBODYS = ruled(TARGET, writers=frozenset())
         pytest.param(STRICT, replace(TARGET, revocation=AT_POD_END), ("RulesTooWeak", ""), id="the source's alone"),
         pytest.param(replace(STRICT, revocation=AT_POD_END), TARGET, ("", "RulesTooWeak"), id="the target's alone"),
         pytest.param(None, TARGET, ("", ""), id="the source is gone"),
-        pytest.param(STRICT, None, ("", ""), id="the target is gone"),
+        pytest.param(DATASET, None, ("DatasetUnknown", ""), id="the target is gone"),
+        pytest.param(replace(DATASET, revocation=AT_POD_END), None, ("", ""), id="whose steward keeps mounts, too"),
     ],
 )  # fmt: skip
 def test_a_right_to_write_that_ends(source: Dataset | None, target: Dataset | None, ended: tuple[str, str]) -> None:
     """It takes the volume that is written, and what the pod must not carry there any more, with it."""
     assert both_reviewed(source, target) == ended
+
+
+def test_a_writer_of_two_carries_nothing_from_one_to_the_other() -> None:
+    """What it reads of a Dataset that it writes to as well must not go where its rules do not hold."""
+    other = replace(TARGET, ref=DatasetRef("steward", "other"), revocation=AT_POD_END)
+    uses = tuple(
+        DatasetUse(number, ref, MOUNT, access=Access.READ_WRITE) for number, ref in enumerate((RESULTS, other.ref))
+    )
+    writer = replace(WRITER, usage=Usage(uses, PURPOSE), datasets=frozenset({RESULTS, other.ref}))
+    for target, rule in ((TARGET, ""), (ruled(TARGET, residency=frozenset({"EU"})), "RulesTooWeak")):
+        known = {RESULTS: target, other.ref: other}
+        assert review(BUSY, writer, now(known)).rule == rule
 
 
 def test_a_reader_of_both_goes_on() -> None:

@@ -179,13 +179,14 @@ COMPONENT = Component("docker.io/lab/totals:1", ("python", "totals.py"), ("--all
 DIGEST = component_digest(COMPONENT)
 TOTALS = Release("totals", replace(COMPONENT, digest=DIGEST), Governance(consumers=frozenset({"lab", "steward"})))
 RELEASING = replace(CLAIMS, governance=replace(CLAIMS.governance, releases=(TOTALS,)))
-AS_RELEASE = Usage((DatasetUse(0, CLAIMS.ref, release="totals"),))
+WRITING = DatasetUse(1, PUBLIC.ref, access=Access.READ_WRITE)
+AS_RELEASE = Usage((DatasetUse(0, CLAIMS.ref, release="totals"), WRITING))
 
 
 def pod(**spec: object) -> dict[str, object]:
     """The pod of the release."""
     container = {"name": "x", "image": COMPONENT.image, "command": list(COMPONENT.command), "args": ["--all"]}
-    return {"spec": {"containers": [container], **spec}}
+    return {"spec": {"containers": [container], "enableServiceLinks": False, **spec}}
 
 
 def test_a_refusal_names_the_release_that_would_help() -> None:
@@ -202,7 +203,7 @@ def test_the_release_itself_may_write_what_it_yields() -> None:
     assert decide(PUBLIC, RELEASING, usage=AS_RELEASE, digest=DIGEST) == ""
     assert "RulesTooWeak" in decide(PUBLIC, RELEASING, usage=AS_RELEASE, digest="0" * 64)
     assert "RulesTooWeak" in decide(PUBLIC, RELEASING, digest=DIGEST)
-    other = Usage((DatasetUse(0, CLAIMS.ref, release="samples"),))
+    other = Usage((DatasetUse(0, CLAIMS.ref, release="samples"), WRITING))
     assert "RulesTooWeak" in decide(PUBLIC, RELEASING, usage=other, digest=DIGEST)
 
 
@@ -213,9 +214,20 @@ SERVER: dict[str, Any] = {
 }
 VOLUMES: list[dict[str, Any]] = [
     *own_volumes(SidecarShape()),
-    {"name": "claims", "csi": {"driver": CSI_DRIVER}},
+    {"name": "claims", "csi": {"driver": CSI_DRIVER, "volumeAttributes": {"dataset": "claims"}}},
+    {"name": "kept", "csi": {"driver": CSI_DRIVER, "volumeAttributes": {"dataset": "kept"}}},
     {"name": "scratch", "emptyDir": {}},
-    {"name": "token", "projected": {}},
+    {
+        "name": "token",
+        "projected": {
+            "sources": [
+                {"serviceAccountToken": {"path": "token"}},
+                {"configMap": {"name": "kube-root-ca.crt"}},
+                {"downwardAPI": {}},
+            ]
+        },
+    },
+    {"name": "forged", "projected": {"sources": [{"configMap": {"name": "evil"}}]}},
     {"name": "scripts", "configMap": {"name": "evil"}},
 ]
 
@@ -258,7 +270,17 @@ def test_a_component_is_a_pods_only_container() -> None:
         (at("scratch", "/tmp"), True),
         (at("token", "/var/run/secrets/kubernetes.io/serviceaccount"), True),
         ({"resources": {"limits": {"memory": "1Gi"}}, "securityContext": {"runAsUser": 7}}, True),
-        ({"env": [{"name": "MOORAGE_MEMORY", "value": "/mnt/memory/x"}]}, True),
+        ({**at("kept", "/mnt/memory/kept"), "env": [{"name": "MOORAGE_MEMORY", "value": "/mnt/memory/kept"}]}, True),
+        ({"env": [{"name": "MOORAGE_MEMORY", "value": "/mnt/datasets/claims"}]}, False),
+        (at("claims", "/mnt/datasets/kept"), False),
+        (at("claims", "/mnt/datasets/claims/deeper"), False),
+        (at("claims", "/mnt/datasets/claims", subPath="x"), False),
+        (at("scratch", "/app/suppress.d"), False),
+        (at("moorage-mount", "/tmp"), False),
+        (at("forged", "/var/run/secrets/kubernetes.io/serviceaccount"), False),
+        (at("scripts", "/var/run/secrets/kubernetes.io/serviceaccount"), False),
+        ({"terminationMessagePath": "/app/deny.csv"}, False),
+        ({"securityContext": {"privileged": True}}, False),
         # The data could be code, in the place of the component's own.
         (at("claims", "/app"), False),
         (at("claims", "/mnt/datasets/../../app"), False),
@@ -282,6 +304,33 @@ def test_nothing_but_what_was_declared_decides_what_a_release_does(fields: dict[
 @pytest.mark.parametrize(
     "fields",
     [
+        {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["api"]}]},
+        {"hostNetwork": True},
+        {"hostPID": True},
+        {"shareProcessNamespace": True},
+        {"dnsConfig": {"nameservers": ["10.0.0.1"]}},
+        {"dnsPolicy": "None"},
+        {"enableServiceLinks": True},
+        {"enableServiceLinks": None},
+    ],
+)
+def test_nobody_but_the_cluster_says_what_names_mean_to_a_release(fields: dict[str, object]) -> None:
+    """Nor do others look into it."""
+    assert digest(pod(dnsPolicy="ClusterFirst")) == DIGEST
+    assert digest(pod(**fields)) is None
+
+
+def test_a_release_reads_what_it_releases_and_nothing_else() -> None:
+    """A link in data of the author's own could lead it to what it passes through."""
+    datasets = {RELEASING.ref: RELEASING, PUBLIC.ref: PUBLIC}
+    assert carried_rules(AS_RELEASE, datasets, DIGEST)[RELEASING.ref] == TOTALS.yields
+    reads = Usage((AS_RELEASE.uses[0], DatasetUse(1, PUBLIC.ref)))
+    assert carried_rules(reads, datasets, DIGEST)[RELEASING.ref] == RELEASING.governance
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
         {"image": "evil.io/moorage/mount:9"},
         {"image": "docker.io/moorage/mount/evil"},
         {"command": ["sh", "-c", "cp"]},
@@ -292,6 +341,7 @@ def test_nothing_but_what_was_declared_decides_what_a_release_does(fields: dict[
         {"lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "cp"]}}}},
         {"livenessProbe": {"exec": {"command": ["sh", "-c", "cp"]}}},
         {"workingDir": "/evil"},
+        {"terminationMessagePath": "/app/x"},
         at("scripts", "/run/moorage"),
         at("moorage-mount", "/app"),
     ],

@@ -20,7 +20,7 @@ from tests.webhook.pods import NAMESPACE, make_pod, reading
 from tests.world import eventually
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = ("guard-pods", "guard-labels", "guard-datasets", "guard-defaults", "near-misses")
+TEMPLATES = ("guard-pods", "guard-labels", "guard-releases", "guard-datasets", "guard-defaults", "near-misses")
 OPTED_OUT = "opted-out"
 NODE = "eu-1-n1"
 FEW_LABELS = 1024

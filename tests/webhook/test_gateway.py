@@ -65,6 +65,15 @@ def test_being_asked_again_changes_nothing() -> None:
     assert again["initContainers"][2]["image"].startswith("mirror.")
 
 
+def test_a_pod_that_was_served_as_a_mount_gets_it_behind_the_server() -> None:
+    """As a copy of a pod that runs, with another label."""
+    mounted = serve(make_pod(labels=reading("claims")), an_s3_dataset())
+    mounted["metadata"]["labels"]["dataset.0.useas"] = "gateway"
+    spec = serve(mounted, an_s3_dataset())["spec"]
+    assert names(spec["initContainers"]) == ["moorage-mount", NAME]
+    assert spec["initContainers"][1]["volumeMounts"] == [MOUNT]
+
+
 def test_only_one_gateway_serves_all() -> None:
     """Those that are only mounted are there as well: it is the same pod."""
     labels = {**reading("claims", "more", useas="gateway"), "dataset.2.id": "other", "dataset.2.useas": "mount"}

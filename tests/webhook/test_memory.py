@@ -104,7 +104,7 @@ def test_asking_again_changes_nothing() -> None:
     [
         ("mount", "use memory, which puts it at /mnt/memory/features"),
         ("cache", "is the memory of nodes, and nothing of it can be mounted or copied from elsewhere"),
-        ("configmap", "has no s3 or http source (only memory)"),
+        ("configmap", "has no s3, http or bucketClaim source (only memory)"),
     ],
 )
 def test_another_use_of_it_is_refused(useas: str, told: str) -> None:
