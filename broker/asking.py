@@ -42,7 +42,7 @@ async def question_of(parts: Parts, caller: NodeIdentity, asked: GrantQuestion, 
         missing = f"node {caller.node}" if node is None else f"namespace {pod.namespace}"
         raise not_cached(missing)
     dataset = catalogue.dataset(asked.dataset)
-    proven = None if dataset is None else await parts.prover.proven(dataset)
+    proven = None if dataset is None else await parts.prover.proven(dataset, node)
     return Question(
         ref=asked.dataset,
         dataset=None if proven is None else proven.dataset,

@@ -144,7 +144,7 @@ class Gatherer:
             ):
                 continue
             try:
-                proven = await self._prover.proven(dataset)
+                proven = await self._prover.proven(dataset, to_tell=True)
             except TimeoutError:
                 problem = f"no answer within {self._lookup_seconds:g} s"
                 raise UnreachableError(f"get what dataset {use.ref} claims: {problem}") from None

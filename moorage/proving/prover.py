@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from moorage.errors import ForbiddenError, NotFoundError, SourceError
 from moorage.kube import Client, RawObject, Resource
-from moorage.model import Dataset, Source
+from moorage.model import Dataset, Node, Source
 from moorage.proving.table import CLAIMS
 from moorage.sources.claimed import ClaimedSource, Place, bound_name, check_owned, is_object_name
 from moorage.sources.reasons import Reason
@@ -60,8 +60,13 @@ class Prover:
         self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
         self._asking: dict[_Key, asyncio.Task[Place | SourceError]] = {}
 
-    async def proven(self, dataset: Dataset) -> Proven:
+    async def proven(self, dataset: Dataset, node: Node | None = None, *, to_tell: bool = False) -> Proven:
         """The Dataset with the places that its claims lead to now.
+
+        Args:
+            dataset: of its namespace the claims are.
+            node: where the place is to be mounted; a volume that is on other nodes leads nowhere there.
+            to_tell: whether only those are asked for that pods are told.
 
         Raises:
             KubeError: the API server did not answer.
@@ -73,9 +78,10 @@ class Prover:
         problems: dict[str, str] = {}
         for source in dataset.sources:
             claimed, proven = source.location, source
-            if isinstance(claimed, ClaimedSource):
+            if isinstance(claimed, ClaimedSource) and (claimed.abilities.handed_out or not to_tell):
                 try:
                     place = await self.place(dataset.ref.namespace, claimed)
+                    _check_node(claimed, place, node)
                 except SourceError as error:
                     problems[source.site] = f"{error.reason}: {error}"
                 else:
@@ -156,3 +162,11 @@ class Prover:
             where = f" in namespace {namespace}" if namespace else ""
             problem = f"Moorage may not read it: let its service account get {resource.plural}{where}"
             raise SourceError(Reason.CLAIM_FORBIDDEN, f"{resource.describe(namespace, name)}: {problem}") from None
+
+
+def _check_node(source: ClaimedSource, place: Place, node: Node | None) -> None:
+    """The same path on another node is other data."""
+    if node is not None and not place.nodes.match(node.name, node.labels):
+        problem = f"the volume of {source.words} is on other nodes than {node.name}"
+        remedy = "give the pod the node affinity that the PersistentVolume has"
+        raise SourceError(Reason.CLAIM_NOT_SERVED, f"{problem}: {remedy}")

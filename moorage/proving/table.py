@@ -3,9 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from moorage.kube import OBJECT_BUCKET_CLAIMS, OBJECT_BUCKETS, Resource
+from moorage.kube import (
+    OBJECT_BUCKET_CLAIMS,
+    OBJECT_BUCKETS,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    Resource,
+)
 from moorage.sources.bucket_claim import BucketClaimSource
 from moorage.sources.claimed import ClaimedSource
+from moorage.sources.pvc import PvcSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +31,6 @@ class Claims:
 
 
 CLAIMS: Mapping[type[ClaimedSource], Claims] = {
+    PvcSource: Claims(PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, "Kubernetes"),
     BucketClaimSource: Claims(OBJECT_BUCKET_CLAIMS, OBJECT_BUCKETS, "NooBaa or Rook, for example"),
 }

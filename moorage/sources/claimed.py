@@ -7,11 +7,12 @@ place to people and nobody reads it back: whoever needs it asks the cluster (`mo
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 from moorage.errors import SourceError
 from moorage.sources.location import Abilities, Location
+from moorage.sources.node_terms import ANY_NODE, NodeTerms
 from moorage.sources.reasons import Reason
 
 Raw = Mapping[str, Any]
@@ -27,16 +28,23 @@ class Place:
 
     Attributes:
         location: of another kind.
+        nodes: where that is; any, but for a volume that is on some.
     """
 
-    location: Location = field()
+    location: Location
+    nodes: NodeTerms = ANY_NODE
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedSource(Location):
-    """A claim in the dataset's namespace. It is served as what it leads to, once the cluster was asked."""
+    """A claim in the dataset's namespace. It is served as what it leads to, once the cluster was asked.
+
+    Attributes:
+        unbound: what to do about a claim that is bound to nothing.
+    """
 
     abilities = Abilities(looked_up=True)
+    unbound: ClassVar[str] = "its events say what its provisioner waits for"
 
     @property
     def claim(self) -> str:
@@ -82,7 +90,7 @@ def bound_name(source: ClaimedSource, subject: str, claim: Raw) -> str:
     phase = _phase(claim)
     if phase.lower() != "bound" or not name:
         problem = f"{subject} is not bound yet (its phase is {phase[:_MOST_SHOWN] or 'not known'})"
-        raise SourceError(Reason.CLAIM_NOT_BOUND, f"{problem}: its events say what its provisioner waits for")
+        raise SourceError(Reason.CLAIM_NOT_BOUND, f"{problem}: {source.unbound}")
     if not is_object_name(name):
         problem = f"{subject} names an object that there can't be: create the claim again"
         raise SourceError(Reason.CLAIM_ELSEWHERE, problem)

@@ -41,6 +41,7 @@ from moorage.sources.host_path import HostPathSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
 from moorage.sources.s3 import S3Source
+from moorage.sources.unsupported import UnsupportedSource
 from moorage.sources.web_identity import WebIdentity
 from moorage.watching.projections import read_for_deciding
 from tests.builders import make_dataset
@@ -309,10 +310,28 @@ def test_a_copy_with_data_is_read_instead_of_one_without() -> None:
 
 def test_no_source_that_can_be_mounted_is_a_sentence() -> None:
     """409, with what would help."""
-    refused = rule(question(dataset=replace(GOVERNED.obj(), sources=(Source("eu-1", PvcSource("c")),))))
+    refused = rule(question(dataset=replace(GOVERNED.obj(), sources=(Source("eu-1", UnsupportedSource("H3")),))))
     assert isinstance(refused, Refusal)
     assert refused.code == 409
-    assert "it has pvc" in refused.message
+    assert "it has unsupported" in refused.message
+    claimed = question(dataset=replace(GOVERNED.obj(), sources=(Source("eu-1", PvcSource("c")),)))
+    why: tuple[dict[str, str], ...] = ({}, {"eu-1": "ClaimNotBound: not yet"})
+    for problems in why:
+        refused = rule(replace(claimed, problems=problems))
+        assert isinstance(refused, Refusal)
+        assert refused.code == 409
+        assert problems.get("eu-1", "where the files of claim c are is not known yet") in refused.message
+
+
+def test_a_place_that_was_proven_is_bound_by_the_rules_of_its_kind() -> None:
+    """A directory of nodes is one at its own site alone, whoever named it."""
+    ungoverned = make_dataset("claims").at("eu-1").obj()
+    dataset = replace(ungoverned, sources=(Source("eu-1", HostPathSource("/srv/x"), declared=PvcSource("c")),))
+    own = replace(vouched(), namespace="steward")
+    assert isinstance(rule(question(dataset=dataset, pod=own)), Permission)
+    refused = rule(question(dataset=dataset, pod=own, site="us-1"))
+    assert isinstance(refused, Refusal)
+    assert "no source that a node of site us-1 can mount (it has hostPath)" in refused.message
 
 
 def test_a_table_is_granted_as_the_folder_that_was_found() -> None:

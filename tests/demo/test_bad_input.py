@@ -102,8 +102,8 @@ def test_a_source_that_can_t_be_read_says_so(
     stage.kubectl("delete", "dset", name, "-n", STEWARD)
 
 
-def test_a_kind_that_is_not_served_yet_is_accepted_and_says_so(stage: Stage) -> None:
-    """A claim as a source is part of the API; the status says that it is not served."""
+def test_a_claim_that_is_not_there_is_accepted_and_says_so(stage: Stage) -> None:
+    """A claim as a source that is not there: the status says so."""
     raw = dataset(stage, "claimed")
     raw["spec"]["sources"] = [{"site": "eu-1", "pvc": {"claimName": "data"}}]
     stage.kubectl("apply", "-f", "-", stdin=json.dumps(raw))
@@ -113,7 +113,7 @@ def test_a_kind_that_is_not_served_yet_is_accepted_and_says_so(stage: Stage) -> 
         return next((each for each in conditions if each["type"] == "Accessible"), None)
 
     condition = stage.wait("the status of claimed", accessible)
-    assert (condition["status"], condition["reason"]) == ("False", "SourceNotSupported")
+    assert (condition["status"], condition["reason"]) == ("False", "ClaimNotFound")
     stage.kubectl("delete", "dset", "claimed", "-n", STEWARD)
 
 

@@ -11,6 +11,7 @@ from moorage.sources.hive import HiveSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.pvc import PvcSource
 from moorage.sources.s3 import S3Source
+from moorage.sources.unsupported import UnsupportedSource
 from tests.webhook.pods import (
     MOUNT,
     NAMESPACE,
@@ -205,12 +206,14 @@ def test_a_dataset_named_like_our_volumes() -> None:
 
 TABLE = HiveSource("thrift://m:9083", table="default.t")
 LOCATIONS: dict[str, Location] = {
-    "pvc": PvcSource("claim"),
+    "H3": UnsupportedSource("H3"),
 }
 
 
 def test_a_table_that_is_being_looked_up_is_no_reason_to_refuse() -> None:
     """Its pods wait for their mount; where nobody said what its files lie in, waiting is in vain."""
+    claim = replace(an_s3_dataset(), sources=(Source("eu-1", PvcSource("claim")),))
+    assert isinstance(ask(make_pod(labels=reading("claims")), claim), Served)
     dataset = replace(an_s3_dataset(), sources=(Source("eu-1", TABLE),))
     pod = make_pod(labels=reading("claims"))
     assert "its steward has to say in hive.within where" in refused(pod, dataset).message

@@ -90,7 +90,7 @@ def test_datasets_that_are_refused(spec: Raw, sentence: str) -> None:
         ),
         ({"remote": {"type": "CatalogEntry", "catalogURI": "thrift://m", "table": "t"}}, "set spec.remote.site"),
         ({"sources": [{"site": "mars", "s3": S3}]}, "spec.sources[0].site: there is no Site mars"),
-        ({"sources": [{"site": "eu-1", "pvc": {"claimName": "c"}}]}, "spec.sources[0]: pvc is not served yet"),
+        ({"local": {"type": "H3", "site": "eu-1", "storageUri": "x"}}, "spec.local: H3 is not served yet"),
         (
             {"sources": [{"site": "eu-1", "http": {"url": "https://x/a", "extract": True}}], "cache": {"mode": "none"}},
             "spec.sources[0]: pods can't mount an archive while spec.cache.mode is none",
