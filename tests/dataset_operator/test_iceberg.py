@@ -1,6 +1,8 @@
 """Tables of a real Iceberg REST catalogue, written by Iceberg's own client, as Datasets."""
 
 import base64
+import contextlib
+import select
 import socket
 import ssl
 import threading
@@ -189,19 +191,20 @@ def over_tls(url: str, folder: Path) -> Iterator[tuple[str, str]]:
     place = "127.0.0.1", int(url.rpartition(":")[2])
 
     def answer(raw: socket.socket) -> None:
-        """One request of one connection, which ends with it."""
-        with raw, context.wrap_socket(raw, server_side=True) as front, socket.create_connection(place) as back:
+        """One request, whose client ends it: a server gives one up whose client seems to be gone."""
+        with suppress(OSError), contextlib.ExitStack() as open_ones:
+            open_ones.enter_context(raw)
+            front = open_ones.enter_context(context.wrap_socket(raw, server_side=True))
+            back = open_ones.enter_context(socket.create_connection(place))
             back.sendall(front.recv(65536))
-            back.shutdown(socket.SHUT_WR)
-            while piece := back.recv(65536):
+            while front not in select.select([front, back], [], [])[0] and (piece := back.recv(65536)):
                 front.sendall(piece)
 
     def serve(listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
                 raw, _ = listener.accept()
-                with suppress(OSError):
-                    answer(raw)
+                threading.Thread(target=answer, args=(raw,), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
