@@ -24,6 +24,8 @@ from moorage.serving.token_reviews import TokenReviews
 from moorage.watching import Catalogue
 
 _COMPONENT = "broker"
+_PROOF_SECONDS = 3.0
+"""What asking where a claim leads may take; an answer has nine."""
 
 
 async def run(settings: BrokerSettings) -> None:
@@ -64,7 +66,7 @@ async def _serve(settings: BrokerSettings, client: Client) -> None:
             client,
             identities,
             catalogue,
-            Prover(client),
+            Prover(client, seconds=_PROOF_SECONDS),
             recorder,
             settings.blind_seconds,
             *limits,

@@ -12,6 +12,7 @@ from aiohttp import web
 from broker import audit
 from broker.asking import question_of, vouched
 from broker.caching import standings
+from broker.claimed import Held, review_claim, unknown_held
 from broker.identity import NodeIdentity
 from broker.introducing import give_pass, tell_neighbours
 from broker.parts import PARTS, Parts, admit, answer_json, asked_of, not_cached, say
@@ -96,19 +97,21 @@ async def _review(request: web.Request, address: str) -> web.Response:
     parts = request.app[PARTS]
     caller, asked = await asked_of(request, address, reviews.BOUNDS, reviews.read_volumes)
     admit(parts.limit, caller.node, f"node {caller.node}")
-    return answer_json(200, reviews.write_reviews([await _reviewed(parts, caller, each) for each in asked]))
+    return answer_json(
+        200, reviews.write_reviews(await asyncio.gather(*(_reviewed(parts, caller, each) for each in asked)))
+    )
 
 
 async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> reviews.Review:
+    found = await _claim_reviewed(parts, caller, asked)
+    if found is not None:
+        return found
     dataset = parts.catalogue.dataset(asked.dataset)
     if not is_ended_at_once(dataset):
         return reviews.Review(asked)
-    reader = parts.readers.get(asked.pod.uid, caller.node)
+    reader = await _reader_of(parts, caller, asked)
     if reader is None:
-        pod = await vouched(parts, caller, asked)
-        if not isinstance(pod, Pod):
-            return reviews.Review(asked)  # it is gone, or no pod of this node's: there is nothing to end for it
-        reader = _remember(parts, asked, caller, pod)
+        return reviews.Review(asked)  # it is gone, or no pod of this node's: there is nothing to end for it
     parts.require_sight()
     node, terms = parts.catalogue.node(caller.node), parts.catalogue.namespace(reader.namespace)
     if node is None or terms is None:
@@ -119,6 +122,28 @@ async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) ->
     if found.rule:
         audit.revoked(parts.recorder, found, caller.node, reader)
     return found
+
+
+async def _claim_reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> reviews.Review | None:
+    """What a volume of a claim must end for; None where it goes on, or is of no claim."""
+    held = parts.holdings.get(asked.pod.uid, asked.dataset) or unknown_held(parts.catalogue.dataset(asked.dataset))
+    reader = None if held is None else await _reader_of(parts, caller, asked)
+    if held is None or reader is None:
+        return None
+    found, held = await review_claim(parts.prover, asked, held)
+    if not found.rule:
+        parts.holdings.note(asked.pod.uid, asked.dataset, held)
+        return None
+    audit.revoked(parts.recorder, found, caller.node, reader)
+    return found
+
+
+async def _reader_of(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> KnownReader | None:
+    reader = parts.readers.get(asked.pod.uid, caller.node)
+    if reader is not None:
+        return reader
+    pod = await vouched(parts, caller, asked)
+    return _remember(parts, asked, caller, pod) if isinstance(pod, Pod) else None
 
 
 def _remember(parts: Parts, asked: GrantQuestion, caller: NodeIdentity, pod: Pod) -> KnownReader:
@@ -152,7 +177,8 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
         verdict = rule(await question_of(parts, caller, asked, pod))
     if isinstance(verdict, Permission) and pod is not None:
         try:
-            grant = granted(_counted(parts, asked, verdict), await _keys(parts.client, verdict))
+            keys = await _keys(parts.client, verdict)
+            grant = granted(_counted(parts, asked, verdict), keys)
         except SourceError as error:
             _log.warning("dataset %s: %s", asked.dataset, error)
             # What is wrong with a steward's Secret is not the reader's business.
@@ -163,6 +189,8 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
         else:
             audit.grant(parts.recorder, asked, caller.node, pod, verdict)
             _remember(parts, asked, caller, pod)
+            if (held := Held.of(verdict.dataset.uid, verdict.source)) is not None:
+                parts.holdings.note(asked.pod.uid, asked.dataset, held)
             return answer_json(*write_answer(grant))
     if isinstance(verdict, Refusal):
         audit.refusal(parts.recorder, asked, caller.node, pod, verdict)

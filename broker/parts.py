@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 import orjson
 from aiohttp import hdrs, web
 
+from broker.claimed import Holdings
 from broker.identity import NodeIdentity
 from broker.reviewing import KnownReaders
 from broker.sightings import Sightings
@@ -40,6 +41,7 @@ class Parts:
         repository: of the images that serve mounts.
         poll_limit: of each node that fills, so that what it asks of neighbours takes nothing from its mounts.
         readers: whose volumes were granted or reviewed.
+        holdings: where claims led when their volumes were granted.
         vouched: the pods for which fills ask.
         site_reads: how often datasets are read at each site.
         sightings: what nodes tell of their copies.
@@ -58,6 +60,7 @@ class Parts:
     sightings: Sightings = field(default_factory=Sightings)
     signer: Callable[[], KeyPair | None] = lambda: None
     readers: KnownReaders = field(default_factory=KnownReaders)
+    holdings: Holdings = field(default_factory=Holdings)
     vouched: VouchedPods = field(default_factory=lambda: VouchedPods(time.monotonic))
     site_reads: SiteReads = field(default_factory=lambda: SiteReads(time.monotonic))
     poll_limit: RateLimit = field(default_factory=lambda: RateLimit(_POLLS_PER_SECOND, _MOST_POLLS, time.monotonic))

@@ -120,7 +120,7 @@ class Looker:
         place = source.location
         try:
             if isinstance(place, ClaimedSource):
-                place = claimed = (await self._prover.place(dataset.ref.namespace, place)).location
+                place = claimed = (await self._prover.place(dataset.ref.namespace, place, dataset.uid)).location
             if isinstance(place, CataloguedSource) and not place.lacks:
                 table = await self._look_up(dataset, place, budget, stop)
                 place = table.location

@@ -64,7 +64,10 @@ def variables(
             f"spec.sources[].{stores[0].kind}.secretRef (spec.local.secret-name), or use mount",
         )
     values = {**store.values, **_snapshot_values(dataset)}
-    found: list[Raw] = [{"name": f"{ref.name}_{key}", "value": value} for key, value in values.items()]
+    # What a catalogue or a steward says must not name another variable, which may hold a key: the kubelet expands it.
+    found: list[Raw] = [
+        {"name": f"{ref.name}_{key}", "value": value.replace("$", "$$")} for key, value in values.items()
+    ]
     found += [
         {"name": f"{ref.name}_{name}", "valueFrom": {"secretKeyRef": {"name": store.secret_name, "key": key}}}
         for name, key in store.secret_keys.items()

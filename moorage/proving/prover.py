@@ -20,7 +20,7 @@ REFUSED_SECONDS: Final = 2.0
 """How long one counts that was not, so that pods that wait cause no storm."""
 MOST_REMEMBERED: Final = 1024
 
-_Key: TypeAlias = tuple[str, ClaimedSource]
+_Key: TypeAlias = tuple[str, str, ClaimedSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Prover:
             claimed, proven = source.location, source
             if isinstance(claimed, ClaimedSource) and (claimed.abilities.handed_out or not to_tell):
                 try:
-                    place = await self.place(dataset.ref.namespace, claimed)
+                    place = await self.place(dataset.ref.namespace, claimed, dataset.uid)
                     _check_node(claimed, place, node)
                 except SourceError as error:
                     problems[source.site] = f"{error.reason}: {error}"
@@ -89,15 +89,15 @@ class Prover:
             sources.append(proven)
         return Proven(replace(dataset, sources=tuple(sources)), problems)
 
-    async def place(self, namespace: str, source: ClaimedSource) -> Place:
-        """Where a claim of the namespace leads.
+    async def place(self, namespace: str, source: ClaimedSource, dataset_uid: str = "") -> Place:
+        """Where a claim of the namespace leads. What was proven for a Dataset counts for no later one of its name.
 
         Raises:
             SourceError: ClaimNotFound, ClaimNotBound, ClaimForbidden, ClaimElsewhere, ClaimNotServed.
             KubeError: the API server did not answer.
             TimeoutError: not in time.
         """
-        key = namespace, source
+        key = dataset_uid, namespace, source
         known = self._answers.get(key)
         if known is None or known.until <= self._clock():
             task = self._asking.get(key)

@@ -6,15 +6,14 @@ from typing import Any, Final, Self
 from moorage.errors import InputError, SourceError
 from moorage.reading.fields import Fields
 from moorage.sources.claimed import ClaimedSource, Place, Raw
-from moorage.sources.host_path import HostPathSource
 from moorage.sources.location import Location, Option
 from moorage.sources.nfs import NfsSource
 from moorage.sources.node_terms import NodeTerms
 from moorage.sources.reasons import Reason
 
 _NFS_DRIVER: Final = "nfs.csi.k8s.io"
-_SERVED: Final = f"nfs, hostPath, local, and csi of the driver {_NFS_DRIVER}"
-_FOLDERS: Final = frozenset({"", "Directory", "DirectoryOrCreate"})
+_SERVED: Final = f"nfs, and csi of the driver {_NFS_DRIVER},"
+_DIRECTORIES: Final = ("hostPath", "local")
 _MOST_SHOWN: Final = 80
 
 
@@ -60,7 +59,7 @@ class PvcSource(ClaimedSource):
         return name if isinstance(name, str) else ""
 
     def place(self, subject: str, owned: Raw) -> Place:
-        """An NFS export, or a directory of the nodes that the volume is on."""
+        """An NFS export, and the nodes that may mount it."""
         spec = owned.get("spec") or {}
         if (spec.get("volumeMode") or "Filesystem") != "Filesystem":
             raise _not_served(subject, "is a block device")
@@ -77,15 +76,12 @@ def _location(subject: str, spec: Raw) -> Location:
         if csi.get("driver") != _NFS_DRIVER:
             raise _not_served(subject, f"is of the CSI driver {str(csi.get('driver'))[:_MOST_SHOWN]}")
         return _of_nfs_driver(subject, csi.get("volumeAttributes") or {})
-    for kind in ("nfs", "hostPath", "local"):
-        fields = Fields(subject, "", spec).sub(kind)
-        if fields is None:
-            continue
-        if kind == "nfs":
-            return NfsSource.read(fields)
-        if kind == "hostPath" and (fields.value("type") or "") not in _FOLDERS:
-            raise _not_served(subject, "is a hostPath that is no directory")
-        return HostPathSource.read(fields)
+    fields = Fields(subject, "", spec).sub("nfs")
+    if fields is not None:
+        return NfsSource.read(fields)
+    if any(kind in spec for kind in _DIRECTORIES):
+        # Sharing their folders would open them to every hostPath source.
+        raise _not_served(subject, "is a directory of a node")
     raise _not_served(subject, "is of another kind")
 
 
@@ -103,4 +99,4 @@ def _of_nfs_driver(subject: str, attributes: Raw) -> Location:
 
 def _not_served(subject: str, problem: str) -> SourceError:
     remedy = "copy the data to a claim of one of these, or give it as a source of another kind"
-    return SourceError(Reason.CLAIM_NOT_SERVED, f"{subject} {problem}, and {_SERVED} are served: {remedy}")
+    return SourceError(Reason.CLAIM_NOT_SERVED, f"{subject} {problem}, and only {_SERVED} are served: {remedy}")

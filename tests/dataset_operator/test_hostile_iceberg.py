@@ -99,6 +99,11 @@ def test_a_harmful_catalogue_costs_its_own_look(harm: Answer, reason: str) -> No
     [
         http(b'{"overrides":{"prefix":"../x"}}'),
         http(b'{"overrides":{"prefix":"a b"}}'),
+        http(b'{"overrides":{"prefix":"%2e%2e/%2e%2e/tenant-b"}}'),
+        http(b'{"overrides":{"prefix":"x/%252E%252e/y"}}'),
+        http(b'{"overrides":{"prefix":"a%2fb"}}'),
+        http(b'{"overrides":{"prefix":"a%5cb"}}'),
+        http(b'{"overrides":{"prefix":"a//b"}}'),
         http(b'{"defaults":{"prefix":"\\r\\n"}}'),
         http(b'{"overrides":{"prefix":"' + b"x" * 513 + b'"}}'),
         http(b" " * 300_000),
@@ -185,6 +190,16 @@ def test_a_table_with_a_long_history_is_read_within_its_memory() -> None:
     assert found.snapshot == Snapshot(9_999, "m/1.json", pinned=True)
     assert len(found.told.columns) == 100
     assert most_bytes < 2 * calls.MOST_ANSWER_BYTES + 16 * MIB  # the answer, as it comes; what is held
+
+
+@pytest.mark.parametrize("field", ["current-snapshot-id", "current-schema-id"])
+def test_an_id_that_no_status_could_hold_is_refused(field: str) -> None:
+    """Of 64 bits, as Iceberg has them; a status with another would not be written at all."""
+    told = table_json()
+    told["metadata"][field] = 2**63
+    with catalogue(http(json.dumps(told).encode())) as url, pytest.raises(SourceError) as caught:
+        look_up(url)
+    assert caught.value.reason == "CatalogueUnreadable"
 
 
 def test_columns_are_shown_as_far_as_a_status_holds_them() -> None:

@@ -51,7 +51,7 @@ def volumes(world: World) -> Iterator[World]:
         "exported": {"nfs": {"server": "nfs.test", "path": "/scans"}},
         "driven": {"csi": {"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": {}}},
         "direct": {"hostPath": {"path": "/srv/scans"}},
-        "single": {"local": {"path": "/mnt/ssd"}, "nodeAffinity": nodes},
+        "single": {"nfs": {"server": "nfs.test", "path": "/one"}, "nodeAffinity": nodes},
         "foreign": {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-1"}},
     }
     kinds["driven"]["csi"]["volumeAttributes"] = {"server": "nfs.test", "share": "/e", "subDir": "pvc-1"}
@@ -95,8 +95,7 @@ def known(told: tuple[int, Raw]) -> tuple[int, Raw] | None:
     [
         ("exported", {"kind": "nfs", "server": "nfs.test", "path": "/scans"}),
         ("driven", {"kind": "nfs", "server": "nfs.test", "path": "/e/pvc-1"}),
-        ("direct", {"kind": "hostPath", "path": "/srv/scans"}),
-        ("single", {"kind": "hostPath", "path": "/mnt/ssd"}),
+        ("single", {"kind": "nfs", "server": "nfs.test", "path": "/one"}),
     ],
 )
 def test_a_claim_is_granted_as_what_its_volume_is(volumes: World, broker: Broker, name: str, place: Raw) -> None:
@@ -115,7 +114,7 @@ def test_a_claim_is_granted_as_what_its_volume_is(volumes: World, broker: Broker
 @pytest.mark.parametrize(
     ("name", "node", "sentence"),
     [
-        ("direct", "us-a", "has no source that a node of site us-oper can mount (it has hostPath)"),
+        ("direct", "eu-a", "is a directory of a node, and only nfs, and csi of"),
         (
             "single",
             "eu-b",
@@ -125,7 +124,7 @@ def test_a_claim_is_granted_as_what_its_volume_is(volumes: World, broker: Broker
         (
             "foreign",
             "eu-a",
-            "is of the CSI driver ebs.csi.aws.com, and nfs, hostPath, local, and csi of",
+            "is of the CSI driver ebs.csi.aws.com, and only nfs, and csi of",
         ),
         (
             "waiting",
@@ -134,10 +133,10 @@ def test_a_claim_is_granted_as_what_its_volume_is(volumes: World, broker: Broker
         ),
     ],
 )
-def test_a_path_of_one_node_is_no_path_of_another(
+def test_a_volume_of_one_node_is_none_of_another(
     volumes: World, broker: Broker, name: str, node: str, sentence: str
 ) -> None:
-    """Nor at another site; and what is not served says which are."""
+    """And what is not served says which are."""
     code, refused = granted(volumes, broker, name, node)
     assert code == 409
     assert sentence in refused["message"]
@@ -152,9 +151,9 @@ def test_a_claim_that_names_anothers_volume_gets_nothing(volumes: World, broker:
     assert code == 409
     assert "thief is not bound yet" in refused["message"] or "which is not bound to it" in refused["message"]
     lie = {"site": world.eu, "reachable": True, "reason": "NotListed", "place": "nfs.test:/salaries"}
-    world.set_status("dataset", "direct", {"sources": [lie]}, world.steward)
-    code, grant = granted(world, broker, "direct")
-    assert (code, grant["source"]["kind"], grant["source"]["path"]) == (200, "hostPath", "/srv/scans")
+    world.set_status("dataset", "exported", {"sources": [lie]}, world.steward)
+    code, grant = granted(world, broker, "exported")
+    assert (code, grant["source"]["kind"], grant["source"]["path"]) == (200, "nfs", "/scans")
 
 
 def test_the_status_says_where_a_claim_leads(volumes: World, operator: Running) -> None:
@@ -165,6 +164,6 @@ def test_the_status_says_where_a_claim_leads(volumes: World, operator: Running) 
     status = status_when(world, "exported", "NotListed")
     assert status["sources"][0]["place"] == "nfs.test:/scans"
     assert "nodes mount nfs sources" in ready(status)["message"]
-    assert "and nfs, hostPath, local" in ready(status_when(world, "foreign", "ClaimNotServed"))["message"]
+    assert "and only nfs, and csi" in ready(status_when(world, "foreign", "ClaimNotServed"))["message"]
     assert "is not bound yet" in ready(status_when(world, "waiting", "ClaimNotBound"))["message"]
     assert operator.alive()

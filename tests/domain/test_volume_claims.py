@@ -8,7 +8,6 @@ import pytest
 from moorage.errors import SourceError
 from moorage.sources import Location
 from moorage.sources.claimed import bound_name, check_owned
-from moorage.sources.host_path import HostPathSource
 from moorage.sources.nfs import NfsSource
 from moorage.sources.node_terms import NodeTerms
 from moorage.sources.pvc import PvcSource
@@ -27,9 +26,6 @@ def csi(**attributes: str) -> Raw:
     ("spec", "location"),
     [
         ({"nfs": {"server": "n.test", "path": "/e/a", "readOnly": True}}, NfsSource("n.test", "/e/a")),
-        ({"hostPath": {"path": "/srv/a", "type": ""}}, HostPathSource("/srv/a")),
-        ({"hostPath": {"path": "/srv/a", "type": "DirectoryOrCreate"}}, HostPathSource("/srv/a")),
-        ({"local": {"path": "/mnt/ssd"}, "volumeMode": "Filesystem"}, HostPathSource("/mnt/ssd")),
         (csi(server="n.test", share="/e"), NfsSource("n.test", "/e")),
         (csi(server="n.test", share="/", subDir="pvc-1"), NfsSource("n.test", "/pvc-1")),
         (csi(server="n.test", share="/e/", subdir="/a/b/"), NfsSource("n.test", "/e/a/b")),
@@ -43,12 +39,13 @@ def test_a_volume_is_the_source_that_it_is(spec: Raw, location: Location) -> Non
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [
-        ({"csi": {"driver": "ebs.csi.aws.com"}}, "is of the CSI driver ebs.csi.aws.com, and nfs, hostPath, local, and"),
+        ({"csi": {"driver": "ebs.csi.aws.com"}}, "is of the CSI driver ebs.csi.aws.com, and only nfs, and csi of"),
         ({"csi": {"driver": "data.moorage.dev"}}, "is of the CSI driver data.moorage.dev"),
-        ({"iscsi": {}}, "is of another kind, and nfs,"),
-        ({"local": {"path": "/dev/sdb"}, "volumeMode": "Block"}, "is a block device, and nfs,"),
-        ({"hostPath": {"path": "/run/x.sock", "type": "Socket"}}, "is a hostPath that is no directory"),
-        ({"hostPath": {"path": "/srv/../etc"}}, "hostPath.path: '/srv/../etc' must be absolute"),
+        ({"iscsi": {}}, "is of another kind, and only nfs,"),
+        ({"local": {"path": "/dev/sdb"}, "volumeMode": "Block"}, "is a block device, and only nfs,"),
+        ({"hostPath": {"path": "/srv/a", "type": ""}}, "is a directory of a node, and only nfs,"),
+        ({"local": {"path": "/mnt/ssd"}, "volumeMode": "Filesystem"}, "is a directory of a node, and only nfs,"),
+        ({"nfs": {"server": "n.test", "path": "/srv/../etc"}}, "nfs.path: '/srv/../etc' must be absolute"),
         ({"nfs": {"path": "/e"}}, "nfs.server: is required"),
         (csi(share="/e"), "spec.csi.volumeAttributes.server: is required"),
         (csi(server="n.test"), "spec.csi.volumeAttributes.share: is required"),

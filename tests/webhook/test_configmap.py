@@ -60,6 +60,16 @@ def test_a_tables_reader_is_told_what_to_open() -> None:
     assert ("claims_metadata" in names, "claims_snapshot" in names) == (True, False)
 
 
+def test_what_others_say_names_no_other_variable() -> None:
+    """The kubelet expands references, and one of them may hold another dataset's key."""
+    dataset = an_s3_dataset()
+    snapshot = Snapshot(7, "metadata/$(pages_secretAccessKey).json", pinned=True)
+    dataset = replace(dataset, status=replace(dataset.status, snapshot=snapshot))
+    env = serve(make_pod(labels=reading("claims", useas="configmap")), dataset)["spec"]["containers"][0]["env"]
+    told = {entry["name"]: entry.get("value") for entry in env}
+    assert told["claims_metadata"] == "metadata/$$(pages_secretAccessKey).json"
+
+
 def test_configmap_alone_mounts_nothing() -> None:
     """No volume, no sidecar; but the scheduler."""
     spec = serve(make_pod(labels=reading("claims", useas="configmap")), an_s3_dataset())["spec"]

@@ -6,7 +6,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
@@ -30,6 +30,7 @@ _ABSENT: Final = frozenset({"NoSuchTableException", "NoSuchNamespaceException"})
 # Between the levels of a namespace, in a path.
 _LEVEL: Final = "\x1f"
 _PREFIX: Final = re.compile(r"[\w.~%!$&'()*+,;=:@|/-]{0,512}", re.ASCII)
+_MOST_DECODINGS: Final = 4
 _SETTINGS: Final = {"overrides": {"prefix": None}, "defaults": {"prefix": None}}
 _ERROR: Final = {"error": {"type": None}}
 
@@ -69,7 +70,7 @@ class Calls:
         answer = self._read(reply, _SETTINGS)
         told = [_object(_object(answer).get(name)).get("prefix") for name in ("overrides", "defaults")]
         prefix = next((each for each in told if isinstance(each, str)), "").strip("/")
-        if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
+        if not _PREFIX.fullmatch(prefix) or not _stays_below(prefix):
             raise self._unreadable("answers with a prefix that no path can have", "check the catalogue")
         return quote(prefix, safe="/%!$&'()*+,;=:@~")
 
@@ -164,3 +165,18 @@ class Calls:
 
 def _object(raw: object) -> dict[str, Any]:
     return raw if isinstance(raw, dict) else {}
+
+
+def _stays_below(prefix: str) -> bool:
+    """Whether a prefix leads nowhere up, to whoever decodes it, however often: the token goes along."""
+    slashes = prefix.count("/")
+    for _ in range(_MOST_DECODINGS):
+        if prefix and {"", ".", ".."} & set(prefix.split("/")):
+            return False
+        decoded = unquote(prefix)
+        if decoded == prefix:
+            return True
+        if decoded.count("/") != slashes or "\\" in decoded:
+            return False
+        prefix = decoded
+    return False

@@ -147,7 +147,11 @@ def _list(raw: Mapping[str, Any], key: str) -> Sequence[Any]:
 
 def _number(raw: Mapping[str, Any], key: str) -> int | None:
     value = raw.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    if not -(2**63) <= value < 2**63:
+        raise DocumentError(f"its {key} is larger than any number of Iceberg's")
+    return value
 
 
 def _text(raw: Mapping[str, Any], key: str) -> str:

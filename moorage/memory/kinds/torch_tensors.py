@@ -61,6 +61,8 @@ def read(node: Node, buffer: Callable[[object], memoryview], inner: Callable[[No
         tensor = torch.empty(shape, dtype=dtype)
     elif content.readonly:
         raise MemoryObjectError("it holds a tensor, and does not say that its readers write to it")
+    elif dtype is torch.bool and torch.frombuffer(content, dtype=torch.uint8).max() > 1:
+        raise MemoryObjectError("a tensor of bool holds what is neither true nor false")
     else:
         tensor = torch.frombuffer(content, dtype=dtype).reshape(shape)
     return tensor.requires_grad_() if node["requires_grad"] is True else tensor
