@@ -53,6 +53,7 @@ def volumes(world: World) -> Iterator[World]:
         "direct": {"hostPath": {"path": "/srv/scans"}},
         "single": {"nfs": {"server": "nfs.test", "path": "/one"}, "nodeAffinity": nodes},
         "foreign": {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-1"}},
+        "leaving": {"nfs": {"server": "nfs.test", "path": "/leaving"}},
     }
     kinds["driven"]["csi"]["volumeAttributes"] = {"server": "nfs.test", "share": "/e", "subDir": "pvc-1"}
     waits = {
@@ -154,6 +155,26 @@ def test_a_claim_that_names_anothers_volume_gets_nothing(volumes: World, broker:
     world.set_status("dataset", "exported", {"sources": [lie]}, world.steward)
     code, grant = granted(world, broker, "exported")
     assert (code, grant["source"]["kind"], grant["source"]["path"]) == (200, "nfs", "/scans")
+
+
+def test_a_mount_ends_with_its_claim(volumes: World, broker: Broker) -> None:
+    """Also after the Dataset went: the volume may be somebody else's next."""
+    world = volumes
+    code, grant = granted(world, broker, "leaving")
+    assert (code, grant["source"]["path"]) == (200, "/leaving")
+    uid = world.get("pod", "reads-leaving-eu-a", world.reader)["metadata"]["uid"]
+    pod = {"namespace": world.reader, "name": "reads-leaving-eu-a", "uid": uid}
+    asked = {"volumes": [{"pod": pod, "dataset": {"namespace": world.steward, "name": "leaving"}}]}
+
+    def rule() -> str:
+        code, told = broker.ask(token(world), asked, "/v1/reviews")
+        assert code == 200, told
+        return str(told["volumes"][0].get("rule", ""))
+
+    assert rule() == ""
+    world.kubectl("delete", "dataset", "leaving", "-n", world.steward)
+    world.kubectl("delete", "pvc", "leaving", "-n", world.steward)
+    assert eventually(rule) == "ClaimNotFound"
 
 
 def test_the_status_says_where_a_claim_leads(volumes: World, operator: Running) -> None:
