@@ -112,8 +112,8 @@ def stored(store: ObjectStore, folder: str) -> str:
 
 def test_clients_read_what_is_mounted(serve: Serve, object_store: ObjectStore, broker: PlayedBroker) -> None:
     """boto3, pyarrow and s3fs: lists, whole objects, ranges, columns."""
-    stored(object_store, "clients")
-    broker.grant(DATASET, object_store.source("clients"))
+    stored(object_store, "gateway-clients")
+    broker.grant(DATASET, object_store.source("gateway-clients"))
     pod = serve()
     listed = pod.client.list_objects_v2(Bucket=pod.bucket)["Contents"]
     assert {each["Key"] for each in listed} == {"deep/rows.csv", "table.parquet"}
@@ -135,8 +135,8 @@ def test_nothing_is_written_and_nothing_else_is_read(
     broker: PlayedBroker,
 ) -> None:
     """Neither by keys that lead elsewhere."""
-    stored(object_store, "guarded")
-    broker.grant(DATASET, object_store.source("guarded"))
+    stored(object_store, "gateway-guarded")
+    broker.grant(DATASET, object_store.source("gateway-guarded"))
     pod = serve()
     with pytest.raises(ClientError):
         pod.client.put_object(Bucket=pod.bucket, Key="new", Body=b"x")
@@ -146,8 +146,8 @@ def test_nothing_is_written_and_nothing_else_is_read(
         pod.client.create_bucket(Bucket="another")
     assert pod.body("../../../etc/passwd") is None
     assert pod.body("deep/../../../../../../etc/passwd") is None
-    found = object_store.client.list_objects_v2(Bucket=BUCKET, Prefix="guarded/")["Contents"]
-    assert {each["Key"] for each in found} == {"guarded/deep/rows.csv", "guarded/table.parquet"}
+    found = object_store.client.list_objects_v2(Bucket=BUCKET, Prefix="gateway-guarded/")["Contents"]
+    assert {each["Key"] for each in found} == {"gateway-guarded/deep/rows.csv", "gateway-guarded/table.parquet"}
 
 
 def test_it_lives_through_what_the_mount_lives_through(
@@ -156,8 +156,8 @@ def test_it_lives_through_what_the_mount_lives_through(
     broker: PlayedBroker,
 ) -> None:
     """The server behind the mount is killed: the next one serves the same gateway."""
-    stored(object_store, "healing")
-    broker.grant(DATASET, object_store.source("healing"))
+    stored(object_store, "gateway-healing")
+    broker.grant(DATASET, object_store.source("gateway-healing"))
     pod = serve()
     for _ in range(3):
         os.kill(wait_for("a server", lambda: rclones_of(pod.sidecar))[0], signal.SIGKILL)
@@ -172,8 +172,8 @@ def test_the_nodes_copy_serves_it(
     cache_dir: Path,
 ) -> None:
     """Once the node has all of it, nothing is asked of the store, nor of the mount's server."""
-    version = stored(object_store, "copied")
-    grant(broker, object_store, "copied", version, size=len(CSV) + 1_000_000)
+    version = stored(object_store, "gateway-copied")
+    grant(broker, object_store, "gateway-copied", version, size=len(CSV) + 1_000_000)
     pod = serve()
     wait_for("the copy", lambda: whole(cache_dir) == [version])
     wait_for("the copy on top", lambda: pod.node.stack(pod.pod, "claims")[-1] != "fuse.moorage")
@@ -192,8 +192,8 @@ def test_a_right_that_ends_ends_it(
     node.stop_driver()
     node.environment["MOORAGE_REVIEW_SECONDS"] = "0.2"
     node.start_driver()
-    stored(object_store, "revoked-gateway")
-    broker.grant(DATASET, object_store.source("revoked-gateway"))
+    stored(object_store, "gateway-revoked")
+    broker.grant(DATASET, object_store.source("gateway-revoked"))
     pod = serve()
     assert pod.body("deep/rows.csv") == CSV
     broker.revoke(DATASET)
