@@ -50,7 +50,7 @@ def test_a_terminal_obeys_nothing_that_is_printed(
 ) -> None:
     """A column's name, a message, a heading: whichever way it is printed."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((10_000, 50)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((10_000, 50)))
     output.table(["COLUMN", "MESSAGE"], [[text, text]])
     output.title(f"\n{text}")
     output.sentence(text)
