@@ -2,10 +2,14 @@
 
 import os
 import sys
+from typing import Final
 
 from moorage.errors import MoorageError
 from moorage.settings import read
 from node_plugin.gateway.settings import GatewaySettings
+
+_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "NOTICE"}
+"""rclone's, by ours."""
 
 
 def command(settings: GatewaySettings) -> list[str]:
@@ -24,7 +28,7 @@ def command(settings: GatewaySettings) -> list[str]:
         "--poll-interval=0",
         # The kernel reads ahead, and who asks for a range wants no more.
         "--buffer-size=0",
-        "--log-level=NOTICE",
+        f"--log-level={_LEVELS.get(settings.log_level.upper(), 'ERROR')}",
     ]
 
 

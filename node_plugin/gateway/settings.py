@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorage.settings import setting
+from moorage.settings import parse_level, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +14,4 @@ class GatewaySettings:
     gateway_folder: Path = setting("Its folders are the buckets.", default=Path("/mnt/datasets"))
     rclone: str = setting("The program that serves.", default="rclone")
     hook_seconds: float = setting("How long the postStart hook waits for an answer.", default=30.0, minimum=0)
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="WARNING", parse=parse_level)

@@ -14,6 +14,7 @@ COMPONENTS = [
     "kfp_api",
     "moorage_ui",
     "node_plugin",
+    "node_plugin.gateway",
     "node_plugin.sidecar",
     "pipeline_executor.hub",
     "pipeline_executor.spoke",
@@ -24,6 +25,7 @@ COMPONENTS = [
 # What must be set, read before the log level.
 GIVEN = {
     "node_plugin": {"MOORAGE_NODE_NAME": "n1"},
+    "node_plugin.gateway": {"MOORAGE_GATEWAY_PORT": "18333"},
     "node_plugin.sidecar": {"MOORAGE_VOLUMES": "claims"},
     "pipeline_executor.task_sidecar": {"MOORAGE_TASK_API": "https://spoke.test:8443", "MOORAGE_TASK_API_CA": "none"},
 }
