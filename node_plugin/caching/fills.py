@@ -68,7 +68,9 @@ class Fills:
             return
         facts = {"dataset": str(volume.dataset), "fill": decision.fill, "why": decision.message}
         _log.info("decided on a fill", extra=facts)
-        if decision.fill:
+        # One that was interrupted when all had come is not whole yet, and costs nothing more.
+        lacks_its_end = decision.rule is FillRule.NOTHING_MISSING and held is not None and not held.whole
+        if decision.fill or (lacks_its_end and deciding.may_serve(grant)):
             self._wishes.setdefault(volume.dataset, Wish(volume.pod)).hurry()
             self.go_on()
         elif grant.fill is not None and grant.fill.asked and decision.rule is not FillRule.NOTHING_MISSING:

@@ -270,10 +270,7 @@ while True:
         node.stop_driver(signal.SIGKILL)
         seen += [reader.stdout.readline() for _ in range(10)]
         node.start_driver()
-    try:
-        wait_for("the copy", lambda: whole(cache_dir) == [version], 120)
-    finally:
-        print(node.log.read_text()[-5000:])  # noqa: T201 - shown when it never comes
+    wait_for("the copy", lambda: whole(cache_dir) == [version], 120)
     wait_for("the copy on top", lambda: node.stack(pod, "claims")[-1] != "fuse.moorage", 60)
     seen += [reader.stdout.readline() for _ in range(200)]
     reader.kill()
@@ -299,6 +296,25 @@ def test_an_interrupted_fill_goes_on_once_the_broker_answers(
     assert whole(cache_dir) == []
     broker.down = False
     wait_for("the copy", lambda: whole(cache_dir) == [version])
+
+
+def test_a_fill_that_lacked_nothing_but_its_end_is_ended(
+    node: Node, make_pod: MakePod, object_store: ObjectStore, broker: PlayedBroker, cache_dir: Path
+) -> None:
+    """Killed when all had come and nothing was published, it is whole soon after the next start."""
+    version = put(object_store, "ended-early", OBJECTS)
+    grant(broker, object_store, "ended-early", version, size=SIZE)
+    pod = make_pod()
+    publish(node, pod)
+    wait_for("the copy", lambda: whole(cache_dir) == [version])
+    node.unpublish(pod, "claims")
+    node.stop_driver(signal.SIGKILL)
+    (published,) = (cache_dir / "whole").iterdir()
+    (published / "summary.json").unlink()
+    published.rename(cache_dir / "filling" / published.name)
+    node.start_driver()
+    publish(node, make_pod())
+    wait_for("the copy again", lambda: whole(cache_dir) == [version])
 
 
 def test_what_nobody_uses_makes_room_and_what_a_pod_uses_does_not(
