@@ -1,7 +1,7 @@
 """Reads one mapping field by field, and says where it is when something is wrong."""
 
 import re
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NoReturn, TypeVar
@@ -24,6 +24,20 @@ def shown(value: object) -> str:
     """A value in a message: as Python writes it, and never long."""
     text = repr(value[:_MOST_SHOWN] if isinstance(value, str) else value)
     return text if len(text) <= _MOST_SHOWN + 2 else f"{text[:_MOST_SHOWN]}..."
+
+
+def mappings(raw: Raw, key: str, subject: str, at: str) -> Sequence[Raw]:
+    """A list of mappings in an object of Kubernetes' own, whose other fields are nobody's business; empty where absent.
+
+    Raises:
+        InputError: it is something else.
+    """
+    value = raw.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        raise InputError(subject, f"{at}.{key}", "must be a list of mappings")
+    return value
 
 
 @dataclass

@@ -5,11 +5,11 @@ does with the data, or where it finds what. Variables, mounted files, hidden fol
 commands run beside it could make any program of it, and whatever runs in another container could read the data too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from moorage.errors import InputError
 from moorage.model import CSI_DRIVER, MEMORY_ROOT, MEMORY_VARIABLE, MOUNT_ROOT, Component, OnlyComponent, sidecar
+from moorage.reading.fields import mappings
 from moorage.wire.governance import component_digest
 
 Raw = Mapping[str, Any]
@@ -122,14 +122,5 @@ def _set_fields(container: Raw) -> set[str]:
     return {key for key, value in container.items() if value not in (None, "", [], {}, False)}
 
 
-def _mappings(raw: Raw, key: str) -> tuple[Raw, ...]:
-    return tuple(_each(raw, key))
-
-
-def _each(raw: Raw, key: str) -> Iterator[Raw]:
-    value = raw.get(key)
-    if value is None:
-        return
-    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
-        raise InputError("Pod", f"spec.{key}", "must be a list of mappings")
-    yield from value
+def _mappings(raw: Raw, key: str) -> Sequence[Raw]:
+    return mappings(raw, key, "Pod", "spec")

@@ -5,7 +5,7 @@ be used ends the reading.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from moorage.access import Access
 from moorage.errors import InputError, LabelError
@@ -21,7 +21,7 @@ from moorage.model import (
     Usage,
     UseAs,
 )
-from moorage.reading.fields import DNS_LABEL, Raw, object_fields
+from moorage.reading.fields import DNS_LABEL, Raw, mappings, object_fields
 from moorage.wire.components import only_component
 
 _KEYS = ("id", "useas", "namespace", "release", "accepts", "access")
@@ -214,18 +214,9 @@ def _mapping(raw: Raw, key: str, subject: str, at: str = "") -> Raw:
     return value
 
 
-def _mappings(raw: Raw, key: str, subject: str, at: str) -> Sequence[Raw]:
-    value = raw.get(key)
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
-        raise InputError(subject, f"{at}.{key}", "must be a list of mappings")
-    return value
-
-
 def _has_started(status: Raw, subject: str) -> bool:
     """Whether the sandbox stands, which the kubelet makes once all volumes are there; of old kubelets, the phase."""
-    for condition in _mappings(status, "conditions", subject, "status"):
+    for condition in mappings(status, "conditions", subject, "status"):
         if condition.get("type") == "PodReadyToStartContainers":
             return bool(condition.get("status") == "True")
     return bool(status.get("phase") == "Running")
@@ -235,7 +226,7 @@ def _read_volumes(spec: Raw, namespace: str, subject: str) -> dict[str, DatasetR
     """The dataset that each volume of our driver names, by the volume's name."""
     refs: dict[str, DatasetRef] = {}
     distinct: set[DatasetRef] = set()
-    for volume in _mappings(spec, "volumes", subject, "spec"):
+    for volume in mappings(spec, "volumes", subject, "spec"):
         csi = _mapping(volume, "csi", subject, "spec.volumes[]")
         if csi.get("driver") != CSI_DRIVER:
             continue
@@ -263,7 +254,7 @@ def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef], s
 
     A container that was added to the running pod waits for its volumes by itself.
     """
-    told = _mappings(status, "ephemeralContainerStatuses", subject, "status")
+    told = mappings(status, "ephemeralContainerStatuses", subject, "status")
     running = {
         _text(each, "name", subject, "status.ephemeralContainerStatuses[]")
         for each in told
@@ -271,14 +262,14 @@ def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef], s
     }
     containers: list[Raw] = []
     for kind in ("initContainers", "containers", "ephemeralContainers"):
-        found = _mappings(spec, kind, subject, "spec")
+        found = mappings(spec, kind, subject, "spec")
         at = f"spec.{kind}[]"
         late = kind == "ephemeralContainers"
         containers += [each for each in found if not late or _text(each, "name", subject, at) in running]
     mounted = {
         _text(mount, "name", subject, "spec.containers[].volumeMounts[]")
         for container in containers
-        for mount in _mappings(container, "volumeMounts", subject, "spec.containers[]")
+        for mount in mappings(container, "volumeMounts", subject, "spec.containers[]")
     }
     return tuple(dict.fromkeys(ref for name, ref in volumes.items() if name in mounted))
 
