@@ -10,6 +10,7 @@ from moorage.sources import LOCAL_KINDS
 from moorage.wire.local import KNOWN_KEYS, REMOTE_KEYS
 
 GROUPS = frozenset({"datashim.io", "com.ie.ibm.hpsys"})
+KINDS = frozenset({"Dataset", "DatasetInternal"})
 Raw = Mapping[str, Any]
 
 # What its author wrote. The rest is a server's: with another object's `resourceVersion` a second `apply` is a conflict,
@@ -50,11 +51,12 @@ def convert(raw: Raw, site: str | None) -> Converted:
         raw: the object.
         site: where the data is; None leaves it to the only Site there is.
     """
-    if str(raw.get("apiVersion")).partition("/")[0] not in GROUPS:
+    if not _is_datashims(raw):
         return Converted(dict(raw))
     metadata = _metadata(dict(raw.get("metadata") or {}))
-    subject = f"{raw.get('kind')} {metadata.get('name')}"
-    if raw.get("kind") != "Dataset":
+    named = metadata.get("name") or f"{metadata.get('generateName')}..."
+    subject = f"{raw.get('kind')} {'/'.join((*filter(None, [metadata.get('namespace')]), named))}"
+    if is_bookkeeping(raw):
         return Converted(None, (f"{subject}: is Datashim's own bookkeeping: left out",))
     spec = dict(raw.get("spec") or {})
     notes: list[str] = []
@@ -68,6 +70,23 @@ def convert(raw: Raw, site: str | None) -> Converted:
     notes += [f"spec.{key}: Moorage has no such field: left out" for key in sorted(spec)]
     body = {"apiVersion": API_VERSION, "kind": "Dataset", "metadata": metadata, "spec": converted}
     return Converted(body, tuple(f"{subject}: {note}" for note in notes))
+
+
+def is_bookkeeping(raw: Raw) -> bool:
+    """Whether it is an object that Datashim makes for itself."""
+    return _is_datashims(raw) and raw.get("kind") != "Dataset"
+
+
+def could_write(raw: Raw) -> bool:
+    """Whether pods could write to a Dataset with Datashim."""
+    spec = raw.get("spec") or {}
+    local = spec | (spec.get("local") or {})
+    writable = str(local.get("type") or "").upper() in _WRITABLE_THERE
+    return _is_datashims(raw) and writable and str(local.get("readonly") or "").lower() != "true"
+
+
+def _is_datashims(raw: Raw) -> bool:
+    return str(raw.get("apiVersion")).partition("/")[0] in GROUPS
 
 
 def _metadata(metadata: Raw) -> dict[str, Any]:

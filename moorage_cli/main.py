@@ -26,6 +26,7 @@ DATASET_COMMANDS = {
     "evict": "moorage_cli.caches.evicting:evict",
     "delete": "moorage_cli.deleting:delete",
     "convert": "moorage_cli.converting:convert",
+    "migrate": "moorage_cli.migrating.command:migrate",
 }
 
 dataset = LazyGroup(
@@ -63,6 +64,7 @@ _IN_A_CLONE = importlib.util.find_spec("devcluster") is not None
     commands_at={
         "dataset": "moorage_cli.main:dataset",
         "why": DATASET_COMMANDS["why"],
+        "migrate": DATASET_COMMANDS["migrate"],
         "plan": "moorage_cli.plan.command:plan",
         "run": "moorage_cli.runs.submitting:run",
         "runs": "moorage_cli.runs.commands:runs",

@@ -14,6 +14,7 @@ from moorage.errors import InputError
 from moorage.model import DatasetStatus
 from moorage.refusal import Refusal
 from moorage_cli.datashim import convert
+from moorage_cli.migrating.conversion import convert_all
 from tests.webhook.pods import NAMESPACE, an_s3_dataset, ask, make_container, make_pod, reading, writable
 from webhook.claims import label_by_claims
 
@@ -72,6 +73,27 @@ LABELS: list[tuple[str, dict[str, str]]] = [
         {"dataset.0.id": "claims", "dataset.0.useas": "mount", "dataset.1.id": "claims", "dataset.1.useas": "mount"},
     ),
     ("an index above 63", {"dataset.64.id": "claims", "dataset.64.useas": "mount"}),
+]
+
+
+_BUCKET_CLAIM = {
+    "apiVersion": "objectbucket.io/v1alpha1",
+    "kind": "ObjectBucketClaim",
+    "metadata": {"name": "k", "namespace": "default"},
+    "spec": {"generateBucketName": "b", "storageClassName": "buckets"},
+}
+_VOLUME_CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "x", "namespace": "default"},
+    "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+
+# What it is, and what a manifest has beside a Dataset whose keys are in Secret k.
+BESIDE: list[tuple[str, Raw]] = [
+    ("an ObjectBucketClaim, whose Secret has the keys", _BUCKET_CLAIM),
+    ("a PersistentVolumeClaim of the Dataset's name", _VOLUME_CLAIM),
+    ("another PersistentVolumeClaim", _VOLUME_CLAIM | {"metadata": {"name": "y", "namespace": "default"}}),
 ]
 
 
@@ -230,6 +252,13 @@ def of_spec(spec: Raw) -> str:
     return "; ".join([f"{served} ({source.kind})", *notes])
 
 
+def of_beside(other: Raw) -> str:
+    """What becomes of an object in a Dataset's manifest."""
+    conversion = convert_all([other, manifest({"local": _S3})], "eu-1")
+    assert conversion.objects[0] == other
+    return "; ".join(["stays as it is", *(note.partition(": ")[2] for note in conversion.notes)])
+
+
 def of_labels(labels: dict[str, str]) -> str:
     """What becomes of a pod."""
     pod = make_pod(labels=labels)
@@ -272,6 +301,7 @@ def render() -> str:
         f"| `kind: DatasetInternal` | {convert(manifest({}, 'DatasetInternal'), None).notes[0].partition(': ')[2]} |"
     )
     labels = [f"| {what} | {of_labels(each)} |" for what, each in LABELS]
+    beside = [f"| {what} | {of_beside(each)} |" for what, each in BESIDE]
     claims = [f"| {what} | {of_claim(pod)} |" for what, pod in CLAIMS]
     complaints = [f"| {what} | {here} | `tests/{test}` |" for what, here, test in COMPLAINTS]
     example = yaml.safe_dump(convert(manifest({"local": _S3}), "eu-1").raw, sort_keys=False)
@@ -280,20 +310,24 @@ def render() -> str:
 Pods need no change: their labels are the same. Datasets need a new `apiVersion`, and the Site where the data are.
 
 1. [Install Moorage](install.md), and create a Site for the place where the data are.
-2. Convert your Datasets. The command prints them on stdout; notes about what changed, and what is left to do, go to
-   stderr. It reads `datashim.io/v1alpha1` and the older `com.ie.ibm.hpsys/v1alpha1`.
+2. Convert your Datasets. The command reads those of `datashim.io` and of the older `com.ie.ibm.hpsys` from the cluster,
+   or from a file. It prints ours on stdout. On stderr it says what changed, what can't be carried, and which pods and
+   workloads would notice. It changes nothing of Datashim's.
 
    ```console
-   kubectl get datasets.datashim.io -A -o yaml | kubectl dataset convert --site eu-1 > datasets.yaml
+   moorage migrate --cluster --site eu-1 > datasets.yaml
    ```
 
-   In a cluster with the older group, it is `kubectl get datasets.com.ie.ibm.hpsys`. What Datashim's API server and
-   operator wrote into `metadata` is left out.
+   What Datashim's API server and operator wrote into `metadata` is left out. `-n` takes one namespace. `--apply`
+   applies the Datasets instead of printing them, with `--dry-run` as a trial; it leaves alone Datasets that no
+   migration made, and fields that somebody changed since. `kubectl dataset convert FILE` converts a file, as `moorage
+   migrate FILE` does. Exit code 2 says that a Dataset can't be used as it is.
 
 3. Delete Datashim's Datasets, so that its claims go, whose names ours take; leave one with `remove-on-delete` in place,
    because its bucket would go, too. Then uninstall Datashim: until then its webhook changes labelled pods as well.
    Secrets that you made stay where they are.
-4. `kubectl apply -f datasets.yaml`, wait until `kubectl get dset -A` shows `True`, and create the pods again.
+4. `kubectl apply -f datasets.yaml`, or the command of step 2 with `--apply`. Wait until `kubectl get dset -A` shows
+   `True`, and create the pods again.
 
 A converted Dataset looks like this:
 
@@ -309,6 +343,12 @@ A program makes the tables below by running the code, and a test compares them w
 {chr(10).join(rows)}
 
 If you apply a manifest without converting it, the API server refuses unknown keys and names them.
+
+## Claims in a manifest
+
+| beside a Dataset | after the migration |
+|---|---|
+{chr(10).join(beside)}
 
 ## Pod labels
 

@@ -41,7 +41,7 @@ def test_a_list_with_other_objects_is_converted(tmp_path: Path) -> None:
     assert objects[0] == secret
     assert (objects[1]["apiVersion"], objects[1]["spec"]["local"]["site"]) == ("moorage.dev/v1alpha1", "eu-1")
     assert len(objects) == 2
-    assert "DatasetInternal x: is Datashim's own bookkeeping: left out" in done.stderr
+    assert "DatasetInternal default/x: Datashim's own bookkeeping: left out" in done.stderr
 
 
 @pytest.mark.parametrize(

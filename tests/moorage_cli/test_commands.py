@@ -488,6 +488,7 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
         "evict",
         "delete",
         "convert",
+        "migrate",
         ":4",
     ]
     monkeypatch.setenv("KUBECONFIG", "/absent")
