@@ -21,7 +21,7 @@ class Held:
 
     Attributes:
         site: the node's; None: it belongs to none.
-        whole: it is all there.
+        total_bytes: of the dataset.
         near_bytes: of these bytes, those that came from other nodes of the site.
     """
 
@@ -29,8 +29,13 @@ class Held:
     site: str | None
     ref: DatasetRef
     size_bytes: int
-    whole: bool
+    total_bytes: int
     near_bytes: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of it."""
+        return self.size_bytes >= self.total_bytes
 
 
 def held(request: Request, snapshot: Snapshot) -> list[Held]:
@@ -39,15 +44,16 @@ def held(request: Request, snapshot: Snapshot) -> list[Held]:
     for dataset in request.known(snapshot):
         for node in sorted(snapshot.holders.get(dataset.ref, ())):
             size_bytes = snapshot.caches.bytes_by_node[node, dataset.ref]
-            whole = size_bytes >= dataset_bytes(dataset)
+            total_bytes = dataset_bytes(dataset)
             near_bytes = snapshot.caches.near_by_node.get((node, dataset.ref), 0)
-            found.append(Held(node, snapshot.places[node].site_name, dataset.ref, size_bytes, whole, near_bytes))
+            found.append(Held(node, snapshot.places[node].site_name, dataset.ref, size_bytes, total_bytes, near_bytes))
     return found
 
 
 def amount(each: Held) -> str:
     """How much that is, in words."""
-    told = f"all, {format_bytes(each.size_bytes)}" if each.whole else f"{format_bytes(each.size_bytes)}, not all yet"
+    size = format_bytes(each.size_bytes)
+    told = f"all, {size}" if each.whole else f"{size} of {format_bytes(each.total_bytes)}"
     return f"{told}; {format_bytes(each.near_bytes)} of it from other nodes" if each.near_bytes else told
 
 

@@ -10,21 +10,24 @@ Between two servers the topmost mount is a dead one: opens fail, and never see a
 
 import asyncio
 import logging
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from moorage.errors import BrokerError
+from moorage.errors import BrokerError, MountError
 from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion
 from moorage.refusal import Refusal
 from moorage.serving import metrics
-from node_plugin import mounts, read_ahead
+from node_plugin import binding, mounts, read_ahead
+from node_plugin.caching.deciding import may_serve
+from node_plugin.caching.serving import Part
 from node_plugin.journal import Volume
 from node_plugin.mounting import needs_sidecar
 from node_plugin.publishing import NodeState
-from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest, RenewRequest, Request
+from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest, PartRequest, RenewRequest, Request, Status
 
 _log = logging.getLogger(__name__)
 
@@ -44,23 +47,31 @@ class Attacher:
         # The event loop itself holds its tasks weakly.
         self._widening: set[asyncio.Task[None]] = set()
 
-    async def answer(self, pod_uid: str, request: Request) -> tuple[AttachAnswer, int | None]:
-        """Give a descriptor for a volume of this pod, or keys, or say why not; the caller closes the descriptor."""
+    async def answer(self, pod_uid: str, request: Request) -> tuple[AttachAnswer, tuple[int, ...]]:
+        """Give descriptors for a volume of this pod, or keys, or say why not; the caller closes the descriptors."""
         volume = self._find(pod_uid, request.volume)
         if volume is None:
             message = f"the kubelet has not asked for volume {request.volume} yet"
-            return AttachAnswer("unavailable", message=message), None
+            return AttachAnswer("unavailable", message=message), ()
         renews = isinstance(request, RenewRequest)
         # Where the node's own copy lies on top of a stream by now, files that were open before are still streamed.
         if not volume.needs_server and not renews:
-            return _shown_by_node(volume), None
+            return _shown_by_node(volume), ()
+        if isinstance(request, PartRequest) and (none := self._no_part(volume)) is not None:
+            return none, ()
+        found: tuple[AttachAnswer, tuple[int, ...]]
         async with self._state.locks.hold(volume.target):
             if self._state.journal.get(volume.target) is not volume:
-                return AttachAnswer("unavailable", message="the volume was unpublished meanwhile"), None
+                return AttachAnswer("unavailable", message="the volume was unpublished meanwhile"), ()
             await self._pace(volume.target)
-            if isinstance(request, RenewRequest):
-                return await self._renew(volume), None
-            return await self._attach(volume, request)
+            match request:
+                case RenewRequest():
+                    found = await self._renew(volume), ()
+                case PartRequest():
+                    found = await self._part(volume)
+                case AttachRequest():
+                    found = await self._attach(volume, request)
+            return found
 
     def _find(self, pod_uid: str, name: str) -> Volume | None:
         return next((volume for volume in self._state.journal.of_pod(pod_uid) if volume.name == name), None)
@@ -72,14 +83,44 @@ class Attacher:
         self._last = {known: at for known, at in self._last.items() if self._state.journal.get(known)}
         self._last[target] = time.monotonic()
 
-    async def _attach(self, volume: Volume, request: AttachRequest) -> tuple[AttachAnswer, int | None]:
-        answer = await self._decide(volume, request)
+    async def _attach(self, volume: Volume, request: AttachRequest) -> tuple[AttachAnswer, tuple[int, ...]]:
+        answer = await self._decide(volume, holds_grant=request.holds_grant)
         if answer.status != "attached":
-            return answer, None
+            return answer, ()
         if volume.ended:  # the right is back
             volume = replace(volume, ended="")
             self._state.journal.add(volume)
-        return answer, self._mount_on_top(volume)
+        return answer, (self._mount_on_top(volume),)
+
+    def _no_part(self, volume: Volume) -> AttachAnswer | None:
+        """Say that there is none, or not yet; None where there is one."""
+        part = None if self._state.cache is None else self._state.cache.part_of(volume)
+        if part is None:
+            return AttachAnswer("refused", message="the node holds no part of it")
+        if not part.manifest.exists():
+            status: Status = "unavailable" if part.is_coming else "refused"
+            return AttachAnswer(status, message="the node has nothing of it yet")
+        return None
+
+    async def _part(self, volume: Volume) -> tuple[AttachAnswer, tuple[int, ...]]:
+        """Hand over what the node has of the volume's version; it stays as long as the volume uses it."""
+        # Whose mount lives on while the broker is silent reads on from the node, too.
+        answer = await self._decide(volume, holds_grant=volume.parted)
+        if answer.status != "attached":
+            return answer, ()
+        if answer.grant is not None and not _may_part(volume, answer.grant):
+            return AttachAnswer("refused", message="the dataset has another version by now, or forbids caches"), ()
+        # Nothing is awaited from here on: what the journal names is not evicted.
+        part = None if self._state.cache is None else self._state.cache.part_of(volume)
+        if part is None:
+            return AttachAnswer("refused", message="the node holds no part of it any more"), ()
+        try:
+            descriptors = _opened(part)
+        except (OSError, MountError) as error:
+            _log.warning("a part is not shown", extra={"volume": volume.target, "cause": str(error)})
+            return AttachAnswer("refused", message="the node can't show what it has"), ()
+        self._state.journal.add(replace(volume, parted=True))
+        return AttachAnswer("parted"), descriptors
 
     async def _renew(self, volume: Volume) -> AttachAnswer:
         try:
@@ -88,12 +129,12 @@ class Attacher:
             return AttachAnswer("unavailable", message=str(error))
         return replace(answer, status="renewed") if answer.status == "attached" else answer
 
-    async def _decide(self, volume: Volume, request: AttachRequest) -> AttachAnswer:
+    async def _decide(self, volume: Volume, *, holds_grant: bool) -> AttachAnswer:
         try:
             return await self._ask(volume)
         except BrokerError as error:
             # A dead broker must not keep a pod's mount dead that was granted and whose keys the sidecar still holds.
-            if request.holds_grant and not volume.ended:
+            if holds_grant and not volume.ended:
                 _log.warning("healed without asking", extra={"volume": volume.target, "cause": str(error)})
                 return AttachAnswer("attached")
             return AttachAnswer("unavailable", message=str(error))
@@ -118,6 +159,25 @@ class Attacher:
         what = "the first server got its mount" if stacked <= 1 else "a new server got a mount"
         _log.info(what, extra={"pod_uid": volume.pod.uid, "volume": volume.name, "stacked": stacked + 1})
         return descriptor
+
+
+def _may_part(volume: Volume, grant: Grant) -> bool:
+    return may_serve(grant) and (volume.parted or grant.version == volume.version)
+
+
+def _opened(part: Part) -> tuple[int, int]:
+    """The manifest, and a view of the objects.
+
+    Raises:
+        OSError, MountError: they can't be opened.
+    """
+    # A filler made them, and a link in its folder is none of ours.
+    manifest = os.open(part.manifest, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return manifest, binding.view(part.objects)
+    except BaseException:
+        os.close(manifest)
+        raise
 
 
 def _shown_by_node(volume: Volume) -> AttachAnswer:

@@ -41,7 +41,7 @@ def bind(folder: Path, target: Path, *, writable: bool = False) -> None:
     Raises:
         MountError: the kernel refused, or is older than 5.12.
     """
-    tree = _view(folder, writable=writable)
+    tree = view(folder, writable=writable)
     try:
         _call(
             _SYS_MOVE_MOUNT,
@@ -56,8 +56,12 @@ def bind(folder: Path, target: Path, *, writable: bool = False) -> None:
         os.close(tree)
 
 
-def _view(folder: Path, *, writable: bool) -> int:
-    """A view of a folder that is mounted nowhere; the descriptor is the caller's to close."""
+def view(folder: Path, *, writable: bool = False) -> int:
+    """A view of a folder that is mounted nowhere; the descriptor is the caller's to close.
+
+    Raises:
+        MountError: the kernel refused, or is older than 5.12.
+    """
     doing = "open a folder of the node"
     tree = _call(_SYS_OPEN_TREE, doing, _AT_FDCWD, os.fsencode(folder), _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC)
     restrictions = _NOSUID | _NODEV | _NOEXEC | (0 if writable else _RDONLY)

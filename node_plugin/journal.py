@@ -38,6 +38,7 @@ class Volume:
         cached: it shows the node's own copy of that version.
         ended: why the pod may not read it any more; "" where it may.
         writable: its pod may write to it; never the node's copy.
+        parted: its sidecar reads from the node what the node has of that version, and the rest from the source.
         memory_folder: what of the node's memory it shows, by its folder's name; "" where it shows none.
     """
 
@@ -50,6 +51,7 @@ class Volume:
     cached: bool = False
     ended: str = ""
     writable: bool = False
+    parted: bool = False
     memory_folder: str = ""
 
     @property
@@ -124,5 +126,6 @@ def _read(fields: Fields) -> Volume:
         cached=fields.exact_flag("cached"),
         ended=fields.text("ended", lines=True) or "",
         writable=fields.exact_flag("writable"),
+        parted=fields.exact_flag("parted"),
         memory_folder=fields.text("memory_folder") or "",
     )

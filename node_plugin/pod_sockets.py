@@ -40,8 +40,8 @@ _MOST_CONVERSATIONS: Final = 4
 _AFTER_ACCEPT_ERROR_SECONDS: Final = 1.0
 _ANYONE: Final = -1
 
-Answerer: TypeAlias = Callable[[str, Request], Awaitable[tuple[AttachAnswer, int | None]]]
-"""Answers a pod (by uid); the descriptor, if any, is the caller's to close."""
+Answerer: TypeAlias = Callable[[str, Request], Awaitable[tuple[AttachAnswer, tuple[int, ...]]]]
+"""Answers a pod (by uid); descriptors, if any, are the caller's to close."""
 
 
 class PodSockets:
@@ -121,7 +121,7 @@ class PodSockets:
                     task.add_done_callback(lambda _: free.release())
 
     async def _converse(self, pod_uid: str, connection: socket.socket) -> None:
-        descriptor: int | None = None
+        descriptors: tuple[int, ...] = ()
         try:
             with connection:
                 connection.setblocking(False)  # noqa: FBT003 - the socket's own signature
@@ -130,8 +130,8 @@ class PodSockets:
                     if isinstance(asked, AttachAnswer):
                         answer = asked
                     else:
-                        answer, descriptor = await self._answer(pod_uid, asked)
-                    await _send(connection, write_answer(answer), descriptor)
+                        answer, descriptors = await self._answer(pod_uid, asked)
+                    await _send(connection, write_answer(answer), descriptors)
             if isinstance(asked, AttachAnswer):
                 await asyncio.sleep(_AFTER_NO_QUESTION_SECONDS)
         except (OSError, TimeoutError) as error:
@@ -142,7 +142,7 @@ class PodSockets:
             # One pod's conversation must not end the listening, and the sidecar asks again.
             _log.exception("a sidecar's request failed", extra={"pod_uid": pod_uid})
         finally:
-            if descriptor is not None:
+            for descriptor in descriptors:
                 os.close(descriptor)
 
     async def _hear(self, connection: socket.socket) -> Request | AttachAnswer:
@@ -181,10 +181,10 @@ async def _read_line(connection: socket.socket) -> bytes:
     return line
 
 
-async def _send(connection: socket.socket, line: bytes, descriptor: int | None) -> None:
-    """The descriptor travels with the first byte; the buffer of a new connection always takes that one."""
-    if descriptor is not None:
-        socket.send_fds(connection, [line[:1]], [descriptor])
+async def _send(connection: socket.socket, line: bytes, descriptors: tuple[int, ...]) -> None:
+    """Descriptors travel with the first byte; the buffer of a new connection always takes that one."""
+    if descriptors:
+        socket.send_fds(connection, [line[:1]], list(descriptors))
         line = line[1:]
     await asyncio.get_running_loop().sock_sendall(connection, line)
 

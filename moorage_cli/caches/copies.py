@@ -12,7 +12,7 @@ Raw = Mapping[str, Any]
 
 _WHY = {
     "NoRoom": "there is no room, as pods use what is there; it comes when some has gone",
-    "TooLarge": "it is larger than a copy may be (nodePlugin.cache.sizeLimit, spec.cache.sizeLimit)",
+    "TooLarge": "it is larger than a copy may be (nodePlugin.cache.sizeLimit, spec.cache.sizeLimit): a part is kept",
     "ModeNone": "the Dataset forbids caches (spec.cache.mode: none)",
     "unkeepable": "its keys can't be file names, or it has too many objects",
     "changed": "the source is not as the operator found it; tried again",

@@ -14,6 +14,8 @@ from node_plugin.caching.holding import Holding, VersionKey, is_version
 
 KEPT_FREE_SHARE = 0.15
 """Of the file system. The kubelet evicts pods below 10 %, and images below 15."""
+LEAST_PART_SHARE = 0.05
+"""Of a version: less is not worth a listing."""
 _SECONDS_PER_HOUR = 3600.0
 
 
@@ -46,6 +48,24 @@ class Room:
         over_limit = used_bytes + wanted_bytes - self.limit_bytes
         over_disk = wanted_bytes + int(self.total_bytes * self.kept_free_share) - self.free_bytes
         return max(0, over_limit, over_disk)
+
+    def spare(self, used_bytes: int) -> int:
+        """How many bytes may come before any must go."""
+        kept_free_bytes = int(self.total_bytes * self.kept_free_share)
+        return max(0, min(self.limit_bytes - used_bytes, self.free_bytes - kept_free_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a version gets its room.
+
+    Attributes:
+        evictions: what goes for it.
+        part_bytes: what it may take of the disk, where there is no room for all of it; None: all of it may come.
+    """
+
+    evictions: tuple[HeldVersion, ...] = ()
+    part_bytes: int | None = None
 
 
 def key_of(ref: DatasetRef, grant: Grant) -> VersionKey | None:
@@ -90,13 +110,10 @@ def most_bytes(grant: Grant, limit_bytes: int) -> int:
     return limit_bytes if own_limit is None else min(limit_bytes, own_limit)
 
 
-def make_room(
-    wanted_bytes: int,
-    grant: Grant,
-    held: Collection[HeldVersion],
-    room: Room,
-) -> tuple[HeldVersion, ...] | Unfillable:
+def make_room(wanted_bytes: int, grant: Grant, held: Collection[HeldVersion], room: Room) -> Plan | Unfillable:
     """The versions to evict so that so many bytes may come; or why they may not.
+
+    Of a version that is larger than a copy may be, a part may come.
 
     Args:
         wanted_bytes: of the version that is to come, what is there already included.
@@ -106,12 +123,29 @@ def make_room(
     """
     own_limit = grant.cache.size_limit_bytes
     size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
-    if wanted_bytes > room.limit_bytes or (own_limit is not None and size_bytes > own_limit):
-        return Unfillable.TOO_LARGE
-    lacking = room.lacking(sum(version.size_bytes for version in held), wanted_bytes)
+    used_bytes = sum(version.size_bytes for version in held)
+    is_too_large = own_limit is not None and size_bytes > own_limit
+    if is_too_large or room.lacking(0, wanted_bytes) > used_bytes or wanted_bytes > room.limit_bytes:
+        return _room_for_part(size_bytes, grant, held, room)
+    lacking = room.lacking(used_bytes, wanted_bytes)
     if lacking == 0:
-        return ()
-    return choose_evictions(held, lacking) or Unfillable.NO_ROOM
+        return Plan()
+    chosen = choose_evictions(held, lacking)
+    return Unfillable.NO_ROOM if chosen is None else Plan(chosen)
+
+
+def _room_for_part(size_bytes: int, grant: Grant, held: Collection[HeldVersion], room: Room) -> Plan | Unfillable:
+    """Room for what fits of a version, as for a whole one: it may take the place of what no volume uses."""
+    if grant.location.needs_copy:
+        return Unfillable.TOO_LARGE
+    spare_bytes = room.spare(sum(version.size_bytes for version in held))
+    unused_bytes = sum(version.size_bytes for version in held if not version.in_use)
+    own_limit = grant.cache.size_limit_bytes
+    part_bytes = min(spare_bytes + unused_bytes, size_bytes if own_limit is None else own_limit)
+    if part_bytes < size_bytes * LEAST_PART_SHARE:
+        return Unfillable.TOO_LARGE
+    evictions = choose_evictions(held, part_bytes - spare_bytes) if part_bytes > spare_bytes else ()
+    return Plan(evictions or (), part_bytes)
 
 
 def weigh(

@@ -27,6 +27,7 @@ from node_plugin.journal import Volume
 _log = logging.getLogger(__name__)
 
 _MOST_READERS_ASKED: Final = 8
+_GROWS_BY: Final = 1.05
 _WORDS: Final = {
     Unfillable.UNLISTED: "nobody has listed it",
     Unfillable.TOO_LARGE: "it is larger than a copy may be: raise spec.cache.sizeLimit, or nodePlugin.cache.sizeLimit",
@@ -48,6 +49,8 @@ class Fills:
         self._wishes: dict[DatasetRef, Wish] = {}
         # The last such version of each dataset, and why: an older one is not asked for again.
         self._unkeepable: dict[DatasetRef, tuple[VersionKey, str]] = {}
+        # What parts were given of the disk when they were made.
+        self._parts: dict[VersionKey, int] = {}
         # Of datasets that a pod waits for, how the last fill ended.
         self._last: dict[DatasetRef, str] = {}
         self._running: dict[DatasetRef, asyncio.Task[None]] = {}
@@ -149,7 +152,8 @@ class Fills:
             self._in_vain.pop(ref, None)
             self._last.pop(ref, None)
         else:
-            self._in_vain[ref] = ending.value
+            # Who asked for a copy is told why it is a part.
+            self._in_vain[ref] = (Unfillable.TOO_LARGE if ending is Ending.PART else ending).value
         if not wish.goes_on(ending, time.monotonic()):
             self._wishes.pop(ref, None)
         self._state.moved.set()
@@ -168,15 +172,20 @@ class Fills:
         key = deciding.key_of(ref, grant)
         if key is None or self._is_unkeepable(key) or state.store.is_whole(key):
             return None
-        if (problem := self._make_room(key, grant, wish)) is not None:
-            return problem
+        plan = self._plan(key, grant, wish)
+        if isinstance(plan, Unfillable):
+            return plan
+        if plan.part_bytes is not None and self._is_parted(key, plan.part_bytes):
+            return Ending.PART
+        for version in plan.evictions:
+            state.evict(VersionKey(version.ref, version.version), "room", "another version needs the room")
         before = next((held.key for held in state.store.of(ref) if held.whole and held.key != key), None)
         if grant.location.needs_copy:
             before = None  # its files have no etags
         writing = {key} | ({before} if before is not None else set())
         state.filling |= writing
         try:
-            return await self._ended(key, await self._run(key, grant, before, wish))
+            return await self._ended(key, await self._run(key, grant, before, plan.part_bytes, wish), plan.part_bytes)
         finally:
             state.filling -= writing
 
@@ -199,11 +208,18 @@ class Fills:
         readers = [each.pod for each in self._state.journal if each.dataset == ref and not each.writable]
         return list(dict.fromkeys([*readers, wish.pod]))[:_MOST_READERS_ASKED]
 
-    async def _run(self, key: VersionKey, grant: Grant, before: VersionKey | None, wish: Wish) -> Filled:
+    def _is_parted(self, key: VersionKey, part_bytes: int) -> bool:
+        """Whether the node has all that it has room for, or nearly."""
+        self._parts = {known: given for known, given in self._parts.items() if self._state.store.get(known)}
+        return part_bytes <= self._parts.get(key, 0) * _GROWS_BY
+
+    async def _run(
+        self, key: VersionKey, grant: Grant, before: VersionKey | None, part_bytes: int | None, wish: Wish
+    ) -> Filled:
         state, neighbours = self._state, self._state.neighbours
         store, limits = state.store, state.limits
         size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
-        folder = store.begin(key, size_bytes, 0, limits.filler_user)
+        folder = store.begin(key, size_bytes, 0, limits.filler_user, part_bytes)
         job = Job(
             grant=grant,
             connections=limits.connections,
@@ -211,6 +227,7 @@ class Fills:
             most_bytes=deciding.most_bytes(grant, limits.size_bytes),
             spare_bytes=int(store.total_bytes() * limits.kept_free_share),
             sharing=None if neighbours is None else neighbours.sharing(key, grant),
+            part_bytes=part_bytes,
         )
         state.moved.set()  # neighbours that begin now are to see it
         _log.info("a fill begins", extra={"dataset": str(key.ref), "version": key.version, "bytes": size_bytes})
@@ -230,22 +247,30 @@ class Fills:
         finally:
             store.ended(key)
 
-    async def _ended(self, key: VersionKey, filled: Filled) -> Ending:
+    async def _ended(self, key: VersionKey, filled: Filled, part_bytes: int | None) -> Ending:
         ending = filled.ended.ending
         facts = {"dataset": str(key.ref), "version": key.version, "ending": ending.value, "bytes": filled.size_bytes}
         metrics.CACHE_FILLS.labels(ending.value).inc()
         standing = self._state.standings.get(key.ref)
-        if ending is Ending.WHOLE and (standing is None or standing.permitted):
-            self._publish(key, filled)
+        may_stay = standing is None or standing.permitted
+        if ending in {Ending.WHOLE, Ending.PART} and may_stay:
             metrics.CACHE_FILLED_BYTES.inc(filled.size_bytes)
             metrics.CACHE_ORIGIN_BYTES.labels("neighbour").inc(filled.near_bytes)
             metrics.CACHE_ORIGIN_BYTES.labels("source").inc(filled.far_bytes)
-            _log.info("a fill is whole", extra=facts | {"near": filled.near_bytes, "far": filled.far_bytes})
+            facts |= {"near": filled.near_bytes, "far": filled.far_bytes}
+            if ending is Ending.PART:
+                self._state.store.parted(key, filled.size_bytes, filled.objects)
+                self._parts[key] = part_bytes or 0
+                _log.info("a fill has brought what there is room for", extra=facts)
+                return ending
+            self._publish(key, filled)
+            _log.info("a fill is whole", extra=facts)
             await self._show(key)
             return ending
         self._last[key.ref] = filled.ended.message
         _log.warning("a fill ended", extra={**facts, "cause": filled.ended.message})
-        if ending is not Ending.FAILED:
+        # Of a part, what did not change at the source is worth as much to those who read that version as before.
+        if ending is not Ending.FAILED and not (ending is Ending.CHANGED and key in self._state.shown()):
             self._state.remove(key)
         if ending is Ending.UNKEEPABLE:
             self._unkeepable[key.ref] = (key, filled.ended.message)
@@ -261,7 +286,7 @@ class Fills:
     def _is_unkeepable(self, key: VersionKey) -> bool:
         return self.unkeepable(key) is not None
 
-    def _make_room(self, key: VersionKey, grant: Grant, wish: Wish) -> Unfillable | None:
+    def _plan(self, key: VersionKey, grant: Grant, wish: Wish) -> deciding.Plan | Unfillable:
         state = self._state
         wanted = disk_bytes(deciding.wanted_bytes(grant), 0)
         others = [held for held in state.store if held.key != key]
@@ -272,11 +297,7 @@ class Fills:
             deciding.weigh(others, state.standings, state.used(), time.time()),
             state.room(besides=key, there_bytes=0 if own is None else own.size_bytes),
         )
-        if isinstance(plan, deciding.Unfillable):
-            if not wish.lacks_room:  # else it was said before
-                _log.warning("a fill has no room", extra={"dataset": str(key.ref), "why": plan.value, "bytes": wanted})
-                metrics.CACHE_FILLS.labels(plan.value).inc()
-            return plan
-        for version in plan:
-            state.evict(VersionKey(version.ref, version.version), "room", "another version needs the room")
-        return None
+        if isinstance(plan, Unfillable) and not wish.lacks_room:  # else it was said before
+            _log.warning("a fill has no room", extra={"dataset": str(key.ref), "why": plan.value, "bytes": wanted})
+            metrics.CACHE_FILLS.labels(plan.value).inc()
+        return plan

@@ -54,6 +54,7 @@ class Holding:
         filled_at: seconds since 1970: when it became whole; of a fill that was interrupted, when it was begun.
         near_bytes: of those that are whole, the ones that came from other nodes.
         begun: a fill of it began since this process started, so that neighbours count on it.
+        part_bytes: what it may take of the disk, where there is no room for all of it; None: it is to become whole.
     """
 
     key: VersionKey
@@ -64,6 +65,7 @@ class Holding:
     filled_at: float = 0.0
     near_bytes: int = 0
     begun: bool = False
+    part_bytes: int | None = None
 
 
 def disk_bytes(size_bytes: int, objects: int) -> int:

@@ -5,7 +5,7 @@ for a volume: what the journal names is in use, whoever asks.
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from moorage.errors import BrokerError, MountError
@@ -16,14 +16,30 @@ from moorage.serving import metrics
 from node_plugin import binding, mounts
 from node_plugin.caching import deciding
 from node_plugin.caching.fills import Fills
-from node_plugin.caching.holding import VersionKey
+from node_plugin.caching.holding import VersionKey, is_version
 from node_plugin.caching.state import CacheState
+from node_plugin.filler import manifest
 from node_plugin.journal import Volume
 from node_plugin.mounting import needs_sidecar
 
 _log = logging.getLogger(__name__)
 _audit = logging.getLogger("moorage.audit")
 _audit.setLevel(logging.INFO)  # whatever the rest of the process is told to keep quiet about
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the node has of a version that it has no room for.
+
+    Attributes:
+        manifest: the file; it may not be there yet.
+        objects: the folder with those that are there.
+        is_coming: a fill brings more.
+    """
+
+    manifest: Path
+    objects: Path
+    is_coming: bool
 
 
 class Cache:
@@ -67,15 +83,32 @@ class Cache:
 
     def released(self, volume: Volume) -> None:
         """A volume went."""
-        if volume.cached:
+        if volume.cached or volume.parted:
             self._touch(volume)
-        if volume.cached or volume.memory_folder:
+        if volume.cached or volume.parted or volume.memory_folder:
             # What it used may be of no use any more, and what it left in memory is worth telling.
             self.state.moved.set()
 
     def _touch(self, volume: Volume) -> None:
         if volume.version is not None:
             self.state.store.touch(VersionKey(volume.dataset, volume.version))
+
+    # --- a part ---
+
+    def part_of(self, volume: Volume) -> Part | None:
+        """What the node has of a volume's version, where it is not to become whole.
+
+        Args:
+            volume: that is streamed.
+        """
+        if volume.version is None or not is_version(volume.version) or volume.writable:
+            return None
+        key = VersionKey(volume.dataset, volume.version)
+        held = self.state.store.get(key)
+        if held is None or held.whole or (held.begun and held.part_bytes is None):
+            return None
+        folder = self.state.store.unfinished(key)
+        return Part(folder / manifest.NAME, folder / manifest.OBJECTS, is_coming=held.begun)
 
     # --- a copy that became whole ---
 
@@ -98,7 +131,7 @@ class Cache:
                     self._show_on_top(key, volume)
 
     def _show_on_top(self, key: VersionKey, volume: Volume) -> None:
-        self.state.journal.add(replace(volume, cached=True))
+        self.state.journal.add(replace(volume, cached=True, parted=False))
         try:
             self.bind(key, Path(volume.target))
         except MountError as error:
@@ -114,10 +147,10 @@ class Cache:
         key, state = departure.key, self.state
         await self.fills.end(key.ref)
         for volume in state.journal:
-            if volume.dataset == key.ref and volume.version == key.version and volume.cached:
+            if volume.dataset == key.ref and volume.version == key.version and (volume.cached or volume.parted):
                 async with state.locks.hold(volume.target):
                     if state.journal.get(volume.target) is volume:
-                        _take_away(volume)
+                        self._take_away(volume)
         state.remove(key)
         metrics.CACHE_EVICTIONS.labels("rule").inc()
         facts = {
@@ -129,10 +162,15 @@ class Cache:
         }
         _audit.info("removed dataset %s from the node's cache", key.ref, extra={"audit": facts})
 
-
-def _take_away(volume: Volume) -> None:
-    """Let every later open fail, and none see an empty folder."""
-    try:
-        mounts.mount_dead_fuse(Path(volume.target))
-    except MountError as error:
-        _log.warning("a volume shows an empty folder", extra={"volume": volume.target, "cause": str(error)})
+    def _take_away(self, volume: Volume) -> None:
+        """Let every later open fail, and none see an empty folder."""
+        target = Path(volume.target)
+        try:
+            if volume.cached:
+                mounts.mount_dead_fuse(target)
+            else:
+                # Its sidecar asks for another mount then, and gets one where it may read the source still.
+                self.state.journal.add(replace(volume, parted=False))
+                mounts.abort_fuse(target)
+        except (MountError, OSError) as error:
+            _log.warning("a volume shows what was removed", extra={"volume": volume.target, "cause": str(error)})

@@ -82,12 +82,15 @@ class CacheState:
 
     def used(self) -> set[VersionKey]:
         """Versions that a volume shows, or a fill writes or takes over from."""
-        shown = {
+        return self.shown() | self.filling
+
+    def shown(self) -> set[VersionKey]:
+        """Versions that a volume shows, all or a part of them."""
+        return {
             VersionKey(volume.dataset, volume.version)
             for volume in self.journal
-            if volume.cached and volume.version is not None
+            if (volume.cached or volume.parted) and volume.version is not None
         }
-        return shown | self.filling
 
     def room(self, besides: VersionKey | None = None, there_bytes: int = 0) -> deciding.Room:
         """The disk, as a fill finds it.

@@ -90,7 +90,9 @@ class Store:
 
     # --- filling ---
 
-    def begin(self, key: VersionKey, size_bytes: int, objects: int, owner: int | None) -> Path:
+    def begin(
+        self, key: VersionKey, size_bytes: int, objects: int, owner: int | None, part_bytes: int | None = None
+    ) -> Path:
         """The folder to fill, with what an interrupted fill left in it.
 
         Args:
@@ -98,6 +100,7 @@ class Store:
             size_bytes: of the whole version.
             objects: how many there are; 0 where it is not known yet.
             owner: who fills it; None: this process's own user.
+            part_bytes: what it may take of the disk, where there is no room for all of it.
         """
         folder = self._filling / key.folder
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -107,11 +110,12 @@ class Store:
         self._held[key] = Holding(
             key=key,
             size_bytes=0 if before is None else before.size_bytes,
-            disk_bytes=disk_bytes(size_bytes, objects),
+            disk_bytes=disk_bytes(size_bytes, objects) if part_bytes is None else part_bytes,
             whole=False,
             last_used=time.time(),
             filled_at=time.time() if before is None else before.filled_at,
             begun=True,
+            part_bytes=part_bytes,
         )
         return folder
 
@@ -131,6 +135,12 @@ class Store:
         held = self._held.get(key)
         if held is not None and not held.whole:
             self._held[key] = replace(held, begun=False)
+
+    def parted(self, key: VersionKey, size_bytes: int, objects: int) -> None:
+        """A fill has brought all that there is room for."""
+        held = self._held.get(key)
+        if held is not None and not held.whole:
+            self._held[key] = replace(held, size_bytes=size_bytes, disk_bytes=disk_bytes(size_bytes, objects))
 
     def unfinished(self, key: VersionKey) -> Path:
         """The folder of a fill that is under way, or was interrupted."""
@@ -175,11 +185,11 @@ class Store:
     def touch(self, key: VersionKey) -> None:
         """A volume that uses it came or went."""
         held = self._held.get(key)
-        if held is None or not held.whole:
+        if held is None:
             return
         self._held[key] = replace(held, last_used=time.time())
         with contextlib.suppress(OSError):
-            os.utime(self._whole / key.folder)
+            os.utime((self._whole if held.whole else self._filling) / key.folder)
 
     # --- removing ---
 

@@ -91,7 +91,7 @@ class Board:
         with self._condition:
             before = self._having.get(node)
             self._having[node] = having
-            if before is None or before.objects != having.objects:
+            if before is None or before.objects != having.objects or bool(before.progress) != bool(having.progress):
                 self._outdate()
 
     def leave(self, node: str, why: str) -> None:
@@ -204,6 +204,8 @@ class Board:
         # A node that nobody sees brings what it needs: its own NodeCache may be late, or nobody can read it.
         sharing = [*bringing, self._me] if self._view.shares or not known else bringing
         having = {node: self._having[node] for node in bringing if node in self._having}
+        # Who keeps a part has nothing under way: what it has is taken, and what it lacks is not waited for.
+        sharing = [node for node in sharing if node not in having or having[node].progress]
         awaited: set[str] = set()
         for key, entry in self._waiting.items():
             number = self._numbers[key]

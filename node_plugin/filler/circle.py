@@ -25,10 +25,16 @@ class Views:
         self._newest = View(settled=False)
         self._board: Board | None = None
         self._lock = threading.Lock()
+        self._is_settled = threading.Event()
 
     @property
     def newest(self) -> View:
         """What it said last."""
+        return self._newest
+
+    def settled(self, most_seconds: float) -> View:
+        """The newest view, once nodes that began at the same time are in it, or after so many seconds."""
+        self._is_settled.wait(most_seconds)
         return self._newest
 
     def follow(self, read_line: Callable[[int], bytes]) -> None:
@@ -40,6 +46,8 @@ class Views:
                 continue  # of another release; what was said before counts on
             with self._lock:
                 self._newest = view
+                if view.settled:
+                    self._is_settled.set()
                 if self._board is not None:
                     self._board.see(view)
 

@@ -44,6 +44,8 @@ class Ending(StrEnum):
     """The source holds another version by now: wait until the operator has seen it."""
     UNKEEPABLE = "unkeepable"
     """Its keys can't be files, or there are too many: it is streamed, always."""
+    PART = "part"
+    """It holds as many whole objects as there is room for."""
     FULL = "full"
     """The disk is."""
     FAILED = "failed"
@@ -96,6 +98,7 @@ class Job:
         reused: the descriptor of an older version's folder: what did not change is linked from there.
         spare_bytes: that the disk must have left while an archive is unpacked, whose size nobody knows before.
         sharing: None: there are no neighbours to ask.
+        part_bytes: the most of the disk that it may take, where that is less than the version; None: it fits.
     """
 
     grant: Grant
@@ -105,6 +108,7 @@ class Job:
     reused: int | None = None
     spare_bytes: int = 0
     sharing: Sharing | None = None
+    part_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ def write_job(job: Job) -> bytes:
         "reused": job.reused,
         "spareBytes": job.spare_bytes,
         "sharing": None if job.sharing is None else _write_sharing(job.sharing),
+        "partBytes": job.part_bytes,
     }
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
@@ -181,6 +186,7 @@ def read_job(line: bytes) -> Job:
         reused=fields.count("reused"),
         spare_bytes=fields.count("spareBytes") or 0,
         sharing=None if sharing is None else _read_sharing(sharing),
+        part_bytes=fields.count("partBytes"),
     )
 
 

@@ -22,6 +22,7 @@ from moorage.errors import InputError, MoorageError, SourceError
 from moorage.sources.reasons import Reason
 from node_plugin.filler import keys, manifest
 from node_plugin.filler.bringing import bring_and_unpack
+from node_plugin.filler.choosing import choose_part
 from node_plugin.filler.circle import Views
 from node_plugin.filler.crew import Crew, Meter, fetch_all
 from node_plugin.filler.deadlines import Deadline, ended_in_time
@@ -35,6 +36,8 @@ from node_plugin.filler.opening import opener
 _MOST_TRIES: Final = 4
 _LIST_SECONDS: Final = 1800.0
 _FOLDER_MODE: Final = 0o555
+_NO_ETAGS: Final = "a part of it can't be kept: its server tells no etags, so that the rest could be of another version"
+_MOST_UNSETTLED_SECONDS: Final = 15.0
 
 Tell = Callable[[Line], None]
 
@@ -84,17 +87,36 @@ def _fill(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell,
     if (ended := _unkeepable(files)) is not None:
         return ended
     manifest.write(entries)
-    size_bytes = sum(entry.size_bytes for entry in files)
-    tell(Listed(len(files), size_bytes))
     _make_folders(entries)
-    missing = [entry for entry in files if not _is_there(entry)]
+    there = {entry.key for entry in files if _is_there(entry)}
+    if job.part_bytes is not None and not all(entry.etag for entry in files if entry.size_bytes):
+        return Ended(Ending.UNKEEPABLE, _NO_ETAGS)
+    kept = files if job.part_bytes is None else _choose(files, there, job, views)
+    size_bytes = sum(entry.size_bytes for entry in kept)
+    tell(Listed(len(kept), size_bytes))
+    missing = [entry for entry in kept if entry.key not in there]
     if job.reused is not None:
         missing = _take_over(missing, job.reused)
     meter = Meter(size_bytes - sum(entry.size_bytes for entry in missing), tell)
     fetch_all(entries, missing, Crew(job, open_folder, views, meter))
     meter.tell_all()
+    if len(kept) < len(files):
+        shutil.rmtree(PARTS)
+        return Ended(Ending.PART)
     _seal()
     return Ended(Ending.WHOLE)
+
+
+def _choose(files: list[Entry], there: set[str], job: Job, views: Views) -> list[Entry]:
+    """The objects to keep where there is no room for all; those that are there and are none of them go."""
+    me, others = "", set[str]()
+    if job.sharing is not None:
+        me = job.sharing.me
+        others = {each.node for each in views.settled(_MOST_UNSETTLED_SECONDS).neighbours}
+    kept = choose_part(files, there, me, others, job.part_bytes or 0)
+    for key in there - {entry.key for entry in kept}:
+        os.unlink(f"{OBJECTS}/{key}")  # noqa: PTH108 - keys are no Paths
+    return kept
 
 
 def _fill_from_archive(job: Job, open_folder: Callable[[], Folder], version: str, tell: Tell) -> Ended:

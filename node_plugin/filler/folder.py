@@ -28,8 +28,10 @@ class Folder(Protocol):
         """
         ...
 
-    def open(self, entry: Entry, offset: int) -> AbstractContextManager[http.client.HTTPResponse]:
-        """An object from an offset on, if it is the one that was listed.
+    def open(
+        self, entry: Entry, offset: int, length: int | None = None
+    ) -> AbstractContextManager[http.client.HTTPResponse]:
+        """An object from an offset on, if it is the one that was listed; so many bytes of it, or all.
 
         Raises:
             ChangedError: it is not.

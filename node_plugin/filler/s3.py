@@ -82,8 +82,8 @@ class S3Folder:
             query["continuation-token"] = token
 
     @contextmanager
-    def open(self, entry: Entry, offset: int) -> Iterator[http.client.HTTPResponse]:
-        """An object from an offset on, if it is the one that was listed.
+    def open(self, entry: Entry, offset: int, length: int | None = None) -> Iterator[http.client.HTTPResponse]:
+        """An object from an offset on, if it is the one that was listed; so many bytes of it, or all.
 
         Raises:
             ChangedError: it is not.
@@ -91,12 +91,13 @@ class S3Folder:
             SourceError: the store refuses.
         """
         headers = {"If-Match": f'"{entry.etag}"'} if entry.etag else {}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
+        is_ranged = offset > 0 or length is not None
+        if is_ranged:
+            headers["Range"] = f"bytes={offset}-" + ("" if length is None else str(offset + length - 1))
         with self._get(self._prefix + entry.key, {}, headers) as answer:
             if answer.status in {_CHANGED, 404, 416}:
                 raise ChangedError
-            if answer.status != (_PARTIAL if offset else _OK):
+            if answer.status != (_PARTIAL if is_ranged else _OK):
                 raise self._failure(answer)
             # Some stores don't know If-Match.
             if (answer.headers.get("ETag") or "").strip('"') != entry.etag:

@@ -45,13 +45,14 @@ def bucket_of(key: str) -> int:
 
 
 @cache
-def _weight(node: str, bucket: int) -> int:
+def weight(node: str, bucket: int) -> int:
+    """How near a node is to a bucket: the same for whoever asks."""
     return int.from_bytes(hashlib.blake2b(f"{node}\0{bucket}".encode(), digest_size=8).digest())
 
 
 def bringer_of(bucket: int, sharing: Iterable[str]) -> str:
     """The node that fetches a bucket's objects from the source; "" where nobody shares."""
-    return max(sharing, key=lambda node: (_weight(node, bucket), node), default="")
+    return max(sharing, key=lambda node: (weight(node, bucket), node), default="")
 
 
 def choose(me: str, bucket: int, sharing: Collection[str], holders: Collection[str]) -> Choice:
@@ -65,7 +66,7 @@ def choose(me: str, bucket: int, sharing: Collection[str], holders: Collection[s
     """
     if holders:
         # Readers spread over the holders, each in an order of its own.
-        return Choice(Where.NEIGHBOUR, max(holders, key=lambda node: (_weight(f"{me} {node}", bucket), node)))
+        return Choice(Where.NEIGHBOUR, max(holders, key=lambda node: (weight(f"{me} {node}", bucket), node)))
     bringer = bringer_of(bucket, sharing)
     return Choice(Where.SOURCE) if bringer in {me, ""} else Choice(Where.LATER, bringer)
 
@@ -75,4 +76,4 @@ def own_order(me: str, entry: Entry) -> tuple[int, int]:
 
     Of those alike, the ones that it brings whoever else comes: where neighbours are seen late, little comes twice.
     """
-    return -entry.size_bytes.bit_length(), -_weight(me, bucket_of(entry.key))
+    return -entry.size_bytes.bit_length(), -weight(me, bucket_of(entry.key))

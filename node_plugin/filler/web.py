@@ -40,9 +40,11 @@ class CopiedWebFolder:
         for page in self._pages.files():
             yield [Entry(file.key, file.size_bytes, file.validator, _seconds(file)) for file in page]
 
-    def open(self, entry: Entry, offset: int) -> AbstractContextManager[http.client.HTTPResponse]:
+    def open(
+        self, entry: Entry, offset: int, length: int | None = None
+    ) -> AbstractContextManager[http.client.HTTPResponse]:
         """A file from an offset on; see `WebFolder.open`."""
-        return self._folder.open(entry.key, entry.etag, offset)
+        return self._folder.open(entry.key, entry.etag, offset, length)
 
 
 def _seconds(file: WebFile) -> int:

@@ -6,7 +6,6 @@ in it is followed.
 """
 
 import os
-import stat
 import threading
 import time
 from array import array
@@ -20,13 +19,12 @@ from typing import Final
 from moorage.errors import InputError
 from node_plugin.caching.holding import VersionKey
 from node_plugin.filler import keys
-from node_plugin.filler.manifest import MOST_OBJECTS, NAME, OBJECTS, PARTS, Entry, read_entry
+from node_plugin.filler.lines import entry_at, starts_of
+from node_plugin.filler.manifest import NAME, OBJECTS, PARTS, Entry
+from node_plugin.filler.objects import FOLDER_FLAGS, open_object
 
-_LONGEST_LINE: Final = 16 * 1024
 _MOST_VERSIONS: Final = 8
-_PIECE_BYTES: Final = 1 << 20
 _LOOK_SECONDS: Final = 1.0
-_FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotHereError(Exception):
@@ -102,7 +100,7 @@ class Shelf:
         which = told.st_ino, told.st_mtime_ns
         known = self._known.get(key)
         if known is None or known.manifest != which:
-            starts = _starts(manifest)
+            starts = starts_of(manifest)
             known = _Known(which, starts, bytearray((len(starts) + 7) // 8), list(range(len(starts))))
             self._known[key] = known
         self._known.move_to_end(key)
@@ -129,7 +127,7 @@ def _opened(folder: Path) -> Iterator[tuple[int, int]]:
     """A version's folder and its manifest, opened."""
     with ExitStack() as closing:
         try:
-            root = os.open(folder, _FOLDER)
+            root = os.open(folder, FOLDER_FLAGS)
             closing.callback(os.close, root)
             manifest = os.open(NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=root)
             closing.callback(os.close, manifest)
@@ -138,27 +136,11 @@ def _opened(folder: Path) -> Iterator[tuple[int, int]]:
         yield root, manifest
 
 
-def _starts(manifest: int) -> "array[int]":
-    """Where each line begins."""
-    starts = array("Q")
-    at, begins = 0, 0
-    while len(starts) < MOST_OBJECTS and (piece := os.pread(manifest, _PIECE_BYTES, at)):
-        found = piece.find(b"\n")
-        while found >= 0 and len(starts) < MOST_OBJECTS:
-            starts.append(begins)
-            begins = at + found + 1
-            found = piece.find(b"\n", found + 1)
-        at += len(piece)
-    return starts
-
-
 def _entry(known: _Known, number: int, manifest: int) -> Entry:
     try:
-        line = os.pread(manifest, _LONGEST_LINE, known.starts[number]).partition(b"\n")[0]
-        entry = read_entry(line.decode())
-    except (OSError, ValueError, InputError) as error:
+        return entry_at(manifest, known.starts[number])
+    except (OSError, InputError) as error:
         raise NotHereError from error
-    return entry
 
 
 def _note(known: _Known, number: int, root: int, manifest: int) -> bool:
@@ -184,22 +166,19 @@ def _note(known: _Known, number: int, root: int, manifest: int) -> bool:
 
 
 def _open_object(key: str, root: int) -> int:
-    """Open an object's file, folder by folder, without following a link."""
-    if keys.problem_of(key) is not None:
-        raise NotHereError
-    folder = os.dup(root)
+    """Open an object's file.
+
+    Raises:
+        NotHereError: it is not there.
+    """
     try:
-        *parents, name = [OBJECTS, *key.split("/")]
-        for parent in parents:
-            deeper = os.open(parent, _FOLDER, dir_fd=folder)
-            os.close(folder)
-            folder = deeper
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        objects = os.open(OBJECTS, FOLDER_FLAGS, dir_fd=root)
     except OSError as error:
         raise NotHereError from error
+    try:
+        descriptor = open_object(key, objects)
     finally:
-        os.close(folder)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+        os.close(objects)
+    if descriptor is None:
         raise NotHereError
     return descriptor

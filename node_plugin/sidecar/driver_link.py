@@ -20,14 +20,15 @@ from node_plugin.sidecar.exchange import (
 # The driver asks the broker meanwhile.
 _ANSWER_SECONDS: Final = 40.0
 _CHUNK_BYTES: Final = 1 << 16
+_DESCRIPTORS: Final = {"attached": 1, "parted": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An answer, with the descriptor that the caller must close; None where the answer is no `attached`."""
+    """An answer, with the descriptors that the caller must close: one where it is `attached`, two where `parted`."""
 
     answer: AttachAnswer
-    descriptor: int | None
+    descriptors: tuple[int, ...] = ()
 
 
 def attach(run_dir: Path, request: Request) -> Attachment:
@@ -43,11 +44,11 @@ def attach(run_dir: Path, request: Request) -> Attachment:
             link.connect(str(run_dir / SOCKET_NAME))
             link.sendall(write_request(request))
             answer = read_answer(_receive(link, descriptors))
-        descriptor = descriptors.pop() if answer.status == "attached" and len(descriptors) == 1 else None
-        if (descriptor is None) == (answer.status == "attached"):
-            message = "the node plugin's answer came without a descriptor"
+        if len(descriptors) != _DESCRIPTORS.get(answer.status, 0):
+            message = "the node plugin's answer came without its descriptors"
             raise MountError(message)
-        return Attachment(answer, descriptor)
+        given, descriptors = tuple(descriptors), []
+        return Attachment(answer, given)
     except (OSError, InputError) as error:
         message = f"the node plugin on this node does not answer ({error})"
         raise MountError(message) from error

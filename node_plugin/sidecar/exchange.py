@@ -1,9 +1,11 @@
-"""What driver and sidecar say to each other over the pod's socket: one JSON line each way, and one descriptor.
+"""What driver and sidecar say to each other over the pod's socket: one JSON line each way, and descriptors.
 
 The sidecar asks `{"op": "attach", "volume": "claims", "holdsGrant": false}`, or, for keys that take the place of those
-that end soon, `{"op": "renew", "volume": "claims"}`. The answer has a `status`:
+that end soon, `{"op": "renew", "volume": "claims"}`. Before that it asks `{"op": "part", "volume": "claims"}`: whether
+the node holds a part of the dataset. The answer has a `status`:
 
     attached     with the FUSE descriptor; `grant` as the broker wrote it, or null: go on with the one you hold
+    parted       with two descriptors: the manifest of the version, and a view of the folder with the node's objects
     renewed      `grant` as the broker wrote it, without a descriptor
     mounted      the node serves this volume itself; there is nothing to do
     refused      `message` says why; asking again helps only when somebody changes something
@@ -25,8 +27,8 @@ MOST_REQUEST_BYTES: Final = 4096
 # A CA bundle may be in it.
 MOST_ANSWER_BYTES: Final = 1 << 20
 
-Status: TypeAlias = Literal["attached", "renewed", "mounted", "refused", "unavailable"]
-_STATUSES: Final = ("attached", "renewed", "mounted", "refused", "unavailable")
+Status: TypeAlias = Literal["attached", "parted", "renewed", "mounted", "refused", "unavailable"]
+_STATUSES: Final = ("attached", "parted", "renewed", "mounted", "refused", "unavailable")
 _REQUEST_BOUNDS: Final = Bounds(MOST_REQUEST_BYTES, most_depth=2)
 _ANSWER_BOUNDS: Final = Bounds(MOST_ANSWER_BYTES, most_depth=6)
 
@@ -51,7 +53,14 @@ class RenewRequest:
     volume: str
 
 
-Request: TypeAlias = AttachRequest | RenewRequest
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """Give me what the node holds of a dataset that it does not hold whole."""
+
+    volume: str
+
+
+Request: TypeAlias = AttachRequest | RenewRequest | PartRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ def write_request(request: Request) -> bytes:
     """One line."""
     if isinstance(request, RenewRequest):
         return _line({"op": "renew", "volume": request.volume})
+    if isinstance(request, PartRequest):
+        return _line({"op": "part", "volume": request.volume})
     return _line({"op": "attach", "volume": request.volume, "holdsGrant": request.holds_grant})
 
 
@@ -77,11 +88,18 @@ def read_request(line: bytes) -> Request:
         InputError: it is no request.
     """
     fields = read_object(line, "request", _REQUEST_BOUNDS)
-    renews = fields.word("op", "attach", "renew") == "renew"
+    op = fields.word("op", "attach", "renew", "part")
     volume = fields.required_text("volume")
     if not DNS_LABEL.fullmatch(volume):
         fields.fail("volume", "is not the name of a volume")
-    request: Request = RenewRequest(volume) if renews else AttachRequest(volume, fields.exact_flag("holdsGrant"))
+    request: Request
+    match op:
+        case "renew":
+            request = RenewRequest(volume)
+        case "part":
+            request = PartRequest(volume)
+        case _:
+            request = AttachRequest(volume, fields.exact_flag("holdsGrant"))
     fields.finish()
     return request
 

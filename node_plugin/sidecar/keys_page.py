@@ -79,6 +79,13 @@ class KeysPage:
         with self._lock:
             self._keys = keys
 
+    def current(self) -> Credentials:
+        """Keys that hold for a while, if there are any."""
+        with self._lock:
+            if _left_seconds(self._keys) < _SOON_SECONDS:
+                self._renewed()  # it says itself where that does not work
+            return self._keys
+
     def close(self) -> None:
         """Serve no more."""
         self._server.shutdown()

@@ -23,6 +23,7 @@ from node_plugin.sidecar.driver_link import attach
 from node_plugin.sidecar.exchange import AttachAnswer, AttachRequest, RenewRequest
 from node_plugin.sidecar.inheriting import run_bounded, secrets_of
 from node_plugin.sidecar.keys_page import KeysPage
+from node_plugin.sidecar.parts.serving import Parts
 from node_plugin.sidecar.progress import Progress, Stage
 from node_plugin.sidecar.remotes import Remote, remote_of
 from node_plugin.sidecar.remotes.file_page import FilePage, relay
@@ -72,6 +73,7 @@ class MountServer:
         self._grant: Grant | None = None
         self._page: FilePage | None = None
         self._keys: KeysPage | None = None
+        self._parts = Parts(volume, surroundings.run_dir, self._current_keys)
         self._has_served = False
         self._most_delay_seconds = _MOST_DELAY_SECONDS
         self._stopping = threading.Event()
@@ -113,20 +115,22 @@ class MountServer:
             MoorageError: there is nothing to serve now.
             OSError: the server can't be started.
         """
+        self._parts.ask(self._stopping)
         with _notifications(self._surroundings.run_dir / f"notify-{self.volume}.sock") as ready:
             attachment = attach(self._surroundings.run_dir, AttachRequest(self.volume, self._grant is not None))
-            if attachment.descriptor is None:
+            if not attachment.descriptors:
                 self._do_without(attachment.answer)
                 return
+            (fuse,) = attachment.descriptors
             try:
                 self._hold(attachment.answer.grant)
                 # rclone serves a bucket that does not exist as an empty folder; whoever listed it saw that it does.
                 if self._grant is not None and self._grant.version is None and self._has_trouble():
                     return
-                child = self._start(attachment.descriptor, ready)
+                child = self._start(fuse, ready)
             finally:
                 # The kernel declares the mount dead when its last descriptor is closed; that must be the server's.
-                os.close(attachment.descriptor)
+                os.close(fuse)
             status = self._watch(child, ready)
         if self._stopping.is_set():
             return
@@ -154,6 +158,9 @@ class MountServer:
         if answer.grant is None or answer.grant.credentials is None:
             raise MountError(answer.message or "the node plugin's answer has no keys")
         return answer.grant.credentials
+
+    def _current_keys(self, grant: Grant) -> Credentials | None:
+        return grant.credentials if self._keys is None else self._keys.current()
 
     def _has_trouble(self, *, mounted: bool = False) -> bool:
         """Ask the store for the folder's names, and tell why it does not give them.
@@ -188,8 +195,10 @@ class MountServer:
         if self._page is not None and self._page.source != file:
             self._page.close()
             self._page = None
-        if remote is None or file is None:
-            return remote
+        if grant is None or remote is None:
+            return None
+        if file is None:
+            return self._parts.remote(grant, remote)
         if self._page is None:
             self._page = FilePage(file)
         return replace(remote, options={**remote.options, "url": self._page.url})
@@ -214,7 +223,7 @@ class MountServer:
             directory=self._surroundings.cache_dir / self.volume, limit_bytes=self._surroundings.cache_share_bytes
         )
         with secrets_of(remote) as (config, ca_bundle):
-            rule = rclone.CacheRule(grant.cache, grant.local, grant.writes)
+            rule = rclone.CacheRule(grant.cache, grant.local, grant.writes, parted=self._parts.is_served)
             descriptors = rclone.Descriptors(fuse=fuse, config=config, ca_bundle=ca_bundle)
             command = rclone.command(self._surroundings.program, remote, rule, place, descriptors)
             with self._child_lock:

@@ -63,16 +63,18 @@ class CacheRule:
         policy: the Dataset's.
         local: the source lies in the node's own site.
         writes: the pod writes.
+        parted: what the node holds of it is read from the node.
     """
 
     policy: CachePolicy
     local: bool
     writes: bool = False
+    parted: bool = False
 
     @property
     def is_cached(self) -> bool:
         """`auto` keeps what comes from another site; near, a cache is slower. What is written is kept nowhere."""
-        if self.writes:
+        if self.writes or self.parted:
             return False
         return self.policy.mode is CacheMode.ALWAYS or (self.policy.mode is CacheMode.AUTO and not self.local)
 
@@ -113,7 +115,7 @@ def command(program: str, remote: Remote, rule: CacheRule, place: CachePlace, de
         "--timeout=15s",
         "--low-level-retries=2",
         "--log-level=NOTICE",
-        *(_cached(rule.policy, place) if rule.is_cached else _direct(place)),
+        *_keeping(rule, place),
     ]
 
 
@@ -136,6 +138,22 @@ def probe_command(program: str, remote: Remote, config: int, ca_bundle: int | No
 def _secrets(config: int, ca_bundle: int | None) -> list[str]:
     authorities = [] if ca_bundle is None else ["--ca-cert", f"/proc/self/fd/{ca_bundle}"]
     return ["--config", f"/proc/self/fd/{config}", *authorities]
+
+
+def _keeping(rule: CacheRule, place: CachePlace) -> list[str]:
+    if rule.parted and not rule.writes:
+        return _parted(place)
+    return _cached(rule.policy, place) if rule.is_cached else _direct(place)
+
+
+def _parted(place: CachePlace) -> list[str]:
+    # rclone's cache would hold once more what lies on this very disk. What comes from afar is read ahead in memory.
+    return [
+        "--vfs-cache-mode=off",
+        "--vfs-read-chunk-size=4M",
+        "--buffer-size=4M",
+        f"--cache-dir={place.directory}",
+    ]
 
 
 def _direct(place: CachePlace) -> list[str]:

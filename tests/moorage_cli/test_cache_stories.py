@@ -36,10 +36,10 @@ def test_what_nodes_hold_of_the_current_version() -> None:
     assert held(request(), snapshot(CLAIMS, begun)) == []
     found = held(request(), snapshot(CLAIMS, whole, part, old))
     assert found == [
-        Held("us-1-a", "us-1", CLAIMS.ref, 10**10, whole=True),
-        Held("us-1-b", "us-1", CLAIMS.ref, 2**30, whole=False, near_bytes=2**29),
+        Held("us-1-a", "us-1", CLAIMS.ref, 10**10, 10**10),
+        Held("us-1-b", "us-1", CLAIMS.ref, 2**30, 10**10, near_bytes=2**29),
     ]
-    assert [amount(each) for each in found] == ["all, 10 GB", "1.07 GB, not all yet; 537 MB of it from other nodes"]
+    assert [amount(each) for each in found] == ["all, 10 GB", "1.07 GB of 10 GB; 537 MB of it from other nodes"]
     assert as_document(request(), snapshot(CLAIMS, part)) == [
         {
             "node": "us-1-b",

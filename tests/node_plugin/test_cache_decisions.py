@@ -12,9 +12,11 @@ from moorage.grants.grant import FillTerms, Grant
 from moorage.grants.standing import Standing, read_holdings, read_standings, write_holdings, write_standings
 from moorage.locality.evicting import HeldVersion
 from moorage.model import CachedDataset, DatasetRef, NodeCache, UnfilledDataset
+from moorage.sources.http import HttpSource
 from moorage.sources.s3 import S3Source
 from node_plugin.caching.deciding import (
     Departure,
+    Plan,
     Room,
     Unfillable,
     departures,
@@ -119,10 +121,7 @@ ROOM = Room(limit_bytes=50 * GB, free_bytes=100 * GB, total_bytes=100 * GB)
         ([version("a", 41 * GB)], granted(), ROOM, ["a"]),
         ([version("a", 20 * GB, hours=9), version("b", 21 * GB)], granted(), ROOM, ["a"]),
         ([version("a", 41 * GB, in_use=True)], granted(), ROOM, Unfillable.NO_ROOM),
-        ([], granted(), replace(ROOM, limit_bytes=9 * GB), Unfillable.TOO_LARGE),
-        ([], granted(limit=9 * GB), ROOM, Unfillable.TOO_LARGE),
         ([], granted(limit=10 * GB), ROOM, []),
-        ([], granted(), replace(ROOM, free_bytes=24 * GB), Unfillable.NO_ROOM),
         ([], granted(), replace(ROOM, free_bytes=25 * GB), []),
         ([version("a", 5 * GB)], granted(), replace(ROOM, free_bytes=21 * GB), ["a"]),
     ],
@@ -130,7 +129,37 @@ ROOM = Room(limit_bytes=50 * GB, free_bytes=100 * GB, total_bytes=100 * GB)
 def test_room_is_made_or_not(held: list[HeldVersion], grant: Grant, room: Room, plan: list[str] | Unfillable) -> None:
     """Within the node's limit, the Dataset's own, and off the last 15 % of the disk; never what is in use."""
     made = make_room(10 * GB, grant, held, room)
-    assert (made if isinstance(made, Unfillable) else [each.ref.name for each in made]) == plan
+    assert (made if isinstance(made, Unfillable) else [each.ref.name for each in made.evictions]) == plan
+    assert isinstance(made, Unfillable) or made.part_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("held", "grant", "room", "gone", "part"),
+    [
+        ([], granted(), replace(ROOM, limit_bytes=9 * GB), [], 9 * GB),
+        ([], granted(limit=9 * GB), ROOM, [], 9 * GB),
+        ([], granted(), replace(ROOM, free_bytes=24 * GB), [], 9 * GB),
+        ([version("a", 4 * GB)], granted(), replace(ROOM, limit_bytes=9 * GB), ["a"], 9 * GB),
+        ([version("a", 4 * GB, in_use=True)], granted(), replace(ROOM, limit_bytes=9 * GB), [], 5 * GB),
+        ([version("a", 4 * GB)], granted(limit=3 * GB), ROOM, [], 3 * GB),
+    ],
+)
+def test_of_what_is_too_large_a_part_is_kept(
+    held: list[HeldVersion], grant: Grant, room: Room, gone: list[str], part: int
+) -> None:
+    """As much as a copy may take, and what others use leaves."""
+    made = make_room(10 * GB, grant, held, room)
+    assert isinstance(made, Plan)
+    assert ([each.ref.name for each in made.evictions], made.part_bytes) == (gone, part)
+
+
+def test_too_little_is_not_worth_a_listing() -> None:
+    """And of an archive nothing is of use but all of it."""
+    small = replace(ROOM, limit_bytes=9 * GB)
+    in_use = [version("a", 9 * GB - 1000, in_use=True)]
+    assert make_room(10 * GB, granted(), in_use, small) is Unfillable.TOO_LARGE
+    archive = replace(granted(), location=HttpSource("https://a.example/a.tar", extract=True))
+    assert make_room(20 * GB, archive, [], small) is Unfillable.TOO_LARGE
 
 
 def test_where_enough_can_not_go_all_goes_that_may() -> None:

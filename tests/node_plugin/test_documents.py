@@ -196,6 +196,8 @@ def test_only_far_data_is_cached_unless_somebody_says_so(mode: str, local: bool,
     command = rclone.command("rclone", s3.remote(SOURCE, KEYS), rule, place, descriptors)
     assert ("--vfs-cache-mode=full" in command) is cached
     assert ("--vfs-cache-max-size=500B" in command) is cached
+    parted = rclone.command("rclone", s3.remote(SOURCE, KEYS), replace(rule, parted=True), place, descriptors)
+    assert "--vfs-cache-mode=off" in parted, "what the node holds lies on the same disk"
 
 
 def test_readiness_names_what_is_missing() -> None:

@@ -29,8 +29,8 @@ QUESTION = write_request(AttachRequest("claims", holds_grant=False))
 async def sockets(tmp_path: Path) -> AsyncIterator[PodSockets]:
     """Two pods' sockets, on which every question is answered at once."""
 
-    async def answer(_pod_uid: str, _request: Request) -> tuple[AttachAnswer, int | None]:
-        return AttachAnswer("mounted"), None
+    async def answer(_pod_uid: str, _request: Request) -> tuple[AttachAnswer, tuple[int, ...]]:
+        return AttachAnswer("mounted"), ()
 
     made = PodSockets(tmp_path, answer, os.getuid())
     for pod in (MINE, THEIRS):

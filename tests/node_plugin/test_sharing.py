@@ -99,6 +99,9 @@ def test_boards_of_two_nodes_bring_each_object_once() -> None:
     made.told("b", Having(b"\xff" * 125, "1"))
     assert {work.node for work in drain(made, len(ENTRIES))} == {"b"}
     assert made.is_done
+    keeps_a_part = board("a", bringing("b"))
+    keeps_a_part.told("b", Having(b"\x0f", ""))
+    assert [work.node for work in drain(keeps_a_part, len(ENTRIES))].count("b") == 4, "what it lacks is not waited for"
 
 
 @pytest.mark.parametrize(
