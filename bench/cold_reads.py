@@ -39,6 +39,7 @@ from moorage.caching import CachePolicy
 from moorage.errors import DevClusterError
 from moorage.sources.s3 import S3Source
 from node_plugin.sidecar import rclone
+from node_plugin.sidecar.remotes import Remote
 from node_plugin.sidecar.remotes import s3 as s3_remotes
 from tests.dataset_operator.stores import STEWARD, Store, run_store
 
@@ -250,12 +251,23 @@ def copied(workload: Workload, store: Store, root: Path) -> Iterator[Path]:
             yield shown
 
 
-def sidecar_options(source: Distance, workload: Workload, root: Path) -> list[str]:
-    """The options that the sidecar gives, without those that belong to its pod."""
+def sidecar_options(
+    source: Distance, workload: Workload, root: Path, *, limit_bytes: int = 1 << 40, parted: bool = False
+) -> list[str]:
+    """The options that the sidecar gives, without those that belong to its pod.
+
+    Args:
+        source: where the store is.
+        workload: what is read.
+        root: where the pod's own cache is made.
+        limit_bytes: of that cache.
+        parted: the node holds a part.
+    """
     remote = s3_remotes.remote(S3Source(source.endpoint, BUCKET, workload.folder), STEWARD)
-    place = rclone.CachePlace(directory=Path(tempfile.mkdtemp(dir=root)), limit_bytes=1 << 40)
+    place = rclone.CachePlace(directory=Path(tempfile.mkdtemp(dir=root)), limit_bytes=limit_bytes)
     descriptors = rclone.Descriptors(fuse=0, config=0, ca_bundle=None)
-    given = rclone.command("rclone", remote, rclone.CacheRule(CachePolicy(), local=source.local), place, descriptors)
+    rule = rclone.CacheRule(CachePolicy(), local=source.local, parted=parted)
+    given = rclone.command("rclone", remote, rule, place, descriptors)
     return [each for each in given[4:] if not each.startswith(("--config", "/proc/self/fd", "--allow-non-empty"))]
 
 
@@ -266,7 +278,17 @@ def mounted(endpoint: str, prefix: str, root: Path, options: list[str]) -> Itera
     Raises:
         DevClusterError: it does not come up.
     """
-    remote = s3_remotes.remote(S3Source(endpoint, BUCKET, prefix), STEWARD)
+    with mounted_remote(s3_remotes.remote(S3Source(endpoint, BUCKET, prefix), STEWARD), root, options) as folder:
+        yield folder
+
+
+@contextmanager
+def mounted_remote(remote: Remote, root: Path, options: list[str]) -> Iterator[Path]:
+    """The same of any remote.
+
+    Raises:
+        DevClusterError: it does not come up.
+    """
     helper = binaries.program("fusermount3", Terminal(Console(stderr=True)))
     path = os.pathsep.join((str(helper.parent), os.environ.get("PATH", "/usr/bin:/bin")))
     with tempfile.TemporaryDirectory(dir=root) as name:
@@ -275,7 +297,7 @@ def mounted(endpoint: str, prefix: str, root: Path, options: list[str]) -> Itera
         config.touch(mode=0o600)
         config.write_text(rclone.write_config(remote), encoding="utf-8")
         program = Path(sys.executable).with_name("rclone")
-        command = [str(program), "mount2", f"source:{BUCKET}/{prefix}", str(target), "--config", str(config), *options]
+        command = [str(program), "mount2", f"source:{remote.path}", str(target), "--config", str(config), *options]
         environment = {**os.environ, "PATH": path}
         with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as server:
             try:

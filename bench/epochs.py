@@ -6,10 +6,12 @@ the mount when it is whole, as the node plugin does it. Where pods go is decided
 and with the extender's own scores. Only one node has a copy when the job begins, made ahead (`kubectl dataset warm
 --nodes 1`), and its bytes count.
 
-A dataset that no node has room for is streamed: then each pod's own cache (rclone's VFS) is all there is.
+The last two ways have room for a share of the dataset: in each pod's own cache (rclone's VFS), or on each node, where
+pods read a part. Both nodes have made theirs ahead, and those bytes count.
 """
 
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -23,7 +25,7 @@ from urllib.parse import urlsplit
 import click
 
 from bench.cache_fills import BUCKET, BYTES_PER_SECOND, ROUND_TRIP_SECONDS, Workload, put, source_of
-from bench.cold_reads import Distance, mounted, sidecar_options
+from bench.cold_reads import Distance, mounted, mounted_remote, sidecar_options
 from bench.day.placing import WEIGHT
 from bench.far_line import FarLine, far_line
 from bench.near_nodes import SITE, Node, Source, made_nodes
@@ -34,10 +36,18 @@ from moorage.model import SITE_LABEL, CachedDataset, Dataset, DatasetStatus, Lin
 from moorage.model import Node as NodeObject
 from moorage.model import Source as DatasetSource
 from node_plugin import binding, mounts
+from node_plugin.filler import manifest
+from node_plugin.filler.opening import opener
+from node_plugin.sidecar.parts.server import PartServer
+from node_plugin.sidecar.parts.serving import remote_at
+from node_plugin.sidecar.parts.source import Descriptors, PartSource
+from node_plugin.sidecar.remotes.s3 import WORDS
 from tests.dataset_operator.stores import run_store
 
 PODS, EPOCHS, NODES, ROUNDS = 8, 5, 2, 3
 AIM = 1.1
+ROOM_SHARE = 0.6
+PARTS = f"room for {ROOM_SHARE:g} of it on each node, our scores"
 FAR_SITE = "far-1"
 _POD = """
 import pathlib, sys
@@ -94,6 +104,8 @@ def measure(objects: int = 16, rounds: int = ROUNDS) -> Iterator[Row]:
             "a cache in each pod": lambda: streamed(job, None),
             "copies, default placement": lambda: with_copies(job, scored=False),
             "copies, our scores": lambda: with_copies(job, scored=True),
+            f"room for {ROOM_SHARE:g} of it in each pod": lambda: streamed(job, _options(job)),
+            PARTS: lambda: with_parts(job),
         }
         taken: dict[str, list[Took]] = {way: [] for way in ways}
         for turn in range(rounds):
@@ -105,7 +117,7 @@ def measure(objects: int = 16, rounds: int = ROUNDS) -> Iterator[Row]:
     }
     first = medians["no cache"]
     for way, took in medians.items():
-        aimed = way == "copies, our scores"
+        aimed = way in {"copies, our scores", PARTS}
         yield Row(
             f"Epochs: {PODS} pods read {workload.total_bytes >> 20} MiB {EPOCHS} times on {NODES} nodes: {way}",
             f"{took.times:.2f} times the dataset over the line, {took.seconds / first.seconds:.2f} of the first's time",
@@ -146,6 +158,38 @@ async def with_copies(job: Job, *, scored: bool) -> None:
                         _show(job, node, folder, stack)
             await pods
             stack.close()
+
+
+async def with_parts(job: Job) -> None:
+    """Each node has what it has room for; pods read the rest from the source."""
+    with tempfile.TemporaryDirectory(dir=job.root) as name, ExitStack() as stack:
+        async with made_nodes(job.source, Path(name), NODES) as nodes:
+            room_bytes = int(job.workload.total_bytes * ROOM_SHARE)
+            await asyncio.gather(
+                *(node.fill(job.source, with_neighbours=True, part_bytes=room_bytes) for node in nodes)
+            )
+            folders = [_mount_part(job, node, stack) for node in place(job, nodes, scored=True)]
+            await asyncio.gather(*map(_run_pod, folders))
+            stack.close()
+
+
+def _mount_part(job: Job, node: Node, stack: ExitStack) -> Path:
+    folder = node.store.unfinished(job.source.key)
+    open_source = opener(job.source.grant)
+    assert open_source is not None
+    descriptors = Descriptors(
+        os.open(folder / manifest.NAME, os.O_RDONLY | os.O_CLOEXEC),
+        os.open(folder / manifest.OBJECTS, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC),
+    )
+    socket = Path(tempfile.mkdtemp(dir=job.root)) / "part.sock"
+    server = PartServer(socket, PartSource(descriptors, open_source, click.echo))
+    stack.callback(server.close)
+    return stack.enter_context(mounted_remote(remote_at(socket, WORDS), job.root, _options(job, parted=True)))
+
+
+def _options(job: Job, *, parted: bool = False) -> list[str]:
+    room_bytes = int(job.workload.total_bytes * ROOM_SHARE)
+    return sidecar_options(job.place, job.workload, job.root, limit_bytes=room_bytes, parted=parted)
 
 
 def _mount(job: Job, stack: ExitStack, options: list[str] | None) -> Path:

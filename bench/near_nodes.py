@@ -136,20 +136,21 @@ class Node:
     following: Following
     limits: CacheLimits = field(default_factory=lambda: CacheLimits(size_bytes=1 << 40))
 
-    async def fill(self, source: Source, *, with_neighbours: bool) -> None:
-        """Copy it all.
+    async def fill(self, source: Source, *, with_neighbours: bool, part_bytes: int | None = None) -> None:
+        """Copy it all, or what there is room for.
 
         Raises:
             OSError: that did not work.
         """
         key, store = source.key, self.store
-        folder = store.begin(key, source.size_bytes, source.objects, None)
+        folder = store.begin(key, source.size_bytes, source.objects, None, part_bytes)
         job = Job(
             grant=source.grant,
             connections=self.limits.connections,
             most_objects=200_000,
             most_bytes=1 << 40,
             sharing=self.following.sharing(key, source.grant) if with_neighbours else None,
+            part_bytes=part_bytes,
         )
         filled = await run_filler(
             folder,
@@ -159,6 +160,9 @@ class Node:
             tell=lambda done, on_disk, near: store.progress(key, done, on_disk, near),
             views=self.following.views(key.ref, lambda: [READER]) if with_neighbours else None,
         )
+        if filled.ended.ending is Ending.PART:
+            store.parted(key, filled.size_bytes, filled.objects)
+            return
         if filled.ended.ending is not Ending.WHOLE:
             raise OSError(filled.ended.message)
         store.publish(key, filled.size_bytes, filled.objects)

@@ -223,8 +223,7 @@ class MountServer:
             directory=self._surroundings.cache_dir / self.volume, limit_bytes=self._surroundings.cache_share_bytes
         )
         with secrets_of(remote) as (config, ca_bundle):
-            size_bytes = None if grant.fill is None else grant.fill.size_bytes
-            rule = rclone.CacheRule(grant.cache, grant.local, grant.writes, self._parts.is_served, size_bytes)
+            rule = rclone.CacheRule(grant.cache, grant.local, grant.writes, parted=self._parts.is_served)
             descriptors = rclone.Descriptors(fuse=fuse, config=config, ca_bundle=ca_bundle)
             command = rclone.command(self._surroundings.program, remote, rule, place, descriptors)
             with self._child_lock:

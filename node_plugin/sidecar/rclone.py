@@ -64,14 +64,12 @@ class CacheRule:
         local: the source lies in the node's own site.
         writes: the pod writes.
         parted: what the node holds of it is read from the node.
-        size_bytes: of the dataset; None: nobody knows.
     """
 
     policy: CachePolicy
     local: bool
     writes: bool = False
     parted: bool = False
-    size_bytes: int | None = None
 
     @property
     def is_cached(self) -> bool:
@@ -143,24 +141,13 @@ def _secrets(config: int, ca_bundle: int | None) -> list[str]:
 
 
 def _keeping(rule: CacheRule, place: CachePlace) -> list[str]:
-    if rule.parted and not (rule.is_cached and _has_room(rule, place)):
-        return _parted(place)
-    return _cached(rule.policy, place) if rule.is_cached else _direct(place)
-
-
-def _has_room(rule: CacheRule, place: CachePlace) -> bool:
-    """Whether all of the dataset can be kept in the pod."""
-    return rule.size_bytes is not None and rule.size_bytes <= _most_kept_bytes(rule.policy, place)
-
-
-def _most_kept_bytes(cache: CachePolicy, place: CachePlace) -> int:
-    limit = cache.size_limit_bytes
-    return place.limit_bytes if limit is None else min(place.limit_bytes, limit)
+    if rule.is_cached:
+        return _cached(rule.policy, place)
+    return _parted(place) if rule.parted and not rule.writes else _direct(place)
 
 
 def _parted(place: CachePlace) -> list[str]:
-    # rclone's cache would hold once more what lies on this very disk; and of a dataset that is larger and read from end
-    # to end, what it kept has gone when it is read again. So what comes from afar is read ahead in memory.
+    # What comes from the source passes one more server, so it is read ahead.
     return [
         "--vfs-cache-mode=off",
         "--vfs-read-chunk-size=4M",
@@ -184,11 +171,14 @@ def _direct(place: CachePlace) -> list[str]:
 
 
 def _cached(cache: CachePolicy, place: CachePlace) -> list[str]:
+    most = place.limit_bytes
+    if cache.size_limit_bytes is not None:
+        most = min(most, cache.size_limit_bytes)
     return [
         "--vfs-cache-mode=full",
         # Else the index of what is cached is lost when the server ends soon after a file was closed.
         "--vfs-handle-caching=0s",
-        f"--vfs-cache-max-size={_most_kept_bytes(cache, place)}B",
+        f"--vfs-cache-max-size={most}B",
         "--vfs-cache-poll-interval=5s",
         # Kept until there is no room: the volume goes with the pod.
         "--vfs-cache-max-age=8760h",

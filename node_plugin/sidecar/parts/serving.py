@@ -20,13 +20,33 @@ from node_plugin.sidecar.driver_link import attach
 from node_plugin.sidecar.exchange import PartRequest
 from node_plugin.sidecar.parts.server import PartServer
 from node_plugin.sidecar.parts.source import Descriptors, PartSource
-from node_plugin.sidecar.remotes import Remote
+from node_plugin.sidecar.remotes import Remote, Words
 
 _log = logging.getLogger("moorage.sidecar")
 
 _COMING_TRIES: Final = 20
 _COMING_SECONDS: Final = 0.25
 _MOST_CHANGED_TOLD: Final = 100
+
+
+def remote_at(path: Path, words: Words) -> Remote:
+    """What rclone reads of a part's server.
+
+    Args:
+        path: of its socket.
+        words: of the source, for messages.
+    """
+    options = {
+        "type": "webdav",
+        "url": "http://part/",
+        "vendor": "other",
+        "unix_socket": str(path),
+        # It spares a server on the network; this one is here.
+        "pacer_min_sleep": "1us",
+        # Names look as they do where rclone reads a bucket.
+        "encoding": "Slash,InvalidUtf8,Dot",
+    }
+    return Remote(path="", options=options, words=words)
 
 
 class Parts:
@@ -66,17 +86,7 @@ class Parts:
             return source
         if self._grant != grant:
             self._grant, self._opener = grant, None
-        options = {
-            "type": "webdav",
-            "url": "http://part/",
-            "vendor": "other",
-            "unix_socket": str(self._server.path),
-            # It spares a server on the network; this one is here.
-            "pacer_min_sleep": "1us",
-            # Names look as they do where rclone reads a bucket.
-            "encoding": "Slash,InvalidUtf8,Dot",
-        }
-        return Remote(path="", options=options, words=source.words)
+        return remote_at(self._server.path, source.words)
 
     @property
     def is_served(self) -> bool:
