@@ -43,16 +43,16 @@ OPERATIONS = (
         body=b"",
     ),
     Operation(
-        "write an existing file anew (`O_TRUNC`)",
+        "overwrite an existing file (`O_TRUNC`)",
         "open(at + '/old', 'wb').write(b'after')",
         "works; readers get the old object until `close` returns",
         name="old",
         body=b"after",
     ),
     Operation(
-        "create a file that must not be there (`O_EXCL`)",
+        "create a file that must not exist (`O_EXCL`)",
         "open(at + '/old', 'xb')",
-        "fails with `EEXIST` where this mount knows of it; two pods at the same time may both succeed",
+        "fails with `EEXIST` if this mount knows the file; two pods at the same time may both succeed",
         "EEXIST",
         "old",
         b"before",
@@ -82,13 +82,13 @@ OPERATIONS = (
         b"abc",
     ),
     Operation(
-        "write behind the end, leaving a hole",
+        "write past the end, leaving a hole",
         "f = os.open(at + '/hole', os.O_CREAT | os.O_WRONLY); os.pwrite(f, b'X', 4096)",
         "fails with `ESPIPE`",
         "ESPIPE",
     ),
     Operation(
-        "truncate a file to another length than 0",
+        "truncate a file to a length other than 0",
         "os.truncate(at + '/old', 2)",
         "fails with `EPERM`",
         "EPERM",
@@ -96,14 +96,14 @@ OPERATIONS = (
         b"before",
     ),
     Operation(
-        "truncate a file to nothing",
+        "truncate a file to length 0",
         "os.truncate(at + '/old', 0)",
         "works",
         name="old",
         body=b"",
     ),
     Operation(
-        "rename a file, over another one too",
+        "rename a file, even over another one",
         "os.rename(at + '/old', at + '/renamed')",
         "works; the store copies the object and deletes the old one, so both are there for a moment",
         name="renamed",
@@ -125,7 +125,7 @@ OPERATIONS = (
     Operation(
         "make a folder",
         "os.mkdir(at + '/folder')",
-        "works; the store has it with the first object in it",
+        "works; the store has it once it contains an object",
         name="folder/",
     ),
     Operation(
@@ -143,7 +143,7 @@ OPERATIONS = (
     Operation(
         "`chmod`, `chown`",
         "os.chmod(at + '/old', 0o600)",
-        "fails with `EPERM`; as root nothing happens, without an error",
+        "fails with `EPERM`; as root, has no effect and gives no error",
         "EPERM",
         name="old",
         body=b"before",
@@ -151,7 +151,7 @@ OPERATIONS = (
     Operation(
         "`fsync` of a file that is still open",
         "f = os.open(at + '/synced', os.O_CREAT | os.O_WRONLY); os.write(f, b'abc'); os.fsync(f); os._exit(0)",
-        "promises nothing: only `close` waits for the store",
+        "guarantees nothing: only `close` waits for the store",
         name="synced",
         body=b"abc",
     ),
