@@ -15,15 +15,15 @@ Entry = dict[str, Any]
 
 
 @click.command("available")
-@click.option("--service-account", default="default", show_default=True, help="The account that reads.")
-@click.option("--purpose", help="The purpose that it states, as with the label moorage.dev/purpose.")
+@click.option("--service-account", default="default", show_default=True, help="The reader's service account.")
+@click.option("--purpose", help="The reader's purpose, as in the label moorage.dev/purpose.")
 @output_option("table", "json", "yaml", "name")
 @target_options
 @click.pass_context
 def available(context: click.Context, *, service_account: str, purpose: str | None, output: str) -> int:
     """Show the Datasets that pods of your namespace may read, whoever owns them.
 
-    You need no right to list Datasets: Moorage tells what it would tell a pod. Exit code 1 if there is none.
+    You don't need permission to list Datasets: Moorage answers as it would answer a pod. Exit code 1 if there is none.
 
     \b
     kubectl dataset available -n fraud

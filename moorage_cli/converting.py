@@ -12,11 +12,11 @@ from moorage_cli.output import say
 
 @click.command("convert", short_help="Convert Datashim's manifests.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), default="-")
-@click.option("--site", help="The Site where the data are. Default: the only Site there is.")
+@click.option("--site", help="The Site of the data [default: the only Site].")
 def convert(*, file: Path, site: str | None) -> int:
     """Convert manifests written for Datashim (datashim.io, com.ie.ibm.hpsys) to Moorage's.
 
-    Objects go to stdout; notes about what changed and what is left to do go to stderr. Pods need no change: their
+    Objects go to stdout. Notes about changes and remaining steps go to stderr. Pods need no change, because their
     labels are the same.
 
     `moorage migrate` does the same, and reads Datashim's objects from a cluster, too.

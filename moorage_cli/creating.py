@@ -62,7 +62,7 @@ def _options(namespace: str, given: dict[str, Any]) -> Options:
 @click.option("--writer", "writers", multiple=True, help="Who may write to it: namespace, or namespace/serviceaccount.")
 @click.option("--confidential-compute", is_flag=True, help="Only nodes with confidential computing may read it.")
 @click.option("--cache", type=click.Choice([mode.value for mode in CacheMode]), help="Whether nodes keep copies.")
-@click.option("--cache-size", metavar="QUANTITY", help="The most that one copy may take, for example 10Gi.")
+@click.option("--cache-size", metavar="QUANTITY", help="The maximum size of one copy, for example 10Gi.")
 @click.option(
     "--dry-run",
     is_flag=False,

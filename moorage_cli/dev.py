@@ -29,9 +29,9 @@ def dev() -> None:
     "--sites",
     default="eu-1=2,us-1=1",
     show_default=True,
-    help="Sites with their numbers of real nodes; without a number a site gets --nodes.",
+    help="Sites with their number of real nodes; a site without a number gets --nodes.",
 )
-@click.option("--nodes", default=1, show_default=True, help="Real nodes at each site without a number of its own.")
+@click.option("--nodes", default=1, show_default=True, help="Real nodes at each site without a number.")
 @click.option("--fake-nodes", default=0, show_default=True, help="Nodes that kwok simulates, spread over the sites.")
 @click.option(
     "--object-store",
@@ -107,7 +107,7 @@ def env(name: str) -> None:
 
 @dev.command()
 @_NAME
-@click.option("--site", default=None, help="The site whose S3 server is meant, if there are several.")
+@click.option("--site", default=None, help="The site of the S3 server, if there are several.")
 def store(name: str, site: str | None) -> None:
     """Print the S3 server's endpoint and keys as variables, for aws, boto3 and rclone (`:s3:BUCKET`)."""
     stores = cluster.find(name).object_stores

@@ -28,17 +28,17 @@ _DIFFERENT = 1
     "file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="A file with Datasets; `-` is standard input. Other objects in it are left out.",
+    help="A file with Datasets; `-` is standard input. Other objects are ignored.",
 )
 @target_options
 @click.pass_context
 def diff(context: click.Context, *, file: Path) -> int:
-    """Tell what applying a file would change for readers and writers, in sentences.
+    """Show what applying a file would change for readers and writers, in sentences.
 
-    Lines with `-` hold now and would not any more, those with `+` would. The file's spec is compared as a whole: what
-    is not in the file counts as absent.
+    Lines with `-` are true now and would no longer be; lines with `+` would become true. The file's spec is compared as
+    a whole: what is not in the file counts as absent.
 
-    Exit codes, as those of `kubectl diff`: 0 no differences; 1 differences; 2 or more an error.
+    Exit codes, like those of `kubectl diff`: 0 no differences; 1 differences; 2 or more an error.
 
     \b
     kubectl dataset diff -f datasets.yaml

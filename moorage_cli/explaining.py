@@ -34,9 +34,9 @@ from moorage_cli.subjects import WORKLOADS, Subject, read_subject
     "--service-account",
     default="default",
     show_default=True,
-    help="The reader's account, when you ask about a dataset.",
+    help="The reader's service account, when you ask about a dataset.",
 )
-@click.option("--purpose", help="The purpose that the reader states, when you ask about a dataset.")
+@click.option("--purpose", help="The reader's purpose, when you ask about a dataset.")
 @output_option("text", "json", "yaml")
 @target_options
 @click.pass_context

@@ -15,8 +15,8 @@ from moorage_cli.output import say
 @click.option("--image", required=True, help="Image that holds the project, Kedro and Moorage, and has python.")
 @click.option("--pipeline", default="__default__", show_default=True, help="Its registered name.")
 @click.option("--env", default="", help="Kedro's configuration environment.")
-@click.option("--project-path", default=".", show_default=True, help="Where the project lies in the image.")
-@click.option("--purpose", default="", help="What governed datasets are read for: moorage.dev/purpose.")
+@click.option("--project-path", default=".", show_default=True, help="The path of the project in the image.")
+@click.option("--purpose", default="", help="The purpose for governed datasets: moorage.dev/purpose.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 def compile_project(  # noqa: PLR0913, PLR0917 - an option each
     project: Path, image: str, pipeline: str, env: str, project_path: str, purpose: str, output: Path

@@ -42,17 +42,17 @@ sites = LazyGroup(
         "rights": "moorage_cli.sites_joining:rights",
         "join": "moorage_cli.sites_joining:join",
     },
-    help="Check files of Sites, and join the clusters of Sites to a hub.",
+    help="Check Site files, and connect Sites' clusters to a hub.",
 )
 kedro = LazyGroup(
     "kedro",
     commands_at={"compile": "moorage_cli.kedro_compile:compile_project"},
-    help="Make Kubeflow pipelines of Kedro's.",
+    help="Compile Kedro pipelines to Kubeflow pipelines.",
 )
 release = LazyGroup(
     "release",
     commands_at={"digest": "moorage_cli.release_digest:digest"},
-    help="Prepare releases: transforms after which weaker rules hold.",
+    help="Prepare releases: transforms whose output has weaker rules.",
 )
 # The development cluster is part of a clone, not of the wheel.
 _IN_A_CLONE = importlib.util.find_spec("devcluster") is not None
@@ -76,7 +76,7 @@ _IN_A_CLONE = importlib.util.find_spec("devcluster") is not None
         **({"dev": "moorage_cli.dev:dev"} if _IN_A_CLONE else {}),
         "completion": "moorage_cli.completing:completion",
     },
-    epilog=f"{EXIT_CODES} `plan`, `run` and `runs show` give 3 where no plan is possible.",
+    epilog=f"{EXIT_CODES} `plan`, `run` and `runs show` return 3 if no plan is possible.",
 )
 def moorage() -> None:
     """Moorage: governed datasets for Kubernetes pods, and pipelines split across sites.

@@ -29,15 +29,15 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
     "--run-namespace",
     "namespaces",
     multiple=True,
-    help="A namespace in which runs may have groups there; repeatable [default: all].",
+    help="A namespace in which the hub may create groups; repeatable [default: all].",
 )
-@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own namespace there.")
-@click.option("--ocm", is_flag=True, help="For a cluster that the hub reaches by Open Cluster Management.")
+@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's namespace there.")
+@click.option("--ocm", is_flag=True, help="For a cluster that the hub reaches through Open Cluster Management.")
 def rights(*, namespaces: tuple[str, ...], system_namespace: str, ocm: bool) -> None:
-    """Print what a hub needs in a site's cluster: its account there, and what it may do.
+    """Print the account and permissions that a hub needs in a site's cluster.
 
-    Apply it in the site's cluster, then run `moorage sites join`. With --ocm, these are the rights of Open Cluster
-    Management's work agent; the hub has no account there, and there is nothing to join.
+    Apply it in the site's cluster, then run `moorage sites join`. With --ocm, these are permissions for Open Cluster
+    Management's work agent; the hub needs no account there, and you don't run `join`.
 
     \b
     moorage sites rights | kubectl --context eu-1 apply -f -
@@ -50,21 +50,21 @@ def rights(*, namespaces: tuple[str, ...], system_namespace: str, ocm: bool) -> 
 
 @click.command(short_help="Print the Secret by which a hub reaches a cluster.")
 @click.argument("sites", nargs=-1, required=True, metavar="SITE...")
-@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own namespace.")
+@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's namespace.")
 @click.option("--server", help="The API server's URL as the hub reaches it [default: the kubeconfig's].")
 @click.option(
     "--days",
     type=click.IntRange(1, 3650),
     default=365,
     show_default=True,
-    help="How long the token is to be valid; many API servers give less.",
+    help="How long the token should be valid; many API servers issue a shorter one.",
 )
 @target_options
 @click.pass_context
 def join(
     context: click.Context, *, sites: tuple[str, ...], system_namespace: str, server: str | None, days: int
 ) -> None:
-    """Print the Secret by which a hub reaches the cluster of these sites. It holds a token: apply it, don't keep it.
+    """Print the Secret with which a hub reaches these sites' cluster. It holds a token: apply it, don't store it.
 
     --context names the site's cluster, where `moorage sites rights` was applied. The token is that account's.
 

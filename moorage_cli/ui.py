@@ -25,8 +25,8 @@ from moorage_cli.output import say
 def ui(context: click.Context, *, port: int, opens: bool, system_namespace: str) -> None:
     """Show runs, datasets and sites in a browser.
 
-    It serves this machine only, and reads the cluster with your own kubeconfig: you see what kubectl shows you. The
-    address that it prints works once. Ctrl-C ends it.
+    It serves only this machine, and reads the cluster with your own kubeconfig, so you see what kubectl shows you. The
+    address that it prints works once. Stop it with Ctrl-C.
 
     \b
     moorage ui

@@ -19,10 +19,10 @@ class HiveSource(CataloguedSource):
 
     kind = "hive"
     options = (
-        Option("--hive-metastore", "A Hive metastore's address, for a table.", lambda value: {"metastore": value}),
+        Option("--hive-metastore", "The address of a Hive metastore.", lambda value: {"metastore": value}),
         Option(
             "--hive-table",
-            "Its table, as database.table; the options of bucket, NFS or directory say within what its files may lie.",
+            "The table, as database.table. Its files must be in the given bucket, NFS export or directory.",
             lambda value: {"table": value},
         ),
     )

@@ -26,9 +26,7 @@ class HttpSource(Location):
     abilities = Abilities(served_by=Server.SIDECAR, listed=True, handed_out=True)
     local_types = ("ARCHIVE",)
     local_keys = ("url",)
-    options = (
-        Option("--url", "Of a web folder (with / at its end) or file, instead of a bucket.", lambda url: {"url": url}),
-    )
+    options = (Option("--url", "The URL of a web folder (ending with /) or file.", lambda url: {"url": url}),)
 
     @classmethod
     def read(cls, fields: Fields) -> Self:

@@ -37,14 +37,14 @@ class IcebergSource(CataloguedSource):
 
     kind = "iceberg"
     options = (
-        Option("--iceberg-catalogue", "An Iceberg REST catalogue's URL, for a table.", lambda url: {"catalogue": url}),
+        Option("--iceberg-catalogue", "The URL of an Iceberg REST catalogue.", lambda url: {"catalogue": url}),
         Option(
             "--iceberg-table",
-            "Its table, as namespace.table; the options of bucket, NFS or directory say within what its files may lie.",
+            "The table, as namespace.table. Its files must be in the given bucket, NFS export or directory.",
             lambda value: {"table": value},
         ),
-        Option("--iceberg-warehouse", "The warehouse of the catalogue.", lambda value: {"warehouse": value}),
-        Option("--iceberg-snapshot", "The snapshot that is meant, whatever is current.", _snapshot, "ID"),
+        Option("--iceberg-warehouse", "The catalogue's warehouse.", lambda value: {"warehouse": value}),
+        Option("--iceberg-snapshot", "Use this snapshot instead of the current one.", _snapshot, "ID"),
         Option(
             "--iceberg-secret",
             "The Secret with catalogueToken and catalogueURL, same namespace.",

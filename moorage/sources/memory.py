@@ -18,9 +18,7 @@ class MemorySource(Location):
     kind = "memory"
     abilities = Abilities(served_by=Server.NODE, own_site_only=True, writable=True, in_memory=True)
     options = (
-        Option(
-            "--memory", "So much of the memory of each node, for example 4Gi.", lambda value: {"size": value}, "SIZE"
-        ),
+        Option("--memory", "Memory of this size on each node, for example 4Gi.", lambda value: {"size": value}, "SIZE"),
     )
 
     @classmethod

@@ -49,7 +49,7 @@ def whence_options(function: Function) -> Function:
             "files",
             multiple=True,
             type=click.Path(path_type=Path, allow_dash=True),
-            help="Read this file, or - for stdin: a component's log, or batches of a store. May be given again.",
+            help="Read this file, or - for stdin: a component's log, or objects of the store. Repeatable.",
         ),
         click.option(
             "--store", help="Read s3://BUCKET/PREFIX, with the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
@@ -59,7 +59,7 @@ def whence_options(function: Function) -> Function:
         click.option(
             "--ca-bundle",
             type=click.Path(path_type=Path),
-            help="Whom to trust as that store, a PEM file [default: public authorities].",
+            help="The CAs to trust for that store, a PEM file [default: public CAs].",
         ),
         click.option(
             "--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Where Moorage is installed."
@@ -97,7 +97,7 @@ def read_whence(options: dict[str, Any]) -> Whence:
 
 
 def named(option: str, text: str | None, namespace: str | None) -> str | None:
-    """`NAMESPACE/NAME`, or `NAME` beside -n.
+    """`NAMESPACE/NAME`, or `NAME` with -n.
 
     Raises:
         InputError: it is neither.
@@ -106,7 +106,7 @@ def named(option: str, text: str | None, namespace: str | None) -> str | None:
         return None
     whole = text if "/" in text or namespace is None else f"{namespace}/{text}"
     if not _NAME.fullmatch(whole):
-        raise InputError(option, text[:200], "must be NAMESPACE/NAME, or NAME beside -n NAMESPACE")
+        raise InputError(option, text[:200], "must be NAMESPACE/NAME, or NAME with -n NAMESPACE")
     return whole
 
 

@@ -32,9 +32,9 @@ _SHORT = 12
     short_help="Show what was granted and refused, and prove it.",
     epilog=EXIT_CODES,
 )
-@click.option("--dataset", help="Only lines about this Dataset: NAMESPACE/NAME, or NAME beside -n.")
-@click.option("--pod", help="Only lines about this pod: NAMESPACE/NAME, or NAME beside -n.")
-@click.option("--run", "run_name", help="Only transfers of this run: NAMESPACE/NAME, or NAME beside -n.")
+@click.option("--dataset", help="Only lines about this Dataset: NAMESPACE/NAME, or NAME with -n.")
+@click.option("--pod", help="Only lines about this pod: NAMESPACE/NAME, or NAME with -n.")
+@click.option("--run", "run_name", help="Only transfers of this run: NAMESPACE/NAME, or NAME with -n.")
 @click.option("--since", help="Only lines from then on: a time, or how long ago (30m, 24h, 7d).")
 @click.option("--chains", is_flag=True, help="Also lines about the chains themselves: begun, sealed, ended.")
 @output_option("table", "json")
@@ -53,10 +53,11 @@ def audit(  # noqa: PLR0913 - one parameter for each option
     output: str,
     **options: Any,  # noqa: ANN401 - what `whence_options` adds
 ) -> None:
-    """Show who was granted or refused which dataset, where, by which rule: the evidence that Moorage records.
+    """Show the evidence that Moorage records: who was granted or refused which dataset, where, and by which rule.
 
-    Lines are read from the store that the chart's evidence.store names, with the keys in the cluster's Secret where you
-    may read it, else with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. What is shown here is not proven: see `verify`.
+    Lines come from the store that the chart's evidence.store names. It is read with the keys in the cluster's Secret if
+    you may read it, otherwise with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. This command proves nothing: use
+    `verify`.
 
     \b
     kubectl dataset audit --dataset steward/claims --since 7d

@@ -16,8 +16,8 @@ from moorage_cli.running import EXIT_CODES
 
 
 @click.command("export", short_help="Print grants as OpenLineage events.", epilog=EXIT_CODES)
-@click.option("--dataset", help="Only grants of this Dataset: NAMESPACE/NAME, or NAME beside -n.")
-@click.option("--pod", help="Only grants to this pod: NAMESPACE/NAME, or NAME beside -n.")
+@click.option("--dataset", help="Only grants of this Dataset: NAMESPACE/NAME, or NAME with -n.")
+@click.option("--pod", help="Only grants to this pod: NAMESPACE/NAME, or NAME with -n.")
 @click.option("--since", help="Only grants from then on: a time, or how long ago (30m, 24h, 7d).")
 @whence_options
 @target_options
@@ -31,9 +31,9 @@ def export(
     since: str | None,
     **options: Any,  # noqa: ANN401 - what `whence_options` adds
 ) -> None:
-    """Print each grant as an OpenLineage run event (specification 2-0-2), one a line, for POST /api/v1/lineage.
+    """Print each grant as an OpenLineage run event (specification 2-0-2), one per line, for POST /api/v1/lineage.
 
-    The pod is the run, by its uid. The data is its input, by the name that OpenLineage gives it, with its version.
+    The pod's uid is the run. The data is its input, named as OpenLineage specifies, with its version.
 
     \b
     kubectl dataset audit export --since 24h > events.jsonl

@@ -24,7 +24,7 @@ from moorage_cli.running import EXIT_CODES, REFUSED
 HEADER: Final = ("CHAIN", "LINES", "FROM", "TO", "SEALED", "BEGUN", "LATEST", "ENDED")
 _MOST_TOLD: Final = 100
 _EXIT_CODES: Final = (
-    "Exit codes: 0 nothing is wrong; 1 something is, there is no line, or no signature was checked; 2 usage or "
+    "Exit codes: 0 no findings; 1 findings, no lines, or no signature was checked; 2 usage or "
     "unusable input; 4 the cluster does not answer."
 )
 
@@ -35,16 +35,16 @@ _EXIT_CODES: Final = (
     "heads",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A file of signed heads that you hold, as `audit head` printed them. May be given again.",
+    help="A file of signed heads that you kept, as `audit head` printed them. Repeatable.",
 )
 @click.option(
     "--key",
     "keys",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A file of public keys that you trust, as `audit keys` printed them [default: those that the cluster says].",
+    help="A file of public keys that you trust, as `audit keys` printed them [default: the cluster's].",
 )
-@click.option("--since", help="Chains that began before may be gone: a time, or how long ago (30m, 24h, 7d).")
+@click.option("--since", help="Chains that began earlier may be missing: a time, or how long ago (30m, 24h, 7d).")
 @output_option("table", "json")
 @whence_options
 @target_options
@@ -59,12 +59,12 @@ def verify_lines(
     output: str,
     **options: Any,  # noqa: ANN401 - what `whence_options` adds
 ) -> int:
-    """Prove that no line of the evidence was altered, removed, reordered, doubled, or cut off beyond what is held.
+    """Prove that no line of the evidence was altered, removed, reordered or duplicated, and that no chain was cut off.
 
-    The cluster says where the lines are, which keys seal them, and how far each chain goes. Heads and keys that you
-    hold yourself prove it without trusting the cluster. Each thing that is wrong is named, with the line; then the exit
-    code is 1. So it is where there is no key to check signatures with: whoever can write the store can make a chain of
-    hashes anew.
+    By default, the cluster says where the lines are, which keys seal them, and how far each chain goes. With heads and
+    keys that you keep yourself, you don't have to trust the cluster. Each finding is printed with its line, and the
+    exit code is 1. It is also 1 without a key to check signatures: whoever can write to the store can rewrite a chain
+    of hashes.
 
     \b
     kubectl dataset audit verify
@@ -100,10 +100,10 @@ def verify_lines(
 @target_options
 @click.pass_context
 def head(context: click.Context, /, **options: Any) -> int:  # noqa: ANN401 - what `whence_options` adds
-    """Print how far each chain goes, signed, one a line. Keep it where nobody who could change the evidence can.
+    """Print a signed head for each chain, which says how far it goes. Keep heads where nobody can change them.
 
-    Whoever holds a head can prove later that no line up to it was changed or cut off, in this chain and in those that
-    it names.
+    With a head, you can later prove that no line up to it was changed or removed, in this chain and in those that it
+    refers to.
 
     \b
     kubectl dataset audit head >> held.jsonl
@@ -126,7 +126,7 @@ def head(context: click.Context, /, **options: Any) -> int:  # noqa: ANN401 - wh
 
 
 @click.command("keys", short_help="Print the public keys that seal evidence, to hold.", epilog=EXIT_CODES)
-@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own.")
+@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's namespace.")
 @target_options
 @click.pass_context
 def keys(context: click.Context, *, system_namespace: str) -> int:

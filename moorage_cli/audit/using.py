@@ -43,9 +43,9 @@ def usage(
 ) -> None:
     """Show which accounts were given a dataset: for which purpose, at which site, since when, and how many pods.
 
-    NAME is NAMESPACE/NAME, or NAME beside -n; without it, all datasets are shown, or with -n those of that namespace.
-    It adds up the grants that `kubectl dataset audit` shows, from the same places. NOW counts the pods that hold the
-    data at this moment, where you may read the Dataset.
+    NAME is NAMESPACE/NAME, or NAME with -n. Without it, all datasets are shown, or with -n those of that namespace. The
+    command summarises the grants that `kubectl dataset audit` shows. NOW is the number of pods that have the data now,
+    if you may read the Dataset.
 
     \b
     kubectl dataset usage

@@ -51,13 +51,13 @@ def evict(  # noqa: PLR0913 - click's way
     waits: bool,
     timeout: str,
 ) -> int:
-    """Have nodes remove the copies of a dataset that they have now. The data itself is never touched.
+    """Make nodes remove their current copies of a dataset. The data itself is never touched.
 
-    The wish is written into the Dataset (spec.cache.evict), so you need the right to change it. Nodes look every 20
-    seconds. A copy that a pod uses stays until the pod has gone; the message names such pods. Copies that are made
-    later are not meant: spec.cache.mode: none forbids those.
+    The request is written into the Dataset (spec.cache.evict), so you need permission to change it. Nodes check every
+    20 seconds. A copy that a pod uses stays until the pod ends; the message names these pods. To prevent new copies,
+    set spec.cache.mode: none.
 
-    Exit code 0: they are gone (or, with --no-wait, asked to go). 1: some are still there.
+    Exit code 0: the copies are gone (or, with --no-wait, requested to go). 1: some are still there.
 
     \b
     kubectl dataset evict flights -n stewards --all

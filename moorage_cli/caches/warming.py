@@ -45,9 +45,9 @@ class Chosen:
 @click.option("--nodes", "count", type=click.IntRange(1, _MOST_NODES), help="How many nodes [default: 1].")
 @click.option("--node", "nodes", multiple=True, metavar="NODE", help="This node; repeat it for more.")
 @click.option("--site", help="Nodes of this site: all of them, or as many as --nodes says.")
-@click.option("--service-account", default="default", show_default=True, help="The account that reads.")
-@click.option("--purpose", help="The purpose that it states.")
-@click.option("--wait/--no-wait", "waits", default=True, show_default=True, help="Wait until the copies are whole.")
+@click.option("--service-account", default="default", show_default=True, help="The reader's service account.")
+@click.option("--purpose", help="The reader's purpose.")
+@click.option("--wait/--no-wait", "waits", default=True, show_default=True, help="Wait until the copies are complete.")
 @click.option("--timeout", default="1h", show_default=True, help="How long to wait: 30s, 5m, 1h.")
 @target_options
 @click.pass_context
@@ -64,13 +64,13 @@ def warm(  # noqa: PLR0913 - click's way
     waits: bool,
     timeout: str,
 ) -> int:
-    """Have nodes copy a dataset, so that the first pod there reads at the disk's speed.
+    """Make nodes copy a dataset, so that the first pod there reads at disk speed.
 
-    A Job in your namespace (-n) makes a pod on each node, which reads the dataset as your own pods would: with an
-    account and a purpose, where the rules let it. So nothing is copied that its account may not read. The Job goes when
-    the copies are whole; nodes that have a copy already count.
+    A Job in your namespace (-n) runs a pod on each node, which reads the dataset like your own pods, with an account
+    and a purpose. So nothing is copied that the account may not read. The Job is deleted when the copies are complete.
+    Nodes that already have a copy count.
 
-    Exit code 0: the copies are whole (or, with --no-wait, asked for). 1: refused, or not whole in time.
+    Exit code 0: the copies are complete (or, with --no-wait, requested). 1: refused, or not complete in time.
 
     \b
     kubectl dataset warm stewards/flights -n delays-team --purpose research

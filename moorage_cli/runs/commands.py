@@ -27,7 +27,7 @@ runs = LazyGroup(
         "hints": "moorage_cli.runs.hints:hints",
         "report": "moorage_cli.runs.reporting:report",
     },
-    short_help="List, show and steer runs of pipelines.",
+    short_help="List, follow and control runs of pipelines.",
     help="Runs of pipelines across sites: list them, follow them, read their logs, approve, cancel and retry them.",
     epilog=EXIT_CODES,
 )
@@ -64,12 +64,12 @@ def row(item: RawObject, now: datetime) -> list[str]:
 
 @runs.command("show", epilog=RUN_EXIT_CODES)
 @click.argument("name")
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until it ends.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Continue until the run has ended.")
 @output_option("tree", "json", "yaml")
 @target_options
 @click.pass_context
 def show(context: click.Context, *, name: str, following: bool, output: str) -> int:
-    """Show a run: its groups, their tasks, what waits for what. The exit code says how it ended; 0 while it runs.
+    """Show a run: its groups, their tasks, and what they wait for. The exit code says how it ended; 0 while it runs.
 
     \b
     moorage runs show nightly-3f2a91 -n fraud
@@ -94,7 +94,7 @@ def show(context: click.Context, *, name: str, following: bool, output: str) -> 
 
 @runs.command()
 @click.argument("name")
-@click.option("--plan", "digest", help="The digest of the plan [default: the one that waits].")
+@click.option("--plan", "digest", help="The digest of the plan [default: the waiting one].")
 @target_options
 @click.pass_context
 def approve(context: click.Context, *, name: str, digest: str | None) -> None:
@@ -128,7 +128,7 @@ def approve(context: click.Context, *, name: str, digest: str | None) -> None:
 @target_options
 @click.pass_context
 def cancel(context: click.Context, *, name: str) -> None:
-    """End a run; this can't be undone. What its tasks have made stays in the stores.
+    """Cancel a run. This can't be undone. The outputs of its tasks stay in the stores.
 
     \b
     moorage runs cancel nightly-3f2a91 -n fraud
@@ -147,7 +147,7 @@ def cancel(context: click.Context, *, name: str) -> None:
 @target_options
 @click.pass_context
 def retry(context: click.Context, *, name: str) -> None:
-    """Go on with a failed run from what failed. Groups and tasks that succeeded are not run again.
+    """Retry what failed in a run. Groups and tasks that succeeded don't run again.
 
     \b
     moorage runs retry nightly-3f2a91 -n fraud

@@ -16,9 +16,9 @@ from moorage_cli.output import document, output_option
 @target_options
 @click.pass_context
 def hints(context: click.Context, *, name: str, output: str) -> None:
-    """Print what earlier runs took, as hints for `moorage plan`. NAME is a pipeline's, or one of its last runs'.
+    """Print the figures of earlier runs as hints for `moorage plan`. NAME is a pipeline, or one of its recent runs.
 
-    Seconds are those of a site of speed 1, and every figure is the median of the last runs.
+    Seconds are for a site of speed 1, and every figure is the median of recent runs.
 
     \b
     moorage runs hints delay-report -n fraud > hints.yaml

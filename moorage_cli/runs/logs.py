@@ -22,17 +22,17 @@ _ROUNDS_AFTER_THE_END = 5
 @click.command("logs", short_help="Print what tasks printed.")
 @click.argument("name", metavar="RUN")
 @click.argument("task", required=False)
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until it has ended.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Continue until the task has ended.")
 @click.option("--attempt", type=click.IntRange(min=1), help="An earlier attempt of the task [default: the last].")
-@click.option("--all", "everything", is_flag=True, help="Of all tasks, each line with its task's name.")
+@click.option("--all", "everything", is_flag=True, help="Show all tasks, each line with its task's name.")
 @click.option("--server", envvar="MOORAGE_SERVER", help="Ask this server (moorage-kfp-api) instead of the stores.")
 @click.option(
     "--server-ca",
     envvar="MOORAGE_SERVER_CA",
     type=click.Path(path_type=Path),
-    help="Whom to trust as that server, a PEM file [default: public authorities].",
+    help="The CAs to trust for that server, a PEM file [default: public CAs].",
 )
-@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own namespace.")
+@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's namespace.")
 @target_options
 @click.pass_context
 def logs(  # noqa: PLR0913 - one parameter for each option
@@ -47,11 +47,11 @@ def logs(  # noqa: PLR0913 - one parameter for each option
     server_ca: Path | None,
     system_namespace: str,
 ) -> int:
-    """Print what TASK printed; without TASK, what the failed tasks printed.
+    """Print the log of TASK; without TASK, the logs of the failed tasks.
 
-    Logs are read from the artifact store of the task's site, with the keys in the cluster's Secret where you may read
-    it, else with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. With --server, that server reads them for you: it shows
-    what you may `get` of stretchedpipelines/log in the namespace. It gets the kubeconfig's token, or MOORAGE_TOKEN.
+    Logs come from the artifact store of the task's site. It is read with the keys in the cluster's Secret if you may
+    read it, otherwise with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. With --server, that server reads them for you,
+    if you may `get` stretchedpipelines/log in the namespace. It gets the kubeconfig's token, or MOORAGE_TOKEN.
 
     \b
     moorage runs logs nightly-3f2a91 train -n fraud --follow

@@ -22,7 +22,7 @@ def run_options(function: Function) -> Function:
             "--objective",
             default=MONEY.name,
             show_default=True,
-            help=f"One of {', '.join(OBJECTIVES)}; or several, comma-separated: the first counts most.",
+            help=f"One of {', '.join(OBJECTIVES)}; or several, separated by commas, most important first.",
         ),
         click.option(
             "--hints", type=FILE, help="One file of sizes, seconds and accounts, as for `moorage plan --hints`."

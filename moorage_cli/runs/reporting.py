@@ -27,18 +27,18 @@ _PAGE: Final = "report.html"
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where to write it; - is stdout [default: RUN.html]."
 )
-@click.option("--plan", "only_plan", is_flag=True, help="The plan alone, even if the run has ended.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show only the plan, even if the run has ended.")
 @click.option("--open", "opening", is_flag=True, help="Open it in a browser.")
-@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's own namespace.")
+@click.option("--system-namespace", default=SYSTEM_NAMESPACE, show_default=True, help="Moorage's namespace.")
 @target_options
 @click.pass_context
 def report(  # noqa: PLR0913 - one parameter for each option
     context: click.Context, *, name: str, output: Path | None, only_plan: bool, opening: bool, system_namespace: str
 ) -> None:
-    """Fetch the report of a run: the plan beside what happened where it has ended, else the plan.
+    """Fetch the report of a run: the plan, compared with what happened if the run has ended.
 
-    It is one page: where each task runs, why, and what crosses. It is read from the artifact store of a site of the
-    run, with the keys that `moorage runs logs` uses.
+    The report is one page: where each task runs, why, and what is transferred. It comes from the artifact store of one
+    of the run's sites, and is read with the keys that `moorage runs logs` uses.
 
     \b
     moorage runs report nightly-3f2a91 -n fraud --open

@@ -37,9 +37,11 @@ class Submission:
 
 @click.command("run", short_help="Run a pipeline across sites.", epilog=EXIT_CODES, no_args_is_help=True)
 @click.argument("pipeline", type=FILE)
-@click.option("--name", help="The run's name [default: the pipeline's, and a few letters].")
+@click.option("--name", help="The run's name [default: the pipeline's and a random suffix].")
 @run_options
-@click.option("--approve/--wait-for-approval", default=True, help="Run the plan at once, or wait for `runs approve`.")
+@click.option(
+    "--approve/--wait-for-approval", default=True, help="Run the plan at once, or wait for `moorage runs approve`."
+)
 @click.option("--follow/--no-follow", "-f", "following", default=True, help="Follow the run until it ends.")
 @target_options
 @click.pass_context
@@ -56,10 +58,10 @@ def run(  # noqa: PLR0913 - one parameter for each option
     approve: bool,
     following: bool,
 ) -> int:
-    """Run PIPELINE across the sites: it is planned at the hub, and each group of tasks runs where the plan says.
+    """Run PIPELINE across sites: the hub plans it, and each group of tasks runs in the cluster that the plan chose.
 
-    PIPELINE is compiled Kubeflow IR (YAML or JSON). The run is a StretchedPipeline in the namespace; leaving this
-    command does not end it.
+    PIPELINE is compiled Kubeflow IR (YAML or JSON). The run is a StretchedPipeline in the namespace. It continues if
+    you leave this command.
 
     \b
     moorage run pipeline.yaml -n fraud -p weight=0.5

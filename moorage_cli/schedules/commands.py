@@ -34,7 +34,7 @@ schedules = LazyGroup(
 @target_options
 @click.pass_context
 def list_schedules(context: click.Context, *, all_namespaces: bool, output: str) -> None:
-    """List schedules: when each runs, when it is due next, and whether it can make runs.
+    """List schedules: when each runs, when it is due next, and whether it can create runs.
 
     \b
     moorage schedules list -n fraud
@@ -49,7 +49,7 @@ def list_schedules(context: click.Context, *, all_namespaces: bool, output: str)
 @target_options
 @click.pass_context
 def show(context: click.Context, *, name: str, output: str) -> int:
-    """Show a schedule: when it is due, on whose change, and the runs that it made. Exit code 1: it can make none.
+    """Show a schedule: when it is due, its triggers, and its runs. Exit code 1 if it can't create runs.
 
     \b
     moorage schedules show nightly -n fraud
@@ -83,7 +83,7 @@ def show(context: click.Context, *, name: str, output: str) -> int:
 @target_options
 @click.pass_context
 def pause(context: click.Context, *, name: str) -> None:
-    """Have a schedule make no more runs. Those that it has made go on.
+    """Pause a schedule, so that it creates no more runs. Existing runs continue.
 
     \b
     moorage schedules pause nightly -n fraud
@@ -97,7 +97,7 @@ def pause(context: click.Context, *, name: str) -> None:
 @target_options
 @click.pass_context
 def resume(context: click.Context, *, name: str) -> None:
-    """Have a paused schedule make runs again. Times that passed meanwhile are not made up for.
+    """Resume a paused schedule. Times that passed meanwhile are not caught up.
 
     \b
     moorage schedules resume nightly -n fraud
@@ -112,7 +112,7 @@ def resume(context: click.Context, *, name: str) -> None:
 @target_options
 @click.pass_context
 def delete(context: click.Context, *, names: tuple[str, ...]) -> int:
-    """Delete schedules. Their runs stay, and those that have not ended go on (`moorage runs cancel` ends one).
+    """Delete schedules. Their runs stay and continue (`moorage runs cancel` cancels one).
 
     \b
     moorage schedules delete nightly -n fraud

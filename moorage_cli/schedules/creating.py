@@ -41,25 +41,27 @@ _MOST_DAYS: Final = 36_500
     "datasets",
     multiple=True,
     metavar="DATASET[=PARAMETER]",
-    help="Whenever this Dataset (NAME, or NAMESPACE/NAME) has a new version, which PARAMETER gets; repeatable.",
+    help="Run when this Dataset (NAME, or NAMESPACE/NAME) has a new version, and pass it as PARAMETER; repeatable.",
 )
 @click.option(
-    "--settle", metavar="DURATION", help="How long a new version must stand before it makes a run [default: 60s]."
+    "--settle", metavar="DURATION", help="How long a new version must be stable before it creates a run [default: 60s]."
 )
-@click.option("--start", metavar="TIME", help="Not before; such as 2026-12-01T00:00:00Z.")
-@click.option("--end", metavar="TIME", help="Not after.")
+@click.option("--start", metavar="TIME", help="No runs before this time, such as 2026-12-01T00:00:00Z.")
+@click.option("--end", metavar="TIME", help="No runs after this time.")
 @click.option(
     "--overlap",
     type=click.Choice([policy.value for policy in ConcurrencyPolicy], case_sensitive=False),
-    help="While an earlier run goes on, a new one begins as well, waits, or replaces it [default: allow].",
+    help="While an earlier run is going, start a new one too, wait, or replace it [default: allow].",
 )
+@click.option("--catch-up", type=click.IntRange(0, 100), help="How many missed times to catch up at most [default: 1].")
 @click.option(
-    "--catch-up", type=click.IntRange(0, 100), help="How many missed times are made up for at most [default: 1]."
+    "--keep-days",
+    type=click.IntRange(0, _MOST_DAYS),
+    help="Delete a run's objects from the stores after this many days.",
 )
-@click.option("--keep-days", type=click.IntRange(0, _MOST_DAYS), help="Delete what a run left after so many days.")
 @run_options
-@click.option("--paused", is_flag=True, help="Make no runs until `moorage schedules resume NAME`.")
-@click.option("--dry-run", is_flag=True, help="Create nothing; have the API server check it, and print it.")
+@click.option("--paused", is_flag=True, help="Create no runs until `moorage schedules resume NAME`.")
+@click.option("--dry-run", is_flag=True, help="Create nothing; let the API server validate it, and print it.")
 @output_option("message", "yaml", "json", "name")
 @target_options
 @click.pass_context
@@ -79,7 +81,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
     output: str,
     **timing: Any,  # noqa: ANN401 - click's
 ) -> None:
-    """Create the schedule NAME, which runs PIPELINE at given times, or when data change.
+    """Create the schedule NAME, which runs PIPELINE at given times, or when data changes.
 
     PIPELINE is compiled Kubeflow IR (YAML or JSON). Each run is a StretchedPipeline whose name begins with NAME.
 

@@ -114,10 +114,10 @@ def _overlap(schedule: PipelineSchedule) -> str:
 
 def _missed(schedule: PipelineSchedule) -> str:
     if schedule.catch_up == 0:
-        return "none is made up for"
+        return "none is caught up"
     if schedule.catch_up == 1:
-        return "the latest is made up for"
-    return f"the latest {schedule.catch_up} are made up for"
+        return "the latest is caught up"
+    return f"the latest {schedule.catch_up} are caught up"
 
 
 def _keeps(schedule: PipelineSchedule) -> str:

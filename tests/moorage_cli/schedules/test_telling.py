@@ -79,7 +79,7 @@ def test_facts() -> None:
         ("last", "2026-11-30T02:00:00Z"),
         ("data", "stewards/claims: version bbbbbbbbbbbb waits until it stands"),
         ("overlap", "Forbid: one run at a time"),
-        ("missed", "none is made up for"),
+        ("missed", "none is caught up"),
         ("keeps", "the last 10 runs that succeeded, and the last 10 others"),
     ]
     assert row(raw, NOW)[:7] == ["fraud", "nightly", "0 2 * * * (UTC), on stewards/claims", "ready", "-", "10h", "1"]
