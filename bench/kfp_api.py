@@ -7,13 +7,11 @@ played, and asked once. A request's cost is the server's own CPU time, which oth
 
 import asyncio
 import multiprocessing
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +19,7 @@ import httpx2 as httpx
 import orjson
 from aiohttp import web
 
+from bench.processes import cpu_seconds
 from bench.rows import Row
 from kfp_api.app import make_app
 from kfp_api.catalogue import Catalogue
@@ -42,7 +41,6 @@ CONNECTIONS = 8
 ROUNDS = 3
 REQUESTS = 1500
 AIM_PER_SECOND = 1000
-_TICKS = os.sysconf("SC_CLK_TCK")
 _FILTER = {"predicates": [{"operation": "EQUALS", "key": "storage_state", "stringValue": "AVAILABLE"}]}
 PATHS = {
     "get": "/apis/v2beta1/runs/run-4711",
@@ -149,16 +147,11 @@ class _Server:
     port: int
     pid: int
 
-    def cpu_seconds(self) -> float:
-        """What it has used so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
     def ask(self, path: str, requests: int) -> tuple[float, float, bytes]:
         """Seconds that these requests took, CPU seconds of the server, and the last answer's body."""
-        before, began = self.cpu_seconds(), time.perf_counter()
+        before, began = cpu_seconds(self.pid), time.perf_counter()
         body = asyncio.run(self._ask_all(path, requests))
-        return time.perf_counter() - began, self.cpu_seconds() - before, body
+        return time.perf_counter() - began, cpu_seconds(self.pid) - before, body
 
     async def _ask_all(self, path: str, requests: int) -> bytes:
         each = requests // CONNECTIONS

@@ -26,6 +26,7 @@ from typing import Any
 import yaml
 
 from bench.plane import plane as bare_plane
+from bench.processes import cpu_seconds
 from bench.rows import Row
 from devcluster.cluster import Cluster
 from moorage.errors import ConflictError, DevClusterError, KubeError, NotFoundError
@@ -267,18 +268,13 @@ def _wait_at_rest(process: "subprocess.Popen[bytes]") -> None:
     """Until it uses little of a processor for a while: its queues are empty."""
     end = time.monotonic() + _START_SECONDS
     quiet_since = time.monotonic()
-    before = _used_seconds(process.pid)
+    before = cpu_seconds(process.pid)
     while time.monotonic() < end and time.monotonic() - quiet_since < _REST_SECONDS:
         time.sleep(1)
-        now = _used_seconds(process.pid)
+        now = cpu_seconds(process.pid)
         if now - before > 0.3:  # noqa: PLR2004 - a third of a processor
             quiet_since = time.monotonic()
         before = now
-
-
-def _used_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_of(pid: int) -> int:

@@ -3,7 +3,8 @@
 Both are dedicated kube-schedulers, configured as the chart does but for the rate of their clients, which would hide the
 difference: both look at all nodes. Pods are created while their scheduler is stopped; then it goes on, and the time
 until the last one has a node counts. Pods without datasets are placed by the one without extender, while ours and its
-extender run, and while they are stopped.
+extender run, and while they are stopped. Rates depend on what else the machine does; the CPU that a pod takes hardly
+does, so it is told too: of a scheduler with its extender, and of ours while it has nothing to place.
 
 Needs no root. `MOORAGE_BENCH_FAKES=NAME` names a cluster that is up, of two sites and fake nodes alone.
 """
@@ -18,23 +19,26 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 import yaml
 from rich.console import Console
 
+from bench.processes import cpu_seconds
 from bench.rows import Row, table
 from devcluster import cluster as clusters
 from devcluster.cluster import Cluster
 from devcluster.progress import Terminal
 from devcluster.spec import ClusterSpec
 from moorage.errors import ConflictError, DevClusterError, NotFoundError, UnreachableError
-from moorage.kube import DATASETS, NAMESPACES, NODES, PODS, SITES, Client, Resource, Selection
+from moorage.kube import DATASETS, NAMESPACES, NODES, PODS, SITES, Client, Reflector, Resource, Selection
 from moorage.model import SITE_LABEL
+from moorage.wire import read_node
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +53,15 @@ _AT_ONCE = 16
 _READY_SECONDS, _PLACED_SECONDS, _LOOK_SECONDS = 60.0, 600.0, 0.2
 
 Raw = dict[str, Any]
+Process: TypeAlias = "subprocess.Popen[bytes]"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What placing the pods took: seconds, and CPU seconds of the processes that were looked at."""
+
+    seconds: float
+    cpu_seconds: float
 
 
 def measure(sizes: tuple[int, ...] = SIZES, pods: int = PODS_PLACED, rounds: int = ROUNDS) -> Iterator[Row]:
@@ -66,29 +79,57 @@ def _measured(made: Cluster, pods: int, rounds: int) -> Iterator[Row]:
         extender = stack.enter_context(_extender(made, port, Path(name)))
         ours = stack.enter_context(_scheduler(made, OURS, port, Path(name)))
         bare = stack.enter_context(_scheduler(made, BARE, None, Path(name)))
-        ways: dict[str, Callable[[], float]] = {
-            "ours": lambda: asyncio.run(_placed(made, ours, OURS, pods, labelled=True)),
-            "bare": lambda: asyncio.run(_placed(made, bare, BARE, pods, labelled=True)),
-            "plain": lambda: asyncio.run(_placed(made, bare, BARE, pods, labelled=False)),
-            "alone": lambda: _without((ours, extender), made, bare, pods),
+        both = (ours, extender)
+        ways: dict[str, Callable[[], Taken]] = {
+            "ours": lambda: asyncio.run(_placed(made, ours, OURS, pods, both, labelled=True)),
+            "bare": lambda: asyncio.run(_placed(made, bare, BARE, pods, (bare,), labelled=True)),
+            "plain": lambda: asyncio.run(_placed(made, bare, BARE, pods, both, labelled=False)),
+            "alone": lambda: _without(both, made, bare, pods),
         }
-        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        taken: dict[str, list[Taken]] = {way: [] for way in ways}
         for turn in range(rounds):
             for way in list(ways)[:: -1 if turn % 2 else 1]:
-                seconds[way].append(ways[way]())
-    rates = {way: pods / statistics.median(values) for way, values in seconds.items()}
+                taken[way].append(ways[way]())
+    yield _listing_row(made, found, rounds)
+    rates = {way: pods / statistics.median(each.seconds for each in values) for way, values in taken.items()}
+    cpu = {way: 1000 / pods * statistics.median(each.cpu_seconds for each in values) for way, values in taken.items()}
     yield Row(
         f"kube-scheduler: {pods:,} pods with datasets, {found:,} nodes",
-        f"{rates['ours']:.0f} pods/s",
-        f"without our extender {rates['bare']:.0f} pods/s ({rates['ours'] / rates['bare']:.2f} of it)",
+        f"{rates['ours']:.0f} pods/s; {cpu['ours']:.0f} ms of CPU each",
+        f"without our extender {rates['bare']:.0f} pods/s ({rates['ours'] / rates['bare']:.2f} of it); "
+        f"{cpu['bare']:.0f} ms",
     )
     yield Row(
         f"kube-scheduler: {pods:,} pods without datasets, {found:,} nodes, beside ours",
-        f"{rates['plain']:.0f} pods/s",
-        f"ours stopped: {rates['alone']:.0f} pods/s ({rates['plain'] / rates['alone']:.2f} of it)",
+        f"{rates['plain']:.0f} pods/s; ours: {cpu['plain']:.1f} ms of CPU for each",
+        f"ours stopped: {rates['alone']:.0f} pods/s ({rates['plain'] / rates['alone']:.2f} of it); "
+        f"{cpu['alone']:.0f} ms of CPU for each",
         "at least 0.95 of it",
         rates["plain"] >= AIM_OF_ALONE * rates["alone"],
     )
+
+
+def _listing_row(made: Cluster, found: int, rounds: int) -> Row:
+    """What following the nodes begins with, as extender and broker do it, and with whole objects."""
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(rounds):
+        for metadata_only, values in seconds.items():
+            values.append(asyncio.run(_list_nodes(made, metadata_only=metadata_only)))
+    ours, whole = statistics.median(seconds[True]), statistics.median(seconds[False])
+    return Row(
+        f"extender: first list of {found:,} nodes, metadata only",
+        f"{ours:.2f} s of CPU",
+        f"whole objects: {whole:.2f} s ({ours / whole:.2f} of it)",
+    )
+
+
+async def _list_nodes(made: Cluster, *, metadata_only: bool) -> float:
+    async with Client.from_environment(made.kubeconfig_path) as client:
+        nodes = Reflector(client, NODES, project=read_node, metadata_only=metadata_only)
+        began = time.process_time()
+        async with nodes:
+            await nodes.wait_synced(_PLACED_SECONDS)
+            return time.process_time() - began
 
 
 @contextmanager
@@ -147,10 +188,10 @@ def _pod(number: int, scheduler: str, *, labelled: bool) -> Raw:
     }
 
 
-async def _placed(
-    made: Cluster, running: "subprocess.Popen[bytes]", scheduler: str, pods: int, *, labelled: bool
-) -> float:
-    """Seconds from the first pod that the scheduler sees until the last one has a node."""
+async def _placed(  # noqa: PLR0913 - what is measured, and where
+    made: Cluster, running: Process, scheduler: str, pods: int, seen: tuple[Process, ...], *, labelled: bool
+) -> Taken:
+    """What it took from the first pod that the scheduler sees until the last one has a node."""
     async with Client.from_environment(made.kubeconfig_path) as client:
         places = asyncio.Semaphore(_AT_ONCE)
         running.send_signal(signal.SIGSTOP)
@@ -163,12 +204,16 @@ async def _placed(
             await asyncio.gather(*map(create, range(pods)))
         finally:
             running.send_signal(signal.SIGCONT)
-        began = time.perf_counter()
+        began, before = time.perf_counter(), _used(seen)
         await _until(client, "spec.nodeName=")
-        seconds = time.perf_counter() - began
+        taken = Taken(time.perf_counter() - began, _used(seen) - before)
 
         await _clean(client)
-    return seconds
+    return taken
+
+
+def _used(processes: Iterable[Process]) -> float:
+    return sum(cpu_seconds(process.pid) for process in processes)
 
 
 async def _clean(client: Client) -> None:
@@ -203,20 +248,18 @@ async def _are_left(client: Client, parameters: dict[str, str]) -> bool:
         return True  # it is busy
 
 
-def _without(
-    stopped: "tuple[subprocess.Popen[bytes], ...]", made: Cluster, bare: "subprocess.Popen[bytes]", pods: int
-) -> float:
+def _without(stopped: tuple[Process, ...], made: Cluster, bare: Process, pods: int) -> Taken:
     for process in stopped:
         process.send_signal(signal.SIGSTOP)
     try:
-        return asyncio.run(_placed(made, bare, BARE, pods, labelled=False))
+        return asyncio.run(_placed(made, bare, BARE, pods, (bare,), labelled=False))
     finally:
         for process in stopped:
             process.send_signal(signal.SIGCONT)
 
 
 @contextmanager
-def _extender(made: Cluster, port: int, folder: Path) -> "Iterator[subprocess.Popen[bytes]]":
+def _extender(made: Cluster, port: int, folder: Path) -> Iterator[Process]:
     """`python3 -m scheduler_plugin`."""
     environment = os.environ | made.environment
     environment |= {"MOORAGE_LISTEN_PORT": str(port), "MOORAGE_HEALTH_PORT": "0", "MOORAGE_LINGER_SECONDS": "0"}
@@ -237,7 +280,7 @@ def _is_ready(port: int) -> bool:
 
 
 @contextmanager
-def _scheduler(made: Cluster, name: str, port: int | None, folder: Path) -> "Iterator[subprocess.Popen[bytes]]":
+def _scheduler(made: Cluster, name: str, port: int | None, folder: Path) -> Iterator[Process]:
     """A dedicated kube-scheduler, with an extender or without."""
     configuration: Raw = {
         "apiVersion": "kubescheduler.config.k8s.io/v1",
@@ -270,7 +313,7 @@ def _extender_entry(port: int) -> Raw:
 
 
 @contextmanager
-def _process(command: list[str], log: Path, environment: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
+def _process(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[Process]:
     with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as process:
         try:
             yield process

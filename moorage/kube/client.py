@@ -37,6 +37,9 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+# A watch has objects, not lists.
+_PARTIAL = "PartialObjectMetadata"
+_METADATA_OF_ONE = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,12 @@ class Client:
             return [item async for page in self.pages(resource, selection, size=size) for item in page.items]
 
     async def pages(
-        self, resource: Resource, selection: Selection = EVERYTHING, *, size: int = PAGE_SIZE
+        self,
+        resource: Resource,
+        selection: Selection = EVERYTHING,
+        *,
+        size: int = PAGE_SIZE,
+        metadata_only: bool = False,
     ) -> AsyncIterator[Page]:
         """Read a selection page by page, so that only one page of raw objects is in memory at once.
 
@@ -168,6 +176,7 @@ class Client:
             resource: what to list.
             selection: which of them.
             size: the most objects in a page.
+            metadata_only: have the API server leave out all but the objects' metadata.
 
         Raises:
             GoneError: the list took longer than etcd keeps old revisions; start again.
@@ -178,7 +187,8 @@ class Client:
         limit = min(size, _FIRST_PAGE_SIZE)
         while True:
             parameters["limit"] = str(limit)
-            body = await self._read(path, parameters, action, PAGE_BYTES if limit > 1 else None)
+            most_bytes = PAGE_BYTES if limit > 1 else None
+            body = await self._read(path, parameters, action, most_bytes, METADATA if metadata_only else "")
             if body is None:
                 limit = max(limit // 4, 1)
                 continue
@@ -193,8 +203,7 @@ class Client:
             fitting = PAGE_BYTES // 2 * max(len(items), 1) // size_bytes
             limit = max(min(4 * limit, fitting, size), 1)
             for item in items:
-                item.setdefault("apiVersion", resource.api_version)
-                item.setdefault("kind", resource.kind)
+                _name_kind(item, resource)
             yield Page(items, str(metadata.get("resourceVersion") or ""))
             if not metadata.get("continue"):
                 return
@@ -222,7 +231,7 @@ class Client:
         return answer
 
     @asynccontextmanager
-    async def watch(
+    async def watch(  # noqa: PLR0913 - each but the first two is a keyword
         self,
         resource: Resource,
         resource_version: str,
@@ -230,6 +239,7 @@ class Client:
         *,
         server_seconds: int = 300,
         silence_seconds: float = SILENCE_SECONDS,
+        metadata_only: bool = False,
     ) -> AsyncIterator[AsyncIterator[RawObject]]:
         """Open a watch; gives an iterator of events (`{"type": ..., "object": ...}`, bookmarks too) until its end.
 
@@ -241,6 +251,7 @@ class Client:
             selection: which objects.
             server_seconds: the server ends the watch after so long; that is a normal end.
             silence_seconds: the most that a watch may say nothing.
+            metadata_only: have the API server leave out all but the objects' metadata.
 
         Raises:
             GoneError: the version is too old; list again.
@@ -257,10 +268,12 @@ class Client:
         action = f"watch {resource.describe(selection.namespace)}"
         timeout = httpx.Timeout(silence_seconds, connect=5, pool=5)
         path = resource.path(selection.namespace)
-        request = self._http.build_request("GET", path, params=parameters, timeout=timeout)
+        headers = {"Accept": _METADATA_OF_ONE} if metadata_only else None
+        request = self._http.build_request("GET", path, params=parameters, headers=headers, timeout=timeout)
         answer = await open_stream(self._http, request, action)
         try:
-            yield read_events(answer, action)
+            events = read_events(answer, action)
+            yield _named(events, resource) if metadata_only else events
         finally:
             await answer.aclose()
 
@@ -494,3 +507,15 @@ class Client:
 def _identity(body: RawObject) -> tuple[str, str]:
     metadata = body.get("metadata") or {}
     return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+
+
+def _name_kind(item: RawObject, resource: Resource) -> None:
+    """Items of a list say no kind, and metadata alone says that it is metadata."""
+    if item.get("kind", _PARTIAL) == _PARTIAL:
+        item["apiVersion"], item["kind"] = resource.api_version, resource.kind
+
+
+async def _named(events: AsyncIterator[RawObject], resource: Resource) -> AsyncIterator[RawObject]:
+    async for event in events:
+        _name_kind(event["object"], resource)
+        yield event

@@ -75,6 +75,7 @@ class Reflector(Generic[T]):
         selection: which objects.
         on_change: told after each change, on the event loop; it must be quick, and what it raises is logged.
         silence_seconds: a watch that says nothing for so long is opened again; API servers speak about every minute.
+        metadata_only: the projection reads nothing but metadata, so the API server need not send the rest.
 
     Attributes:
         synced: set once the first list is complete, and never unset.
@@ -89,6 +90,7 @@ class Reflector(Generic[T]):
         selection: Selection = EVERYTHING,
         on_change: Callable[[Change[T]], None] | None = None,
         silence_seconds: float = SILENCE_SECONDS,
+        metadata_only: bool = False,
     ) -> None:
         self._client = client
         self._resource = resource
@@ -96,6 +98,7 @@ class Reflector(Generic[T]):
         self._selection = selection
         self._on_change = on_change
         self._silence_seconds = silence_seconds
+        self._metadata_only = metadata_only
         self._records: dict[Key, T] = {}
         self._problems: dict[Key, Problem] = {}
         self._problems_view: Mapping[Key, Problem] | None = None
@@ -210,6 +213,7 @@ class Reflector(Generic[T]):
             self._selection,
             server_seconds=random.randint(240, 360),  # noqa: S311 - so that not all watches of a cluster end together
             silence_seconds=self._silence_seconds,
+            metadata_only=self._metadata_only,
         )
         async with watch as events:
             self._found()
@@ -236,7 +240,8 @@ class Reflector(Generic[T]):
     async def _take_pages(self) -> tuple[set[Key], str]:
         seen: set[Key] = set()
         version = ""
-        async for page in self._client.pages(self._resource, self._selection, size=PAGE_SIZE):
+        pages = self._client.pages(self._resource, self._selection, size=PAGE_SIZE, metadata_only=self._metadata_only)
+        async for page in pages:
             version = page.resource_version
             for part in _slices(page.items):
                 for raw in part:

@@ -39,7 +39,8 @@ class Catalogue:
         self.datasets: Reflector[Dataset] = Reflector(client, DATASETS, project=project, on_change=on_dataset)
         self.sites: Reflector[Site] = Reflector(client, SITES, project=read_site)
         self.namespaces: Reflector[NamespaceTerms] = Reflector(client, NAMESPACES, project=NamespaceTerms.read)
-        self.nodes: Reflector[Node] = Reflector(client, NODES, project=read_node)
+        # A Node's status is most of it (the images it has, among others) and changes with each heartbeat.
+        self.nodes: Reflector[Node] = Reflector(client, NODES, project=read_node, metadata_only=True)
         followed: dict[str, Reflector[Any]] = {
             "datasets": self.datasets,
             "sites": self.sites,

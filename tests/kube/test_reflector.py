@@ -359,6 +359,25 @@ async def test_the_cache_holds_records_and_not_raw_objects(client: Client, names
     assert kept < 400 * len(padding) / 4
 
 
+async def test_metadata_alone_is_sent_where_no_more_is_read(client: Client, namespace: str, writer: Writer) -> None:
+    """The list and the watch bring labels and no data, and the objects still say what they are."""
+    await writer.put("listed", "a")
+    seen: dict[str, RawObject] = {}
+
+    def keep(raw: RawObject) -> str:
+        name = raw["metadata"]["name"]
+        seen[name] = raw
+        return f"{raw['apiVersion']} {raw['kind']} {raw['metadata']['labels']['app']} {raw.get('data')}"
+
+    following = Reflector(client, CONFIG_MAPS, project=keep, selection=ours(namespace), metadata_only=True)
+    async with following:
+        await following.wait_synced(10)
+        await writer.put("watched", "b")
+        await until(lambda: "watched" in seen)
+        assert set(following.snapshot().values()) == {"v1 ConfigMap test None"}
+        assert set(seen) == {"listed", "watched"}
+
+
 async def test_what_may_not_be_listed_is_told(namespace: str, kubeconfig: WriteConfig) -> None:
     """The reflector tries on, and whoever waits learns why."""
     config = kubeconfig(user={"token": "nonsense"})
