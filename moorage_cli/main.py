@@ -24,6 +24,7 @@ DATASET_COMMANDS = {
     "usage": "moorage_cli.audit.using:usage",
     "warm": "moorage_cli.caches.warming:warm",
     "evict": "moorage_cli.caches.evicting:evict",
+    "fluid": "moorage_cli.caches.fluid:fluid",
     "delete": "moorage_cli.deleting:delete",
     "convert": "moorage_cli.converting:convert",
     "migrate": "moorage_cli.migrating.command:migrate",

@@ -486,6 +486,7 @@ def test_names_are_completed_from_the_cluster(world: World, monkeypatch: pytest.
         "usage",
         "warm",
         "evict",
+        "fluid",
         "delete",
         "convert",
         "migrate",
