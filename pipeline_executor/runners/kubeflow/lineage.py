@@ -12,6 +12,8 @@ from typing import Any, Final
 _OURS_TO_DROP: Final = frozenset({"display_name", "store_session_info"})
 _OUTPUT_EVENTS: Final = frozenset({1, 4})
 """DECLARED_OUTPUT and OUTPUT."""
+_INPUT_EVENTS: Final = frozenset({2, 3})
+"""DECLARED_INPUT and INPUT."""
 
 
 class ExecutionState(IntEnum):
@@ -67,10 +69,12 @@ class Lineage:
 
     Attributes:
         artifacts: what an execution gave out, by its id and the output's name, in order.
+        inputs: the URIs that an execution read, by its id, each once.
     """
 
     executions: tuple[Execution, ...] = ()
     artifacts: Mapping[int, Mapping[str, tuple[StoredArtifact, ...]]] = field(default_factory=dict)
+    inputs: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def root(self) -> Execution | None:
@@ -133,9 +137,14 @@ def outputs_by_execution(
     }
 
 
-def is_output(event: Any) -> bool:  # noqa: ANN401
-    """Whether an event says what an execution gave out, rather than what it read."""
-    return event.type in _OUTPUT_EVENTS
+def inputs_by_execution(events: Iterable[Any], artifacts: Mapping[int, StoredArtifact]) -> dict[int, tuple[str, ...]]:
+    """The URIs that each execution read, each once, sorted: a list's artifacts, and one that two inputs share."""
+    found: dict[int, set[str]] = {}
+    for event in events:
+        artifact = artifacts.get(event.artifact_id)
+        if event.type in _INPUT_EVENTS and artifact is not None:
+            found.setdefault(event.execution_id, set()).add(artifact.uri)
+    return {execution: tuple(sorted(uris)) for execution, uris in found.items()}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

@@ -12,7 +12,7 @@ from pipeline_executor.runners.kubeflow.lineage import (
     ExecutionState,
     Lineage,
     StoredArtifact,
-    is_output,
+    inputs_by_execution,
     outputs_by_execution,
     read_artifact,
     read_execution,
@@ -69,9 +69,15 @@ class MetadataClient:
             return Lineage()
         executions = await self._executions(context, run_id)
         missing = [each.id for each in executions if each.state in _GAVE_OUT and each.id not in known.artifacts]
-        found = await self._artifacts(missing)
-        artifacts = {each.id: known.artifacts[each.id] for each in executions if each.id in known.artifacts}
-        return Lineage(tuple(executions), artifacts | {each: found.get(each, {}) for each in missing})
+        found = await self._events(missing)
+        ids = {each.id for each in executions}
+        outputs = {each: known.artifacts[each] for each in known.artifacts.keys() & ids}
+        inputs = {each: known.inputs[each] for each in known.inputs.keys() & ids}
+        return Lineage(
+            tuple(executions),
+            outputs | {each: found.artifacts.get(each, {}) for each in missing},
+            inputs | dict(found.inputs),
+        )
 
     async def _context(self, run_id: str) -> int | None:
         request = {"type_name": _RUN_CONTEXT, "context_name": run_id}
@@ -94,18 +100,21 @@ class MetadataClient:
             if not token:
                 return found
 
-    async def _artifacts(self, executions: list[int]) -> dict[int, dict[str, tuple[StoredArtifact, ...]]]:
-        found: dict[int, dict[str, tuple[StoredArtifact, ...]]] = {}
+    async def _events(self, executions: list[int]) -> Lineage:
+        """What executions read and gave out."""
+        outputs: dict[int, dict[str, tuple[StoredArtifact, ...]]] = {}
+        inputs: dict[int, tuple[str, ...]] = {}
         for some in _slices(executions):
             answer = await self._call("GetEventsByExecutionIDs", execution_ids=some)
-            events = [event for event in (answer.events if answer is not None else ()) if is_output(event)]
+            events = list(answer.events) if answer is not None else []
             artifacts: dict[int, StoredArtifact] = {}
             for ids in _slices(sorted({event.artifact_id for event in events})):
                 several = await self._call("GetArtifactsByID", artifact_ids=ids)
                 for message in several.artifacts if several is not None else ():
                     artifacts[message.id] = read_artifact(message)
-            found |= outputs_by_execution(events, artifacts)
-        return found
+            outputs |= outputs_by_execution(events, artifacts)
+            inputs |= inputs_by_execution(events, artifacts)
+        return Lineage((), outputs, inputs)
 
     async def _call(self, method: str, **fields: Any) -> Any:  # noqa: ANN401 - protobuf has no types
         """Ask; None where the store says that there is no such thing."""

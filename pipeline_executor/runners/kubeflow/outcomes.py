@@ -40,12 +40,14 @@ class Outcome:
     Attributes:
         execution: None where nothing was begun of it.
         problem: what is wrong with what it gave out; "": nothing.
+        inputs: the URIs that its launcher copied into the pod.
     """
 
     phase: TaskPhase
     outputs: Outputs | None = None
     execution: Execution | None = None
     problem: str = ""
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -114,8 +116,15 @@ class _Walk:
         phase = _PHASES.get(execution.state, TaskPhase.CANCELLED if self._unbegun.is_final else TaskPhase.RUNNING)
         outputs = self._outputs(task, execution) if phase in _GOOD else None
         if isinstance(task.body, Container):
-            self.found.containers[path] = Outcome(phase, outputs, execution, self._misplaced(execution, outputs))
+            problem = self._misplaced(execution, outputs)
+            self.found.containers[path] = Outcome(phase, outputs, execution, problem, self._copied(execution))
         return State(phase, outputs)
+
+    def _copied(self, execution: Execution) -> tuple[str, ...]:
+        """What a launcher copied: nothing where the cache served, and nothing of another tenant's is looked at."""
+        if execution.state is not ExecutionState.COMPLETE:
+            return ()
+        return tuple(uri for uri in self._lineage.inputs.get(execution.id, ()) if self._places.is_known(uri))
 
     def _loop(self, task: Task, path: str, execution: Execution) -> State:
         if execution.iterations is None:

@@ -25,6 +25,10 @@ class Places:
     runs_uri: str
     imported: frozenset[str] = frozenset()
 
+    def is_known(self, uri: str) -> bool:
+        """Whether an input lies where one may: it was brought, or a run of the same namespace made it."""
+        return ".." not in uri.split("/") and (uri in self.imported or uri.startswith(f"{self.runs_uri.rstrip('/')}/"))
+
     def is_own(self, uri: str, task: str, output: str, *, cached: bool) -> bool:
         """Whether an output of a task, by its name in the group's file, lies where it must."""
         part = "[^/]+"

@@ -13,7 +13,7 @@ from pipeline_executor.runners.kubeflow.decisions import CACHED, Attempt
 from pipeline_executor.runners.kubeflow.outcomes import Outcome
 from pipeline_executor.runners.kubeflow.pods import MAIN
 from pipeline_executor.runners.kubeflow.state import State, write_launch
-from pipeline_executor.runners.kubeflow.storing import objects_at
+from pipeline_executor.runners.kubeflow.storing import bytes_at
 from pipeline_executor.runners.logs import may_come_yet, note, read_log
 from pipeline_executor.runners.pod_states import seconds_of
 from pipeline_executor.runners.verdicts import Verdict
@@ -75,7 +75,7 @@ class Recording:
             site=state.run.site.name,
             node="" if pod is None else pod.node,
             pod=attempt.name,
-            bytes_in=0,
+            bytes_in=0 if given is None or outcome is None else await bytes_at(state.run.store, outcome.inputs),
             bytes_out=await self._outputs(state, attempt.path, attempt.number, given),
             group_attempt=state.run.group.spec.attempt,
             interrupted=verdict.interrupted,
@@ -108,7 +108,7 @@ class Recording:
             site=state.run.site.name,
             node="",
             pod=pod if outcome.phase is not TaskPhase.CACHED else "",
-            bytes_in=0,
+            bytes_in=await bytes_at(state.run.store, outcome.inputs),
             bytes_out=await self._outputs(state, path, number, outcome.outputs),
             group_attempt=state.run.group.spec.attempt,
         )
@@ -167,8 +167,7 @@ class Recording:
             record = TaskOutputs(given.parameters, artifacts, given.lists)
             await run.store.put(run.keys.task(path, number, "outputs"), record.write())
         await state.records.outputs(path, number)
-        uris = [each.uri for several in given.artifacts.values() for each in several]
-        return sum([stored.size_bytes for uri in uris for stored in await objects_at(run.store, uri)])
+        return await bytes_at(run.store, (each.uri for several in given.artifacts.values() for each in several))
 
     async def _log(self, state: State, attempt: Attempt) -> bytes:
         """The log, of the pod or, where that is gone, of Kubeflow; who does not answer is asked for a minute."""

@@ -1,6 +1,8 @@
 """What Kubeflow's launchers wrote to the site's store: finds, hashes and copies it."""
 
+import asyncio
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Final
 
 from moorage.errors import InputError
@@ -9,6 +11,7 @@ from pipeline_executor.store import ArtifactStore, StoredObject
 
 _CHUNK_BYTES: Final = 1 << 20
 _MOST_FILES: Final = 100_000
+_LISTED_AT_ONCE: Final = 8
 
 
 async def objects_at(store: ArtifactStore, uri: str) -> list[StoredObject]:
@@ -23,6 +26,21 @@ async def objects_at(store: ArtifactStore, uri: str) -> list[StoredObject]:
     folder = f"{key.rstrip('/')}/"
     found = await store.keys(key.rstrip("/"), _MOST_FILES)
     return [each for each in found if each.key == key or (each.key.startswith(folder) and each.key != folder)]
+
+
+async def bytes_at(store: ArtifactStore, uris: Iterable[str]) -> int:
+    """How many bytes several artifacts have together; some are looked up side by side.
+
+    Raises:
+        StoreError: the store does not answer, or one has too many objects.
+    """
+    turns = asyncio.Semaphore(_LISTED_AT_ONCE)
+
+    async def size_bytes(uri: str) -> int:
+        async with turns:
+            return sum(stored.size_bytes for stored in await objects_at(store, uri))
+
+    return sum(await asyncio.gather(*map(size_bytes, uris)))
 
 
 async def hashed_files(store: ArtifactStore, uri: str) -> tuple[FileEntry, ...]:

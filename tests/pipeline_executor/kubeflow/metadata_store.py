@@ -16,6 +16,7 @@ from pipeline_executor.runners.kubeflow.lineage import ExecutionState
 from pipeline_executor.runners.kubeflow.metadata_schema import MLMD, SERVICE
 
 _PAGE = 3
+_INPUT = 3
 _OUTPUT = 4
 
 
@@ -40,6 +41,7 @@ class MetadataStore:
         rows: executions, by id.
         artifacts: URI and metadata, by id.
         events: execution, output's name, index in a list or None, artifact.
+        reads: execution, artifact.
     """
 
     def __init__(self) -> None:
@@ -49,6 +51,7 @@ class MetadataStore:
         self.rows: dict[int, Row] = {}
         self.artifacts: dict[int, tuple[str, dict[str, Any]]] = {}
         self.events: list[tuple[int, str, int | None, int]] = []
+        self.reads: list[tuple[int, int]] = []
         self._contexts: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -102,6 +105,10 @@ class MetadataStore:
         """An execution gave out an artifact."""
         self.events.append((execution, name, index, artifact))
 
+    def input(self, execution: int, artifact: int) -> None:
+        """An execution reads an artifact."""
+        self.reads.append((execution, artifact))
+
     # --- the service ---
 
     async def _GetContextByTypeAndName(self, request: Any, _: Any) -> Any:  # noqa: ANN401, N802 - gRPC's names
@@ -126,6 +133,10 @@ class MetadataStore:
 
     async def _GetEventsByExecutionIDs(self, request: Any, _: Any) -> Any:  # noqa: ANN401, N802
         answer = MLMD["GetEventsByExecutionIDsResponse"]()
+        for execution, artifact in self.reads:
+            if execution in request.execution_ids:
+                event = answer.events.add(artifact_id=artifact, execution_id=execution, type=_INPUT)
+                event.path.steps.add(key="given")
         for execution, name, index, artifact in self.events:
             if execution in request.execution_ids:
                 event = answer.events.add(artifact_id=artifact, execution_id=execution, type=_OUTPUT)

@@ -110,6 +110,7 @@ class PlayedRun:
             self._publish_cached(launch, execution, *cached)
             return
         moved = self._moved(launch)
+        self._publish_inputs(moved, execution)
         try:
             await self.backend.client.create(PODS, self._pod(moved, execution))
         except KubeError as error:
@@ -285,6 +286,12 @@ class PlayedRun:
                 number = store.artifact(artifact.uri, artifact.metadata)
                 self._artifact_ids[artifact.uri] = number
                 store.output(execution, name, number, index if name in outputs.lists else None)
+
+    def _publish_inputs(self, launch: Launch, execution: int) -> None:
+        store = self.backend.metadata
+        for each in launch.inputs:
+            if each.artifact.uri in self._artifact_ids:
+                store.input(execution, self._artifact_ids[each.artifact.uri])
 
     def _publish_cached(self, launch: Launch, execution: int, earlier: int, outputs: Outputs) -> None:
         """As the driver does: the same artifacts, which lie with the run that made them. No pod, no admission."""

@@ -11,6 +11,7 @@ from pipeline_executor.runners.kubeflow.lineage import (
     ExecutionState,
     Lineage,
     StoredArtifact,
+    inputs_by_execution,
     made_whole_deeply,
     outputs_by_execution,
     read_artifact,
@@ -280,6 +281,31 @@ def test_an_output_lies_in_its_own_tasks_place(uri: str, state: ExecutionState, 
     assert ("own place" in outcome.problem) is not taken
 
 
+@pytest.mark.parametrize(
+    ("uri", "counts"),
+    [
+        ("s3://b/runs/n/x/u/kubeflow/1/small/r/b/0-1/out", True),
+        ("s3://b/imported", True),
+        ("s3://b/runs/m/x/u/kubeflow/1/small/r/b/0-1/out", False),
+        ("s3://b/runs/n/../m/x", False),
+        ("s3://b/runs/n", False),
+        ("s3://other/data", False),
+    ],
+)
+def test_only_known_places_are_looked_at_for_what_a_task_read(uri: str, counts: bool) -> None:  # noqa: FBT001
+    """Sizes of what lies elsewhere would be told to whoever names it."""
+    lineage = Lineage((_ROOT, Execution(2, COMPLETE, "a", 1)), {2: {}}, {2: (uri,)})
+    assert outcomes_of(_ARTIFACTS, lineage, PLACES).containers["a"].inputs == ((uri,) if counts else ())
+
+
+@pytest.mark.parametrize("state", [CACHED, RUNNING, FAILED])
+def test_a_task_that_copied_nothing_or_did_not_succeed_read_nothing(state: ExecutionState) -> None:
+    """Where the cache serves, no launcher copied anything."""
+    uri = "s3://b/runs/n/x/u/kubeflow/1/small/r/b/0-1/out"
+    lineage = Lineage((_ROOT, Execution(2, state, "a", 1)), {2: {}}, {2: (uri,)})
+    assert outcomes_of(_ARTIFACTS, lineage, PLACES).containers["a"].inputs == ()
+
+
 def test_of_two_workflows_of_one_run_the_first_counts() -> None:
     """A run that somebody submitted twice has two roots in one context."""
     lineage = Lineage((Execution(5, RUNNING), _ROOT, Execution(2, COMPLETE, "a", 1), Execution(6, FAILED, "a", 5)))
@@ -316,6 +342,7 @@ def test_a_list_has_its_order_from_its_events() -> None:
     stored = {number: StoredArtifact(number, f"s3://b/{number}") for number in (10, 11, 12)}
     found = outputs_by_execution(events, stored)
     assert [each.id for each in found[2]["many"]] == [10, 11]
+    assert inputs_by_execution(events, stored) == {2: ("s3://b/12",)}
 
 
 async def test_a_run_is_read_over_grpc_page_by_page() -> None:
@@ -329,14 +356,18 @@ async def test_a_run_is_read_over_grpc_page_by_page() -> None:
         store.execution("other")
         for execution in several[:5]:
             store.output(execution, "out", store.artifact(f"s3://b/{execution}", {"rows": 1}))
+            store.input(execution, store.artifact("s3://b/read", {}))
             store.change(execution, COMPLETE, {"n": 1})
         found = await client.lineage("r", Lineage())
         assert {each.id for each in found.executions} == {root, *several}
         assert {number: made["out"][0].uri for number, made in found.artifacts.items()} == {
             execution: f"s3://b/{execution}" for execution in several[:5]
         }
+        assert found.inputs == dict.fromkeys(several[:5], ("s3://b/read",))
         store.events.clear()
+        store.reads.clear()
         store.change(several[5], COMPLETE)
         again = await client.lineage("r", found)
         assert {number for number, made in again.artifacts.items() if made} == set(several[:5])
         assert several[5] in again.artifacts
+        assert again.inputs == found.inputs

@@ -56,6 +56,7 @@ async def test_two_tasks_leave_start_log_end_and_exports(any_rig: Rig) -> None:
         assert (end.phase, end.exit_code, end.site, end.group_attempt) == (TaskPhase.SUCCEEDED, 0, rig.eu, 1)
         assert end.start
         assert end.bytes_out > 0
+        assert end.bytes_in == (5 if task == "double" else 0)
     content = await store.get(keys.artifact("double", "out"), MANIFEST_BOUNDS.most_bytes)
     manifest = Manifest.read(content or b"", "manifest")
     assert (manifest.artifact, manifest.size_bytes, manifest.group, manifest.type) == ("double.out", 10, "g-1", DATASET)
