@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from kfp_api.answers import Code, RequestError, invalid
 from kfp_api.compiling import Compiled, Refused
+from moorage.queueing.keyed_locks import KeyedLocks
 
 MOST_WAITING: Final = 8
 """Packages of one namespace that are read or wait."""
@@ -39,7 +40,7 @@ class Compilers:
         self._slots: asyncio.Queue[ProcessPoolExecutor | None] = asyncio.Queue()
         for _ in range(processes):
             self._slots.put_nowait(None)
-        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._turns: KeyedLocks[str] = KeyedLocks()
         self._pools: set[ProcessPoolExecutor] = set()
 
     async def __aenter__(self) -> Self:
@@ -63,20 +64,12 @@ class Compilers:
         Raises:
             RequestError: it can't be used; or too many of this namespace wait already.
         """
-        lock, users = self._turns.get(namespace, (asyncio.Lock(), 0))
+        users = self._turns.users(namespace)
         if users >= MOST_WAITING:
             message = f"{users} pipelines of namespace {namespace} are being read already; ask again later"
             raise RequestError(Code.RESOURCE_EXHAUSTED, message)
-        self._turns[namespace] = lock, users + 1
-        try:
-            async with lock:
-                read = await self._run(work, content)
-        finally:
-            _, users = self._turns[namespace]
-            if users == 1:
-                del self._turns[namespace]
-            else:
-                self._turns[namespace] = lock, users - 1
+        async with self._turns.hold(namespace):
+            read = await self._run(work, content)
         if isinstance(read, Refused):
             raise invalid(read.message)
         return read

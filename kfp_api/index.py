@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 from kfp_api.filtering import Fields, holds, read_filter
 from kfp_api.paging import Position, Query, next_token, order_text
 from kfp_api.records import Kept
+from moorage.queueing.keyed_locks import KeyedLocks
 
 R = TypeVar("R", bound=Kept)
 
@@ -51,7 +52,7 @@ class Index(Generic[R]):
         self._ordered: dict[Scope, list[Position]] = {}
         self._changes: dict[str, int] = {}
         self._kept: OrderedDict[tuple[Scope, str, str], tuple[int, list[Position]]] = OrderedDict()
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._locks: KeyedLocks[str] = KeyedLocks()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -147,7 +148,7 @@ class Index(Generic[R]):
         """
         predicates = read_filter(query.filter, self.fields)
         cached = scope, query.field, query.filter
-        async with _Turn(self._locks, scope[0]):
+        async with self._locks.hold(scope[0]):
             generation = self._changes.get(scope[0], 0)
             kept = self._kept.get(cached)
             if kept is not None and kept[0] == generation:
@@ -168,34 +169,6 @@ class Index(Generic[R]):
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
             return found
-
-
-class _Turn:
-    """A lock by name, there as long as somebody holds it or waits for it."""
-
-    def __init__(self, locks: dict[str, tuple[asyncio.Lock, int]], name: str) -> None:
-        self._locks = locks
-        self._name = name
-
-    async def __aenter__(self) -> None:
-        lock, users = self._locks.get(self._name, (asyncio.Lock(), 0))
-        self._locks[self._name] = lock, users + 1
-        try:
-            await lock.acquire()
-        except BaseException:
-            self._leave()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._locks[self._name][0].release()
-        self._leave()
-
-    def _leave(self) -> None:
-        lock, users = self._locks[self._name]
-        if users == 1:
-            del self._locks[self._name]
-        else:
-            self._locks[self._name] = lock, users - 1
 
 
 def _place(record: Kept) -> tuple[str, str, tuple[str, ...]]:

@@ -55,6 +55,8 @@ class Specs:
         except NotFoundError:
             raise not_found("pipeline spec", name) from None
         spec = read_spec(raw)
+        if key in self._cache:  # Somebody else asked for it meanwhile; its bytes count once.
+            return spec
         self._cache[key] = spec
         self._cached_bytes += len(spec.shown)
         while self._cached_bytes > _CACHE_BYTES:

@@ -1,6 +1,5 @@
 """`python3 -m scheduler_plugin`: the extender as a process."""
 
-import logging
 import sys
 
 from moorage.kube import Client
@@ -11,8 +10,6 @@ from moorage.serving.run import Listener, run_until_signalled
 from scheduler_plugin.app import make_app
 from scheduler_plugin.gather import Gatherer
 from scheduler_plugin.settings import ExtenderSettings
-
-_log = logging.getLogger("scheduler_plugin")
 
 
 async def run(settings: ExtenderSettings) -> None:

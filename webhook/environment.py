@@ -14,7 +14,6 @@ from moorage.sources import KINDS
 from webhook import gateway, sidecar
 
 Raw = dict[str, Any]
-_OURS: Final = frozenset({sidecar.NAME, gateway.NAME})
 _SNAPSHOT_KEYS: Final = ("metadata", "snapshot")
 
 

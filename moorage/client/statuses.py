@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from moorage.runs import GroupPhase, RunPhase, TaskPhase
+from moorage.runs import GroupPhase, RunPhase, TaskPhase, read_phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class RunStatus:
         plan = raw.get("plan") or {}
         planned = raw.get("bytesPlanned")
         return cls(
-            phase=RunPhase(raw.get("phase") or RunPhase.PLANNING),
+            phase=read_phase(raw.get("phase"), RunPhase.PLANNING, RunPhase.RUNNING),
             message=str(raw.get("message") or ""),
             plan_digest=str(plan.get("digest") or ""),
             objective=str(plan.get("objective") or ""),
@@ -84,7 +84,7 @@ class RunStatus:
             currency=str(plan.get("currency") or ""),
             groups=tuple(_read_group(each) for each in raw.get("groups") or ()),
             tasks=tuple(_read_task(each) for each in raw.get("tasks") or ()),
-            task_counts={TaskPhase(phase): int(count) for phase, count in (raw.get("taskCounts") or {}).items()},
+            task_counts=_read_counts(raw.get("taskCounts") or {}),
             bytes_moved=int(raw.get("bytesMoved") or 0),
             bytes_planned=None if planned is None else int(planned),
             start=moment(raw.get("startTime")),
@@ -104,7 +104,7 @@ def _read_group(raw: Mapping[str, Any]) -> GroupStatus:
     return GroupStatus(
         id=str(raw.get("id") or ""),
         site=str(raw.get("site") or ""),
-        phase=GroupPhase(raw.get("phase") or GroupPhase.WAITING),
+        phase=read_phase(raw.get("phase"), GroupPhase.WAITING, GroupPhase.RUNNING),
         attempt=int(raw.get("attempt") or 0),
         message=str(raw.get("message") or ""),
         start=moment(raw.get("startTime")),
@@ -116,9 +116,17 @@ def _read_task(raw: Mapping[str, Any]) -> TaskStatus:
     return TaskStatus(
         name=str(raw.get("name") or ""),
         site=str(raw.get("site") or ""),
-        phase=TaskPhase(raw.get("phase") or TaskPhase.PENDING),
+        phase=read_phase(raw.get("phase"), TaskPhase.PENDING, TaskPhase.RUNNING),
         attempt=int(raw.get("attempt") or 0),
     )
+
+
+def _read_counts(raw: Mapping[str, Any]) -> dict[TaskPhase, int]:
+    counts: dict[TaskPhase, int] = {}
+    for text, count in raw.items():
+        phase = read_phase(text, TaskPhase.PENDING, TaskPhase.RUNNING)
+        counts[phase] = counts.get(phase, 0) + int(count)
+    return counts
 
 
 def _number(value: object) -> float | None:

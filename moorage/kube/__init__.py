@@ -24,7 +24,6 @@ from moorage.kube.reflector import Change, Key, Problem, Reflector
 from moorage.kube.resources import (
     CONFIG_MAPS,
     CRDS,
-    CSI_DRIVERS,
     DATASETS,
     DEPLOYMENTS,
     EVENTS,
@@ -43,7 +42,6 @@ from moorage.kube.resources import (
     PODS,
     SECRETS,
     SERVICE_ACCOUNTS,
-    SERVICES,
     SITES,
     STRETCHED_PIPELINES,
     VALIDATING_WEBHOOKS,
@@ -53,7 +51,6 @@ from moorage.kube.resources import (
 __all__ = [
     "CONFIG_MAPS",
     "CRDS",
-    "CSI_DRIVERS",
     "DATASETS",
     "DEPLOYMENTS",
     "EVENTS",
@@ -71,7 +68,6 @@ __all__ = [
     "PIPELINE_SCHEDULES",
     "PODS",
     "SECRETS",
-    "SERVICES",
     "SERVICE_ACCOUNTS",
     "SITES",
     "STRETCHED_PIPELINES",

@@ -66,7 +66,6 @@ OBJECT_BUCKET_CLAIMS = Resource("objectbucket.io", "v1alpha1", "objectbucketclai
 OBJECT_BUCKETS = Resource("objectbucket.io", "v1alpha1", "objectbuckets", "ObjectBucket", namespaced=False)
 PODS = Resource("", "v1", "pods", "Pod")
 SECRETS = Resource("", "v1", "secrets", "Secret")
-SERVICES = Resource("", "v1", "services", "Service")
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -78,7 +77,6 @@ CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
-CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
 MUTATING_WEBHOOKS = Resource(
     "admissionregistration.k8s.io",
     "v1",

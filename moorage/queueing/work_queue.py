@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from moorage.queueing.backing_off import backoff_seconds
 from moorage.queueing.shares import FairShares, Share
 
 K = TypeVar("K", bound=Hashable)
@@ -122,7 +123,7 @@ class WorkQueue(Generic[K]):
             self._failures.pop(key, None)
         except Exception as error:  # noqa: BLE001 - one key's trouble is not the others'
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            pause = min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS)
+            pause = backoff_seconds(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
             _log.warning("%s: %s failed, again in %g s", self._name, key, pause, exc_info=error)
             if key not in self._again:
                 self.add_after(key, pause)

@@ -11,7 +11,7 @@ docs/runs.md describes the layout of the store and each field.
 """
 
 from moorage.runs.names import RunKeys, RunRef, group_name
-from moorage.runs.phases import GroupPhase, RunPhase, TaskPhase
+from moorage.runs.phases import GroupPhase, RunPhase, TaskPhase, read_phase
 from moorage.runs.pipelines import (
     ExportSpec,
     GroupSpec,
@@ -41,4 +41,5 @@ __all__ = [
     "Value",
     "group_name",
     "manifest_digest",
+    "read_phase",
 ]

@@ -1,6 +1,7 @@
 """The phases of runs, groups and tasks. A final phase never changes again."""
 
 from enum import StrEnum
+from typing import TypeVar
 
 
 class RunPhase(StrEnum):
@@ -52,6 +53,23 @@ class TaskPhase(StrEnum):
     def is_final(self) -> bool:
         """Whether it never changes again."""
         return self not in {TaskPhase.PENDING, TaskPhase.RUNNING}
+
+
+P = TypeVar("P", bound=StrEnum)
+
+
+def read_phase(text: object, absent: P, unknown: P) -> P:
+    """Return the phase that a status names.
+
+    Args:
+        text: of the status.
+        absent: the phase of a status without one.
+        unknown: the phase to take one for that this version does not know: a newer hub may have written it.
+    """
+    try:
+        return type(absent)(str(text)) if text else absent
+    except ValueError:
+        return unknown
 
 
 _FINAL_RUNS = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.CANCELLED, RunPhase.INFEASIBLE})

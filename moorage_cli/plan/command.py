@@ -21,7 +21,6 @@ from pipeline_splitter.planning.request import GAP, KWH_PER_GB, TOLERANCE, Reque
 EXIT_CODES = (
     "Exit codes: 0 planned (or the check holds); 1 a check failed; 2 bad usage or unreadable input; 3 infeasible."
 )
-CHECK_FAILED = 1
 _FILE = click.Path(path_type=Path)
 _MOST = 1e24
 """As of every amount in the files: products of what is left stay finite."""

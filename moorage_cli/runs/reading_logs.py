@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from moorage.runs import TaskPhase
+from moorage.runs import TaskPhase, read_phase
 from moorage.stores import LogPiece
 from moorage_cli.runs.telling import Status, phase_of
 
@@ -64,7 +64,7 @@ def has_ended(status: Status, task: str) -> bool:
         return True
     phases = {str(each.get("name")): str(each.get("phase") or "") for each in status.get("tasks") or ()}
     phase = phases.get(task, phases.get(task.partition("#")[0], ""))
-    return bool(phase) and TaskPhase(phase).is_final
+    return bool(phase) and read_phase(phase, TaskPhase.PENDING, TaskPhase.RUNNING).is_final
 
 
 @dataclass(slots=True)

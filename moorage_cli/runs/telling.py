@@ -8,7 +8,7 @@ from typing import Any
 
 from moorage.objectives import BYTES, OBJECTIVES
 from moorage.objectives.units import plain
-from moorage.runs import RunPhase
+from moorage.runs import RunPhase, read_phase
 from moorage_cli.running import INFEASIBLE
 
 Status = Mapping[str, Any]
@@ -51,7 +51,7 @@ class Line:
 
 def phase_of(status: Status) -> RunPhase:
     """The run's phase; one that nobody has looked at yet is to be planned."""
-    return RunPhase(status.get("phase") or "Planning")
+    return read_phase(status.get("phase"), RunPhase.PLANNING, RunPhase.RUNNING)
 
 
 def exit_code(phase: RunPhase) -> int:

@@ -18,6 +18,7 @@ from aiohttp import hdrs, web
 
 from moorage.errors import ForbiddenError, KubeError
 from moorage.kube import Client
+from moorage.queueing.keyed_locks import KeyedLocks
 from moorage.serving.rate_limit import RateLimit
 from moorage.serving.token_reviews import LONGEST_TOKEN, bearer_token
 from moorage_ui.assets import versions
@@ -67,6 +68,7 @@ class TokenGate:
         self._clock = clock
         self._sessions: OrderedDict[bytes, _Session] = OrderedDict()
         self._met: OrderedDict[bytes, _Met] = OrderedDict()
+        self._asking: KeyedLocks[bytes] = KeyedLocks()
         # Guesses, and tokens that are nobody's, are asked about so often at most.
         self._tries = RateLimit(_TRIES_PER_SECOND, _TRIES_AT_ONCE, clock)
 
@@ -117,6 +119,11 @@ class TokenGate:
         if len(token) > LONGEST_TOKEN or not token.isascii():
             raise ForbiddenError("that is no token: make one with kubectl create token ACCOUNT", status=401)
         key = _digest(token)
+        async with self._asking.hold(key):
+            return await self._met_or_asked(token, key, remote)
+
+    async def _met_or_asked(self, token: str, key: bytes, remote: str) -> Viewer:
+        """Return who bears a token; of several requests that come at once, one asks the API server."""
         met = self._met.get(key)
         if met is not None and met.until > self._clock():
             self._met.move_to_end(key)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from moorage.grants.question import PodIdentity
+from moorage.queueing.backing_off import backoff_seconds
 from node_plugin.caching.deciding import Unfillable
 from node_plugin.filler.exchange import Ending
 
-_FIRST_RETRY_SECONDS: Final = 15.0
+_FIRST_RETRY_SECONDS: Final = 30.0
 _MOST_RETRY_SECONDS: Final = 600.0
 _ROOM_RETRY_SECONDS: Final = 60.0
 _TRIED_AGAIN: Final = frozenset({Ending.FAILED, Ending.CHANGED, Ending.FULL})
@@ -42,6 +43,6 @@ class Wish:
             return True
         if ending in _TRIED_AGAIN:
             self.tries += 1
-            self.not_before = now + min(_MOST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**self.tries)
+            self.not_before = now + backoff_seconds(self.tries, _FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS)
             return True
         return False

@@ -45,6 +45,19 @@ def test_nobody_has_looked_yet() -> None:
     assert (status.phase, status.cost, status.bytes_planned, status.groups) == (RunPhase.PLANNING, None, None, ())
 
 
+def test_a_phase_of_a_newer_hub_counts_as_running() -> None:
+    """A notebook that is older than the hub goes on: what may end is waited for."""
+    new = {"phase": "Suspended"}
+    raw = {**new, "groups": [new], "tasks": [new], "taskCounts": {"Suspended": 2, "Running": 1, "Failed": 1}}
+    status = RunStatus.read(raw)
+    assert (status.phase, status.groups[0].phase, status.tasks[0].phase) == (
+        RunPhase.RUNNING,
+        GroupPhase.RUNNING,
+        TaskPhase.RUNNING,
+    )
+    assert status.task_counts == {TaskPhase.RUNNING: 3, TaskPhase.FAILED: 1}
+
+
 def test_html_shows_groups_and_tasks_and_nothing_of_theirs_is_markup() -> None:
     """Whatever a tenant called a task."""
     html = run_html("<nightly>", RunStatus.read(RAW))
