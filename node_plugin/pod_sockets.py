@@ -10,13 +10,13 @@ import contextlib
 import logging
 import os
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from moorage.errors import InputError, MountError
 from node_plugin import pod_paths
+from node_plugin.peers import peer_uid
 from node_plugin.sidecar.exchange import (
     MOST_REQUEST_BYTES,
     SOCKET_NAME,
@@ -147,7 +147,7 @@ class PodSockets:
 
     async def _hear(self, connection: socket.socket) -> Request | AttachAnswer:
         """What is asked, or a refusal of whatever came instead."""
-        uid = _peer_uid(connection)
+        uid = peer_uid(connection)
         if self._sidecar_uid not in {_ANYONE, uid}:
             problem = f"user {uid} may not ask for a mount; only the mount server, user {self._sidecar_uid}, may"
             return AttachAnswer("refused", message=problem)
@@ -187,10 +187,3 @@ async def _send(connection: socket.socket, line: bytes, descriptors: tuple[int, 
         socket.send_fds(connection, [line[:1]], list(descriptors))
         line = line[1:]
     await asyncio.get_running_loop().sock_sendall(connection, line)
-
-
-def _peer_uid(connection: socket.socket) -> int:
-    """Who connected, as the kernel says. Of the process id nothing can be made: it may be another one by now."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _pid, uid, _gid = struct.unpack("3i", credentials)
-    return int(uid)

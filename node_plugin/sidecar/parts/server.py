@@ -9,7 +9,6 @@ import os
 import re
 import socket
 import socketserver
-import struct
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from typing import Final
 from moorage.calling.failures import ChangedError, TryAgainError
 from moorage.errors import SourceError
 from node_plugin.filler.manifest import Entry
+from node_plugin.peers import peer_uid
 from node_plugin.sidecar.parts import listing
 from node_plugin.sidecar.parts.source import PartSource
 
@@ -64,7 +64,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
     def verify_request(self, request: object, _client_address: object) -> bool:
         """Answer nobody but this very user."""
-        return isinstance(request, socket.socket) and _peer_uid(request) == os.getuid()
+        return isinstance(request, socket.socket) and peer_uid(request) == os.getuid()
 
     def process_request(self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object) -> None:
         """Have a thread answer; those that are too many wait."""
@@ -211,9 +211,3 @@ def _span(wanted: str | None, size_bytes: int) -> tuple[int, int] | None:
         return None
     start, last = int(found[1]), int(found[2] or size_bytes - 1)
     return (start, min(last, size_bytes - 1) - start + 1) if last >= start else None
-
-
-def _peer_uid(connection: socket.socket) -> int:
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _pid, uid, _gid = struct.unpack("3i", credentials)
-    return int(uid)
