@@ -11,6 +11,7 @@ import pytest
 
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
+from node_plugin import binding
 from tests.node_plugin.object_stores import BUCKET, ObjectStore, digests, put
 from tests.node_plugin.played_broker import PlayedBroker
 from tests.node_plugin.played_node import FakePod, MakePod, Node, rclones_of, wait_for
@@ -144,3 +145,25 @@ def test_a_part_stays_as_long_as_a_volume_uses_it(
     assert held(small_cache) == keys
     node.unpublish(pod, "claims")
     wait_for("it to leave", lambda: not held(small_cache))
+
+
+def test_a_view_shows_one_folder_and_can_not_be_written(tmp_path: Path) -> None:
+    """Not even by root; nor is there a way up to what lies beside it."""
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / "a").write_text("a")
+    (tmp_path / "secret").write_text("s")
+    view = binding.view(tmp_path / "objects")
+    try:
+        with pytest.raises(OSError, match="Read-only file system"):
+            os.open("b", os.O_WRONLY | os.O_CREAT, dir_fd=view)
+        with pytest.raises(OSError, match="Read-only file system"):
+            os.open("a", os.O_WRONLY, dir_fd=view)
+        above = os.open("..", os.O_PATH | os.O_DIRECTORY, dir_fd=view)
+        try:
+            assert os.fstat(above).st_ino == os.fstat(view).st_ino
+            with pytest.raises(FileNotFoundError):
+                os.stat("../secret", dir_fd=view)
+        finally:
+            os.close(above)
+    finally:
+        os.close(view)
