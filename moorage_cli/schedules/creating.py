@@ -51,7 +51,7 @@ _MOST_DAYS: Final = 36_500
 @click.option(
     "--overlap",
     type=click.Choice([policy.value for policy in ConcurrencyPolicy], case_sensitive=False),
-    help="While an earlier run is going, start a new one too, wait, or replace it [default: allow].",
+    help="While an earlier run is in progress: start a new one too, wait, or replace it [default: allow].",
 )
 @click.option("--catch-up", type=click.IntRange(0, 100), help="How many missed times to catch up at most [default: 1].")
 @click.option(
