@@ -1,4 +1,4 @@
-"""What the webhook adds to creating a labelled pod, beside servers that only allow or only patch, and beside none.
+"""Latency that the webhook adds to creating a labelled pod, beside servers that only allow or patch, and beside none.
 
 One real API server; 10,000 Datasets and 100 Sites in the webhook's caches. Pods are really created, in four namespaces
 in turn, over one connection, and differ only in the namespace. "Only allows" answers without looking; "only patches"
@@ -324,7 +324,7 @@ def _create_pods(plane: Cluster) -> dict[str, list[float]]:
 
 
 def _reviews_per_second(port: int, path: str) -> float:
-    """What one process answers when it is asked over several connections at once."""
+    """Measure the reviews per second of one process, asked over several connections at once."""
     with multiprocessing.get_context("spawn").Pool(DIRECT_CONNECTIONS) as pool:
         pool.starmap(_ask_reviews, [(port, path, 50)] * DIRECT_CONNECTIONS)
         spans = pool.starmap(_ask_reviews, [(port, path, DIRECT_REVIEWS)] * DIRECT_CONNECTIONS)

@@ -53,7 +53,7 @@ class Workload:
 
     @property
     def total_bytes(self) -> int:
-        """Of all of them."""
+        """The size of all objects together."""
         return self.objects * self.size_bytes
 
 
@@ -100,7 +100,7 @@ def put(store: Store, workload: Workload) -> None:
 
 
 def source_of(workload: Workload, endpoint: str, store: Store) -> Source:
-    """Where the objects are, and which version they are."""
+    """Return the location of the objects, and their version."""
     return Source.listed(endpoint, BUCKET, workload.folder, STEWARD, store.client)
 
 
@@ -132,7 +132,7 @@ def filled(workload: Workload, endpoint: str, words: str, store: Store, root: Pa
 
 
 def fill(source: Source, target: Path) -> None:
-    """As a node does, but as the user that we are."""
+    """Fill a cache as a node does, but as the current user."""
     job = Job(grant=source.grant, connections=8, most_objects=200_000, most_bytes=1 << 40)
     done = asyncio.run(run_filler(target, job, user=None, reused=None, tell=lambda *_: None))
     if done.ended.ending is not Ending.WHOLE:
@@ -140,7 +140,7 @@ def fill(source: Source, target: Path) -> None:
 
 
 def copy_with_rclone(endpoint: str, workload: Workload, target: Path, niceness: int = 0) -> None:
-    """With as many transfers at once."""
+    """Copy with rclone, using as many transfers at once."""
     environment = {"PATH": os.environ["PATH"]}
     for option, value in {
         "TYPE": "s3",
@@ -158,7 +158,7 @@ def copy_with_rclone(endpoint: str, workload: Workload, target: Path, niceness: 
 
 
 def copy_with_boto3(endpoint: str, workload: Workload, target: Path) -> None:
-    """With as many threads."""
+    """Copy with boto3, using as many threads."""
     client = boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -231,13 +231,13 @@ def read_some(folder: Path) -> None:
 
 
 def drop_page_cache() -> None:
-    """So that the disk is read."""
+    """Drop the page cache, so that reads reach the disk."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("1", encoding="ascii")
 
 
 def at_once(workload: Workload, far: FarLine, store: Store, root: Path) -> Row:
-    """What crosses the line when so many nodes begin together, with neighbours and without."""
+    """Measure what crosses the line when many nodes begin together, with neighbours and without."""
     source = source_of(workload, far.endpoint, store)
     crossed: dict[bool, float] = {}
     seconds: dict[bool, float] = {}

@@ -1,4 +1,4 @@
-"""What following many clusters costs a process: our client and the official one, with two watches on each cluster.
+"""The cost of watching many clusters in one process: our client and the official one, two watches on each cluster.
 
 Each is a process of its own, one after the other, against the same API server: its PipelineGroups need not be
 installed, so ConfigMaps and Leases are followed. Resident memory against that of our client on import.

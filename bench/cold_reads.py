@@ -52,7 +52,7 @@ _MOUNT_SECONDS = 20.0
 
 
 class Reader(Protocol):
-    """What a program reads of a folder of files, or of a bucket."""
+    """The reads of a program over a folder of files or a bucket."""
 
     def whole(self, name: str) -> None:
         """A file from start to end."""
@@ -71,24 +71,24 @@ class Files:
     folder: Path
 
     def whole(self, name: str) -> None:
-        """As `Reader.whole`."""
+        """Read as `Reader.whole` does."""
         with (self.folder / name).open("rb", buffering=0) as file:
             while file.read(1 << 20):
                 pass
 
     def piece(self, name: str, offset: int) -> None:
-        """As `Reader.piece`."""
+        """Read as `Reader.piece` does."""
         with (self.folder / name).open("rb", buffering=0) as file:
             assert len(os.pread(file.fileno(), PIECE_BYTES, offset)) == PIECE_BYTES
 
     def columns(self, name: str) -> None:
-        """As `Reader.columns`."""
+        """Read as `Reader.columns` does."""
         _read_columns(self.folder / name)
 
 
 @dataclass(frozen=True)
 class Objects:
-    """With boto3."""
+    """The reads of a program over a bucket, with boto3."""
 
     client: Any
     prefix: str
@@ -97,12 +97,12 @@ class Objects:
         return self.client.get_object(Bucket=BUCKET, Key=f"{self.prefix}/{name}", **more)["Body"]
 
     def whole(self, name: str) -> None:
-        """As `Reader.whole`."""
+        """Read as `Reader.whole` does."""
         for _ in self._get(name).iter_chunks(1 << 20):
             pass
 
     def piece(self, name: str, offset: int) -> None:
-        """As `Reader.piece`."""
+        """Read as `Reader.piece` does."""
         assert len(self._get(name, Range=f"bytes={offset}-{offset + PIECE_BYTES - 1}").read()) == PIECE_BYTES
 
     def columns(self, name: str) -> None:
@@ -117,7 +117,7 @@ def _read_columns(file: Path | BytesIO) -> None:
 
 @dataclass(frozen=True)
 class Distance:
-    """Where the store is, and how near."""
+    """A store and its distance."""
 
     words: str
     endpoint: str
@@ -138,7 +138,7 @@ class Kind:
 
 
 def kinds(share: float) -> list[Kind]:
-    """What is read, all of it or a share."""
+    """Return the kinds of files to read, or a share of each."""
     large = Workload("large", "large", max(2, round(8 * share)), 32 << 20)
     small = Workload("small", "small", max(100, round(10_000 * share)), 10_000)
     tables = Workload("tables", PARQUET, 1, max(20_000, round(800_000 * share)))

@@ -61,7 +61,7 @@ for _ in range(int(sys.argv[2])):
 
 @dataclass(frozen=True)
 class Took:
-    """What a job took.
+    """The cost of one job: times the data crossed the line, and seconds.
 
     Attributes:
         times: bytes over the line, of the dataset's.
@@ -73,7 +73,7 @@ class Took:
 
 @dataclass(frozen=True)
 class Job:
-    """What all ways share."""
+    """The inputs of a job that all ways share."""
 
     source: Source
     far: FarLine

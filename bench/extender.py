@@ -1,4 +1,4 @@
-"""What the extender adds to placing one pod: /filter and /prioritize, against an extender that lets everything pass.
+"""Latency that the extender adds to placing one pod: /filter and /prioritize, against an extender that passes all.
 
 Both are the same server (aiohttp, orjson, loopback, one connection), asked in turn with the same bytes: 100 Datasets,
 10 sites, half of whose nodes a residency rule refuses; node names only, as `nodeCacheCapable` has it; /prioritize is
@@ -46,7 +46,7 @@ class _Fixed:
         self._snapshot = make_snapshot(nodes)
 
     def missing(self) -> str | None:
-        """Nothing is."""
+        """Report nothing as missing."""
         return None
 
     def snapshot(self) -> Snapshot:
@@ -74,12 +74,12 @@ def make_snapshot(nodes: int) -> Snapshot:
 
 
 def node_name(number: int) -> str:
-    """As clouds name them."""
+    """Return a node name of the form that clouds use."""
     return f"ip-10-0-{number // 256}-{number % 256}.eu-central-1.compute.internal"
 
 
 def make_args(numbers: Iterable[int]) -> bytes:
-    """What the scheduler sends about these nodes, for a pod of ordinary size."""
+    """Return the scheduler's request about these nodes, for a pod of ordinary size."""
     environment = [{"name": f"VARIABLE_{number}", "value": "x" * 40} for number in range(20)]
     pod = {
         "metadata": {

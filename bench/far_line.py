@@ -37,7 +37,7 @@ class FarLine:
 
     @property
     def endpoint(self) -> str:
-        """Where clients call."""
+        """The endpoint that clients call."""
         return f"http://127.0.0.1:{self.port}"
 
     def serve(self, listener: socket.socket) -> None:

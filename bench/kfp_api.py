@@ -1,4 +1,4 @@
-"""What Kubeflow's API answers in a second with 10,000 runs, against a handler that gives back the same bytes.
+"""Requests per second of Kubeflow's API with 10,000 runs, against a handler that returns the same bytes.
 
 Both are the same server (aiohttp, loopback, eight connections), asked in turn. The runs are of 20 experiments, with two
 tasks each. Ours asks whose token it is and what they may do, remembered as in earnest; the API server behind it is
@@ -55,7 +55,7 @@ class _Still(Catalogue):
     """A catalogue that follows nothing: what is in it was put there."""
 
     def problem(self, blind_seconds: float) -> str | None:  # noqa: ARG002 - as its base
-        """None."""
+        """Report no problem, ever."""
         return None
 
 

@@ -48,7 +48,7 @@ Raw = dict[str, Any]
 
 @dataclass(frozen=True)
 class Component:
-    """One process.
+    """A component that is measured.
 
     Attributes:
         name: as the chart's values have it.
@@ -224,7 +224,7 @@ def _unjudged(items: list[Raw]) -> int:
 
 
 async def _wait_judged(plane: Cluster) -> None:
-    """Until every Dataset has its conditions: an operator that waits for the API server uses no processor either."""
+    """Wait until every Dataset has its conditions: an operator that waits for the API server is also idle."""
     end = time.monotonic() + _JUDGED_SECONDS
     async with Client.from_environment(plane.kubeconfig_path) as client:
         while True:
@@ -253,7 +253,7 @@ def _wait_ready(process: "subprocess.Popen[bytes]", component: Component, port: 
 
 
 def _caches_are_full(address: str, trusting: ssl.SSLContext | None) -> bool:
-    """Whether nothing but a certificate that nobody published is in the way."""
+    """Return whether the component is ready but for a certificate that nobody published."""
     try:
         with urllib.request.urlopen(address, context=trusting) as answer:  # noqa: S310
             told = answer.read().decode()
@@ -265,7 +265,7 @@ def _caches_are_full(address: str, trusting: ssl.SSLContext | None) -> bool:
 
 
 def _wait_at_rest(process: "subprocess.Popen[bytes]") -> None:
-    """Until it uses little of a processor for a while: its queues are empty."""
+    """Wait until the process uses little processor time for a while, as its queues are empty."""
     end = time.monotonic() + _START_SECONDS
     quiet_since = time.monotonic()
     before = cpu_seconds(process.pid)

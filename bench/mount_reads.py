@@ -59,7 +59,7 @@ print(time.perf_counter() - began)
 
 @dataclass(frozen=True)
 class Workload:
-    """What is read, and how often."""
+    """The amount, number and rounds of reads."""
 
     size_bytes: int
     reads: int
@@ -114,7 +114,7 @@ def time_all(ways: dict[str, Way], kind: str, rounds: int) -> dict[str, float]:
 
 
 def drop_page_cache() -> None:
-    """So that no way profits from what another one read."""
+    """Drop the page cache, so that no reader profits from another's reads."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3")
 

@@ -57,7 +57,7 @@ class Source:
 
     @classmethod
     def listed(cls, endpoint: str, bucket: str, folder: str, keys: Credentials, client: Any) -> "Source":  # noqa: ANN401 - boto3 has no types
-        """As the operator would list them."""
+        """List the objects as the operator does."""
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")
         found = [each for page in pages for each in page.get("Contents") or ()]
         entries = [
@@ -79,7 +79,7 @@ class Source:
 
     @property
     def size_bytes(self) -> int:
-        """Of all of them."""
+        """The size of all objects together."""
         return 0 if self.grant.fill is None else self.grant.fill.size_bytes
 
 
@@ -99,7 +99,7 @@ class PlayedBroker:
         return self.source.grant
 
     async def ask_reviews(self, asked: Sequence[GrantQuestion]) -> list[Review]:
-        """Nothing ends."""
+        """Answer that every volume may go on."""
         return [Review(each) for each in asked]
 
     async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
@@ -107,7 +107,7 @@ class PlayedBroker:
         return {ref: Standing(ref=ref) for ref in refs}
 
     async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:
-        """By what lies on the disks."""
+        """Answer from what lies on the disks."""
         status = DatasetStatus(size_bytes=self.source.size_bytes, version=self.source.key.version)
         dataset = Dataset(asked.dataset, (), Governance(), status=status)
         copies = [
@@ -119,7 +119,7 @@ class PlayedBroker:
         return neighbourhood(sight(dataset, copies), self.node)
 
     async def ask_pass(self, asked: GrantQuestion | None) -> Pass | Refusal:
-        """Signed."""
+        """Sign the pass that was asked for."""
         now = datetime.now(tz=UTC)
         if asked is None:
             return serving_pass(self.authority, self.node, now)
@@ -128,7 +128,7 @@ class PlayedBroker:
 
 @dataclass
 class Node:
-    """One node."""
+    """A simulated node with its store and server."""
 
     name: str
     store: Store

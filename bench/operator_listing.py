@@ -1,4 +1,4 @@
-"""What listing a Dataset costs the operator: seconds and peak memory, for a folder ten times as large as another.
+"""The cost of listing a Dataset: seconds and peak memory, for a folder and for one ten times as large.
 
 A real S3 server (SeaweedFS) with so many objects of one byte; each listing runs in a process of its own, whose peak
 resident memory is taken from the kernel, beside that of a process that listed one object. The aim is flat memory: ten

@@ -1,4 +1,4 @@
-"""How much later a pod's own program starts when the pod mounts a dataset: the same pod with and without, in turn."""
+"""The delay of a pod's own program when the pod mounts a dataset: the same pod with and without, in turn."""
 
 import time
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How many pods a second a real kube-scheduler places on nodes that kwok simulates, with our extender and without.
+"""Pods per second that a real kube-scheduler places on kwok's nodes, with our extender and without.
 
 Both are dedicated kube-schedulers, configured as the chart does but for the rate of their clients, which would hide the
 difference: both look at all nodes. Pods are created while their scheduler is stopped; then it goes on, and the time
@@ -217,7 +217,7 @@ def _used(processes: Iterable[Process]) -> float:
 
 
 async def _clean(client: Client) -> None:
-    """No pod is left, of an earlier run either."""
+    """Delete all pods, also those of an earlier run."""
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def remove(name: str) -> None:
@@ -299,7 +299,7 @@ def _scheduler(made: Cluster, name: str, port: int | None, folder: Path) -> Iter
 
 
 def _extender_entry(port: int) -> Raw:
-    """As the chart has it."""
+    """Return the extender's configuration as the chart has it."""
     return {
         "urlPrefix": f"http://127.0.0.1:{port}",
         "filterVerb": "filter",

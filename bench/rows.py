@@ -1,4 +1,4 @@
-"""What a measurement says: rows of one table."""
+"""Results of measurements, as rows of one table."""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence

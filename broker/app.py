@@ -53,12 +53,12 @@ def make_app(parts: Parts, health: Health) -> web.Application:
 
 
 def node_limit(per_second: float) -> RateLimit:
-    """How often one node may ask; a node that restarts with all its pods asks for all of them at once."""
+    """Return the limit on one node's requests; a node that restarts asks for all its pods at once."""
     return RateLimit(per_second, 20 * per_second, time.monotonic)
 
 
 def pod_limit(per_second: float) -> RateLimit:
-    """How often it may be asked for one pod; one that starts asks twice for each of its 64 datasets at most."""
+    """Return the limit on requests for one pod, which at its start asks at most twice for each of its 64 datasets."""
     return RateLimit(per_second, 150 * per_second, time.monotonic)
 
 
@@ -93,7 +93,7 @@ async def _serve(request: web.Request, address: str) -> web.Response:
 
 
 async def _review(request: web.Request, address: str) -> web.Response:
-    """Which of the volumes that the caller's node shows must end. No key is in the answer."""
+    """Tell a node which of its volumes must end. The answer holds no key."""
     parts = request.app[PARTS]
     caller, asked = await asked_of(request, address, reviews.BOUNDS, reviews.read_volumes)
     admit(parts.limit, caller.node, f"node {caller.node}")
@@ -123,7 +123,7 @@ async def _reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) ->
 
 
 async def _claim_reviewed(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> reviews.Review | None:
-    """What a volume of a claim must end for; None where it goes on, or is of no claim."""
+    """Return the review of a claim's volume, or None where it may go on or belongs to no claim."""
     known = parts.holdings.get(asked.pod.uid, asked.dataset)
     held = known or unknown_held(parts.catalogue.dataset(asked.dataset))
     if held is None:
@@ -156,7 +156,7 @@ def _remember(parts: Parts, asked: GrantQuestion, caller: NodeIdentity, pod: Pod
 
 
 async def _hold(request: web.Request, address: str) -> web.Response:
-    """What may stay on the caller's node. No reader is asked about: a copy is bound by the rules of its site."""
+    """Tell a node which cached copies it may keep. No reader is asked about: the rules of the site bind a copy."""
     parts = request.app[PARTS]
     caller, refs = await asked_of(request, address, BOUNDS, standing.read_holdings)
     admit(parts.limit, caller.node, f"node {caller.node}")
@@ -202,7 +202,7 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
 
 
 def _counted(parts: Parts, asked: GrantQuestion, permission: Permission) -> Permission:
-    """With the other reads of the site, where a node may keep a copy for them."""
+    """Return the permission with the site's other reads counted, where a node may keep a copy for them."""
     if permission.fill is None:
         return permission
     reads = parts.site_reads.note(asked.dataset, permission.site, asked.pod.uid)

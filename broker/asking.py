@@ -1,4 +1,4 @@
-"""Who asks for what, and what is ruled: the same for keys of a store and for passes to neighbours."""
+"""Authorization of requests: who asks for what, and the ruling. Shared by grants of keys and passes to neighbours."""
 
 from broker.identity import NodeIdentity
 from broker.parts import Parts, not_cached
@@ -57,7 +57,7 @@ async def question_of(parts: Parts, caller: NodeIdentity, asked: GrantQuestion, 
 
 
 def may_be_copied(verdict: Permission | Refusal) -> Permission | Refusal:
-    """What a ruling says of a copy on the pod's node: whoever may not read may have none, nor whoever writes. Pure."""
+    """Return whether the pod's node may copy the data. A pod that may not read, or that writes, gets no copy. Pure."""
     if isinstance(verdict, Refusal):
         return verdict
     if verdict.fill is not None and verdict.dataset.cache.mode is not CacheMode.NONE:

@@ -1,4 +1,4 @@
-"""What is evidence: one line for every answer, so that a steward can prove where each byte went. No key, no token."""
+"""The broker's evidence: one line for each answer, so that a steward can prove where each byte went. No keys."""
 
 import time
 from dataclasses import replace

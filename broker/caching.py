@@ -1,4 +1,4 @@
-"""What a node may keep of datasets: on which terms it fills a cache, and what of it may stay. Pure."""
+"""Rules for the caches of nodes: the terms of a fill, and which copies may stay. Pure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from moorage.sites import Inventory, Place
 
 
 def fill_terms(dataset: Dataset, source: Source, site: str, pod: Pod, inventory: Inventory) -> FillTerms | None:
-    """On which terms a node of the site may fill its cache from the source.
+    """Return the terms on which a node of the site may fill its cache from the source.
 
     None where the operator has not listed that source, or the version is not that of a listing: a copy that can't be
     verified is not kept.
@@ -45,7 +45,7 @@ def standings(
     place: Place,
     inventory: Inventory,
 ) -> list[Standing]:
-    """What may stay on a node, by the rules that bind a copy: those of the site, no reader's.
+    """Decide which copies may stay on a node, by the rules of its site; no reader's rules bind a copy.
 
     Args:
         refs: the datasets; each is answered once.

@@ -1,4 +1,4 @@
-"""Whether what a claim led to is still its own: a mount ends with the claim that brought it.
+"""Review of mounts that came through a claim: such a mount ends when the claim's source changes or goes.
 
 Nothing holds a claim that pods read by a Dataset, so its volume may be somebody else's next.
 """
@@ -24,7 +24,7 @@ _GONE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Where a claim led when a pod was granted it.
+    """The source that a claim led to when a pod was granted it.
 
     Attributes:
         dataset_uid: of the Dataset that named the claim.
@@ -38,13 +38,13 @@ class Held:
 
     @classmethod
     def of(cls, dataset_uid: str, source: Source) -> "Held | None":
-        """What a granted source holds; None where it is no claim's."""
+        """Return the record of a granted source, or None where it is not a claim's."""
         claim = source.declared
         return cls(dataset_uid, claim, source.location) if isinstance(claim, ClaimedSource) else None
 
 
 class Holdings:
-    """What pods hold, by their uid and the dataset.
+    """Index of the sources that pods were granted through claims, by pod uid and dataset.
 
     Args:
         most: of them; what was asked about longest ago is forgotten first.
@@ -62,7 +62,7 @@ class Holdings:
             self._held.popitem(last=False)
 
     def get(self, pod_uid: str, ref: DatasetRef) -> Held | None:
-        """What a pod holds; None where it is no claim's, or not known."""
+        """Return the source that a pod was granted, or None where it is no claim's or is not known."""
         held = self._held.get((pod_uid, ref))
         if held is not None:
             self._held.move_to_end((pod_uid, ref))
@@ -70,7 +70,7 @@ class Holdings:
 
 
 def unknown_held(dataset: Dataset | None) -> Held | None:
-    """What a pod must hold that was granted a Dataset before the broker began; None where that can't be told."""
+    """Infer what a pod was granted before the broker started, or None where that can't be told."""
     if dataset is None or len(dataset.sources) != 1:
         return None
     claim = dataset.sources[0].location

@@ -1,4 +1,4 @@
-"""What node plugins are told of their neighbours: POST /v1/neighbours and POST /v1/passes.
+"""Handlers that tell node plugins of their neighbours: POST /v1/neighbours and POST /v1/passes.
 
 Who fills, fills for a pod: the pod is vouched for, and the policy is asked about it, as for the keys of a store.
 """
@@ -24,7 +24,7 @@ from moorage.serving.certificates import KeyPair
 
 
 async def tell_neighbours(request: web.Request, address: str) -> web.Response:
-    """Who of the caller's site holds a dataset that a pod of the caller's may read, or is bringing it.
+    """Tell a node which others of its site hold, or are fetching, a dataset that one of its pods may read.
 
     No byte goes with it, so a pod that was vouched for a moment ago is not looked at again, and there is no line of
     evidence.

@@ -1,4 +1,4 @@
-"""Which nodes of a site hold a dataset's version, or are bringing it. Pure."""
+"""Index of the nodes of a site that hold a dataset's version or are fetching it. Pure."""
 
 import hashlib
 from bisect import bisect_left
@@ -14,7 +14,7 @@ from moorage.wire import read_node_cache
 
 @dataclass(frozen=True, slots=True)
 class NodeCopies:
-    """What a node tells of its copies.
+    """The copies that one node reports.
 
     Attributes:
         node: its name.
@@ -28,7 +28,7 @@ class NodeCopies:
 
     @classmethod
     def read(cls, raw: RawObject) -> Self:
-        """Of a NodeCache.
+        """Read the copies from a raw NodeCache.
 
         Raises:
             InputError: naming the object, the field and the remedy.
@@ -40,7 +40,7 @@ class NodeCopies:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What the nodes of one site tell of one version: the same for all of them, whoever asks.
+    """A snapshot of one version's copies at one site, the same for all nodes that ask.
 
     Attributes:
         holding: by node, those that have it or bring it.
@@ -58,7 +58,7 @@ class Sighting:
 
 
 def sight(dataset: Dataset, copies: Iterable[NodeCopies]) -> Sighting:
-    """What is seen of a dataset's current version.
+    """Take a snapshot of the copies of a dataset's current version.
 
     Args:
         dataset: nothing is seen of one without a version.
@@ -86,7 +86,7 @@ def sight(dataset: Dataset, copies: Iterable[NodeCopies]) -> Sighting:
 
 
 def neighbourhood(seen: Sighting, node: str) -> Neighbourhood:
-    """What a node is told. All nodes of a site are told the same of who shares the bringing."""
+    """Return the answer to one node. All nodes of a site get the same answer about who shares the fetching."""
     own, bringing = seen.holding.get(node), seen.bringing
     if own is not None and not own.whole and not own.address:
         # Nobody is told of it, and it does its share all the same.
@@ -105,7 +105,7 @@ def neighbourhood(seen: Sighting, node: str) -> Neighbourhood:
 
 
 def _ring(names: Iterable[str], salt: str) -> tuple[tuple[bytes, str], ...]:
-    """In an order that is the same for the same salt, whoever else comes or goes."""
+    """Order names by salted hash, so that the order of the rest stays when a name comes or goes."""
     return tuple(sorted((_place(name, salt), name) for name in names))
 
 

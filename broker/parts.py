@@ -1,4 +1,4 @@
-"""What every answer of the broker is made with, and what answers look like."""
+"""The dependencies that the broker's handlers share, and the shape of its answers."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -31,7 +31,7 @@ _MOST_POLLS: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an answer is made with.
+    """The dependencies of the broker's handlers.
 
     Attributes:
         prover: asks where claims lead, as nobody takes that from a status.
@@ -66,7 +66,7 @@ class Parts:
     poll_limit: RateLimit = field(default_factory=lambda: RateLimit(_POLLS_PER_SECOND, _MOST_POLLS, time.monotonic))
 
     def problem(self) -> str | None:
-        """Why nothing can be decided now; None where it can."""
+        """Return why nothing can be decided now; None where it can."""
         return self.catalogue.problem(self.blind_seconds)
 
     def require_sight(self) -> None:
@@ -86,7 +86,7 @@ _Asked = TypeVar("_Asked")
 async def asked_of(
     request: web.Request, address: str, bounds: Bounds, read: Callable[[bytes], _Asked]
 ) -> tuple[NodeIdentity, _Asked]:
-    """Who asks, and what.
+    """Authenticate the caller and read the question in the request's body.
 
     Args:
         request: with a token and a body.
@@ -118,7 +118,7 @@ def admit(limit: RateLimit, key: Hashable, who: str) -> None:
 
 
 def not_cached(what: str) -> BrokerError:
-    """What is told where the API server has not told of something yet."""
+    """Return the error for an object that the informers have not cached yet."""
     return BrokerError(f"{what} is not in the cache yet")
 
 

@@ -18,12 +18,12 @@ READING_LIFE: Final = timedelta(minutes=15)
 
 
 def serving_pass(authority: KeyPair, node: str, now: datetime) -> Pass:
-    """For the node plugin of a node, to serve with."""
+    """Sign a certificate for a node plugin's own server."""
     return _pass(make_leaf(authority, (server_name(node),), now, SERVING_LIFE))
 
 
 def reading_pass(authority: KeyPair, node: str, ref: DatasetRef, now: datetime) -> Pass:
-    """For a node that may hold the dataset."""
+    """Sign a client certificate for a node that may hold the dataset."""
     return _pass(make_client_leaf(authority, node, reading_uri(node, ref), now, READING_LIFE))
 
 

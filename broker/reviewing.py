@@ -1,4 +1,4 @@
-"""Which of the volumes that a node shows may go on: the policy, asked again for pods that run. Pure."""
+"""Reviews of mounted volumes: the policy, asked again for running pods. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _NO_USAGE: Final = Usage()
 
 @dataclass(frozen=True, slots=True)
 class KnownReader:
-    """As whom a pod reads: nothing of it changes while the pod lives, but for what its namespace lets count.
+    """The identity by which a pod reads, fixed for the pod's life; only its namespace's list of purposes may change.
 
     Attributes:
         node: where the pod runs.
@@ -38,14 +38,14 @@ class KnownReader:
 
     @classmethod
     def of(cls, node: str, pod: Pod) -> "KnownReader":
-        """Who a pod on a node is."""
+        """Return the reader that a pod on a node is."""
         known = cls(node, pod.namespace, pod.service_account, pod.usage.stated_purpose)
         if not pod.usage.writing:
             return known
         return replace(known, usage=pod.usage, datasets=pod.datasets, component_digest=pod.component_digest)
 
     def reading(self, listed: frozenset[str] | None) -> Reader:
-        """As the policy knows it, where its namespace lists these purposes; None: any."""
+        """Return the policy's reader, where the namespace lists these purposes; None lists any."""
         return Reader(self.namespace, self.service_account, effective_purpose(self.stated_purpose, listed))
 
 
@@ -62,7 +62,7 @@ class KnownReaders:
         self._readers: OrderedDict[str, KnownReader] = OrderedDict()
 
     def put(self, uid: str, reader: KnownReader) -> None:
-        """Remember one."""
+        """Remember one pod's reader, and forget the oldest beyond the limit."""
         if (before := self._readers.pop(uid, None)) is not None:
             self._weight -= _weight(before)
         self._readers[uid] = reader
@@ -81,13 +81,13 @@ class KnownReaders:
 
 
 def is_ended_at_once(dataset: Dataset | None) -> bool:
-    """Whether its steward wants running mounts ended; of a Dataset that is gone or can't be read, nobody knows."""
+    """Return whether the steward wants running mounts ended; False where the Dataset is gone or unreadable."""
     return dataset is not None and dataset.revocation is Revocation.IMMEDIATE
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a review depends on besides the volume and its reader, as it is now.
+    """The current circumstances of a review, besides the volume and its reader.
 
     Attributes:
         dataset_of: the Datasets.
@@ -125,7 +125,7 @@ def review(asked: GrantQuestion, known: KnownReader, now: Circumstances) -> Revi
 def _decide_writing(
     dataset: Dataset, dataset_of: Callable[[DatasetRef], Dataset | None], known: KnownReader, reader: Reader
 ) -> Decision:
-    """Whether a pod may still write to the dataset, if it does; else, what it read of it to where it writes."""
+    """Decide whether a pod that writes may still do so, given all that it reads."""
     if not known.usage.writing:
         return ALLOWED
     # What was read and is gone ends nothing: its steward wants nothing any more.

@@ -1,4 +1,4 @@
-"""Whether the pod may read the dataset where it runs, and from which source. Pure."""
+"""The ruling: whether the pod may read the dataset on its node, and from which source. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -44,13 +44,13 @@ class Question:
 
     @property
     def access(self) -> Access:
-        """What the pod's labels ask for, which the API server lets nobody change."""
+        """The access that the pod's labels ask for; the API server keeps labels from being changed."""
         return self.pod.usage.access_to(self.ref)
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Yes.
+    """Permission to read a dataset from one of its sources.
 
     Attributes:
         dataset: that is read.
@@ -102,7 +102,7 @@ def rule(question: Question) -> Permission | Refusal:
 
 
 def _no_source(question: Question, dataset: Dataset, site: str) -> str:
-    """Why a node of the site can mount none of the sources; one that is being looked up may be mounted soon."""
+    """Explain why a node of the site can mount none of the sources, or that one is still being looked up."""
     waiting = [source for source in dataset.sources if source.location.abilities.looked_up]
     if waiting:
         first = waiting[0]
@@ -116,7 +116,7 @@ def _no_source(question: Question, dataset: Dataset, site: str) -> str:
 
 
 def _decide_write(question: Question, dataset: Dataset, writer: Reader) -> Decision:
-    """As at admission, of all that the pod reads now: its labels, and volumes that no label names."""
+    """Decide as at admission, over all that the pod reads now, by its labels or by volumes without labels."""
     if question.access is Access.READ_ONLY:
         return ALLOWED
     carried = carried_rules(question.pod.usage, question.read, question.pod.component_digest)
@@ -124,7 +124,7 @@ def _decide_write(question: Question, dataset: Dataset, writer: Reader) -> Decis
 
 
 def granted(permission: Permission, credentials: Credentials | None) -> Grant:
-    """What the node plugin is told.
+    """Return the grant that the node plugin gets.
 
     Raises:
         SourceError: the source says what can't be used.

@@ -1,4 +1,4 @@
-"""What nodes tell of their copies, looked at once a second at most, however many of them ask."""
+"""Cached snapshots of the copies at sites, taken at most once a second however many nodes ask."""
 
 import time
 from collections.abc import Callable, Collection
@@ -29,7 +29,7 @@ class Sightings:
     _sites: dict[str, tuple[Node, Inventory, str | None]] = field(default_factory=dict)
 
     def of(self, dataset: Dataset, site: str, find: Callable[[str], Node | None], inventory: Inventory) -> Sighting:
-        """What the nodes of a site have of a dataset.
+        """Return the snapshot of a dataset's copies at a site.
 
         Args:
             dataset: which.

@@ -1,4 +1,4 @@
-"""How many pods were granted a dataset at each site of late: nodes expect that many reads of a copy.
+"""Counts of the recent grants of a dataset at each site, from which nodes estimate further reads.
 
 Kept in memory: a broker that restarts, and each replica for itself, knows of fewer. Then nodes copy later, and nothing
 else.

@@ -79,7 +79,7 @@ class ClusterIndex:
         self._tell = tell
 
     def problem(self) -> str | None:
-        """Why what is known here may be old; None where it is not."""
+        """Return why what is known here may be old; None where it is not."""
         return self._bundle.problem(_BLIND_AFTER_SECONDS) or self.sites.problem()
 
     # --- what is asked ---

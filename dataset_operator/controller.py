@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the controller asks of the rest of the cluster.
+    """The controller's queries of the rest of the cluster.
 
     Attributes:
         inventory: the sites as they are.
@@ -109,7 +109,7 @@ class DatasetController:
         await self._reconciles.__aexit__(None, None, None)
 
     def problem(self) -> str | None:
-        """Why Datasets wait too long to be listed; None where they do not."""
+        """Return why Datasets wait too long to be listed; None where they do not."""
         return self._looks.problem()
 
     # --- what happened ---
@@ -155,7 +155,7 @@ class DatasetController:
                 self._reconciles.add(known)
 
     def desired(self, ref: DatasetRef) -> Desired | None:
-        """Whether a Dataset asks for a claim; None where no Dataset of the name is known, or its spec can't be read."""
+        """Return the claim that a Dataset asks for, or None where the Dataset is unknown or its spec unreadable."""
         entry = self._entries.get(ref)
         dataset = None if entry is None else entry.dataset()
         return None if dataset is None else Desired(dataset.uid, dataset.claim)
@@ -265,7 +265,7 @@ class DatasetController:
 
 
 def pause_after(reread_seconds: float, look_seconds: float, failures: int) -> float:
-    """How long to wait before the next look, in seconds.
+    """Return the seconds until the next listing.
 
     After a failure soon, then ever later up to the usual time: what a person mends should be seen soon. A source that
     takes long is read less often, so that listing takes a tenth of the time at most, and of the store's bill; one that
@@ -280,7 +280,7 @@ def _same_spec(one: Written, other: Written) -> bool:
 
 
 def _matters(dataset: Dataset | None) -> object:
-    """What placement asks of a Dataset: when it changes, pods that were refused may be permitted."""
+    """Return the fields of a Dataset that placement reads: when one changes, refused pods may be permitted."""
     if dataset is None:
         return None
     return dataset.governance, tuple(source.site for source in dataset.sources)

@@ -37,7 +37,7 @@ class DatasetWatch:
         await self._bundle.__aexit__(kind, error, trace)
 
     def problem(self) -> str | None:
-        """Why what is known of Datasets may be old; None where it is not."""
+        """Return why what is known of Datasets may be old; None where it is not."""
         return self._bundle.problem(_BLIND_AFTER_SECONDS)
 
     def _changed(self, change: Change[Written]) -> None:

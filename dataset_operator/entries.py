@@ -20,7 +20,7 @@ from moorage.wire import read_dataset
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the API server has of one Dataset, packed.
+    """The API server's state of one Dataset, packed.
 
     Attributes:
         ref: its name.
@@ -41,7 +41,7 @@ class Written:
 
 @dataclass(slots=True)
 class Entry:
-    """What is known of one Dataset.
+    """The cache entry of one Dataset.
 
     Attributes:
         written: its spec, and its status when it was last seen.
@@ -66,13 +66,13 @@ class Entry:
         return dataset_of(self.written)
 
     def raw_status(self) -> dict[str, Any]:
-        """The status."""
+        """Return the status as a dictionary."""
         found: dict[str, Any] = orjson.loads(self.status)
         return found
 
 
 def read_written(raw: Mapping[str, Any]) -> Written:
-    """Of a raw Dataset, which is not kept."""
+    """Pack a raw Dataset, which is not kept."""
     metadata = raw["metadata"]
     kept = {key: metadata[key] for key in ("namespace", "name", "uid", "generation") if key in metadata}
     bare = {"apiVersion": raw.get("apiVersion"), "kind": "Dataset", "metadata": kept, "spec": raw.get("spec")}

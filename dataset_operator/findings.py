@@ -1,4 +1,4 @@
-"""What was seen of a Dataset's sources at one look. Frozen; the input of every decision."""
+"""The findings of one listing of a Dataset's sources. Frozen; the input of every decision."""
 
 from dataclasses import dataclass
 
@@ -62,30 +62,30 @@ class Findings:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """Of that table; None where its catalogue knows of none."""
+        """The snapshot of a catalogue's table, or None where the catalogue knows of none."""
         return None if self.catalogued is None else self.catalogued.snapshot
 
     @property
     def version(self) -> str | None:
-        """Of the primary source; None where it was not listed."""
+        """The version of the primary source, or None where it was not listed."""
         primary = self.primary
         return None if primary is None or primary.listing is None else primary.listing.version
 
     @property
     def too_slow(self) -> bool:
-        """Whether something was given up because it took too long."""
+        """Whether a step was given up because it took too long."""
         reasons = [self.table_reason, *(found.reason for found in self.sources)]
         return Reason.LIST_TOO_SLOW in reasons
 
     @property
     def failed(self) -> bool:
-        """Whether something that should have been read could not be, and is worth another look soon."""
+        """Whether something that should have been read could not be, and is worth an early retry."""
         fine = {Reason.LISTED, Reason.NOT_LISTED, Reason.NOT_SUPPORTED}
         return bool(self.table_reason) or any(found.reason not in fine for found in self.sources)
 
 
 def data_identity(sources: tuple[Source, ...]) -> tuple[str, ...] | None:
-    """Which data version, bytes and format are about: where the first source that can be listed is; None: nowhere."""
+    """Identify the data of the first source that can be listed, to which the status refers; None where none can."""
     for source in sources:
         lister = lister_of(source.location)
         if lister is not None:
@@ -96,7 +96,7 @@ def data_identity(sources: tuple[Source, ...]) -> tuple[str, ...] | None:
 
 
 def endpoints(dataset: Dataset, roles: tuple[PermittedRole, ...] = ()) -> tuple[str, ...]:
-    """Whom a look at a Dataset's sources asks, each once.
+    """Return the endpoints that a listing of a Dataset's sources calls, each once.
 
     Args:
         dataset: the Dataset.

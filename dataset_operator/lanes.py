@@ -86,7 +86,7 @@ class Lanes(Generic[K]):
             self._long_keys.add(key)
 
     def problem(self) -> str | None:
-        """Whether somebody waits for a slot too long although none of its Datasets is looked at; None where not."""
+        """Report that a tenant waits too long for a slot although none of its Datasets is being listed; else None."""
         tenant, seconds = self._quick.starved()
         if seconds < _STARVED_SECONDS:
             return None

@@ -54,7 +54,7 @@ class Looker:
         self._parsers.close()
 
     def budget(self, *, quick: bool) -> Budget:
-        """What a look at one source may take."""
+        """Return the budget of a look at one source."""
         settings = self._settings
         whole = Budget(
             connect_seconds=settings.connect_seconds,

@@ -76,7 +76,7 @@ class OrphanNotifier:
 
 
 def sentence(ref: DatasetRef) -> str:
-    """What the pod's author reads."""
+    """Return the message for the pod's author."""
     return (
         f"Dataset {ref} was deleted while this pod reads it: a mount keeps working with the keys that it has, until "
         "its mount server ends or the store refuses the keys; it is not mounted again. Delete the pod, or have the "

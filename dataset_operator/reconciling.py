@@ -1,4 +1,4 @@
-"""From all that is known of one Dataset to the status that it should have. Pure."""
+"""Reconciliation: from all that is known of one Dataset to the status that it should have. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ def reconcile(facts: Facts, now: str) -> dict[str, Any]:
 
 
 def _claimed(facts: Facts) -> tuple[Condition, ...]:
-    """Of a Dataset that asks for a claim. What was said of it counts until more is known: pods are admitted by it."""
+    """Return the condition of a requested claim, kept as it was until more is known: pods are admitted by it."""
     if facts.dataset is None or not facts.dataset.claim:
         return ()
     told = conditions.read(facts.raw_status.get("conditions") or ())

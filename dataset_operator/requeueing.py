@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What changed, and so who is concerned. An empty field concerns everybody.
+    """A change, with the pods that it concerns; an empty field concerns all pods.
 
     Attributes:
         what: in words, as `Dataset steward/claims`.
@@ -46,7 +46,7 @@ class Cause:
     gone: bool = False
 
     def concerns(self, pod: Pod) -> bool:
-        """Whether the pod waits, and may now be permitted (or refused with another sentence)."""
+        """Return whether the pod waits, and the change may permit it (or refuse it with another sentence)."""
         return (
             waits(pod)
             and (self.dataset is None or self.dataset in datasets_of(pod))
@@ -55,7 +55,7 @@ class Cause:
 
 
 class Schedule:
-    """When which cause has its next round. Pure.
+    """The schedule of each cause's next round. Pure.
 
     A cause that comes again while its rounds are pending moves the later ones, and brings the next one forward at most:
     who changes an object in a loop gets a round every `delays_seconds[0]`, and none is put off for ever.
@@ -88,7 +88,7 @@ class Schedule:
         return cause
 
     def due_at(self) -> float | None:
-        """When the next round is due."""
+        """The time of the next round, or None."""
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 

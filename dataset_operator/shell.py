@@ -18,7 +18,7 @@ from moorage.model import GROUP, VERSION
 
 
 def make_registry(sites: SiteIndex) -> kopf.OperatorRegistry:
-    """The handlers."""
+    """Make kopf's registry of handlers."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.startup(registry=registry)

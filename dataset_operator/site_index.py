@@ -42,7 +42,7 @@ class SiteIndex:
         return self._inventory
 
     def problem(self) -> str | None:
-        """Why what is known here may be old; None where it is not."""
+        """The reason why the index may be stale, or None."""
         if self._synced_at is None:
             return "sites not in the cache yet"
         age_seconds = asyncio.get_running_loop().time() - self._synced_at
@@ -71,7 +71,7 @@ class SiteIndex:
             self._changed(name)
 
     async def resync(self) -> None:
-        """List them.
+        """List all Sites, and drop those that are gone.
 
         Raises:
             KubeError: the list did not come.

@@ -1,4 +1,4 @@
-"""What a pod holds, and what it waits for: the index functions of the pod informer. Pure."""
+"""Index functions of the pod informer: what a pod holds, and what it waits for. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,5 +54,5 @@ def written_by(pod: Pod) -> frozenset[DatasetRef]:
 
 
 def waits(pod: Pod) -> bool:
-    """Whether the pod still waits for a node."""
+    """Return whether the pod still waits for a node."""
     return pod.node_name is None and not pod.finished and not pod.deleting

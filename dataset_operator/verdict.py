@@ -26,7 +26,7 @@ UNPLACED = "local"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the status should say.
+    """The verdict: what the status should say.
 
     Attributes:
         conditions: Ready, Accessible, Governed; Claimed comes after them.
@@ -160,14 +160,14 @@ def _source_status(found: SourceFinding, findings: Findings, last: DatasetStatus
 
 
 def _folder(found: SourceFinding, before: SourceStatus | None) -> FoundFolder | None:
-    """Where a table's files are: kept while its catalogue does not answer, and not where it says that they are not."""
+    """Return a table's folder: kept while its catalogue does not answer, dropped where it says that there is none."""
     if found.found is not None:
         return found.found.found
     return None if before is None or found.reason in NOTHING_TO_READ else before.found
 
 
 def _place(found: SourceFinding) -> str:
-    """Where a claim leads, for people."""
+    """Return a claim's location in words for people."""
     return "" if found.place is None else found.place.words
 
 
@@ -228,7 +228,7 @@ def _data_status(findings: Findings, last: DatasetStatus, sources: tuple[SourceS
 
 
 class _Catalogued(TypedDict):
-    """What a catalogue alone tells."""
+    """The fields of the status that come from a catalogue alone."""
 
     partitions: Partitions | None
     snapshot: Snapshot | None
@@ -320,7 +320,7 @@ def _summary(findings: Findings, status: DatasetStatus) -> str:
 
 
 def _governed(dataset: Dataset, inventory: Inventory) -> Condition:
-    """Whether rules hold beyond "readers of the own namespace", and where they let the data be read."""
+    """Return the Governed condition: whether rules go beyond the own namespace, and where they permit reading."""
     governance = dataset.governance
     if not governance.is_governed:
         message = f"no rules: every pod of namespace {dataset.ref.namespace} may read it, anywhere"

@@ -19,7 +19,7 @@ _WORKLOADS = ("webhook", "operator", "broker", "scheduler", "spoke")
 
 
 def names(name: str) -> tuple[str, ...]:
-    """What the clusters beside the demo's own are called."""
+    """Return the names of the clusters beside the demo's own."""
     return tuple(f"{name}-{site}" for site in SITES)
 
 

@@ -12,7 +12,7 @@ _PURPOSE = ("--purpose", "research")
 
 @dataclass(frozen=True)
 class Read:
-    """What a pod measured.
+    """A pod's measurement of one read.
 
     Attributes:
         node: where it ran.
@@ -28,7 +28,7 @@ class Read:
 
     @property
     def told(self) -> str:
-        """In words."""
+        """The measurement in words."""
         speed = self.size_bytes / self.seconds / 1e6
         return f"{self.size_bytes / 1e6:.1f} MB in {self.seconds * 1000:.0f} ms, {speed:.0f} MB/s, on {self.node}"
 

@@ -1,4 +1,4 @@
-"""What can go wrong while the demo is being shown."""
+"""Errors of the demo."""
 
 from moorage.errors import MoorageError
 

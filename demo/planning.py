@@ -16,7 +16,7 @@ FILES = {"plan.json", "bound.json", "report.html", "groups"}
 
 
 def a_pipeline_is_planned(stage: Stage) -> None:
-    """Who knows nothing of sites compiles a pipeline; one command splits it, and another one checks the split."""
+    """Show that a pipeline written without sites is split by one command, and the split checked by another."""
     stage.apply("weather.yaml")
     declare_release(stage)
     stage.wait("both Datasets to be Ready", lambda: _are_ready(stage) or None, 30)

@@ -154,7 +154,7 @@ def _first_good_after(stage: Stage, moment: float) -> float | None:
 
 
 def while_moorage_is_down_others_run(stage: Stage) -> None:
-    """With everything of ours stopped, a pod without labels runs; a labelled one is refused with a sentence."""
+    """Show that without Moorage an unlabelled pod runs, and a labelled one is refused with a sentence."""
     replicas = servers.count_replicas(stage)
     try:
         servers.stop_everything(stage)

@@ -54,7 +54,7 @@ def checksum(file: Path) -> str:
 
 
 def count_replicas(stage: Stage) -> dict[str, int]:
-    """How many there should be of each part."""
+    """Return the number of replicas that each component should have."""
     return {name: stage.get("deployment", name, "-n", SYSTEM)["spec"]["replicas"] for name in DEPLOYMENTS}
 
 
@@ -70,7 +70,7 @@ def stop_everything(stage: Stage) -> None:
 
 
 def start_everything(stage: Stage, replicas: dict[str, int]) -> None:
-    """As many as there were."""
+    """Scale each component back to its replicas."""
     for name, count in replicas.items():
         stage.kubectl("scale", "deployment", name, "-n", SYSTEM, f"--replicas={count}")
     let_node_plugin_run(stage)

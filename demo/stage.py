@@ -1,4 +1,4 @@
-"""What the scenes stand on: the cluster, the data, and a way to run commands and wait for what they bring about."""
+"""The stage that scenes act on: the cluster, the data, and functions to run commands and wait for results."""
 
 import json
 import os
@@ -30,7 +30,7 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True)
 class Command:
-    """What a command printed."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -89,7 +89,7 @@ class Stage:
         return {**environment, "PATH": f"{plugins}:{environment['PATH']}"}
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> Command:
-        """Run kubectl.
+        """Run kubectl and return its result.
 
         Raises:
             SceneError: it failed, and `check` is set.
@@ -117,7 +117,7 @@ class Stage:
         return done
 
     def logs(self, pod: str, namespace: str = CONSUMER, container: str = "reader") -> str:
-        """What the reader printed."""
+        """Return the log of the reader."""
         return self.kubectl("logs", "-n", namespace, pod, "-c", container, check=False).out
 
     def wait(self, what: str, look: Callable[[], Seen | None], seconds: float = 60) -> Seen:

@@ -10,7 +10,7 @@ _AUDIT = ("dataset", "audit", "--dataset", _DATASET, "--since", "10m")
 
 
 def a_pod_writes_and_the_next_reads(stage: Stage) -> None:
-    """What one pod wrote is a version that the next one reads; each grant of both is a line that can be verified."""
+    """Show that what one pod wrote is a version that the next reads, and that the evidence proves both grants."""
     stage.apply("monthly-delays.yaml")
     _run(stage, "summarise", "wrote 12 rows")
     seen = stage.wait("the operator to list what was written", lambda: _listed(stage), 60)

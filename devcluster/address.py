@@ -36,17 +36,17 @@ class Addresses:
 
     @property
     def loopback(self) -> IPv4Address:
-        """Where what pods must not reach listens (etcd, controller-manager, scheduler)."""
+        """The loopback address of what pods must not reach: etcd, controller-manager, scheduler."""
         return IPv4Address(f"127.127.{self.number}.1")
 
     @property
     def subnet(self) -> IPv4Network:
-        """What host, nodes and object stores have in common."""
+        """The network that host, nodes and object stores share."""
         return IPv4Network(f"{'10' if self.bridged else '127'}.127.{self.number}.0/24")
 
     @property
     def host(self) -> IPv4Address:
-        """Where the API server listens."""
+        """The address that the API server listens at."""
         return self.subnet[1]
 
     @property
@@ -56,7 +56,7 @@ class Addresses:
 
     @property
     def services(self) -> IPv4Network:
-        """All ClusterIPs."""
+        """The range of ClusterIPs."""
         return IPv4Network(f"10.{192 + self.number}.0.0/16")
 
     def node(self, number: int) -> IPv4Address:
@@ -78,7 +78,7 @@ class Addresses:
 
 
 def listened(number: int) -> bool:
-    """Whether somebody listens where this cluster's etcd would: another user's cluster, unknown to our records."""
+    """Return whether another process listens at this cluster's etcd address: a cluster missing in our records."""
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

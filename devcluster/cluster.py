@@ -53,7 +53,7 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a person's shell needs to reach it."""
+        """The environment variables by which a person's shell reaches the cluster."""
         return {"KUBECONFIG": str(self.kubeconfig_path), "PATH": f"{self.bin_dir}:{os.environ.get('PATH', '')}"}
 
     def node_process(self, name: str) -> process.Process:
@@ -115,7 +115,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Status:
-    """How a cluster is.
+    """The status of a cluster.
 
     Attributes:
         components: of the control plane and the object stores, and whether each runs.
@@ -193,7 +193,7 @@ def down(name: str, progress: Progress | None = None) -> bool:
 
 
 def status(name: str) -> Status:
-    """How a cluster is.
+    """Read the status of a cluster.
 
     Raises:
         DevClusterError: there is none.

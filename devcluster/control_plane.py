@@ -14,7 +14,7 @@ COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedul
 
 @dataclass(frozen=True)
 class Authorities:
-    """Who vouches for whom: clients and servers, the front proxy, and etcd each have their own."""
+    """The certificate authorities of a cluster: Kubernetes, front proxy and etcd each have their own."""
 
     kubernetes: Authority
     front_proxy: Authority

@@ -71,7 +71,7 @@ def write_files(layout: Layout, addresses: Addresses, authority: Authority) -> N
 
 
 def start(layout: Layout) -> process.Process:
-    """Start it.
+    """Start the DNS server.
 
     Raises:
         DevClusterError: it can't be executed.
@@ -100,7 +100,7 @@ def wait_until_ready(layout: Layout, addresses: Addresses) -> None:
 
 
 def remedy(log: str) -> str:
-    """What to do about the one reason that is another program's; empty for any other."""
+    """Return the remedy where another DNS server holds the port; "" for any other failure."""
     if "address already in use" not in log:
         return ""
     return (

@@ -40,7 +40,7 @@ def create(layout: Layout, manifests: Sequence[Mapping[str, Any]]) -> None:
 
 
 def answers(layout: Layout) -> bool:
-    """Whether the API server says that it is ready."""
+    """Return whether the API server reports that it is ready."""
     return _kubectl(layout, ["get", "--raw", "/readyz", "--request-timeout=5s"], None).returncode == 0
 
 

@@ -67,7 +67,7 @@ class NodeLayout:
 
     @property
     def init_spec(self) -> Path:
-        """What the node's first process reads."""
+        """The configuration of the node's first process."""
         return self.root / "init.json"
 
     @property
@@ -89,7 +89,7 @@ class Layout:
 
     @property
     def record(self) -> Path:
-        """What `record` reads and writes."""
+        """The file that `record` reads and writes."""
         return self.root / "cluster.json"
 
     @property
@@ -119,12 +119,12 @@ class Layout:
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's."""
+        """The administrator's kubeconfig."""
         return self.root / "kubeconfig"
 
     @property
     def etcd(self) -> Path:
-        """Etcd's data."""
+        """The folder of etcd's data."""
         return self.root / "etcd"
 
     def object_store(self, site: str) -> Path:

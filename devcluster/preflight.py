@@ -32,7 +32,7 @@ What still works here:
 
 @dataclass(frozen=True)
 class Machine:
-    """What was found out about this machine.
+    """The facts found out about this machine.
 
     Attributes:
         namespaces: what went wrong when some were made; empty when it worked.
@@ -68,7 +68,7 @@ def gather() -> Machine:
 
 
 def problems(machine: Machine, spec: ClusterSpec) -> list[str]:
-    """What keeps this machine from running the cluster, each with its remedy; empty when nothing does."""
+    """List what keeps this machine from running the cluster, each with its remedy."""
     if machine.system != "Linux":
         return [f"this is {machine.system}: use Linux, in a virtual machine if need be"]
     found = []

@@ -32,7 +32,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether this very process runs; a zombie does not."""
+        """Whether this very process runs; a zombie does not count."""
         _reap(self.pid)
         return _started_ticks(self.pid) == self.started_ticks
 
@@ -106,7 +106,7 @@ def read(pid_file: Path) -> Process | None:
 
 
 def runs(pid_file: Path) -> bool:
-    """Whether the process that a file names is alive."""
+    """Return whether the process that a file names is alive."""
     found = read(pid_file)
     return found is not None and found.alive
 
@@ -153,7 +153,7 @@ def _started_ticks(pid: int) -> int | None:
 
 
 def _has_threads(pid: int) -> bool:
-    """Whether threads outlive the first: it looks dead then, but its ports and files are still taken."""
+    """Return whether threads outlive the main thread: the process looks dead, but still holds ports and files."""
     try:
         return len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
     except OSError:
@@ -161,6 +161,6 @@ def _has_threads(pid: int) -> bool:
 
 
 def _reap(pid: int) -> None:
-    """If it is our own child and has ended, let the kernel forget it."""
+    """Reap the process if it is our child and has ended."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -22,23 +22,23 @@ class Step(Protocol):
 
 
 class Progress(Protocol):
-    """Where work is told; safe to be used by several threads at once."""
+    """A thread-safe sink for progress messages."""
 
     def step(self, title: str) -> contextlib.AbstractContextManager[Step]:
         """Tell of a piece of work; leaving the context ends it."""
 
 
 class Silent:
-    """Tells nobody."""
+    """Progress that is not shown."""
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Do nothing."""
+        """Run the step without reporting it."""
         del title
         yield self
 
     def update(self, detail: str, done: int | None = None, total: int | None = None) -> None:
-        """Do nothing."""
+        """Ignore the update of a step."""
 
 
 class Terminal:

@@ -31,17 +31,17 @@ class Record:
 
     @property
     def addresses(self) -> address.Addresses:
-        """Its networks."""
+        """The cluster's networks."""
         return address.Addresses(self.number, self.bridged)
 
     @property
     def layout(self) -> Layout:
-        """Its files."""
+        """The cluster's folders."""
         return Layout.of(self.name)
 
     @property
     def spec(self) -> ClusterSpec:
-        """What was asked, without the object stores' further identities."""
+        """The spec that was asked for, without the object stores' further identities."""
         return ClusterSpec(self.name, self.sites, self.fake_nodes, self.object_stores)
 
 

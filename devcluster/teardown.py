@@ -15,7 +15,7 @@ from moorage.errors import DevClusterError
 
 
 def leftovers(name: str) -> list[str]:
-    """What is left of a cluster on this machine, in words; empty when nothing is."""
+    """List what is left of a cluster on this machine, in words."""
     layout = Layout.of(name)
     return [
         *(f"process {found.pid}" for found in process.marked(str(layout.root))),

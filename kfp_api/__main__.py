@@ -90,7 +90,7 @@ def check(settings: KfpApiSettings) -> None:
 
 
 def callers_of(client: Client, settings: KfpApiSettings) -> Callers:
-    """Who tells whose token one is."""
+    """Return the authenticator of bearer tokens."""
     if settings.authentication:
         return Callers(client, settings.audience or "", settings.identity_seconds)
     return Anybody(client, "", 0.0)

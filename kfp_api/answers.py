@@ -27,12 +27,12 @@ class Code(Enum):
 
     @property
     def number(self) -> int:
-        """Of gRPC."""
+        """The gRPC status code."""
         return self.value[0]
 
     @property
     def http_status(self) -> int:
-        """Of the answer."""
+        """The HTTP status code."""
         return self.value[1]
 
 
@@ -46,7 +46,7 @@ class RequestError(MoorageError):
 
 
 def invalid(message: str) -> RequestError:
-    """What was sent can't be used."""
+    """Return the error for a request that can't be used."""
     return RequestError(Code.INVALID_ARGUMENT, message)
 
 

@@ -76,7 +76,7 @@ async def _known(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def from_kubernetes(error: KubeError) -> RequestError:
-    """What a refusal of the API server means to the client. Its words name objects that the client may see."""
+    """Translate an API server's refusal into the client's error; its text names only what the client may see."""
     message = f"the API server refused: {error}"
     match error:
         case NotFoundError():

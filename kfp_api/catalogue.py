@@ -34,7 +34,7 @@ _COMMON: Fields = {
 
 
 class Catalogue:
-    """What there is, as the API server had it a moment ago. Runs while its `async with` block runs.
+    """Informers and indexes of runs and ConfigMaps. They run inside its `async with` block.
 
     Args:
         client: the API server.
@@ -111,7 +111,7 @@ class Catalogue:
         await self._bundle.__aexit__(kind, error, trace)
 
     def problem(self, blind_seconds: float) -> str | None:
-        """Why nothing can be said now: a cache is incomplete or too old. None where it can."""
+        """Return why nothing can be said now: a cache is incomplete or too old. None where it can."""
         return self._bundle.problem(blind_seconds)
 
     def experiment_of(self, run: Run) -> Experiment | None:
@@ -120,7 +120,7 @@ class Catalogue:
         return next((each for each in found if each.namespace == run.namespace), None)
 
     def is_archived(self, run: Run) -> bool:
-        """By itself or with its experiment."""
+        """Return whether the run is archived, by itself or with its experiment."""
         return run.archived_with(self.experiment_of(run))
 
     def runs_of(self, version: Version) -> list[Run]:

@@ -59,7 +59,7 @@ class Compilers:
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
 
     async def read(self, work: Work, content: bytes, namespace: str) -> Compiled:
-        """What the package holds.
+        """Compile a package in a child process.
 
         Raises:
             RequestError: it can't be used; or too many of this namespace wait already.

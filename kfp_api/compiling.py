@@ -43,13 +43,13 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a package is none; a value, because exceptions don't cross processes well."""
+    """The reason why a package can't be compiled; a value, because exceptions cross processes badly."""
 
     message: str
 
 
 def compile_package(content: bytes) -> Compiled | Refused:
-    """What was uploaded: YAML, JSON, zip or tar.gz."""
+    """Compile an uploaded package: YAML, JSON, zip or tar.gz."""
     try:
         return _compiled(parse(unpack(content), SUBJECT), SUBJECT)
     except InputError as error:

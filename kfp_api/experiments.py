@@ -17,7 +17,7 @@ _KIND = "experiment"
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve them."""
+    """Register the routes of experiments."""
     base = "/apis/v2beta1/experiments"
     one = base + "/{experiment_id:[^:/]+}"
     app.router.add_post(base, _create)

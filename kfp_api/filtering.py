@@ -47,7 +47,7 @@ _SNAKE: Final = re.compile(r"_([a-z])")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What can be filtered and sorted by.
+    """A field that lists can be filtered and sorted by.
 
     Attributes:
         get: its text in a record; times in RFC 3339.
@@ -165,5 +165,5 @@ def seconds_of(time: str) -> float | None:
 
 
 def holds(predicates: tuple[Predicate, ...], record: object) -> bool:
-    """Whether all of them do."""
+    """Return whether the record satisfies all predicates."""
     return all(predicate(record) for predicate in predicates)

@@ -1,4 +1,4 @@
-"""Who asks and what they may do: asked of the API server and remembered for seconds."""
+"""Authentication and authorization of callers: the API server decides, and its answers are cached for seconds."""
 
 import hashlib
 import time
@@ -55,7 +55,7 @@ class Callers:
         self._rights: OrderedDict[tuple[bytes, str, str, str], tuple[float, bool]] = OrderedDict()
 
     async def of(self, token: str, address: str) -> Caller:
-        """Whose token this is.
+        """Authenticate a token.
 
         Raises:
             RequestError: nobody's that the API server knows, or too many such tokens come from there.
@@ -69,7 +69,7 @@ class Callers:
             raise RequestError(Code.RESOURCE_EXHAUSTED, str(error)) from None
 
     async def may(self, caller: Caller, verb: str, namespace: str, subresource: str = "") -> bool:
-        """Whether the caller may do that to StretchedPipelines of the namespace, or to a subresource of them.
+        """Return whether the caller may use the verb on StretchedPipelines of the namespace, or on their subresource.
 
         Raises:
             KubeError: the API server did not answer.
@@ -115,12 +115,12 @@ class Anybody(Callers):
         namespace: str,  # noqa: ARG002
         subresource: str = "",  # noqa: ARG002
     ) -> bool:
-        """Yes."""
+        """Permit everything, where authentication is off."""
         return True
 
 
 def caller_in(review: Mapping[str, Any], audience: str) -> Caller:
-    """Whom a TokenReview's status vouches for. Pure.
+    """Read the caller from a TokenReview's status. Pure.
 
     Raises:
         UnknownCallerError: nobody.

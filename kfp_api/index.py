@@ -71,7 +71,7 @@ class Index(Generic[R]):
         return [self._records[namespace, name] for _, name in self._ordered.get((namespace, parent), ())]
 
     def last_created_at(self, namespace: str, parent: str) -> str:
-        """When the youngest of a parent was made; "" where there is none."""
+        """Return when the parent's newest record was created, or "" where it has none."""
         ordered = self._ordered.get((namespace, parent))
         return ordered[-1][0] if ordered else ""
 
@@ -92,7 +92,7 @@ class Index(Generic[R]):
             insort(self._ordered.setdefault(scope, []), (record.created_at, record.object_name))
 
     def touch(self, namespace: str) -> None:
-        """What filters of this namespace look at beside the records has changed."""
+        """Note that something besides the records changed which the namespace's filters look at."""
         self._changes[namespace] = self._changes.get(namespace, 0) + 1
 
     def drop(self, namespace: str, name: str) -> None:

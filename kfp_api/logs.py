@@ -35,7 +35,7 @@ _UNSERVED: Final = (
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve them."""
+    """Register the route of logs."""
     app.router.add_get("/apis/{version:v1alpha1|v1|v1beta1|v2beta1}/runs/{run_id}/nodes/{node_id}/log", _log)
 
 
@@ -97,7 +97,7 @@ def _names(run: Run, task: Mapping[str, Any]) -> set[str]:
 
 
 async def _pieces(log: TaskLog, piece: LogPiece, *, follow: bool) -> AsyncIterator[bytes]:
-    """What is there; with `follow`, what comes, too, for some time."""
+    """Stream the log, and with `follow` what is appended, for a limited time."""
     ends = asyncio.get_running_loop().time() + _FOLLOW_SECONDS
     attempt, offset = piece.attempt, piece.next_offset
     yield piece.content

@@ -1,4 +1,4 @@
-"""From raw Kubernetes objects to records, and what is written. Pure; the only place that knows labels and keys.
+"""Conversion between raw Kubernetes objects and records. Pure; the only module that knows labels and keys.
 
 Experiments, pipelines and versions are ConfigMaps whose names are made of what must be unique, so that the API server
 itself refuses a second one; a client knows them by the object's uid, which nobody can choose. A run that this server
@@ -51,23 +51,23 @@ _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 def unique_name(kind: str, *parts: str) -> str:
-    """What the ConfigMap of the experiment, pipeline or version is called: the same parts are the same object."""
+    """Return the name of an experiment's, pipeline's or version's ConfigMap; equal parts give the same name."""
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     return f"kfp-{kind}-{digest[:32]}"
 
 
 def run_config_map(run_id: str) -> str:
-    """What the ConfigMap is called that holds the pipeline of a single run."""
+    """Return the name of the ConfigMap that holds the pipeline of a single run."""
     return f"kfp-run-{run_id}"
 
 
 def is_run_id(text: str) -> bool:
-    """Whether a client may call a run so: it becomes the object's name."""
+    """Return whether a client may give a run this id, which becomes the object's name."""
     return bool(_RUN_ID.fullmatch(text))
 
 
 def is_label_value(text: str) -> bool:
-    """Whether an id can be one of ours."""
+    """Return whether the text can be an id of ours."""
     return bool(_LABEL_VALUE.fullmatch(text))
 
 
@@ -144,7 +144,7 @@ def read_lasting_run(raw: RawObject) -> Run | None:
 
 
 def pack(raw: RawObject) -> bytes | None:
-    """What only the answer about this one run says, small; None: it is too large to be kept for each run."""
+    """Compress the details that only a get of this run returns; None where they are too large to keep in the index."""
     plain = orjson.dumps(details_of(raw))
     if len(plain) <= _PLAIN_BYTES:
         return plain
@@ -160,7 +160,7 @@ def details_of(raw: RawObject) -> dict[str, Any]:
 
 
 def unpack(details: bytes) -> dict[str, Any]:
-    """What `pack` packed."""
+    """Decompress what `pack` returned."""
     plain = details if details[:1] == b"{" else zlib.decompress(details)
     found: dict[str, Any] = orjson.loads(plain)
     return found
@@ -241,7 +241,7 @@ def owner_of(raw: RawObject) -> dict[str, Any]:
 
 
 def written_json(value: object) -> bytes:
-    """JSON.
+    """Serialize a value as JSON.
 
     Raises:
         InputError: it holds a number that JSON here can't.

@@ -1,4 +1,4 @@
-"""What a list asks for and where its next page begins. Pure.
+"""Pagination of lists: the query, and the token of the next page. Pure.
 
 A page token holds the order, the filter and the last entry of the page before, so that a walk through pages sees each
 entry that is there all the time exactly once, whatever comes and goes meanwhile. It is what a client could ask for

@@ -1,4 +1,4 @@
-"""Whether a run's parameters are those that its pipeline takes. Pure."""
+"""Validation of a run's parameters against those that its pipeline takes. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What the handlers are made with, and what each of them asks first: who, where, and whether they may."""
+"""The dependencies of the handlers, and the checks that begin each of them: caller, namespace, permission."""
 
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -27,7 +27,7 @@ _MOST_TRIED: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What requests are answered with.
+    """The dependencies of the handlers.
 
     Attributes:
         namespaces: that are served; empty: all.
@@ -53,7 +53,7 @@ class Parts:
     readers: Slots = field(default_factory=lambda: Slots(most=64, most_of_one=8))
 
     def problem(self) -> str | None:
-        """Why nothing can be answered now; None where it can."""
+        """Return why nothing can be answered now; None where it can."""
         return self.catalogue.problem(self.blind_seconds)
 
     @property
@@ -81,7 +81,7 @@ CALLER: Final = "caller"
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Who asks; the application has asked the API server."""
+    """Return the caller, whom the application has authenticated."""
     caller: Caller = request[CALLER]
     return caller
 

@@ -18,7 +18,7 @@ _BASE = "/apis/v2beta1/pipelines"
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve them."""
+    """Register the routes of pipelines."""
     one = _BASE + "/{pipeline_id:[^:/]+}"
     app.router.add_post(f"{_BASE}/upload", _upload)
     app.router.add_get(_BASE + "/names/{name:.+}", _get_by_name)

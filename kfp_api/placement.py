@@ -1,4 +1,4 @@
-"""How a run is placed, said where an unmodified client can say it. Pure.
+"""Placement settings of runs, from where an unmodified client can write them. Pure.
 
 A *layer* is one place that may say something: the namespace, the pipeline's description, the pipeline, its version, the
 experiment, the run itself. Later layers win key by key; hints of all layers merge, entry by entry. Keys are those of
@@ -49,7 +49,7 @@ _SECTIONS = ("inputs", "tasks", "artifacts", "defaults")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one place says.
+    """One source of placement settings.
 
     Attributes:
         where: in messages: `Namespace research`.
@@ -137,7 +137,7 @@ def _number(layer: Layer, key: str, value: str) -> float:
 
 
 def _hints(layer: Layer, text: str) -> dict[str, Any]:
-    """As a file of hints holds them; whether they name anything in the pipeline, the planner says."""
+    """Parse hints as in a file; the planner checks whether they name parts of the pipeline."""
     subject = f"{layer.where}, {HINTS}"
     try:
         documents = parse(text, subject)

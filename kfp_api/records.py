@@ -1,4 +1,4 @@
-"""What this server knows of experiments, pipelines, versions and runs. Times are RFC 3339 in UTC, "" where unknown."""
+"""Records of experiments, pipelines, versions and runs. Times are RFC 3339 in UTC, "" where unknown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from kfp_api.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What all of them have.
+    """The fields that all records have.
 
     Attributes:
         namespace: where the object is.
@@ -43,7 +43,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment(Kept):
-    """An experiment.
+    """An experiment, which groups runs.
 
     Attributes:
         archived: whether it is.
@@ -83,7 +83,7 @@ class Version(Kept):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Kept):
-    """A run.
+    """A run of a pipeline.
 
     Attributes:
         uid: the StretchedPipeline's.
@@ -133,7 +133,7 @@ class Run(Kept):
         return tuple(dict.fromkeys(each for each in (self.experiment_id, self.version_id) if each))
 
     def archived_with(self, experiment: Experiment | None) -> bool:
-        """Whether it is archived, by itself or with its experiment, and nobody took it back since."""
+        """Return whether the run is archived, by itself or with its experiment, and was not unarchived since."""
         archived_at = self.archived_at
         # Objects are dated to the second, this is to the microsecond: without its Z, a text of less sorts first.
         if experiment is not None and experiment.archived_at >= self.created_at.removesuffix("Z"):

@@ -36,7 +36,7 @@ class RecurringRun(Kept):
 
     @property
     def status(self) -> str:
-        """As the backend says it."""
+        """The status as Kubeflow's backend writes it."""
         return "DISABLED" if self.disabled else "ENABLED"
 
 

@@ -1,4 +1,4 @@
-"""When and how often a recurring run is asked to run: from a request to fields of a PipelineSchedule. Pure."""
+"""The trigger of a recurring run: from a request to fields of a PipelineSchedule. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -50,7 +50,7 @@ def schedule_of(body: Body) -> dict[str, Any]:
 
 
 def policy_of(body: Body) -> dict[str, Any]:
-    """What happens with several runs at once, and with missed times, as fields of a PipelineSchedule's spec.
+    """Return the policy on concurrent runs and missed times, as fields of a PipelineSchedule's spec.
 
     Raises:
         RequestError: one can't be used.

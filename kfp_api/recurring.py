@@ -34,7 +34,7 @@ _LONGEST_INLINE: Final = 1_000_000
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve them."""
+    """Register the routes of recurring runs."""
     one = BASE + "/{recurring_run_id:[^:/]+}"
     app.router.add_get(BASE, _list)
     app.router.add_post(BASE, _create)

@@ -15,7 +15,7 @@ _CANCELLED_ERROR: Final = 1
 
 
 def experiment_body(experiment: Experiment, last_run_created_at: str) -> dict[str, Any]:
-    """V2beta1Experiment."""
+    """Render an experiment as V2beta1Experiment."""
     return _present(
         experiment_id=experiment.id,
         display_name=experiment.display_name,
@@ -28,7 +28,7 @@ def experiment_body(experiment: Experiment, last_run_created_at: str) -> dict[st
 
 
 def pipeline_body(pipeline: Pipeline) -> dict[str, Any]:
-    """V2beta1Pipeline."""
+    """Render a pipeline as V2beta1Pipeline."""
     return _present(
         pipeline_id=pipeline.id,
         display_name=pipeline.display_name,
@@ -97,7 +97,7 @@ def whole_run_body(run: Run, details: Mapping[str, Any], spec: bytes | None, *, 
 
 
 def task_id(run: Run, task: str) -> str:
-    """By which clients know a task."""
+    """Return the id by which clients know a task."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run.uid}/{task}"))
 
 

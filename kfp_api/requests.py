@@ -80,7 +80,7 @@ def query_description(request: web.Request) -> str:
 
 
 async def read_json(request: web.Request) -> Body:
-    """The body.
+    """Read the request's body as JSON.
 
     Raises:
         RequestError: it is no JSON object, too large or too deep.
@@ -138,7 +138,7 @@ def _too_large(most: int) -> RequestError:
 
 
 def list_query(request: web.Request, index: Index[Any]) -> Query:
-    """What a list's parameters ask for."""
+    """Read the query of a list request."""
     given = {key: request.query.get(key, "") for key in ("page_size", "sort_by", "filter", "page_token")}
     return read_query(given["page_size"], given["sort_by"], given["filter"], given["page_token"], index.fields)
 

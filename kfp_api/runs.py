@@ -18,7 +18,7 @@ BASE: Final = "/apis/v2beta1/runs"
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve them."""
+    """Register the routes of runs."""
     one = BASE + "/{run_id:[^:/]+}"
     app.router.add_get(BASE, _list)
     app.router.add_get(one, _get)

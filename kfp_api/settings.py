@@ -1,4 +1,4 @@
-"""What the Kubeflow Pipelines API can be told, by environment variables."""
+"""Settings of the Kubeflow Pipelines API, from environment variables."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ class KfpApiSettings:
     )
 
     def limits(self) -> Limits:
-        """What clients may hold: an upload over a slow line may take its time."""
+        """The limits on clients' connections; an upload over a slow line may take a minute."""
         return Limits(
             connections=self.connections,
             connections_per_peer=self.connections_per_peer,

@@ -1,4 +1,4 @@
-"""From phases of runs and tasks to the states of Kubeflow Pipelines. Pure."""
+"""Translation of the phases of runs and tasks into Kubeflow Pipelines' states. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from moorage.runs import RunPhase, TaskPhase
 
 
 class State(StrEnum):
-    """V2beta1RuntimeState."""
+    """A state of V2beta1RuntimeState."""
 
     UNSPECIFIED = "RUNTIME_STATE_UNSPECIFIED"
     PENDING = "PENDING"
@@ -48,7 +48,7 @@ _CANCELLED = "the run was cancelled"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         final: the last state of its history once it has ended.
@@ -63,7 +63,7 @@ class Progress:
 
 
 def progress_of(status: Mapping[str, Any], *, cancel: bool) -> Progress:
-    """What a StretchedPipeline's status says; nothing yet, or nothing that is known: PENDING.
+    """Read a run's progress from its status; PENDING where the status is empty or unknown.
 
     Args:
         status: as the hub writes it.
@@ -88,7 +88,7 @@ def progress_of(status: Mapping[str, Any], *, cancel: bool) -> Progress:
 
 
 def task_state(phase: object) -> State:
-    """Of one task."""
+    """Return the state of a task in this phase."""
     try:
         return _TASK_STATES[TaskPhase(str(phase))]
     except ValueError:

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a run's pipeline comes from.
+    """The source of a run's pipeline.
 
     Attributes:
         config_map: that holds it.
@@ -51,7 +51,7 @@ class Source:
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve it."""
+    """Register the route that creates runs."""
     app.router.add_post(BASE, _create)
 
 
@@ -140,7 +140,7 @@ async def _keep(parts: Parts, own: RawObject) -> None:
 
 
 async def _again(parts: Parts, run: Run, digest: str) -> web.Response:
-    """What was asked for is there: the same request gets the same answer, another one a refusal."""
+    """Answer a repeated request with the run that it made, and refuse a different request with the same id."""
     if run.request_digest != digest:
         message = f"run {run.id} exists already in namespace {run.namespace}, and was asked for otherwise"
         raise RequestError(Code.ALREADY_EXISTS, message)
@@ -167,7 +167,7 @@ async def experiment_of(request: web.Request, body: Body) -> Experiment:
 
 
 async def source_of(request: web.Request, body: Body, namespace: str, run_id: str) -> Source:
-    """Where the pipeline that a request asks for comes from.
+    """Find the source of the pipeline that a request asks for.
 
     Raises:
         RequestError: nowhere; or from somewhere that the caller may not read.
@@ -219,13 +219,13 @@ async def _version_source(request: web.Request, namespace: str, pipeline_id: str
 
 
 async def namespace_layer(parts: Parts, namespace: str) -> Layer:
-    """What the namespace says of placement."""
+    """Read the placement settings of a namespace."""
     raw = await parts.client.get(NAMESPACES, namespace)
     return Layer(f"Namespace {namespace}", settings_in(raw["metadata"].get("annotations") or {}))
 
 
 def run_layer(body: Body) -> Layer:
-    """What the request itself says of placement."""
+    """Read the placement settings of the request itself."""
     settings = settings_in({}, body.text("description", LONGEST_DESCRIPTION))
     if account := body.text("service_account", 253):
         settings[placement.SERVICE_ACCOUNT] = account
@@ -233,7 +233,7 @@ def run_layer(body: Body) -> Layer:
 
 
 def labels_of(experiment: Experiment, version: Version | None) -> dict[str, str]:
-    """By which a run is found."""
+    """Return the labels by which a run is selected."""
     labels = {objects.KIND_LABEL: objects.RUN, objects.EXPERIMENT_LABEL: experiment.id}
     if version is not None:
         labels |= {objects.PIPELINE_LABEL: version.pipeline_id, objects.VERSION_LABEL: version.id}

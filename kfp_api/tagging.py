@@ -24,5 +24,5 @@ def query_tags(request: web.Request) -> dict[str, str]:
 
 
 def written_tags(tags: dict[str, str]) -> str:
-    """As ConfigMaps hold them; "" for none."""
+    """Serialize tags for a ConfigMap; "" for none."""
     return orjson.dumps(tags, option=orjson.OPT_SORT_KEYS).decode() if tags else ""

@@ -1,4 +1,4 @@
-"""What Kubeflow Pipelines has and this server has not: each answers 501 with a sentence that says what to do."""
+"""Methods of Kubeflow Pipelines that are not served: each answers 501 and says what to do instead."""
 
 from collections.abc import Awaitable, Callable
 

@@ -23,7 +23,7 @@ _BASE = "/apis/v2beta1/pipelines"
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What a pipeline or version is called and said to be."""
+    """The names, description and tags of a pipeline or version."""
 
     name: str
     display_name: str
@@ -33,7 +33,7 @@ class Naming:
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve them."""
+    """Register the routes of versions."""
     versions = _BASE + "/{pipeline_id:[^:/]+}/versions"
     one = versions + "/{version_id:[^:/]+}"
     app.router.add_post(f"{_BASE}/upload_version", _upload)
@@ -58,7 +58,7 @@ async def _upload(request: web.Request) -> web.Response:
 
 
 async def _create(request: web.Request) -> web.Response:
-    """From the pipeline's spec in the request; a URL would have this server fetch what anybody names."""
+    """Create a version from the spec in the request; URLs are refused, because this server would fetch any address."""
     parts, body = request.app[PARTS], await read_json(request)
     pipeline = await _pipeline(request, "create")
     spec = body.raw.get("pipeline_spec")
@@ -76,7 +76,7 @@ async def _create(request: web.Request) -> web.Response:
 
 
 def data_of(naming: Naming) -> dict[str, str]:
-    """As the ConfigMap of a pipeline or version holds it. Pure."""
+    """Return the data of a pipeline's or version's ConfigMap. Pure."""
     return {
         "displayName": naming.display_name,
         "name": naming.name,
@@ -133,7 +133,7 @@ async def _change(request: web.Request) -> web.Response:
 
 
 def changed_data(body: Body) -> dict[str, Any]:
-    """What of a pipeline or version can be changed, of those fields that are given. Pure.
+    """Return the changed data of a pipeline or version, for the fields that are given. Pure.
 
     Raises:
         RequestError: one is no text, or none is given.
@@ -202,6 +202,6 @@ async def _seen(parts: Parts, written: RawObject) -> Version:
 
 
 def _raw_of(pipeline: Pipeline) -> RawObject:
-    """As much of its ConfigMap as an owner reference takes."""
+    """Return the metadata of the pipeline's ConfigMap that an owner reference needs."""
     metadata = {"namespace": pipeline.namespace, "name": pipeline.object_name, "uid": pipeline.id}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}

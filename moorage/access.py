@@ -1,4 +1,4 @@
-"""What a pod may do with a dataset."""
+"""A pod's access to a dataset: to read, or to write too."""
 
 from enum import StrEnum
 

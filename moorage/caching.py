@@ -1,11 +1,11 @@
-"""What a Dataset says about keeping its bytes near its readers."""
+"""The cache policy of a Dataset, and the evictions that it asks for."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class CacheMode(StrEnum):
-    """Whether a dataset may be cached: never, where it pays, or always."""
+    """The mode of caching: never, where it pays, or always."""
 
     NONE = "none"
     AUTO = "auto"
@@ -34,13 +34,13 @@ class Eviction:
     node: str = ""
 
     def covers(self, site: str, node: str) -> bool:
-        """Whether a node of a site is meant."""
+        """Return whether the eviction covers a node of a site."""
         return self.site in ("", site) and self.node in ("", node)
 
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """Whether and how large a cache of the data may be, and which copies are to leave."""
+    """The policy on copies of the data: the mode, a size limit, and the copies that must leave."""
 
     mode: CacheMode = CacheMode.AUTO
     size_limit_bytes: int | None = None

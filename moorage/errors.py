@@ -28,7 +28,7 @@ class MoorageError(Exception):
 
 
 class InputError(MoorageError):
-    """What a person wrote can't be used.
+    """Invalid input from a person.
 
     Attributes:
         subject: the object, as `Dataset steward/claims`.
@@ -130,7 +130,7 @@ class BrokerError(MoorageError):
 
 
 class PlanningError(MoorageError):
-    """No plan was found in the time that was given, and none was proven impossible."""
+    """A planning that ended in time with neither a plan nor a proof that there is none."""
 
 
 class MountError(MoorageError):

@@ -10,7 +10,7 @@ NOT_POSSIBLE: Final = 409
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why something is refused. Asking again changes nothing until somebody changes something.
+    """A refusal; asking again is no use until something changes.
 
     Attributes:
         code: the HTTP status: DENIED by a rule, NOT_FOUND, NOT_POSSIBLE now, or 400 and 422 for bad input.

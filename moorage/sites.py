@@ -25,13 +25,13 @@ class ResolvedLink:
     price_per_gb: float
 
     def seconds(self, size_bytes: float) -> float:
-        """How long `size_bytes` take."""
+        """Return the seconds that `size_bytes` take."""
         return self.latency_seconds + size_bytes / self.bytes_per_second
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a reader would be: a site, or the reason why it is at none.
+    """The place of a reader: a site, or the reason why it is at none.
 
     `confidential_node` says whether the node offers confidential compute; None where no single node is asked about.
     """
@@ -121,7 +121,7 @@ class Inventory:
 
 
 def _selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """Whether all of the selector's labels are there; an empty selector selects nothing."""
+    """Return whether the labels match the selector; an empty one matches nothing."""
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
 
 

@@ -34,7 +34,7 @@ _MOST_BODY: Final = 64 << 10
 
 
 def make_app(parts: Parts, health: Health) -> web.Application:
-    """The application."""
+    """Make the application from its dependencies."""
     app = web.Application(client_max_size=_MOST_BODY, middlewares=[_as_pages, _let_in])
     app[PARTS] = parts
     app.on_response_prepare.append(_with_headers)
@@ -72,7 +72,7 @@ async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def _as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What went wrong, as a page that says what to do."""
+    """Render errors as pages that say what to do."""
     try:
         return await handler(request)
     except web.HTTPException as error:

@@ -1,4 +1,4 @@
-"""What a request asks for, bounded. Pure but for the request."""
+"""Bounded query parameters of requests. Pure but for the request."""
 
 from typing import Final
 
@@ -61,5 +61,5 @@ def name_of(request: web.Request) -> str:
 
 
 def wants_parts(request: web.Request) -> bool:
-    """Whether a page reads itself again: it has the drawing already."""
+    """Return whether a page refreshes itself, and so has the drawing already."""
     return request.headers.get("X-Moorage-Parts") == "1"

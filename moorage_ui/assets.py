@@ -19,7 +19,7 @@ _JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file."""
+    """A static file, held in memory."""
 
     content: bytes
     content_type: str

@@ -1,4 +1,4 @@
-"""What streams tell: that a run, or a list of runs, is not what the page shows any more."""
+"""Event streams that tell a page when its run, or its list of runs, has changed."""
 
 import asyncio
 import hashlib

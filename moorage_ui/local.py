@@ -23,7 +23,7 @@ LIMITS = Limits(connections=128, connections_per_peer=128, answer_seconds=900.0)
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What is served.
+    """The namespaces and the port of the local server.
 
     Attributes:
         namespace: where the person looks first where they may not look everywhere.

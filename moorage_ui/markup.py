@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 
 class Markup(str):
-    """HTML."""
+    """Safe HTML text."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ def data_block(identity: str, value: Any, **attributes: Attribute) -> Markup:  #
 
 
 def document(content: Markup) -> bytes:
-    """What is sent."""
+    """Encode a whole HTML document."""
     return f"<!doctype html>\n{content}".encode("utf-8", "replace")
 
 

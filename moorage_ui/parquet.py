@@ -41,7 +41,7 @@ async def parquet_preview(content: bytes) -> Preview:
 
 
 def read_answer(printed: bytes) -> Preview:
-    """What the child said. Pure."""
+    """Parse the child process's answer. Pure."""
     unreadable = NoPreview("It is a Parquet file that can't be read.")
     if len(printed) > _MOST_ANSWER_BYTES:
         return unreadable

@@ -1,4 +1,4 @@
-"""What requests are answered with."""
+"""The dependencies of the handlers."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -17,7 +17,7 @@ class Gate(Protocol):
     """Whether people may sign in and out here."""
 
     async def admit(self, request: web.Request) -> Viewer:
-        """Who asks.
+        """Authenticate the request.
 
         Raises:
             web.HTTPException: a stranger, and what they may do about it.
@@ -26,13 +26,13 @@ class Gate(Protocol):
         ...
 
     def add_routes(self, app: web.Application) -> None:
-        """What people need to get in."""
+        """Register the routes that people need to sign in."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the handlers are made with.
+    """The dependencies of the handlers.
 
     Attributes:
         gate: who may come in.
@@ -52,6 +52,6 @@ VIEWER: Final = "viewer"
 
 
 def viewer_of(request: web.Request) -> Viewer:
-    """Who asks; the application has let them in."""
+    """Return the viewer, whom the application has authenticated."""
     viewer: Viewer = request[VIEWER]
     return viewer

@@ -1,4 +1,4 @@
-"""What a run left in the stores: its plan, the drawing of it, how tasks ended, plan beside actual.
+"""Readers of a run's records in the stores: the plan, its drawing, ended tasks, and plan beside actual.
 
 Everything is read within bounds and kept for a while: a plan never changes, nor how an attempt ended.
 """
@@ -48,7 +48,7 @@ class Kept(Generic[T]):
         return self._values.get(key)
 
     def put(self, key: object, value: T) -> T:
-        """Keep it."""
+        """Cache a value, and drop the least recently used beyond the limit."""
         self._values[key] = value
         self._values.move_to_end(key)
         while len(self._values) > self._most:
@@ -66,7 +66,7 @@ class Drawn:
 
 
 class Records:
-    """Reads them.
+    """Reader of runs' records in the stores, with caches.
 
     Args:
         stores: the Sites'.
@@ -127,7 +127,7 @@ class Records:
         return self._reports.put(key, found or {})
 
     async def ended(self, run: RunView) -> list[Ended]:
-        """How the last attempts of the tasks ended, as far as they have; those that can't be read are left out."""
+        """Read how the last attempts of the tasks ended; skip unreadable ones."""
         over = [task for task in run.tasks if task.phase in {TaskPhase.SUCCEEDED, TaskPhase.FAILED}]
         limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -143,7 +143,7 @@ class Records:
         return [each for each in found if each is not None]
 
     async def end(self, run: RunRef, site: str, task: str, attempt: int) -> TaskEnd | None:
-        """How an attempt ended; None where it has not.
+        """Read how an attempt ended, or None while it has not.
 
         Raises:
             StoreError, InputError, KubeError: it can't be read.
@@ -157,7 +157,7 @@ class Records:
         return None if content is None else self._ends.put(key, TaskEnd.read(content, f"the end of task {task}"))
 
     async def _first(self, run: RunView, read: Callable[[ReadableStore], Awaitable[T | None]]) -> T | None:
-        """What the first site's store has; those of sites that don't answer are passed over.
+        """Return the first site's answer, passing over sites that don't answer.
 
         Raises:
             StoreError, KubeError: no store has it, and some did not answer.

@@ -1,4 +1,4 @@
-"""What a person may be shown of what lies in the stores: rights that roles name, asked of the API server.
+"""Authorization to see what lies in the stores: rights in roles, checked by the API server.
 
 The stores are read with keys that are not the person's, so an object's being there says nothing. Three rights stand for
 it, on the run's own namespace:
@@ -21,7 +21,7 @@ from moorage_ui.viewers import Right, Viewer
 
 
 async def may_read_plans(viewer: Viewer, run: RunRef) -> bool:
-    """Whether they may see the plan of a run.
+    """Return whether the viewer may see the plan of a run.
 
     Raises:
         KubeError: the API server did not answer.
@@ -30,17 +30,17 @@ async def may_read_plans(viewer: Viewer, run: RunRef) -> bool:
 
 
 def log_right(run: RunRef) -> Right:
-    """What reading the logs of a run takes."""
+    """Return the right that reading a run's logs takes."""
     return Right("get", STRETCHED_PIPELINES, run.namespace, LOG_SUBRESOURCE, run.name)
 
 
 def artifact_right(run: RunRef) -> Right:
-    """What reading anything that a run's tasks wrote takes."""
+    """Return the right that reading anything that a run's tasks wrote takes."""
     return Right("get", STRETCHED_PIPELINES, run.namespace, "artifacts", run.name)
 
 
 def content_rights(carried: Mapping[DatasetRef, Governance]) -> list[Right]:
-    """What reading something takes that carries these datasets' rules: the consent of each steward who made any."""
+    """Return the rights that reading data under these datasets' rules takes: one from each dataset's steward."""
     return [
         Right("get", DATASETS, ref.namespace, "contents", ref.name)
         for ref, governance in sorted(carried.items(), key=lambda item: item[0])

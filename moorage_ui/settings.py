@@ -1,4 +1,4 @@
-"""What the server in a cluster is told."""
+"""Settings of the server in a cluster."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ class UiSettings(ListenerSettings):
     )
 
     def limits(self) -> Limits:
-        """What clients may hold. A stream is an answer, too: it ends by itself, long before."""
+        """The limits on clients' connections. A stream counts as an answer, and ends long before its limit."""
         return Limits(
             connections=self.connections, connections_per_peer=self.connections_per_peer, answer_seconds=900.0
         )

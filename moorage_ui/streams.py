@@ -44,7 +44,7 @@ class Streams:
 
     @contextmanager
     def counted(self, who: str) -> Iterator[None]:
-        """Count one.
+        """Count a stream while it is open.
 
         Raises:
             web.HTTPTooManyRequests: there are as many as there may be.
@@ -79,7 +79,7 @@ class Streams:
 
 
 def written(sent: Sent) -> str:
-    """As it goes over the wire: JSON has no line ends of its own, so nothing can begin another field."""
+    """Serialize an event for the wire; JSON has no line breaks, so no data can begin another field."""
     data = json.dumps(sent.data, ensure_ascii=True)
     head = f"id: {sent.id}\n" if sent.id.isalnum() else ""
     return f"{head}event: {sent.event}\ndata: {data}\n\n"

@@ -1,4 +1,4 @@
-"""Who looks, and what the API server lets them see: every read of an object is made with their own credentials."""
+"""Viewers and their permissions: every read of an object is made with the viewer's own credentials."""
 
 import hashlib
 import time
@@ -19,7 +19,7 @@ _ACCOUNT: Final = "system:serviceaccount:"
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What is asked of the API server, as a role grants it.
+    """A right to one verb on a resource, as a role grants it.
 
     Attributes:
         verb: as `get`.
@@ -34,7 +34,7 @@ class Right:
     name: str = ""
 
     def words(self) -> str:
-        """As a role's author writes it."""
+        """The right in words, as in a role."""
         what = f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
         place = f" in namespace {self.namespace}" if self.namespace else ""
         return f"{self.verb} {what}.{self.resource.group}{f' {self.name}' if self.name else ''}{place}"
@@ -42,7 +42,7 @@ class Right:
 
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """A person.
+    """A person who looks at the pages.
 
     Attributes:
         client: the API server, asked as this person.
@@ -63,7 +63,7 @@ class Viewer:
         return hashlib.sha256(self.name.encode("utf-8", "backslashreplace")).hexdigest()
 
     async def may(self, right: Right) -> bool:
-        """Whether the API server permits that to them; remembered for ten seconds.
+        """Return whether the API server permits this to the viewer; cached for ten seconds.
 
         Raises:
             KubeError: it did not answer.
@@ -96,7 +96,7 @@ class Viewer:
 
 
 async def meet(client: Client, namespace: str = "") -> Viewer:
-    """Whose credentials a client has.
+    """Ask the API server whose credentials a client has.
 
     Args:
         client: the API server, asked with them.

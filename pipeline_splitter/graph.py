@@ -15,14 +15,14 @@ from moorage.model import DatasetRef, DatasetUse, Reader
 
 
 class Language(StrEnum):
-    """What the pipeline was written in."""
+    """The language of a pipeline's document."""
 
     KFP = "kfp"
     WFFORMAT = "wfformat"
 
 
 class DatumKind(StrEnum):
-    """How a plan names what it brings."""
+    """The kind of a datum, as a plan names it."""
 
     ARTIFACT = "artifact"
     DATASET = "dataset"
@@ -31,7 +31,7 @@ class DatumKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Datum:
-    """What is brought to a site as a whole, at most once.
+    """A datum, brought to a site as a whole, at most once.
 
     Attributes:
         key: unique in the graph. KFP: `<task>.<output>` with the task that writes it (a unit's output under the unit's
@@ -52,7 +52,7 @@ class Datum:
 
 
 class Role(StrEnum):
-    """What a step is."""
+    """The role of a step."""
 
     CONTAINER = "container"
     IMPORTER = "importer"
@@ -115,7 +115,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Where a task was told to run."""
+    """A pin, which tells a task its sites."""
 
     sites: frozenset[str]
     by: str
@@ -126,7 +126,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is placed: one entry of the plan.
+    """A task to place: one entry of the plan.
 
     Attributes:
         steps: its steps, in topological order; one for a plain task.
@@ -156,7 +156,7 @@ class Task:
 
     @property
     def inserted(self) -> bool:
-        """Whether the planner put it in."""
+        """Whether the planner inserted it."""
         return self.release is not None
 
 

@@ -22,7 +22,7 @@ class InputHint:
 
 @dataclass(frozen=True, slots=True)
 class TaskHint:
-    """What is said of one task, or of all tasks in a nested pipeline. None: nothing is said."""
+    """A hint about one task, or all tasks in a nested pipeline. None: nothing is stated."""
 
     seconds: float | None = None
     cpu: float | None = None
@@ -36,7 +36,7 @@ class TaskHint:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where nothing is said. `namespace_said`: somebody did say the namespace."""
+    """The defaults where nothing is stated. `namespace_said`: the namespace was stated."""
 
     task_seconds: float = TASK_SECONDS
     artifact_bytes: float = ARTIFACT_BYTES

@@ -193,7 +193,7 @@ def _name(raw: Mapping[str, Any], kind: str, subject: str, place: str) -> str:
 
 
 def _trimmed_site(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What a plan rests on. `slots` may be written as a string here, as every number."""
+    """Keep the fields of a Site that a plan rests on. `slots` may be a string here, as every number."""
     spec = raw.get("spec")
     slots = spec.get("slots") if isinstance(spec, Mapping) else None
     if isinstance(spec, Mapping) and isinstance(slots, str) and _DIGITS.fullmatch(slots):
@@ -202,7 +202,7 @@ def _trimmed_site(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trimmed_dataset(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """What a plan rests on, the status checked: its reader trusts it, for the operator writes it."""
+    """Keep the fields of a Dataset that a plan rests on, and check the status: its reader trusts the operator."""
     metadata = raw["metadata"]
     trimmed = {
         "kind": "Dataset",
@@ -247,7 +247,7 @@ def _whole_bytes(value: Any, where: str) -> int | None:  # noqa: ANN401 - raw JS
 
 
 def _read(reader: Callable[[Mapping[str, Any]], Record], raw: Mapping[str, Any], where: str) -> Record:
-    """What the reader makes of an object; whatever else it stumbles over is the object's fault, too."""
+    """Read an object, and blame it for whatever else the reader stumbles over."""
     try:
         return reader(raw)
     except InputError as error:

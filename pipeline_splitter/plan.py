@@ -9,7 +9,7 @@ from pipeline_splitter.graph import DatumKind
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveResult:
-    """How good the plan is by one objective of the list."""
+    """The plan's result by one objective of the list."""
 
     objective: str
     value: float
@@ -22,7 +22,7 @@ class ObjectiveResult:
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why a task may not be at a site: a rule's code (or ResourceExceeded, Pinned, QuotaExceeded) and a sentence."""
+    """The denial of a site: a rule's code (or ResourceExceeded, Pinned, QuotaExceeded) and a sentence."""
 
     rule: str
     message: str
@@ -74,7 +74,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What a group is given when it is submitted: an artifact's URI or a parameter's value (exactly one is set).
+    """An input of a submitted group: an artifact's URI or a parameter's value (exactly one is set).
 
     Attributes:
         parameter: name of the group's pipeline parameter that carries it.
@@ -91,7 +91,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What a group's root gives out: an artifact (datum key) or a parameter's value (`<task>.<output>`)."""
+    """An output of a group's root: an artifact (datum key) or a parameter's value (`<task>.<output>`)."""
 
     output: str
     artifact: str | None = None

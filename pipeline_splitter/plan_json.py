@@ -72,7 +72,7 @@ def write_infeasible(infeasible: Infeasible) -> str:
 
 
 def write_governance_of_plan(governances: Mapping[DatasetRef, Governance]) -> Raw:
-    """What a task carries, by dataset, sorted; absent means any, `[]` nowhere or nobody."""
+    """Write a task's rules by dataset, sorted; absent means any, `[]` nowhere or nobody."""
     return {str(ref): write_governance(replace(governances[ref], releases=())) for ref in sorted(governances)}
 
 

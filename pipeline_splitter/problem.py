@@ -1,4 +1,4 @@
-"""What a solver is asked, as flat arrays: which site for each block, at least cost. Nothing of pipelines is left here.
+"""The optimization problem as flat arrays: which site for each block, at least cost. Nothing of pipelines is left.
 
 A *block* is a set of tasks that share one site (most have one task). A *net* is one datum with its readers: it is
 brought once to each site where a block reads it.
@@ -43,7 +43,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Nets:
-    """Who reads what.
+    """The nets: each datum's producer and readers.
 
     Readers of net k: `readers[starts[k]:starts[k + 1]]`, blocks, without repetition, never the producer itself; at
     least one.
@@ -92,7 +92,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class TimeProblem:
-    """When the last task ends. Shapes: t tasks (a block has one or more), s sites, k data with their readers.
+    """The makespan problem. Shapes: t tasks (a block has one or more), s sites, k data with their readers.
 
     A task takes `seconds[i, x]` without interruption from its start, in one of its site's slots. It starts no earlier
     than each input's arrival: the end of its producer, plus `latency + size / bandwidth` where it crosses (each
@@ -127,7 +127,7 @@ class TimeProblem:
 
 @dataclass(frozen=True, slots=True)
 class TimeSolution:
-    """As `Solution`, with the seconds at which each task starts.
+    """A `Solution` with the seconds at which each task starts.
 
     `value` is the makespan, or the cost within a limit.
     """
@@ -172,7 +172,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to stop.
+    """The limits of a search.
 
     Attributes:
         gap: relative: good enough.
@@ -189,7 +189,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """What a solver answers.
+    """A solver's solution.
 
     Attributes:
         placement: (n,) site of each block; None where none was found (`infeasible` tells whether there is none).

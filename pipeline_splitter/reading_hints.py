@@ -139,7 +139,7 @@ class _Merged:
 
 
 def _is_measured(fields: Fields) -> bool:
-    """Whether the document says that its figures are of earlier runs: `measured: {pipeline, runs, version}`."""
+    """Return whether the document's figures come from earlier runs: `measured: {pipeline, runs, version}`."""
     about = fields.sub("measured")
     if about is None:
         return False

@@ -76,7 +76,7 @@ def stamp(tree: Path, url: str, version: str) -> None:
 
 
 def make_wheel(tree: Path, out: Path) -> None:
-    """With the tools of this environment, from no index."""
+    """Build the wheel with this environment's tools, from no index."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*command, "--wheel-dir", str(out), str(tree)], check=True)
 

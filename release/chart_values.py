@@ -51,7 +51,7 @@ def with_table(readme: str, values: str) -> str:
 
 
 def main() -> None:
-    """Write it."""
+    """Write the table of values into the chart's README."""
     readme = _CHART / "README.md"
     readme.write_text(with_table(readme.read_text(), (_CHART / "values.yaml").read_text()))
 

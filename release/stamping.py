@@ -1,4 +1,4 @@
-"""What a release writes into pyproject.toml and Chart.yaml: where the project is published, and what has changed."""
+"""The stamps of a release in pyproject.toml and Chart.yaml: the project's address, and the changes."""
 
 import posixpath
 import re
@@ -69,7 +69,7 @@ def page_with_urls(page: str, url: str, folder: str = "") -> str:
 
 
 def changes_of(changelog: str, version: str) -> str:
-    """What a version's section says, as Artifact Hub reads it; empty where there is no such section."""
+    """Return a version's changes in Artifact Hub's form; empty where the changelog has no such section."""
     section = re.search(rf"^## \[?{re.escape(version)}\]?.*?$(.*?)(?=^## |\Z)", changelog, re.DOTALL | re.MULTILINE)
     found = list(_entries(section[1])) if section else []
     return yaml.safe_dump(found, sort_keys=False, width=1000) if found else ""

@@ -56,7 +56,7 @@ async def run(settings: WebhookSettings) -> None:
 
 
 def serving_of(settings: WebhookSettings) -> Serving:
-    """What the settings say of the pods that are served."""
+    """Return the settings of the pods that are served."""
     shape = SidecarShape(
         image=settings.mount_image,
         pull_policy=settings.mount_image_pull_policy.value,

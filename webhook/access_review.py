@@ -23,7 +23,7 @@ Raw = dict[str, Any]
 
 
 def refuse_to_store(review: Review) -> Refusal | None:
-    """Why the object may not be created; None for a dry run."""
+    """Return the refusal to store the object, or None for a dry run."""
     if review.dry_run:
         return None
     message = (

@@ -93,7 +93,7 @@ def _label(request: web.Request, pod: Raw, namespace: str, subject: str) -> Labe
 
 
 async def _foretell(request: web.Request, raw: Raw, namespace: str, subject: str) -> Served | Refusal | None:
-    """What will become of a workload's pod; None where it reads nothing.
+    """Predict what admission will do with a workload's pod; None where the pod reads nothing.
 
     Raises:
         InputError: it can't be read.
@@ -104,7 +104,7 @@ async def _foretell(request: web.Request, raw: Raw, namespace: str, subject: str
 
 
 async def _ask(request: web.Request, pod: PodRequest) -> Served | Refusal:
-    """What becomes of a pod."""
+    """Gather the facts about a pod and decide on it."""
     gatherer = _complete(request)
     try:
         facts = await gatherer.gather(pod)

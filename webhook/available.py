@@ -34,7 +34,7 @@ Datasets = Mapping[Key, Dataset | None]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Who asks, and after which Dataset, as namespace and name, the answer begins."""
+    """A search for readable Datasets: the account, and the key (namespace and name) that the answer starts after."""
 
     namespace: str
     service_account: str

@@ -29,7 +29,7 @@ class _Mounted:
 
 
 def mounts_claims(pod: Raw) -> bool:
-    """Whether the pod mounts any claim at all."""
+    """Return whether the pod mounts any claim."""
     return any("persistentVolumeClaim" in volume for volume in (pod.get("spec") or {}).get("volumes") or ())
 
 
@@ -64,7 +64,7 @@ def label_by_claims(pod: Raw, namespace: str, find: Callable[[DatasetRef], Datas
 
 
 def _find_mounted(spec: Raw, namespace: str, find: Callable[[DatasetRef], Dataset | None]) -> list[_Mounted]:
-    """In the order of the names."""
+    """Find the Datasets whose claims the pod mounts, by name."""
     volumes: dict[str, list[Raw]] = {}
     for volume in spec.get("volumes") or ():
         claim = volume.get("persistentVolumeClaim")

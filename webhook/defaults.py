@@ -43,7 +43,7 @@ def label_by_defaults(pod: Raw, namespace: str, defaults: Mapping[str, str]) -> 
 
 
 def check_namespace(review: Review) -> Accepted | Refusal:
-    """Whether what a Namespace has its pods read can be read; what has no effect is told."""
+    """Check the defaults that a Namespace sets for its pods, and warn of those that have no effect."""
     after, before = read_namespace_defaults(review.object), read_namespace_defaults(review.old_object)
     metadata = review.object.get("metadata") or {}
     if after is None or metadata.get("deletionTimestamp"):

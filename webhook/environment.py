@@ -18,7 +18,7 @@ _SNAPSHOT_KEYS: Final = ("metadata", "snapshot")
 
 
 def may_be_handed_out(dataset: Dataset, namespace: str) -> bool:
-    """Whether a pod of the namespace may be told where the dataset is, and refer to its keys."""
+    """Return whether a pod of the namespace may know the dataset's location and refer to its keys."""
     return dataset.ref.namespace == namespace and not dataset.governance.is_governed
 
 
@@ -81,7 +81,7 @@ def variables(
 
 
 def _snapshot_values(dataset: Dataset) -> dict[str, str]:
-    """What a reader of a catalogue's table opens, as it is when the pod is made: neither changes while the pod runs."""
+    """Return the table snapshot that a reader opens, fixed when the pod is made."""
     snapshot = dataset.status.snapshot
     if snapshot is None:
         return {}

@@ -1,4 +1,4 @@
-"""What is evidence of admission: one line for a pod that a rule refuses. A grant has its line at the broker, later."""
+"""The webhook's evidence: one line for a pod that a rule refuses. The broker records grants later."""
 
 import time
 from collections.abc import Callable

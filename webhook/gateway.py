@@ -27,7 +27,7 @@ Raw = dict[str, Any]
 
 
 def variables(ref: DatasetRef) -> list[Raw]:
-    """What a program needs, under the names that `configmap` gives; clients ask for keys, and any will do."""
+    """Return the environment variables of a program, under the names of `configmap`; any keys are accepted."""
     told = {
         "endpoint": f"http://127.0.0.1:{PORT}",
         "bucket": ref.name,
@@ -103,7 +103,7 @@ def _make_gateway(shape: SidecarShape) -> Raw:
 
 
 def _environment(resources: Mapping[str, Any]) -> list[Raw]:
-    """Where it listens; and Go collects garbage before the limit ends it."""
+    """Return the gateway's environment: its port, and a soft memory limit so that Go collects garbage in time."""
     told: list[Raw] = [{"name": "MOORAGE_GATEWAY_PORT", "value": str(PORT)}]
     limit = (resources.get("limits") or {}).get("memory")
     # What is no quantity, the API server refuses.

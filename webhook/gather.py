@@ -1,4 +1,4 @@
-"""What is gathered for one review, from the informers' caches.
+"""The facts gathered for one review, from the informers' caches.
 
 A review costs no call to the API server, except one GET where a Dataset is not in the cache: it may be younger than the
 watch. A miss is cached briefly, so misspelt pods do not cause a storm of GETs. Where a pod is told a place that a claim

@@ -33,7 +33,7 @@ class Mounted:
 
     @property
     def path(self) -> str:
-        """Where it is, unless a container says otherwise."""
+        """The mount path, unless a container names another."""
         return f"{MEMORY_ROOT if self.in_memory else MOUNT_ROOT}/{self.ref.name}"
 
     @property
@@ -145,7 +145,7 @@ def _our_volume(volume: Raw, name: str, mounted: Mounted, subject: str) -> Raw:
 def _split_at_sidecar(
     containers: Sequence[Raw], by_volume: Mapping[str, Mounted], subject: str
 ) -> tuple[list[Raw], Raw | None, list[Raw]]:
-    """What other webhooks put in front of our sidecar, the sidecar, and all that is served.
+    """Split the init containers into those that other webhooks put before the sidecar, the sidecar, and the rest.
 
     Where the sidecar is not there yet, everything comes after it. What stands in front of it can't be served: a mount
     whose server is still to start would hang the container for ever. One that wants the data anyway goes behind.
@@ -186,7 +186,7 @@ def _add_to_container(container: Raw, volumes: Mapping[str, Mounted], field: str
 
 
 def _say_where(container: Raw, volumes: Mapping[str, Mounted]) -> Raw:
-    """Where objects lie, for programs: in the first memory by name. What a container says itself stays."""
+    """Set the environment variable with the path of the pod's first memory dataset, unless the container sets it."""
     name = next((name for name, mounted in volumes.items() if mounted.in_memory), None)
     env: list[Raw] = container.get("env") or []
     if name is None or any(variable.get("name") == MEMORY_VARIABLE for variable in env):

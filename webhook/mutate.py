@@ -1,4 +1,4 @@
-"""What becomes of a pod: served, or refused with a sentence. Pure, stable and idempotent.
+"""The mutation of pods: a pod is served, or refused with a sentence. Pure, stable and idempotent.
 
 Phases: the policy's rules that no placement can change, then what the pod's spec must not say, then what is added.
 Site rules refuse nothing here, because sites and rules change while a pod waits: they are told as a warning.
@@ -25,7 +25,7 @@ Raw = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What an installation decides.
+    """The settings of an installation.
 
     Attributes:
         sidecar: the shape of the mount's server.
@@ -40,7 +40,7 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was gathered for one pod.
+    """The facts gathered for one pod.
 
     Attributes:
         datasets: those that it reads; None where no Dataset has the name.
@@ -92,7 +92,7 @@ class Served:
 
 
 def read_request(pod: Raw, namespace: str, subject: str) -> PodRequest:
-    """What the labels say.
+    """Read a pod's request from its labels.
 
     Raises:
         LabelError: they can't be read.
@@ -102,7 +102,7 @@ def read_request(pod: Raw, namespace: str, subject: str) -> PodRequest:
 
 
 def make_reader(request: PodRequest, listed_purposes: frozenset[str] | None) -> Reader:
-    """Who will read."""
+    """Return the reader that the pod will be."""
     spec = request.pod.get("spec") or {}
     return Reader(
         request.namespace,
@@ -260,7 +260,7 @@ def _add_mounts(spec: Raw, request: PodRequest, facts: Facts, serving: Serving, 
 
 
 def _small_limits(spec: Raw, mounted: Sequence[tuple[DatasetUse, Dataset]]) -> Iterator[str]:
-    """Where a writer could be killed for what it puts into memory before that is full."""
+    """Warn of memory limits that could have a writer killed before its memory dataset is full."""
     for use, dataset in mounted:
         size_bytes = max(source.location.memory_bytes or 0 for source in dataset.sources)
         if size_bytes and use.access is Access.READ_WRITE:
@@ -288,12 +288,12 @@ def _ask_for_resource(spec: Raw, resource: str) -> Raw:
 
 
 def _begins_empty(use: DatasetUse, dataset: Dataset) -> bool:
-    """Whether all that is wrong is that the pod's first file is yet to be written."""
+    """Return whether the only problem is that the pod has yet to write the first file."""
     return use.access is Access.READ_WRITE and dataset.status.problem.startswith(f"{Reason.NO_OBJECTS}:")
 
 
 def _not_ready(usage: Usage, facts: Facts) -> list[str]:
-    """What is in the way of the data now; the volume is mounted once it is not."""
+    """List what keeps the data from being ready; the volume is mounted once nothing does."""
     told = []
     for use in usage.reading:
         dataset = facts.datasets.get(use.ref)

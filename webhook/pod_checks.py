@@ -52,7 +52,7 @@ def _locations(dataset: Dataset) -> list[Location]:
 
 
 def source_is_not_served(use: DatasetUse, dataset: Dataset, subject: str) -> None:
-    """No copy of the data is of a kind that can be mounted yet. One that is being looked up, the broker waits for."""
+    """Refuse a dataset of which no copy can be mounted. For one that is being looked up, the broker waits."""
     if any(each.served or (each.abilities.looked_up and not each.lacks) for each in _locations(dataset)):
         return
     if lacking := next((each.lacks for each in _locations(dataset) if each.lacks), ""):

@@ -1,4 +1,4 @@
-"""How large a pod with dataset labels may be. Pure.
+"""The limits of a pod with dataset labels. Pure.
 
 The mutating webhook and the guard look through a pod once for each of its datasets, and the guard's expressions have a
 budget in the API server; so what is looked through is bounded, by the same numbers in both (the chart's `_guard.tpl`).

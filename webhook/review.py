@@ -21,7 +21,7 @@ Raw = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What the API server asks.
+    """An admission request from the API server.
 
     Attributes:
         uid: of the request, to be repeated in the answer.

@@ -1,4 +1,4 @@
-"""What the webhook reads from its environment."""
+"""The webhook's settings, from environment variables."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +17,7 @@ from moorage.settings import setting
 
 
 class PullPolicy(StrEnum):
-    """When a kubelet pulls an image."""
+    """The kubelet's policy for pulling an image."""
 
     ALWAYS = "Always"
     IF_NOT_PRESENT = "IfNotPresent"
@@ -92,7 +92,7 @@ class WebhookSettings(ListenerSettings, EvidenceSettings):
     lookup_seconds: float = setting("How long a GET may take after a cache miss.", default=1.0, minimum=0.05)
 
     def limits(self) -> Limits:
-        """What clients may hold; an API server waits for an answer for three seconds."""
+        """The limits on clients' connections; an API server waits three seconds for an answer."""
         return Limits(
             connections=self.connections,
             connections_per_peer=self.connections_per_peer,

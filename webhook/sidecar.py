@@ -31,7 +31,7 @@ Raw = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SidecarShape:
-    """What an installation decides of the sidecar.
+    """The sidecar's image, pull policy and resources, as the installation sets them.
 
     Attributes:
         image: of the mount server.
@@ -96,7 +96,7 @@ def own_volumes(shape: SidecarShape) -> tuple[Raw, ...]:
 
 
 def is_ours(container: Mapping[str, Any]) -> bool:
-    """Whether a container named like the sidecar is the one that we made (others may have added to it since)."""
+    """Return whether a container with the sidecar's name is ours; other webhooks may have added to it."""
     mounts = {mount.get("name"): mount.get("mountPath") for mount in container.get("volumeMounts") or ()}
     return (
         container.get("restartPolicy") == "Always"

@@ -1,4 +1,4 @@
-"""Who may search at once: one question of a namespace, few in all, and a short queue for the others."""
+"""The admission of searches: one at a time for each namespace, few in all, and a short queue."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -28,7 +28,7 @@ class Accepted:
 
 
 def validate(review: Review, inventory: Inventory) -> Accepted | Refusal:
-    """Whether the object may be written, given the sites that there are."""
+    """Decide whether the object may be written, given the known sites."""
     if review.object.get("spec") == review.old_object.get("spec") or (review.object.get("metadata") or {}).get(
         "deletionTimestamp"
     ):

@@ -45,7 +45,7 @@ async def warnings_of(review: Review, ask: Ask) -> tuple[str, ...]:
 
 
 def _is_news(review: Review) -> bool:
-    """Whether a person wrote it, and changed what its pods are made of."""
+    """Return whether a user made the request and changed the pod template."""
     metadata = review.object.get("metadata") or {}
     if metadata.get("deletionTimestamp"):
         return False

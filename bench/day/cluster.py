@@ -7,7 +7,7 @@ from bench.day.worlds import SLOTS
 
 
 class Cluster:
-    """All nodes.
+    """All nodes of the simulated cluster.
 
     Args:
         nodes_of: by site.
@@ -29,7 +29,7 @@ class Cluster:
         return next((count for count in range(SLOTS, 0, -1) if alike[count]), 0)
 
     def roomy(self, site: str) -> int:
-        """How many nodes of the site have a free slot."""
+        """Return the number of the site's nodes with a free slot."""
         return sum(map(len, self._alike[site][1:]))
 
     def pick(self, sites: Sequence[str]) -> str | None:

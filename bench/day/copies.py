@@ -1,4 +1,4 @@
-"""What nodes hold of datasets and what they are copying, with the product's index and its choice of what leaves."""
+"""Copies that nodes hold or fetch, with the product's index and its choice of evictions."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -38,7 +38,7 @@ class Fill:
 
 @dataclass(slots=True)
 class _Known:
-    """What the scheduler knows of one dataset's copies; `coming` are those that were not whole when it last looked."""
+    """The scheduler's view of one dataset's copies; `coming` are those that were incomplete at its last look."""
 
     bytes_by_node: dict[tuple[str, DatasetRef], int] = field(default_factory=dict)
     whole: dict[str, Copy] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class _Known:
 
 
 class Copies:
-    """Of all nodes.
+    """The copies on all nodes.
 
     Args:
         world: the day.
@@ -80,7 +80,7 @@ class Copies:
         return self._known[ref].whole
 
     def index(self, ref: DatasetRef, now: float) -> CacheIndex:
-        """What the scheduler knows of one dataset's copies; good until it is asked for again."""
+        """Return the scheduler's index of one dataset's copies, which the next call changes."""
         known = self._known[ref]
         for node, copy in list(known.coming.items()):
             size_bytes = dataset_bytes(copy.dataset)

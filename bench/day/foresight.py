@@ -65,7 +65,7 @@ class Foresight:
         return cls(sites_of, arrivals)
 
     def place(self, dataset: Dataset, cluster: Cluster, copies: Copies, now: float) -> str | None:
-        """At the planned site, on a node that has a copy or makes one; else where most room is."""
+        """Place at the planned site, on a node that has or makes a copy; else where most room is."""
         self.now = now
         copies.index(dataset.ref, now)
         holders = list(copies.holders(dataset.ref))
@@ -79,7 +79,7 @@ class Foresight:
         return min(held) if held else cluster.pick(near or cluster.sites)
 
     def evict(self, held: Collection[HeldVersion], free_bytes: int) -> list[HeldVersion] | None:
-        """What is read furthest ahead leaves first."""
+        """Evict first the copy whose next read is furthest ahead."""
         chosen, freed = [], 0
         for version in sorted(
             (each for each in held if not each.in_use), key=lambda each: self._next_read(each.ref), reverse=True

@@ -1,4 +1,4 @@
-"""Which node a pod goes to: as kube-scheduler weighs free room, alone, and with the extender's score beside it."""
+"""Placements of pods: as kube-scheduler weighs free room, alone, and with the extender's score."""
 
 from collections import Counter
 from typing import Protocol
@@ -15,7 +15,7 @@ _FULL_SCORE = 100
 
 
 class Placing(Protocol):
-    """Chooses nodes."""
+    """A strategy that chooses nodes."""
 
     def place(self, dataset: Dataset, cluster: Cluster, copies: Copies, now: float) -> str | None:
         """The node for a pod that reads it; None where all are full."""
@@ -25,7 +25,7 @@ class SpreadingPlacing:
     """kube-scheduler without us: the node with most room, by chance among those that are alike."""
 
     def place(self, dataset: Dataset, cluster: Cluster, copies: Copies, now: float) -> str | None:
-        """As `Placing.place`."""
+        """Place as `Placing.place` does."""
         del dataset, copies, now
         return cluster.pick(cluster.sites)
 
@@ -42,7 +42,7 @@ class LocalityPlacing:
         self._places = {site: world.inventory.place(site) for site in world.nodes_of}
 
     def place(self, dataset: Dataset, cluster: Cluster, copies: Copies, now: float) -> str | None:
-        """As `Placing.place`."""
+        """Place as `Placing.place` does."""
         index, free = copies.index(dataset.ref, now), cluster.free
         whole = [node for node in copies.whole(dataset.ref) if free[node]]
         held = {

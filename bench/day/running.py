@@ -23,7 +23,7 @@ from moorage.model import Dataset, DatasetRef
 
 
 class Caching(Enum):
-    """When nodes make copies."""
+    """The policy by which nodes make copies."""
 
     NONE = auto()
     ALONE = auto()
@@ -38,7 +38,7 @@ class Caching(Enum):
 
 @dataclass(slots=True)
 class Moved:
-    """What a day took.
+    """The totals of a simulated day.
 
     Attributes:
         far_bytes: between sites.
@@ -159,7 +159,7 @@ class _Day:
 
 
 def run(world: World, placing: Placing, caching: Caching) -> Moved:
-    """One day."""
+    """Simulate one day."""
     day = _Day(world, placing, caching)
     for job in world.jobs:
         day.come(job)

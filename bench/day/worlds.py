@@ -64,7 +64,7 @@ class World:
 
     @property
     def pods(self) -> int:
-        """Of all jobs."""
+        """The number of pods of all jobs."""
         return sum(job.pods for job in self.jobs)
 
 
@@ -123,7 +123,7 @@ def _jobs(refs: list[DatasetRef], slots: int, rng: np.random.Generator) -> list[
 
 
 def _moment(rng: np.random.Generator) -> float:
-    """Of a day that is five times as busy at noon as at midnight."""
+    """Draw a moment of a day that is five times as busy at noon as at midnight."""
     while True:
         moment = float(rng.uniform(0, DAY_SECONDS))
         if rng.uniform(0, 5) < 3 - 2 * math.cos(2 * math.pi * moment / DAY_SECONDS):

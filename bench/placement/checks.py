@@ -10,7 +10,7 @@ _SLACK = 1e-9
 
 
 def cost(problem: Problem, site_of: Integers) -> float:
-    """What a placement costs."""
+    """Compute the cost of a placement."""
     sites = site_of.tolist()
     costs, nets = problem.costs, problem.nets
     parts = [float(costs.unary[task, site]) for task, site in enumerate(sites)]
@@ -25,7 +25,7 @@ def cost(problem: Problem, site_of: Integers) -> float:
 
 
 def bound(problem: Problem, certificate: Certificate) -> float:
-    """What the multipliers prove, entry by entry (no budgets)."""
+    """Compute the bound that the multipliers prove, entry by entry (no budgets)."""
     nets = problem.nets
     priced = np.isfinite(problem.quota_cpu_hours)
     mu = np.where(priced, np.maximum(certificate.quota_prices, 0.0), 0.0)

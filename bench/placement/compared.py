@@ -13,7 +13,7 @@ GAP = 1e-4
 
 @dataclass
 class Compared:
-    """What one peer did on all problems so far.
+    """The results of one peer on all problems so far.
 
     Attributes:
         ratios: its cost over ours, where it answered; infinite where ours is free and its own is not.

@@ -1,4 +1,4 @@
-"""From file to files: a compiled Kubeflow pipeline and the command, as a person runs it."""
+"""Planning end to end: from a compiled Kubeflow pipeline through the command line to the written files."""
 
 import itertools
 import subprocess

@@ -10,7 +10,7 @@ OBJECTIVES = ("bytes", "money", "carbon")
 
 
 def problem(workload: Workload, world: World, objective: str, quota_share: float | None = None) -> Problem:
-    """One problem.
+    """Make one placement problem.
 
     Args:
         workload: what is placed.

@@ -56,7 +56,7 @@ class _Placing:
 
 
 def greedy(workload: Workload, world: World, problem: Problem) -> Integers:  # noqa: ARG001  # all peers are called alike
-    """In topological order, each task where it and its inputs are cheapest."""
+    """Place in topological order, each task where it and its inputs are cheapest."""
     placing = _Placing(problem)
     for task in in_order(workload):
         cost = np.where(problem.allowed[task], problem.costs.unary[task] + placing.bringing(task), np.inf)

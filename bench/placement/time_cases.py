@@ -19,7 +19,7 @@ SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Links:
-    """Of a world; (s, s), diagonals free."""
+    """The links and slots of a world; (s, s), diagonals free."""
 
     latency_seconds: Floats
     bytes_per_second: Floats

@@ -1,4 +1,4 @@
-"""What is to be placed: recorded workflows in WfFormat, several joined, and generated layered graphs."""
+"""Workloads to place: recorded workflows in WfFormat, several joined, and generated layered graphs."""
 
 # ruff: noqa: PLR2004
 # What is drawn, and with which odds, is told in one place: the docstring of the function or module that draws.

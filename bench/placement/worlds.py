@@ -94,7 +94,7 @@ def draw(workload: Workload, sites: int, seed: int) -> World:
 
 
 def _carried(workload: Workload, rules: Flags, rng: np.random.Generator) -> Flags:
-    """Where each task may run, rules carried along files and dropped by releases."""
+    """Compute where each task may run, with rules carried along files and dropped by releases."""
     tasks = len(workload.seconds)
     files = len(workload.size_bytes)
     rule_of = np.where((workload.producer < 0) & (rng.random(files) < 0.2), rng.integers(0, len(rules), files), -1)

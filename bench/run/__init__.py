@@ -1,4 +1,4 @@
-"""What running a pipeline across clusters costs: `python -m bench run`.
+"""The cost of running a pipeline across clusters: `python -m bench run`.
 
     overhead   a chain of tasks, split over two sites and in one group, and as bare pods, in turn
     in_flight  a hub with many runs in flight over twenty fake spokes: requests, memory, reaction

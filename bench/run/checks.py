@@ -1,4 +1,4 @@
-"""What must hold of what was measured, or the figures say nothing. Pure."""
+"""Checks that the measurements must pass for the figures to mean anything. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -7,7 +7,7 @@ from moorage.errors import MoorageError
 
 
 class BenchCheckError(MoorageError):
-    """What was measured is not what was meant."""
+    """A measurement that did not measure what was meant."""
 
 
 def check_released_once(released: Iterable[str], runs: Collection[str]) -> None:

@@ -44,7 +44,7 @@ _QUIET_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Figures:
-    """What one hub took.
+    """The figures of one hub.
 
     Attributes:
         rest_per_second: requests to API servers while nothing happens.
@@ -186,7 +186,7 @@ class _Seen:
 
 
 class _Raw:
-    """As the reflector keeps it."""
+    """A raw object, as the reflector keeps it."""
 
     def __init__(self, raw: RawObject) -> None:
         self.raw = raw
@@ -237,7 +237,7 @@ async def _end_all(stage: Stage, seen: _Seen) -> dict[str, float]:
 
 
 async def _create_seconds(stage: Stage, seen: _Seen) -> float:
-    """What a create takes until the watch shows it: the least that any release takes. The median of nine."""
+    """Measure the median of nine creates until the watch shows them: the least that any release takes."""
     spec = next(iter(seen.first.values()))["spec"]
     taken = []
     for number in range(9):
@@ -267,7 +267,7 @@ class _Hub:
     log: Path
 
     def read(self) -> _Reading:
-        """What it has sent so far, and how much memory it has.
+        """Read the requests sent so far, and the memory used.
 
         Raises:
             BenchCheckError: it has ended.

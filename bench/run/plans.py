@@ -55,7 +55,7 @@ async def plan_for(stage: Stage, sites: tuple[str, str]) -> Plan:
 
 
 async def put_in_flight(stage: Stage, plan: Plan, sites: Sequence[str], runs: int) -> list[RawObject]:
-    """So many runs, each from one of the sites to the next one."""
+    """Start so many runs, each from one of the sites to the next one."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(number: int) -> RawObject:

@@ -22,7 +22,7 @@ _SPECS = (ClusterSpec("bench-hub", {"eu-1": 0}), ClusterSpec("bench-spoke", {"us
 
 @dataclass(frozen=True)
 class Bench:
-    """What measurements run on.
+    """The control planes and the store that measurements run on.
 
     Attributes:
         hub: the hub's cluster, and that of site `eu`.

@@ -33,7 +33,7 @@ def scan(table: pa.Table) -> float:
 
 
 def ours(place: str) -> tuple[Callable[[pa.Table], object], Callable[[], pa.Table]]:
-    """`moorage.memory`."""
+    """Return the functions of `moorage.memory`."""
     from moorage.memory import MemoryStore  # noqa: PLC0415 - only here
 
     store = MemoryStore(place)
@@ -108,7 +108,7 @@ _KEPT: list[object] = []
 
 
 def keep(block: shared_memory.SharedMemory) -> None:
-    """Until the end, and then leave it to whoever removes it by its name."""
+    """Keep the block until the end, and leave its removal by name to somebody else."""
     from multiprocessing import resource_tracker  # noqa: PLC0415 - else it removes what the other process reads
 
     resource_tracker.unregister(f"/{block.name}", "shared_memory")

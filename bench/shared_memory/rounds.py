@@ -33,7 +33,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way.
+    """One way of sharing memory.
 
     Attributes:
         name: as `inside` knows it.
@@ -73,7 +73,7 @@ def measure(sizes_mib: tuple[int, ...] = SIZES_MIB, rounds: int = ROUNDS) -> Ite
 
 
 def rows(size_mib: int, seconds: Mapping[str, float]) -> Iterator[Row]:
-    """What one size says: ours beside each of the others."""
+    """Make the rows of one size: ours beside each of the others."""
     ours = seconds["ours"]
     for name, words in WORDS.items():
         if name == "ours" or name not in seconds:

@@ -24,7 +24,7 @@ class Cancellation:
 
     @property
     def late(self) -> bool:
-        """Whether it has to end because its time is up: what it found so far still counts."""
+        """Whether the work has to end because its time is up; its findings so far count."""
         return self._late
 
     def expire(self) -> None:

@@ -1,4 +1,4 @@
-"""From pages to a tally, streamed: one page is in memory at once, however many objects there are."""
+"""The fold of pages into a tally, streamed: one page is in memory at once, however many objects there are."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +49,7 @@ def list_folder(folder: Folder, budget: Budget, stop: Cancellation, *, known_uns
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """When a listing ends before its end."""
+    """The limits at which a listing is cut short."""
 
     name: str
     budget: Budget

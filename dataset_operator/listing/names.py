@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Format(StrEnum):
-    """As `status.format` says it."""
+    """A data format, as in `status.format`."""
 
     PARQUET = "parquet"
     CSV = "csv"
@@ -41,7 +41,7 @@ TABULAR = frozenset({Format.PARQUET, Format.CSV, Format.JSONL, Format.ARROW})
 
 
 def kind_of_name(key: bytes, size_bytes: int) -> str | None:
-    """What an object is by its name: a tabular format, `json`, `other`; None for what is no data.
+    """Tell an object's kind by its name: a tabular format, `json`, `other`; None for what is no data.
 
     No data are folders' markers, and by the custom of Hive and Spark whatever begins with `_` or `.` (`_SUCCESS`,
     `.part-0.crc`, `_delta_log/...`).

@@ -1,4 +1,4 @@
-"""What a kind of source has to offer so that the controller can list it and look into its objects."""
+"""The protocol that a kind of source implements so that the controller can list it and read its objects."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -53,15 +53,15 @@ class Lister(Protocol):
     """One kind of source."""
 
     def identity(self, location: Location) -> tuple[str, ...] | None:
-        """Which data is there, whatever keys or certificates lead to it; None where such a location can't be listed."""
+        """Identify the data at a location, whatever keys lead to it; None where it can't be listed."""
         ...
 
     def endpoint(self, location: Location) -> str:
-        """Whom a listing asks: listings at one endpoint share a number of slots."""
+        """Return the endpoint of a listing; listings at one endpoint share a number of slots."""
         ...
 
     def empty(self, location: Location) -> str:
-        """What to say where no object is there, with a remedy."""
+        """Return the message for a source without objects, with a remedy."""
         ...
 
     async def credentials(

@@ -9,7 +9,7 @@ from moorage.sources.reasons import Reason
 
 
 class RangedObject(io.RawIOBase):
-    """One object.
+    """An object as a raw file, read by ranges.
 
     Args:
         fetch: takes its key, an offset and a length; what it returns is as long as asked.
@@ -24,25 +24,25 @@ class RangedObject(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Report that reading is supported."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Report that seeking is supported."""
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Return the offset of the next read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move there."""
+        """Move to an offset."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size_bytes}[whence]
         self._position = max(base + offset, 0)
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer at the end only."""
+        """Read so many bytes, fewer at the end only."""
         left = max(self._size_bytes - self._position, 0)
         length = left if size is None or size < 0 else min(size, left)
         if length == 0:
@@ -59,7 +59,7 @@ class RangedObject(io.RawIOBase):
 
 
 class Allowance:
-    """How many bytes may be read of all objects of a source.
+    """The allowance of bytes that may be read of all objects of a source.
 
     Args:
         name: of the source, for the message.

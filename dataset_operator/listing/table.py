@@ -26,7 +26,7 @@ CATALOGUES: Mapping[type, Catalogue] = {HiveSource: HiveCatalogue(), IcebergSour
 
 
 def lister_of(location: Location) -> Lister | None:
-    """Who lists such a source; None where nobody does. A table is listed as what its files lie in."""
+    """Return the lister of such a source, or None. A table is listed by the lister of the store below it."""
     if isinstance(location, CataloguedSource):
         inner = None if location.within is None else lister_of(location.within)
         return None if inner is None else CataloguedLister(inner)
@@ -35,5 +35,5 @@ def lister_of(location: Location) -> Lister | None:
 
 
 def catalogue_of(source: CataloguedSource) -> Catalogue:
-    """Who looks such a table up."""
+    """Return the client of such a catalogue."""
     return CATALOGUES[type(source)]

@@ -54,7 +54,7 @@ class Tally:
         self._last: bytes | None = None
 
     def fits(self, key: bytes) -> bool:
-        """Whether the key comes after the last one."""
+        """Return whether the key comes after the last one."""
         return self._last is None or key > self._last
 
     def add(self, entry: Entry, kind: str | None) -> None:
@@ -72,7 +72,7 @@ class Tally:
             kept.append(Sample(key.decode(errors="surrogateescape"), size_bytes))
 
     def listing(self, *, in_order: bool) -> Listing:
-        """What was taken so far."""
+        """Return the listing of all that was added so far."""
         return Listing(
             version=self._version.hexdigest(),
             shape=self._shape.hexdigest(),

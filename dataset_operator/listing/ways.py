@@ -1,4 +1,4 @@
-"""Where the keys of sources come from."""
+"""The ways to the keys of sources."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from moorage.sources.permitted_roles import PermittedRole
 
 @dataclass(frozen=True, slots=True)
 class WaysToKeys:
-    """What has keys, or brings some.
+    """The sources of keys: Secrets, and roles that the operator's own token may assume.
 
     Attributes:
         client: the API server, for Secrets.

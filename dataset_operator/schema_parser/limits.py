@@ -1,4 +1,4 @@
-"""What parsing one schema may take: memory and computing time, held by the kernel."""
+"""Limits for parsing one schema: memory and processor time, enforced by the kernel."""
 
 import math
 import resource

@@ -1,4 +1,4 @@
-"""What operator and parser say to each other: length-prefixed JSON, and the bytes to parse. Pure."""
+"""Messages between operator and parser: length-prefixed JSON, and the bytes to parse. Pure."""
 
 import struct
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _LENGTHS = struct.Struct("<II")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to parse.
+    """A request to parse a body.
 
     Attributes:
         form: a tabular format, see `dataset_operator.listing.names.Format`.
@@ -86,7 +86,7 @@ def read_question(file: BinaryIO) -> Question | None:
 
 
 def body_bytes_of(lengths: bytes) -> int:
-    """How large the body is that follows."""
+    """Return the length of the body that follows."""
     return int(_LENGTHS.unpack(lengths)[1])
 
 

@@ -1,4 +1,4 @@
-"""Which bytes of an object tell its columns: a footer, or the first bytes. Nothing of them is interpreted here."""
+"""Excerpts of objects that tell their columns: a footer, or the first bytes. Nothing in them is interpreted here."""
 
 import struct
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """What of an object has to be parsed.
+    """The excerpt of an object that has to be parsed.
 
     Attributes:
         size_bytes: how much `fetch` gives.
@@ -58,7 +58,7 @@ class Excerpt:
 
 
 def excerpt_of(blob: Blob, form: Format) -> Excerpt:
-    """What has to be parsed to know the columns of an object of a tabular format.
+    """Return the excerpt to parse for the columns of an object of a tabular format.
 
     Raises:
         UnreadableError: it is not of that format, or has too large a footer.

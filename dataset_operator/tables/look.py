@@ -18,7 +18,7 @@ Parse: TypeAlias = Callable[[int, Callable[[], Question]], Schema | Unreadable]
 
 @dataclass(frozen=True, slots=True)
 class TableLook:
-    """What a few objects of a dataset are.
+    """The format and columns found in a few objects of a dataset.
 
     Attributes:
         format: of all of them.

@@ -158,7 +158,7 @@ class ParserPool:
 
 
 class _Parser:
-    """One process."""
+    """One parser process."""
 
     def __init__(self) -> None:
         # No key, token or address of the operator's environment is there for what parses.
@@ -176,7 +176,7 @@ class _Parser:
         self.questions = 0
 
     def answer(self, question: Question, wall_seconds: float, stop: Cancellation) -> Schema | Unreadable:
-        """What it says, or what it died of."""
+        """Return the process's answer, or the error by which it died."""
         self.questions += 1
         late = threading.Event()
 
@@ -225,7 +225,7 @@ class _Parser:
         self._timer.start()
 
     def wakes(self) -> bool:
-        """Whether it is still there to be asked."""
+        """Stop the idle timer, and return whether the process is still alive."""
         if self._timer is not None:
             self._timer.cancel()
         return self._process.poll() is None

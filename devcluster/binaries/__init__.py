@@ -32,7 +32,7 @@ def needed(spec: ClusterSpec) -> list[str]:
 
 
 def provide(programs: Iterable[str], progress: Progress, *, given: Path | None = None) -> dict[str, Path]:
-    """Where each program is, after it was made if need be.
+    """Return the path of each program, building or fetching those that are missing.
 
     Args:
         programs: their names.
@@ -63,7 +63,7 @@ def provide(programs: Iterable[str], progress: Progress, *, given: Path | None =
 
 
 def program(name: str, progress: Progress) -> Path:
-    """Where one program is; `go` too.
+    """Return the path of one program; `go` too.
 
     Raises:
         DevClusterError: it is not to be had.

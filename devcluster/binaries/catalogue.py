@@ -1,4 +1,4 @@
-"""What programs a cluster runs, and where each may come from."""
+"""The programs that a cluster runs, and the possible sources of each."""
 
 import platform
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Build:
-    """How the Go tool makes the programs.
+    """A build of programs by the Go tool.
 
     Attributes:
         module: a folder with a go.mod of ours, or None to take the packages' own module at their version.

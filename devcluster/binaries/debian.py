@@ -1,4 +1,4 @@
-"""What comes from Debian: runc, nft, ip, the CNI plugins, fusermount3. On the machine, else fetched into the cache.
+"""Programs from Debian: runc, nft, ip, the CNI plugins, fusermount3. Found on the machine, or fetched into the cache.
 
 Nothing is installed: packages are unpacked into a folder, without the ones that the machine has anyway.
 """
@@ -29,7 +29,7 @@ CNI_PLUGINS = ("ptp", "host-local", "loopback")
 
 
 def provide(wanted: list[str], progress: Progress) -> dict[str, Path]:
-    """Where each of PACKAGES' keys is; `cni` is a folder.
+    """Return the path of each of PACKAGES' keys; `cni` is a folder.
 
     Raises:
         DevClusterError: something is neither here nor to be had.
@@ -58,7 +58,7 @@ def _fetched(wanted: list[str], progress: Progress) -> dict[str, Path]:
 
 
 def on_this_machine(name: str) -> Path | None:
-    """Where the machine itself has it, or None."""
+    """Return the path on the machine itself, or None."""
     if name == "cni":
         folders = (Path(folder) for folder in _CNI_FOLDERS)
         return next((each for each in folders if all((each / plugin).exists() for plugin in CNI_PLUGINS)), None)
@@ -72,7 +72,7 @@ def _root() -> Path:
 
 
 def _kept(name: str) -> Path | None:
-    """Where an earlier fetch has it; a program is behind a script that lets it find its libraries."""
+    """Return the path of an earlier fetch, or None; a script lets each program find its libraries."""
     if name == "cni":
         folder = _root() / "root/usr/lib/cni"
         return folder if all((folder / plugin).exists() for plugin in CNI_PLUGINS) else None

@@ -33,13 +33,13 @@ def go_program(progress: Progress) -> Path:
 
 
 def fits(version: str) -> bool:
-    """Whether what `go version` printed is of the wanted minor version."""
+    """Return whether the output of `go version` names the wanted minor version."""
     found = _VERSION.search(version)
     return found is not None and (int(found[1]), int(found[2])) == GO_MINOR
 
 
 def version_text(program: Path) -> str:
-    """What `go version` prints; empty if it does not run."""
+    """Return the output of `go version`, or "" if the program does not run."""
     try:
         # Without this it may fetch another toolchain, only to tell its version.
         environment = {**os.environ, "GOTOOLCHAIN": "local"}

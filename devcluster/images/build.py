@@ -41,7 +41,7 @@ class ImageFile:
 
 
 def cache_folder() -> Path:
-    """Where layers are kept; safe to delete."""
+    """Return the folder of cached layers, which is safe to delete."""
     return cache_dir() / "images"
 
 

@@ -1,4 +1,4 @@
-"""What each image consists of. Pure data: the Dockerfiles in the rooms say the same for people who have Docker."""
+"""Recipes of the images. Pure data: the rooms' Dockerfiles say the same for people who have Docker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ NON_ROOT_ID = 65532
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image.
+    """The recipe of one image.
 
     Attributes:
         name: last part of the image's reference.
@@ -108,7 +108,7 @@ SHELL_PROGRAMS = ("sh", "cat", "cp", "echo", "env", "ls", "mkdir", "mktemp", "pr
 
 @dataclass(frozen=True)
 class WheelLayers:
-    """How the wheels of an image are spread over layers, so that images share the large and the common ones."""
+    """The distribution of an image's wheels over layers, so that images share the large and the common ones."""
 
     # Each of these has a layer of its own.
     alone: tuple[str, ...] = ("pyarrow", "ortools", "llvmlite", "scipy")

@@ -27,7 +27,7 @@ class XComError(MoorageError):
 
 
 class MemoryXCom(BaseXCom):
-    """`AIRFLOW__CORE__XCOM_BACKEND=moorage.airflow.MemoryXCom`.
+    """The XCom backend: `AIRFLOW__CORE__XCOM_BACKEND=moorage.airflow.MemoryXCom`.
 
     The section `moorage` of Airflow's settings may say:
 
@@ -46,7 +46,7 @@ class MemoryXCom(BaseXCom):
         run_id: str | None = None,
         map_index: int | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
-        """What the database is to keep: the value as Airflow has it, or a reference to an object in memory.
+        """Serialize a value for the database: as Airflow does, or as a reference to an object in memory.
 
         Raises:
             XComError: it can't be kept.

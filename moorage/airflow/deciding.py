@@ -1,4 +1,4 @@
-"""Which values go to memory. No library is imported for it: a value of one has imported it."""
+"""Decisions on which values go to memory. No library is imported for it: a value of one has imported it."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -9,7 +9,7 @@ MOST_LOOKED_AT: Final = 10_000
 
 
 class Keep(Enum):
-    """How a value is kept."""
+    """The way a value is kept."""
 
     AS_OBJECT = "object"
     """In memory, by its type."""
@@ -18,7 +18,7 @@ class Keep(Enum):
 
 
 def keep(value: Any) -> Keep:  # noqa: ANN401 - whatever a task returns
-    """Whether a value is, or holds, something whose bytes are worth sharing.
+    """Decide whether a value is, or holds, something whose bytes are worth sharing.
 
     It looks at what dicts, lists and tuples hold, at most at so many of them: whatever is left is kept as Airflow does.
     """

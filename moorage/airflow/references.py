@@ -1,4 +1,4 @@
-"""What stands in Airflow's database in the place of an object, and what the object is called."""
+"""References that stand for objects in Airflow's database, and the names of those objects."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ _MOST_TEXT: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Coordinates:
-    """Of one XCom: what names it in Airflow."""
+    """The coordinates of one XCom, which name it in Airflow."""
 
     dag_id: str
     run_id: str
@@ -55,12 +55,12 @@ class Reference:
     directory: str
 
     def encoded(self) -> dict[str, Any]:
-        """As JSON, for the database."""
+        """Encode the reference as JSON for the database."""
         return {MARK: asdict(self)}
 
     @classmethod
     def read(cls, value: object) -> Self | None:
-        """What a value from the database refers to; None: it is a value.
+        """Read a reference from the database, or None where the value is no reference.
 
         Nothing in it is believed: a name leads to objects of this backend alone, what is for people is cut short.
         """
@@ -78,5 +78,5 @@ class Reference:
 
 
 def is_like_one(value: object) -> bool:
-    """Whether a value could be taken for a reference: a task's own is then kept as an object, and so comes back."""
+    """Return whether a value looks like a reference; a task's own value that does is kept as an object."""
     return isinstance(value, dict) and MARK in value

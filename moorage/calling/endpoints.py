@@ -19,7 +19,7 @@ _MOST_ADDRESSES: Final = 8
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a store is.
+    """The endpoint of a store.
 
     Attributes:
         url: as the source names it.
@@ -37,17 +37,17 @@ class Endpoint:
 
     @property
     def host(self) -> str:
-        """With the port, where it is named; as the header has it."""
+        """The host as the Host header has it, with the port where the URL names one."""
         return urlsplit(self.url).netloc
 
     @property
     def is_secure(self) -> bool:
-        """Whether it speaks TLS."""
+        """Whether the URL's scheme is https."""
         return urlsplit(self.url).scheme == "https"
 
     @property
     def path(self) -> str:
-        """What comes before the bucket; without a slash at its end."""
+        """The path before the bucket, without a trailing slash."""
         return urlsplit(self.url).path.rstrip("/")
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What may be tried again, and what has to be begun anew."""
+"""Classification of failures: which may be retried, and which need a new start."""
 
 
 class ChangedError(Exception):

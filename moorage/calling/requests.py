@@ -22,7 +22,7 @@ class LateError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked.
+    """A request to a store.
 
     Attributes:
         target: path and query, as they are sent.
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What was answered.
+    """The reply to a request, cut off where it is too long.
 
     Attributes:
         status: of HTTP.

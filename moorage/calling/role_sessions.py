@@ -75,7 +75,7 @@ _REJECTED: Final = {
 
 
 def session_name(text: str) -> str:
-    """What the other side's log calls a session."""
+    """Return a valid session name, as the other side's log will show it."""
     return _NAME.sub("-", text)[:_MOST_NAME_LENGTH]
 
 

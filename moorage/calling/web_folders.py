@@ -1,4 +1,4 @@
-"""What is behind a web server: a folder with its index pages, or a single file; sizes by HEAD, bytes by ranges."""
+"""Sources behind a web server: a folder with its index pages, or a single file; sizes by HEAD, bytes by ranges."""
 
 import http.client
 import re
@@ -33,7 +33,7 @@ _REDIRECTS: Final = range(300, 400)
 
 @dataclass(frozen=True, slots=True)
 class WebFile:
-    """One file.
+    """A file behind a web server.
 
     Attributes:
         key: relative to the folder.

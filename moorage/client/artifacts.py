@@ -1,4 +1,4 @@
-"""What tasks gave out: parameters, and artifacts that are read into memory where they are small."""
+"""Outputs of tasks: parameters, and artifacts, of which small ones can be read into memory."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -90,7 +90,7 @@ def artifact_of(site: str, manifest: Manifest, read: Callable[[FileEntry, int], 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a task gave out: parameters, artifacts, and lists of artifacts, by the names of its outputs."""
+    """The outputs of a task by name: parameters, artifacts, and lists of artifacts."""
 
     parameters: Mapping[str, Any]
     artifacts: Mapping[str, RunArtifact]

@@ -19,7 +19,7 @@ from moorage.policy import effective_purpose
 
 
 class Client:
-    """What a person asks of Moorage.
+    """A client of Moorage for people.
 
     Args:
         api: an `ApiClient` of the official library, for whoever has one already.
@@ -149,7 +149,7 @@ class Client:
         service_account: str = "default",
         namespace: str | None = None,
     ) -> tuple[SiteVerdict, ...]:
-        """At which sites a pod may read these datasets together, and how near they are: one verdict a Site, by name.
+        """Return a verdict for each Site, by name: may a pod read these datasets together, and how near are they?
 
         The same verdicts as the scheduler's and `kubectl dataset why`'s, but for caches on nodes.
 
@@ -267,7 +267,7 @@ class Client:
         return DatasetRef(namespace or self.namespace, rest)
 
     def _purposes(self, namespace: str) -> frozenset[str] | None:
-        """What the namespace lists; None, so that any purpose counts, where it lists none or can't be read."""
+        """Return the purposes that the namespace lists; None, so that all count, where it lists none or is opaque."""
         try:
             return wire.read_namespace_purposes(self.objects.namespace(namespace))
         except (ForbiddenError, NotFoundError):

@@ -69,7 +69,7 @@ class Objects:
             self._own.patch_namespaced_custom_object(GROUP, VERSION, namespace, plural, name, body, **_TIMEOUT)
 
     def delete(self, plural: str, namespace: str, name: str) -> None:
-        """Delete one."""
+        """Delete an object of ours."""
         with self._errors("delete", plural, namespace, name):
             self._own.delete_namespaced_custom_object(GROUP, VERSION, namespace, plural, name, **_TIMEOUT)
 
@@ -93,13 +93,13 @@ class Objects:
             self._core.delete_namespaced_config_map(name, namespace, **_TIMEOUT)
 
     def secret(self, namespace: str, name: str) -> Raw:
-        """A Secret."""
+        """Get a Secret."""
         with own_errors(f"get Secret {namespace}/{name}", self._address):
             found = self._core.read_namespaced_secret(name, namespace, **_TIMEOUT)
         return self._raw(found)
 
     def namespace(self, name: str) -> Raw:
-        """A Namespace."""
+        """Get a Namespace."""
         with own_errors(f"get Namespace {name}", self._address):
             found = self._core.read_namespace(name, **_TIMEOUT)
         return self._raw(found)

@@ -47,7 +47,7 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """How far it is now; asked for each time.
+        """Fetch the run's current status.
 
         Raises:
             NotFoundError: it was deleted.
@@ -74,7 +74,7 @@ class Run:
     # --- what it left ---
 
     def logs(self, task: str, attempt: int | None = None) -> str:
-        """What a task has printed so far.
+        """Return the log of a task so far.
 
         It is read from the store of the task's site, or, where the client has a `server`, through that.
 
@@ -113,7 +113,7 @@ class Run:
             return await read_whole_log(read)
 
     def outputs(self, task: str) -> Outputs:
-        """What a task gave out, parameters and artifacts.
+        """Return the outputs of a task, parameters and artifacts.
 
         It takes keys of the store: those of its Secret where you may read it, else AWS's own variables.
 

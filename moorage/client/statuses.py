@@ -10,7 +10,7 @@ from moorage.runs import GroupPhase, RunPhase, TaskPhase, read_phase
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
-    """How far one group of tasks is; times in UTC, None: not yet."""
+    """The status of one group of tasks; times in UTC, None: not yet."""
 
     id: str
     site: str
@@ -23,7 +23,7 @@ class GroupStatus:
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """How far one task is; `attempt` 0: none has begun."""
+    """The status of one task; `attempt` 0: none has begun."""
 
     name: str
     site: str
@@ -33,7 +33,7 @@ class TaskStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How far a run is.
+    """The status of a run.
 
     Attributes:
         message: what it waits for, or why it ended so.
@@ -66,12 +66,12 @@ class RunStatus:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it has ended well."""
+        """Whether the run has succeeded."""
         return self.phase is RunPhase.SUCCEEDED
 
     @classmethod
     def read(cls, raw: Mapping[str, Any] | None) -> Self:
-        """From an object's `status`; what no hub has written yet is to be planned."""
+        """Read an object's `status`; an empty one means that the run is to be planned."""
         raw = raw or {}
         plan = raw.get("plan") or {}
         planned = raw.get("bytesPlanned")

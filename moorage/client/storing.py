@@ -1,4 +1,4 @@
-"""What a run left in the stores, for a synchronous program: each call reads in a thread of its own."""
+"""Access to a run's records in the stores, for a synchronous program: each call reads in a thread of its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -26,7 +26,7 @@ _OWN_KEYS: Final = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to keys of t
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a site's store is opened.
+    """The opening of sites' stores.
 
     Attributes:
         site: a Site by its name.
@@ -88,7 +88,7 @@ def run_apart(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def read_outputs(store: ReadableStore, run: RunRef, task: str, attempt: int) -> TaskOutputs | None:
-    """What an attempt gave out; None where it gave out nothing."""
+    """Read an attempt's outputs, or None where it recorded none."""
     key = RunKeys(store.prefix, run).task(task, attempt, "outputs")
     content = await store.get(key, MANIFEST_BOUNDS.most_bytes)
     return None if content is None else TaskOutputs.read(content, f"outputs of task {task}")
@@ -139,7 +139,7 @@ def log_reader(
 
 
 def first(sites: Iterable[str], read: Callable[[str], T | None]) -> T | None:
-    """What the first site has; those whose store can't be read are passed over as long as another has it.
+    """Return the first site's answer; sites with unreadable stores are passed over as long as another answers.
 
     Raises:
         StoreError: none has it, and one can't be read.

@@ -79,7 +79,7 @@ def _compiled(pipeline: Callable[..., Any]) -> bytes:
 
 
 def _name(content: bytes, subject: str) -> str:
-    """What the pipeline calls itself."""
+    """Return the name that the pipeline states."""
     try:
         document = next(yaml.load_all(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), None)
     except (yaml.YAMLError, UnicodeDecodeError):

@@ -36,7 +36,7 @@ class Chain:
 
     @property
     def name(self) -> str:
-        """The chain's."""
+        """The name of the chain."""
         return self._last.chain
 
     def begin(self, before: tuple[Link, ...]) -> Line:

@@ -16,7 +16,7 @@ _LOOKED_AT: Final = 100
 
 
 def entries_of(name: str, lines: Iterable[bytes]) -> Iterator[Entry]:
-    """What is to be evidence in a file: of a component's log a part, of any other file every line.
+    """Yield the entries to verify in a file: some lines of a component's log, all lines of any other file.
 
     Args:
         name: of the file, for messages.
@@ -32,7 +32,7 @@ def entries_of(name: str, lines: Iterable[bytes]) -> Iterator[Entry]:
 
 
 def stored_entries(key: str, content: bytes) -> Iterator[Entry]:
-    """What is to be evidence in an object of a store: every line."""
+    """Yield the entries to verify in an object of a store: every line."""
     for number, line in enumerate(content.split(b"\n"), 1):
         if line:
             yield Entry(f"{key}:{number}", line)

@@ -1,4 +1,4 @@
-"""Whether an Ed25519 signature is genuine (RFC 8032, section 5.1.7): in plain Python, for those without `cryptography`.
+"""Verification of Ed25519 signatures (RFC 8032, section 5.1.7) in plain Python, for those without `cryptography`.
 
 The archives of `kubectl dataset` are made for platforms that `cryptography` has no wheels for. There is nothing secret
 in verifying, so it does not matter how long it takes with which input: some milliseconds.
@@ -14,7 +14,7 @@ _ROOT_OF_MINUS_ONE: Final = pow(2, (_P - 1) // 4, _P)
 
 
 class _Point(NamedTuple):
-    """In extended coordinates: x = X/Z, y = Y/Z, x y = T/Z."""
+    """A point in extended coordinates: x = X/Z, y = Y/Z, x y = T/Z."""
 
     x: int
     y: int
@@ -23,7 +23,7 @@ class _Point(NamedTuple):
 
 
 def is_genuine(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether the signature (64 bytes) over the message is that of the public key (32 bytes)."""
+    """Return whether the signature (64 bytes) over the message is by the public key (32 bytes)."""
     if len(public) != 32 or len(signature) != 64:  # noqa: PLR2004 - the format's
         return False
     key, commitment = _decoded(public), _decoded(signature[:32])

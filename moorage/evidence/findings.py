@@ -1,4 +1,4 @@
-"""What may be wrong with lines of evidence, as values."""
+"""Findings about lines of evidence, as values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ChainSummary:
-    """What was read of one chain.
+    """A summary of the lines read of one chain.
 
     Attributes:
         name: as `component/chain`.
@@ -60,7 +60,7 @@ class ChainSummary:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What verifying found: nothing wrong where `findings` is empty."""
+    """The findings of a verification; nothing is wrong where `findings` is empty."""
 
     findings: tuple[Finding, ...]
     chains: tuple[ChainSummary, ...]

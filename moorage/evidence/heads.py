@@ -1,4 +1,4 @@
-"""How far a chain goes, signed: what somebody holds to see later that nothing was cut off or changed."""
+"""Signed heads of chains: whoever holds one sees later whether anything was cut off or changed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class Head:
 
 
 def signed_bytes(link: Link) -> bytes:
-    """What a signature is over. No other signature of the key's is over anything that begins so."""
+    """Return the bytes that a signature covers; no other signature of the key covers bytes that begin so."""
     return _CONTEXT + canonical(write_link(link))
 
 

@@ -28,7 +28,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 class What(StrEnum):
-    """What a line is about."""
+    """The kind of event that a line records."""
 
     BEGUN = "begun"
     LINKED = "linked"
@@ -44,7 +44,7 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Link:
-    """How far a chain goes: its last line, by sequence number and hash."""
+    """A reference to a chain's last line, by sequence number and hash."""
 
     component: str
     chain: str
@@ -54,7 +54,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened. Texts longer than 1,024 characters are cut.
+    """An event to record. Texts longer than 1,024 characters are cut.
 
     Attributes:
         what: of which kind it is.
@@ -128,7 +128,7 @@ class Line:
 
     @property
     def link(self) -> Link:
-        """How far the chain goes with this line."""
+        """Return the reference to this line as its chain's last."""
         return Link(self.component, self.chain, self.sequence, self.hash)
 
     def document(self) -> dict[str, Any]:

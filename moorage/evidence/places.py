@@ -1,4 +1,4 @@
-"""How batches of lines are called in a store: PREFIX/COMPONENT/CHAIN/FIRST.jsonl, by the number of the first line."""
+"""Names of batches in a store: PREFIX/COMPONENT/CHAIN/FIRST.jsonl, by the number of the first line."""
 
 import re
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ class Batch:
 
     @classmethod
     def read(cls, prefix: str, key: str) -> Self | None:
-        """From its key; None where it is no batch's."""
+        """Parse a batch's key; None for a key that is no batch's."""
         head = _root(prefix)
         found = _KEY.fullmatch(key.removeprefix(head)) if key.startswith(head) else None
         return None if found is None else cls(found[1], found[2], int(found[3]))
 
 
 def folder(prefix: str, component: str) -> str:
-    """Where a component's chains are; with "" those of all components."""
+    """Return the folder of a component's chains, or with "" of all components'."""
     return _root(prefix) + (f"{component}/" if component else "")
 
 

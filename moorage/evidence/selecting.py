@@ -1,4 +1,4 @@
-"""Which lines somebody asks for."""
+"""Filters for lines of evidence."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ _OF_CHAINS = frozenset({What.BEGUN, What.LINKED, What.SEALED, What.ENDED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a line must be about; what is None does not matter.
+    """A filter for lines; a field that is None matches all.
 
     Attributes:
         dataset: `namespace/name`.
@@ -26,7 +26,7 @@ class Wanted:
     chains: bool = False
 
     def __call__(self, line: Line) -> bool:
-        """Whether the line is wanted."""
+        """Return whether the line matches."""
         event = line.event
         return (
             (self.chains or event.what not in _OF_CHAINS)

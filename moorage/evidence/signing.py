@@ -27,7 +27,7 @@ class SealingKey:
 
     @classmethod
     def read(cls, pem: bytes) -> Self:
-        """From PEM.
+        """Read a private key from PEM.
 
         Raises:
             InputError: it is no Ed25519 key. Nothing of it is in the message.
@@ -41,7 +41,7 @@ class SealingKey:
         return cls(key)
 
     def write(self) -> bytes:
-        """As PEM, PKCS #8."""
+        """Return the key as PEM, PKCS #8."""
         return self.private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

@@ -27,11 +27,11 @@ class PublicKey:
 
     @property
     def name(self) -> str:
-        """By which heads call it: the first 16 hexadecimal digits of its SHA-256."""
+        """The name by which heads refer to the key: the first 16 hexadecimal digits of its SHA-256."""
         return hashlib.sha256(self.raw).hexdigest()[:_NAME_LENGTH]
 
     def write(self) -> str:
-        """As PEM."""
+        """Return the key as PEM."""
         encoded = base64.b64encode(_BEFORE_KEY + self.raw).decode()
         return f"-----BEGIN PUBLIC KEY-----\n{encoded}\n-----END PUBLIC KEY-----\n"
 
@@ -66,7 +66,7 @@ class TrustedKeys:
         return bool(self._keys)
 
     def signed(self, head: Head) -> bool:
-        """Whether the head is signed by one of them."""
+        """Return whether the head is signed by one of the keys."""
         key = self._keys.get(head.key)
         try:
             signature = base64.b64decode(head.signature, validate=True)

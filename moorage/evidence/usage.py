@@ -1,4 +1,4 @@
-"""Who was given which dataset since when: grants, folded by reader. Pure."""
+"""Usage of datasets: who was granted which one since when, from grants grouped by reader. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from moorage.evidence.line import Line, What
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reading:
-    """What one account does with one dataset at one site.
+    """The use that one account makes of one dataset at one site.
 
     Attributes:
         dataset: `namespace/name`.
@@ -28,7 +28,7 @@ class Reading:
 
 @dataclass(slots=True)
 class Usage:
-    """How often, and when.
+    """The times, pods and versions of a use.
 
     Attributes:
         first: the time of the first grant: RFC 3339, UTC.

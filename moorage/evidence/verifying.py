@@ -15,7 +15,7 @@ from moorage.evidence.line import NOTHING_BEFORE, Link, What, read_line
 
 
 class Entry(NamedTuple):
-    """What is to be a line, and where it stands, as `broker.log:17`."""
+    """A line to verify and its place, as `broker.log:17`."""
 
     place: str
     raw: bytes
@@ -38,7 +38,7 @@ class _Seen(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """That a chain goes so far at least."""
+    """A claim that a chain goes at least so far."""
 
     place: str
     by: str
@@ -78,7 +78,7 @@ class Verifier:
     def report(
         self, held: Sequence[Held] = (), signed: Callable[[Head], bool] | None = None, since: str = ""
     ) -> Report:
-        """What was found; the arguments are those of `verify`."""
+        """Return the findings; the arguments are those of `verify`."""
         findings = list(self._findings)
         genuine: list[Held] = []
         for each in (*_last_seals(self._seals, signed), *held):
@@ -110,7 +110,7 @@ class Verifier:
 
 
 def _last_seals(seals: Sequence[Held], signed: Callable[[Head], bool] | None) -> Iterator[Held]:
-    """Of each chain the seals from its end on, up to the first genuine one, which is over all before it."""
+    """Yield each chain's seals from its end to the first genuine one, which covers all before it."""
     covered: set[tuple[str, str]] = set()
     for each in sorted(seals, key=lambda each: each.head.link.sequence, reverse=True):
         key = (each.head.link.component, each.head.link.chain)
@@ -178,7 +178,7 @@ def _in_order(key: tuple[str, str], seen: Sequence[_Seen], findings: list[Findin
 
 
 def _links(key: tuple[str, str], whole: Sequence[_Seen], *, may_lack_beginning: bool) -> Iterator[Finding]:
-    """Whether each line names the one before it."""
+    """Check that each line names the one before it."""
     name = "/".join(key)
     first = whole[0]
     if first.sequence > 0:
@@ -198,7 +198,7 @@ def _links(key: tuple[str, str], whole: Sequence[_Seen], *, may_lack_beginning: 
 
 
 def _broken(claims: Iterable[_Claim], chains: dict[tuple[str, str], list[_Seen]], since: str) -> Iterator[Finding]:
-    """What others say of chains that these lines don't bear out."""
+    """Report claims about chains that these lines contradict."""
     told: set[tuple[Problem, str, int]] = set()
     for claim in claims:
         link = claim.link

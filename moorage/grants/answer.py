@@ -1,4 +1,4 @@
-"""What comes back from the broker: a grant, a refusal, or that nothing can be decided now."""
+"""Answers of the broker: a grant, a refusal, or that it can't decide now."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 def batches(asked: Sequence[T]) -> Iterator[Sequence[T]]:
-    """As many questions as it takes."""
+    """Split questions into batches of the permitted size."""
     for first in range(0, len(asked), MOST_ASKED):
         yield asked[first : first + MOST_ASKED]
 
 
 def read_batch(body: bytes, bounds: Bounds, key: str, read: Callable[[Fields], T]) -> tuple[T, ...]:
-    """What a question names under `key`.
+    """Read the questions listed under `key`.
 
     Raises:
         InputError: it is no question; names the field.
@@ -34,7 +34,7 @@ def read_batch(body: bytes, bounds: Bounds, key: str, read: Callable[[Fields], T
 
 
 def read_told(status: int, body: object, key: str, read: Callable[[Fields], T], unsaid: str) -> list[T]:
-    """What an answer tells under `key`.
+    """Read the answers listed under `key`.
 
     Args:
         status: of the answer.

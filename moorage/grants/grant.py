@@ -16,7 +16,7 @@ _MOST_DEPTH: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillTerms:
-    """What a node needs to know to decide on a fill of its cache, and to verify it.
+    """The terms by which a node decides on a fill of its cache, and verifies it.
 
     Attributes:
         size_bytes: of the dataset.
@@ -67,12 +67,12 @@ class Grant:
 
     @property
     def kind(self) -> str:
-        """The location's."""
+        """The kind of the location."""
         return self.location.kind
 
 
 def write_grant(grant: Grant) -> dict[str, Any]:
-    """What `read_grant` reads. It holds the keys."""
+    """Write a grant as a document for `read_grant`. It holds the keys."""
     return {
         "site": grant.site,
         "version": grant.version,

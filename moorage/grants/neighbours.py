@@ -1,4 +1,4 @@
-"""What a node plugin asks the broker before it fills from other nodes of its site, and what it is told.
+"""Messages between node plugin and broker about filling from other nodes of the site.
 
 `PATH`: which nodes of my site hold this dataset's version, or are bringing it? `PASSES_PATH`: give me a certificate to
 serve neighbours with; or, with a dataset, one that lets me read that dataset from them. Whoever names a dataset names a
@@ -48,7 +48,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbourhood:
-    """What the broker sees of a site, for one node and one dataset's current version.
+    """The broker's view of a site, for one node and one dataset's current version.
 
     Attributes:
         neighbours: without the node that asks.
@@ -77,7 +77,7 @@ def server_name(node: str) -> str:
 
 
 def reading_uri(node: str, ref: DatasetRef) -> str:
-    """What a pass says: this node may read this dataset."""
+    """Return the URI in a pass: this node may read this dataset."""
     return f"moorage://{node}/{ref.namespace}/{ref.name}"
 
 
@@ -135,12 +135,12 @@ def read_neighbourhood(status: int, body: object) -> Neighbourhood | Refusal:
 
 
 def write_neighbours(neighbours: Iterable[Neighbour]) -> list[dict[str, Any]]:
-    """As a list of documents."""
+    """Write neighbours as a list of documents."""
     return [{"node": each.node, "address": each.address, "whole": each.whole} for each in neighbours]
 
 
 def read_neighbours(fields: Fields) -> tuple[Neighbour, ...]:
-    """What is under `neighbours`.
+    """Read the neighbours listed under `neighbours`.
 
     Raises:
         InputError: there are too many, or one is none.

@@ -1,4 +1,4 @@
-"""What a node plugin asks the broker: may this pod read this dataset?"""
+"""The question of a node plugin to the broker: may this pod read this dataset?"""
 
 import json
 import re
@@ -42,7 +42,7 @@ def write_question(question: GrantQuestion) -> bytes:
 
 
 def write_grant_question(question: GrantQuestion) -> dict[str, Any]:
-    """As a document, or a part of one."""
+    """Write a question as a document, or as a part of one."""
     pod, dataset = question.pod, question.dataset
     return {
         "pod": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},

@@ -1,4 +1,4 @@
-"""What a node plugin asks the broker about the volumes that it shows, and what it is told: which of them must end.
+"""Reviews of mounted volumes: a node plugin shows them to the broker, which says which must end.
 
 It names no account and no rule: the broker knows the pods, and whether the datasets' stewards want mounts ended.
 """
@@ -20,7 +20,7 @@ BOUNDS: Final = Bounds(most_bytes=96 * 1024, most_depth=5)
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Whether a volume may still be read.
+    """The review of a volume: whether it may still be read.
 
     Attributes:
         asked: the pod and the dataset.

@@ -1,4 +1,4 @@
-"""What a node plugin asks the broker about what its node holds, and what it is told: what may stay, and what must go.
+"""Standings of a node's copies: a node plugin lists them for the broker, which says which may stay.
 
 A node has no right to read Datasets; so it asks about those that it holds, and learns of nothing else. The question
 names at most `batches.MOST_ASKED` datasets, so a node that holds more asks several times.
@@ -21,7 +21,7 @@ PATH: Final = "/v1/caches"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Whether a node may hold a dataset, and what it is to know of it.
+    """The standing of a dataset on a node: whether its copy may stay, and what the node needs to know of it.
 
     Attributes:
         rule: what refuses it at this node, as `ClearanceTooLow`; "" where the node may hold it.

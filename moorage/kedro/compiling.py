@@ -38,7 +38,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Governed:
-    """What a dataset of the catalogue says of itself: `metadata: {moorage: {dataset: ..., namespace: ...}}`."""
+    """The Dataset that a catalogue's entry names: `metadata: {moorage: {dataset: ..., namespace: ...}}`."""
 
     dataset: str
     namespace: str = ""
@@ -47,7 +47,7 @@ class Governed:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What is to be compiled.
+    """The project that is compiled.
 
     Attributes:
         name: of the project and pipeline, for people.
@@ -66,7 +66,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """In what each node runs.
+    """The container in which each node runs.
 
     Attributes:
         image: has the project, Kedro and Moorage.
@@ -82,7 +82,7 @@ class Container:
 
 
 def is_parameter(dataset: str) -> bool:
-    """Whether a node's input is of the project's parameters, which each container has."""
+    """Return whether a node's input is one of the project's parameters, which each container has."""
     return dataset == "parameters" or dataset.startswith("params:")
 
 
@@ -215,7 +215,7 @@ def _task(project: Project, task: _Task, tasks: Mapping[str, _Task], made_by: Ma
 
 
 def _labels(project: Project, container: Container, node: Node) -> dict[str, str]:
-    """What the task's pod is labelled with: each Dataset once, and the purpose, which what is derived needs, too."""
+    """Return the labels of the task's pod: each Dataset once, and the purpose, which derived data need too."""
     made = {"moorage.dev/purpose": container.purpose} if container.purpose else {}
     for number, each in enumerate(_touched(project, node)):
         made[f"dataset.{number}.id"] = each.dataset

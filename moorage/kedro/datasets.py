@@ -30,7 +30,7 @@ class SharedMemoryDataset(AbstractDataset[Any, Any]):
         self._EPHEMERAL = True
 
     def load(self) -> Any:  # noqa: ANN401 - what was saved
-        """The object.
+        """Load the object from memory.
 
         Raises:
             DatasetError: there is none, or it was pickled and is not trusted.

@@ -1,4 +1,4 @@
-"""What one node hands to the next where each runs in a container of its own: files, at paths that the run gives."""
+"""Handovers between nodes that run in containers of their own: files, at paths that the run gives."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ class HandedOnDataset(AbstractDataset[Any, Any]):
         self._EPHEMERAL = True
 
     def load(self) -> Any:  # noqa: ANN401 - what was saved
-        """What the node before made.
+        """Load what the producing node saved.
 
         Raises:
             DatasetError: it can't be read.
@@ -79,7 +79,7 @@ class TaskRunner(KedroSequentialRunner):
         *arguments: Any,  # noqa: ANN401 - Kedro's own
         **named: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """As Kedro's own, once those datasets lie in files."""
+        """Run as Kedro does, with the handed-on datasets in files."""
         for name, path in self._inputs.items():
             catalog[name] = HandedOnDataset(path)
         for name, path in self._outputs.items():

@@ -1,4 +1,4 @@
-"""Which datasets of a pipeline lie in memory, and where."""
+"""Placement of a pipeline's intermediate datasets in memory."""
 
 import functools
 import os

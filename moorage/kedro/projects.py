@@ -1,4 +1,4 @@
-"""What `compiling` asks of a project: its nodes, and what its catalogue names."""
+"""Access to a Kedro project for `compiling`: its nodes, and the datasets that its catalogue names."""
 
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def read_project(folder: Path, pipeline: str, env: str) -> Project:
 
 
 def _governed(name: str, catalog: CatalogProtocol[Any, Any]) -> Governed | None:
-    """What a dataset's metadata say of a Dataset.
+    """Read the Dataset that an entry's metadata name.
 
     Raises:
         InputError: they can't be used.

@@ -20,7 +20,7 @@ class _InMemory(AbstractRunner):
         *arguments: Any,  # noqa: ANN401 - Kedro's own
         **named: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """As Kedro's own, after `place_intermediates`."""
+        """Run as Kedro does, after `place_intermediates`."""
         place_intermediates(pipeline, catalog)
         outputs: dict[str, Any] = super().run(pipeline, catalog, *arguments, **named)
         return outputs

@@ -1,4 +1,4 @@
-"""From what the API server answered to a `moorage.errors.KubeError`."""
+"""Translation of the API server's answers to `moorage.errors.KubeError`."""
 
 from typing import Any
 

@@ -52,7 +52,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects of a resource are meant; empty fields select all.
+    """A selection of a resource's objects; empty fields select all.
 
     Attributes:
         namespace: only objects of this namespace.
@@ -280,7 +280,7 @@ class Client:
     async def read_log(
         self, name: str, namespace: str, container: str, *, most_bytes: int, last_lines: int | None = None
     ) -> bytes:
-        """What a container has printed; its node must still have it.
+        """Read a container's log; its node must still have it.
 
         Args:
             name: the pod's.
@@ -300,7 +300,7 @@ class Client:
     async def follow_log(
         self, name: str, namespace: str, container: str, *, silence_seconds: float = LOG_SILENCE_SECONDS
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """What a container prints, from its first byte on, as it comes; the iterator ends when the container does.
+        """Stream a container's log from its first byte; the iterator ends when the container does.
 
         Args:
             name: the pod's.
@@ -480,7 +480,7 @@ class Client:
     async def _read(
         self, path: str, parameters: Mapping[str, str], action: str, most_bytes: int | None, form: str = ""
     ) -> bytes | None:
-        """What a GET answers, as it comes; None, and no more of it read, where it has more bytes than that."""
+        """Read the body of a GET, and stop with None where it has more than `most_bytes`."""
         body = bytearray()
         try:
             headers = {"Accept": form} if form else None

@@ -1,4 +1,4 @@
-"""Where the API server is and who we are: from a kubeconfig, from a pod's service account, or given.
+"""Connection settings of the API server: from a kubeconfig, from a pod's service account, or given.
 
 The reading of kubeconfigs and the ways to authenticate are lightkube's; the order in which they are tried is kubectl's.
 """

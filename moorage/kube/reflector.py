@@ -131,7 +131,7 @@ class Reflector(Generic[T]):
 
     @property
     def age_seconds(self) -> float:
-        """How long the API server has been out of sight: 0.0 while a watch is open.
+        """The seconds since the API server went out of sight: 0.0 while a watch is open.
 
         A connection that died without a word counts as open until that is noticed, some `silence_seconds` later; from
         then on the silence counts too.
@@ -140,7 +140,7 @@ class Reflector(Generic[T]):
 
     @property
     def lost_at(self) -> float | None:
-        """When the API server went out of sight, in monotonic seconds; None while a watch is open.
+        """The monotonic time at which the API server went out of sight; None while a watch is open.
 
         Two losses differ by it, however short the time between them was.
         """
@@ -148,7 +148,7 @@ class Reflector(Generic[T]):
 
     @property
     def last_error(self) -> KubeError | None:
-        """Why the last connection failed; None while a watch is open."""
+        """The reason why the last connection failed; None while a watch is open."""
         return self._last_error
 
     async def wait_synced(self, seconds: float) -> None:

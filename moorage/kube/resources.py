@@ -1,4 +1,4 @@
-"""What the path of an object is made of, and a constant for each resource that Moorage uses."""
+"""Resources and their API paths, with a constant for each resource that Moorage uses."""
 
 from dataclasses import dataclass
 from urllib.parse import quote

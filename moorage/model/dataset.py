@@ -22,7 +22,7 @@ class DatasetRef:
 
 
 class Revocation(StrEnum):
-    """What becomes of the mounts of running pods that may not read a dataset any more."""
+    """The treatment of running pods' mounts when the pods may not read a dataset any more."""
 
     AT_POD_END = "AtPodEnd"
     IMMEDIATE = "Immediate"
@@ -48,12 +48,12 @@ class Source:
 
     @property
     def as_written(self) -> Location:
-        """As people wrote it in the spec, and find it again, before a catalogue said where that is."""
+        """The location as written in the spec, before a catalogue said where that is."""
         return self.declared or self.location
 
     @property
     def kind(self) -> str:
-        """As `spec.sources[]` names it."""
+        """The kind of the location, as a key of `spec.sources[]`."""
         return self.location.kind
 
 
@@ -79,5 +79,5 @@ class Dataset:
 
     @property
     def in_memory(self) -> bool:
-        """Whether it is the memory of nodes, and nowhere else."""
+        """Whether the dataset lies in the memory of nodes, and nowhere else."""
         return any(source.location.abilities.in_memory for source in self.sources)

@@ -1,11 +1,11 @@
-"""How data is governed: classification, rules, and the releases after which weaker ones hold."""
+"""Governance of data: classification, rules, and the releases after which weaker rules hold."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Classification(IntEnum):
-    """How sensitive data is, and up to where a site is cleared; ordered."""
+    """The sensitivity of data, and the clearance of a site; ordered."""
 
     PUBLIC = 0
     INTERNAL = 1
@@ -14,7 +14,7 @@ class Classification(IntEnum):
 
     @property
     def word(self) -> str:
-        """As the API writes it."""
+        """The word for it in the API."""
         return self.name.lower()
 
 
@@ -42,7 +42,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Governance:
-    """Who may read where. None means "any"; an empty set means "nowhere" or "nobody" (only a join makes one).
+    """The rules on who may read where. None means "any"; an empty set "nowhere" or "nobody" (only a join makes one).
 
     `consumers` None means: readers in the dataset's own namespace; `writers` None: writers in it.
     """
@@ -59,6 +59,6 @@ class Governance:
 
     @property
     def is_governed(self) -> bool:
-        """Whether any rule at all restricts the readers (the default, own namespace only, is not counted)."""
+        """Whether any rule restricts the readers (the default, own namespace only, is not counted)."""
         unruled = Governance(releases=self.releases, consumers=self.consumers, writers=self.writers)
         return self != unruled or self.consumers is not None

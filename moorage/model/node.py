@@ -38,7 +38,7 @@ class UnfilledDataset:
 
 @dataclass(frozen=True, slots=True)
 class NodeCache:
-    """What one node has cached, and what it was asked for in vain.
+    """The copies in one node's cache, and the ones that it was asked for in vain.
 
     Attributes:
         address: where its node plugin serves copies to other nodes of its site; "": it does not.

@@ -8,7 +8,7 @@ from moorage.model.dataset import DatasetRef
 
 
 class UseAs(StrEnum):
-    """What a pod gets of a dataset."""
+    """The form in which a pod gets a dataset."""
 
     MOUNT = "mount"
     CONFIGMAP = "configmap"
@@ -30,13 +30,13 @@ class DatasetUse:
 
     @property
     def reads(self) -> bool:
-        """Whether the pod counts as reading the dataset; False where it only names data that comes through inputs."""
+        """Whether the pod counts as reading the dataset; False where the label only names data from inputs."""
         return bool(self.use_as) or not (self.release or self.accepts)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a pod's labels say: its datasets by index, and the purpose it states (not yet checked)."""
+    """A pod's labels: its datasets by index, and the purpose it states (not yet checked)."""
 
     uses: tuple[DatasetUse, ...] = ()
     stated_purpose: str | None = None
@@ -52,13 +52,13 @@ class Usage:
         return tuple(use for use in self.uses if use.access is Access.READ_WRITE)
 
     def access_to(self, ref: DatasetRef) -> Access:
-        """What is asked for of a dataset; a volume without a label asks to read."""
+        """Return the access that labels ask for; a volume without a label asks to read."""
         return next((use.access for use in self.uses if use.ref == ref), Access.READ_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads. `purpose` is the one that counts: None where none was stated or the namespace does not list it."""
+    """The account that reads. `purpose` is None where none was stated or the namespace does not list it."""
 
     namespace: str
     service_account: str = "default"
@@ -107,7 +107,7 @@ class Pod:
 
     @property
     def component_digest(self) -> str | None:
-        """Of its only container, as a release declares it; None where it has others."""
+        """The digest of the pod's only container, as a release declares it; None where it has others."""
         return None if self.component is None else self.component.digest
 
     def trusting(self, repository: str) -> "Pod":
@@ -118,5 +118,5 @@ class Pod:
 
     @property
     def datasets(self) -> frozenset[DatasetRef]:
-        """What its labels say that it reads, and what its volumes ask for whatever its labels say."""
+        """The datasets that its labels name as read, and those that its volumes mount whatever its labels say."""
         return frozenset({use.ref for use in self.usage.reading} | set(self.mounts))

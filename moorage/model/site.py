@@ -9,7 +9,7 @@ from moorage.sources import Location
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a site says of the way to another; None where it does not say."""
+    """A site's statement about the way to another; None where it states nothing."""
 
     bytes_per_second: float | None = None
     latency_seconds: float | None = None

@@ -1,11 +1,11 @@
-"""What the operator found of a Dataset."""
+"""Status of a Dataset, as the operator found it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFolder:
-    """Where a catalogue said that a table's files are.
+    """The folder in which a catalogue said a table's files are.
 
     Attributes:
         asked: a digest of which table, and within what, see `CataloguedSource.asked`.
@@ -18,7 +18,7 @@ class FoundFolder:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """What was seen of one source at the last look.
+    """The status of one source at its last listing.
 
     `version` is that of its own listing: true copies have other etags, and so other versions, than the first source.
     `place` is where a claim led, in words for people: whoever goes there asks the cluster.
@@ -46,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """How a catalogue's table is split.
+    """The partitioning of a catalogue's table.
 
     Attributes:
         by: the columns that tell them apart.
@@ -60,7 +60,7 @@ class Partitions:
 
 
 def partition_words(partitions: Partitions) -> str:
-    """How many there are, and by what."""
+    """Describe the number of partitions and their columns."""
     if partitions.count is None:
         return f"partitioned by {', '.join(partitions.by)}"
     return f"{partitions.count:,} partition{'' if partitions.count == 1 else 's'} by {', '.join(partitions.by)}"
@@ -68,7 +68,7 @@ def partition_words(partitions: Partitions) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a reader of a catalogue's table opens.
+    """A snapshot of a catalogue's table, as its reader opens it.
 
     Attributes:
         id: of the snapshot; None: the table has none yet.
@@ -83,7 +83,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """What the operator found. None where it has not looked or could not tell.
+    """The operator's findings. None where it has not looked or could not tell.
 
     `problem` is reason and message of a Dataset that is not ready, as `NoObjects: the folder ...`; "" otherwise.
     `claimed`: the PersistentVolumeClaim of the Dataset's name is there, and is the Dataset's.

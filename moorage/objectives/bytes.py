@@ -15,7 +15,7 @@ class _Bytes(Objective):
     computes_best = "fewest bytes for computing"
 
     def computing(self, cpu_hours: Figure, place: Place) -> Figure:  # noqa: ARG002 - whatever the site
-        """Nothing crosses."""
+        """Return zero: computing moves no bytes."""
         return cpu_hours * 0.0
 
     def moving(self, size_bytes: Figure, way: Way) -> Figure:

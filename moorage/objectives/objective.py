@@ -16,7 +16,7 @@ Figure = Any
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a site charges for computing, before its speed.
+    """A site's prices for computing, before its speed.
 
     Attributes:
         cpu_hour_price: currency.
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What moving data from one site to another depends on. From a site to itself nothing costs or takes anything.
+    """The way from one site to another, with its prices. From a site to itself nothing costs or takes anything.
 
     Attributes:
         origin, target: the two ends.
@@ -93,11 +93,11 @@ class Objective(ABC):
 
     @abstractmethod
     def computing(self, cpu_hours: Figure, place: Place) -> Figure:
-        """What that much work costs at a site; the hours are the site's own, its speed counted."""
+        """Return the cost of that much work at a site; the hours are the site's own, its speed counted."""
 
     @abstractmethod
     def moving(self, size_bytes: Figure, way: Way) -> Figure:
-        """What bringing so many bytes that way costs."""
+        """Return the cost of bringing so many bytes that way."""
 
     def said(self, value: float, currency: str = "") -> str:
         """A figure that stands alone: with its unit, and what it measures where the unit doesn't say that."""

@@ -1,4 +1,4 @@
-"""How figures are written for people. Bytes are decimal here, as prices are: 1 GB = 1e9 bytes."""
+"""Formatting of figures for people. Bytes are decimal here, as prices are: 1 GB = 1e9 bytes."""
 
 from dataclasses import dataclass
 from math import floor, log10
@@ -46,7 +46,7 @@ def plain(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """As `1 h 28 min`, `4 min 10 s` or `2.5 s`."""
+    """Format a duration, as `1 h 28 min`, `4 min 10 s` or `2.5 s`."""
     if round(seconds) < 60:  # noqa: PLR2004 - a minute
         return f"{plain(seconds)}{TIGHT}s"
     minutes, rest = divmod(round(seconds), 60)

@@ -18,12 +18,12 @@ def effective_purpose(stated: str | None, listed: frozenset[str] | None) -> str 
 
 
 def decide(ref: DatasetRef, dataset: Dataset | None, reader: Reader, place: Place, inventory: Inventory) -> Decision:
-    """Whether `reader` may read the dataset at `place`: all rules. `dataset` is None where no Dataset has the name."""
+    """Decide by all rules whether `reader` may read the dataset at `place`. `dataset` is None where there is none."""
     return decide_all(((ref, dataset),), reader, place, inventory)
 
 
 def decide_all(pairs: Iterable[Pair], reader: Reader, place: Place, inventory: Inventory) -> Decision:
-    """Whether `reader` may read all the datasets together at `place`: all rules, on their join."""
+    """Decide by all rules, on their join, whether `reader` may read all the datasets together at `place`."""
     return _decide(sorted(pairs, key=lambda pair: pair[0]), ALL_CHECKS, reader, place, inventory)
 
 
@@ -33,7 +33,7 @@ def decide_reader(ref: DatasetRef, dataset: Dataset | None, reader: Reader) -> D
 
 
 def decide_transfer(ref: DatasetRef, dataset: Dataset | None, place: Place, inventory: Inventory) -> Decision:
-    """Whether a copy of the dataset may be brought to `place`: the site rules only."""
+    """Decide by the site rules only whether a copy of the dataset may be brought to `place`."""
     return _decide([(ref, dataset)], SITE_CHECKS, None, place, inventory)
 
 
@@ -76,7 +76,7 @@ def _decide(
 def _absent_memory(
     pairs: Sequence[Pair], reader: Reader | None, place: Place | None, inventory: Inventory | None
 ) -> Iterator[Decision]:
-    """What is in the memory of nodes has no source for other sites: nothing is brought from one to another.
+    """Refuse a place to which no source of an in-memory dataset belongs: nothing is brought between nodes.
 
     It is asked about datasets, and not about data that went through a pod which read them.
     """
@@ -135,7 +135,7 @@ def _joined_refusals(
     place: Place | None,
     checks: tuple[tuple[Rule, Check], ...],
 ) -> Iterator[Decision]:
-    """By each rule, the datasets that refuse alone; where none does, the join."""
+    """Yield the datasets that refuse alone, by each rule; where none does, the join's refusal."""
     alone = [Question(ref, governances[ref], reader, place) for ref in sorted(governances)]
     joined = Question(None, join(governances.values()), reader, place, tuple(alone))
     for rule, check in checks:
@@ -151,7 +151,7 @@ def _joined_refusals(
 
 
 def unknown(ref: DatasetRef) -> str:
-    """That there is no such Dataset, as a sentence."""
+    """Return the sentence that there is no such Dataset."""
     return (
         f"dataset {ref} is not known: check its name, and its namespace "
         f"(label dataset.N.namespace, where it is not the pod's own)"

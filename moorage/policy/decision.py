@@ -1,4 +1,4 @@
-"""What the engine answers."""
+"""Decision of the policy engine."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,7 +35,7 @@ class Decision:
 
     @classmethod
     def denied(cls, rule: Rule, message: str, dataset: DatasetRef | None) -> "Decision":
-        """A refusal."""
+        """Return a refusal by this rule."""
         return cls(allowed=False, rule=rule, message=message, dataset=dataset)
 
 

@@ -8,7 +8,7 @@ from moorage.sites import Inventory
 
 
 def site_problems(inventory: Inventory) -> Iterator[str]:
-    """What can't be meant in the sites themselves, one sentence each."""
+    """Yield one sentence for each probable mistake in the sites themselves."""
     for site in inventory.sites.values():
         place = site.jurisdiction
         if place in UNIONS:
@@ -26,7 +26,7 @@ def site_problems(inventory: Inventory) -> Iterator[str]:
 
 
 def dataset_problems(datasets: Mapping[DatasetRef, Dataset], inventory: Inventory) -> Iterator[str]:
-    """Where datasets speak of sites or places that are not there."""
+    """Yield one sentence for each site or place that datasets name and that does not exist."""
     for ref, dataset in datasets.items():
         for site in sorted({source.site for source in dataset.sources if source.site} - set(inventory.sites)):
             yield f"dataset {ref} has a source at {site}, which is not among the sites: that copy can't be used"

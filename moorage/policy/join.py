@@ -1,4 +1,4 @@
-"""What holds for data that comes from several datasets.
+"""The join of rules, for data that come from several datasets.
 
 Consumers and releases are not joined: each dataset is asked for its own consumers, and declares its own releases.
 """
@@ -34,7 +34,7 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None, *, places: b
 
 
 def consumers_of(ref: DatasetRef, governance: Governance) -> frozenset[str]:
-    """Who may read it: by default, whoever is in its own namespace."""
+    """Return the accounts that may read it: by default, all of its own namespace."""
     return frozenset({ref.namespace}) if governance.consumers is None else governance.consumers
 
 
@@ -46,12 +46,12 @@ def _both_consumers(one: frozenset[str], other: frozenset[str]) -> frozenset[str
 
 
 def is_covered(entry: str, entries: frozenset[str]) -> bool:
-    """Whether a namespace or an account is among the entries, a namespace naming all accounts in it."""
+    """Return whether a namespace or an account is among the entries; a namespace covers all its accounts."""
     return entry in entries or entry.partition("/")[0] in entries
 
 
 def meet(ref: DatasetRef, one: Governance, other: Governance) -> Governance:
-    """What permits all that either permits, field by field: whatever it refuses, both refuse. Releases are left out."""
+    """Return rules that permit all that either permits, field by field: what they refuse, both refuse. No releases."""
     return Governance(
         classification=min(one.classification, other.classification),
         residency=_either(one.residency, other.residency),

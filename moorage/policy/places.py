@@ -31,7 +31,7 @@ def denoted(residency: Iterable[str]) -> frozenset[str]:
 
 
 def lies_in(jurisdiction: str | None, residency: Iterable[str]) -> bool:
-    """Whether a site's jurisdiction lies in one of the places; a site without one lies nowhere."""
+    """Return whether a site's jurisdiction lies in one of the places; a site without one lies nowhere."""
     if jurisdiction is None:
         return False
     places = denoted(residency)

@@ -35,12 +35,12 @@ class Question:
 
     @property
     def steward(self) -> str:
-        """Whom to ask."""
+        """The steward to ask for a change of the rules."""
         return f"the steward of dataset {self.ref}" if self.ref else "the data's stewards"
 
     @property
     def may_be_explained(self) -> bool:
-        """Whether the reader may know what the stewards wrote; without a reader, it is a transfer that asks."""
+        """Whether the message may show the stewards' rules to the reader; without a reader it is about a transfer."""
         if self.reader is None:
             return True
         if self.ref is None:
@@ -49,7 +49,7 @@ class Question:
 
 
 def is_consumer(ref: DatasetRef, governance: Governance, reader: Reader) -> bool:
-    """Whether the reader's account is among the consumers; absent: whether it is in the dataset's namespace."""
+    """Return whether the reader's account is among the consumers, by default the dataset's namespace."""
     return is_covered(f"{reader.namespace}/{reader.service_account}", consumers_of(ref, governance))
 
 

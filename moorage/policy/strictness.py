@@ -1,4 +1,4 @@
-"""Whether the rules of one dataset are at least as strict as those of another: whoever may read the one may read it.
+"""Comparison of rules: whether those of one dataset are at least as strict as those of another.
 
 Asked before data of one dataset are written into another. Names of sites count as such: a site that the one allows by
 name counts, whether or not there is a Site of that name.
@@ -28,7 +28,7 @@ class Weakness:
 
 
 def weaknesses(ref: DatasetRef, rules: Governance, of: DatasetRef, needed: Governance) -> tuple[Weakness, ...]:
-    """Where `rules`, those of dataset `ref`, permit what `needed`, those of dataset `of`, do not; empty: nowhere.
+    """Return the permissions of `rules`, of dataset `ref`, that `needed`, of dataset `of`, does not give.
 
     Releases are left out: who declares them answers for what they yield.
     """

@@ -1,4 +1,4 @@
-"""Whether a pod may write to a dataset, given all that it reads: pure, and asked besides the rules about reading.
+"""Decision on a pod's writing to a dataset, given all that it reads: pure, in addition to the rules on reading.
 
 What a pod writes may hold anything that it read. So what it writes to must be ruled at least as strictly, by the rules
 of each dataset that it reads, or of what a release yields where the pod is that release.
@@ -20,7 +20,7 @@ Datasets = Mapping[DatasetRef, Dataset | None]
 def decide_write(
     target: Dataset, writer: Reader, datasets: Datasets, carried: Mapping[DatasetRef, Governance]
 ) -> Decision:
-    """Whether `writer` may write to `target`; the first rule that refuses decides.
+    """Decide whether `writer` may write to `target`; the first rule that refuses decides.
 
     Args:
         target: the dataset.
@@ -47,7 +47,7 @@ def decide_write(
 def decide_flow(
     target: Dataset, writer: Reader, datasets: Datasets, carried: Mapping[DatasetRef, Governance]
 ) -> Decision:
-    """Whether what `writer` reads may end up in `target`, whoever may write to it; arguments as of `decide_write`."""
+    """Decide whether what `writer` reads may end up in `target`; the arguments are those of `decide_write`."""
     for ref in sorted(datasets):
         if ref == target.ref:
             continue
@@ -62,14 +62,14 @@ def decide_flow(
 
 
 def may_write(target: Dataset, writer: Reader) -> bool:
-    """Whether the account is among the writers; absent: whether it is in the dataset's namespace."""
+    """Return whether the account is among the writers, by default the dataset's namespace."""
     writers = target.governance.writers
     named = frozenset({target.ref.namespace}) if writers is None else writers
     return is_covered(f"{writer.namespace}/{writer.service_account}", named)
 
 
 def carried_rules(usage: Usage, datasets: Datasets, component_digest: str | None) -> dict[DatasetRef, Governance]:
-    """What holds for the data of each dataset once they went through a pod.
+    """Return the rules on each dataset's data after a pod has processed them.
 
     A pod releases a dataset if it is labelled so and its only container is the one that the steward declared; then what
     the release yields holds. It reads nothing that it does not release, but what it writes to: other data could lead

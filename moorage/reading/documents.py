@@ -16,7 +16,7 @@ _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How large a document may be.
+    """The bounds of a document.
 
     Attributes:
         most_bytes: as it arrives.
@@ -73,7 +73,7 @@ def fields_of(raw: object, subject: str, most_depth: int) -> Fields:
 
 
 def is_deeper(raw: object, most: int) -> bool:
-    """Whether there are more than `most` objects and lists within each other; level by level, so never too deep."""
+    """Return whether more than `most` objects and lists are nested, going level by level and so never too deep."""
     level = [raw]
     for _ in range(most):
         below: list[object] = []

@@ -94,12 +94,12 @@ LONGEST_NUMBER = 32
 
 
 def longest(field: str) -> int:
-    """How long a text in the field may be."""
+    """Return the greatest length of a text in the field."""
     return LONGEST_BY_FIELD.get(field, LONGEST)
 
 
 def letters(raw: object, *, without: str = "") -> int:
-    """How long all texts under `raw` are together, those under the key `without` left out."""
+    """Return the length of all texts under `raw` together, except those under the key `without`."""
     match raw:
         case str():
             return len(raw)

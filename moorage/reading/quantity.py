@@ -52,7 +52,7 @@ def parse_quantity(text: str | float) -> Fraction:
 
 
 def format_memory(size_bytes: int) -> str:
-    """For people, what is asked for in `Mi` and `Gi`: `1.2 GiB`, three significant digits."""
+    """Format bytes for people in binary units: `1.2 GiB`, three significant digits."""
     size = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < 1024:  # noqa: PLR2004 - the ratio of two binary units

@@ -37,7 +37,7 @@ _UNKNOWN_CONDITION: Final = 501
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how long the store is to keep an object whatever anybody says, where its bucket has object lock.
+    """The time for which the store must keep an object against anybody's will, where its bucket has object lock.
 
     Attributes:
         days: 0: as the bucket itself is set up.

@@ -47,12 +47,12 @@ class Outbox:
         return len(self._lines)
 
     def has_room(self, share: float = 1.0) -> bool:
-        """Whether less than this share of what may wait does."""
+        """Return whether less than this share of the outbox is used."""
         return self._bytes < self._most_bytes * share
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the oldest line has waited; 0 where none does."""
+        """The seconds that the oldest line has waited; 0 where none does."""
         return self._clock() - self._lines[0][2] if self._lines else 0.0
 
     def put(self, line: Line) -> None:

@@ -19,7 +19,7 @@ _MOST_HEADS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where key and heads are: a Secret and a ConfigMap of the same name. The chart makes both, without data."""
+    """The place of key and heads: a Secret and a ConfigMap of the same name. The chart makes both, without data."""
 
     namespace: str
     name: str

@@ -54,7 +54,7 @@ _IMPORTANT: Final = frozenset({What.GRANTED, What.TRANSFER})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How lines wait.
+    """The limits on waiting lines.
 
     Attributes:
         pause_seconds: between two batches.
@@ -149,7 +149,7 @@ class Recorder:
         self._write(self._chain.append(_masked(event)), message)
 
     def has_room(self, what: What) -> bool:
-        """Whether such an event can be recorded now."""
+        """Return whether such an event can be recorded now."""
         share = 1.0 if what in _IMPORTANT else _UNIMPORTANT_SHARE
         return self._store is None or self._outbox.has_room(share)
 

@@ -1,4 +1,4 @@
-"""Where a component keeps its evidence, from environment variables."""
+"""Settings of a component's evidence, from environment variables."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -55,12 +55,12 @@ class EvidenceSettings:
 
     @property
     def evidence_retention(self) -> Retention:
-        """What the store is told."""
+        """The retention that is asked of the store."""
         return Retention(self.evidence_retention_days, self.evidence_lock_mode)
 
     @property
     def evidence_limits(self) -> Limits:
-        """How lines wait."""
+        """The limits on waiting lines."""
         return Limits(self.evidence_pause_seconds, self.evidence_waiting_bytes)
 
 

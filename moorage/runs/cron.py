@@ -1,4 +1,4 @@
-"""When a schedule is due: a cron expression in a time zone, or every so many seconds. Pure; all times are in UTC.
+"""Due times of a schedule: a cron expression in a time zone, or an interval. Pure; all times are in UTC.
 
 Where clocks change it is as with Debian's cron: a fixed time that is skipped is due right after the gap, one that comes
 twice is due once; wildcards follow the clock.
@@ -31,7 +31,7 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When something is due.
+    """The timing of a schedule.
 
     Attributes:
         cron: five fields, or six that begin with seconds, or a name such as `@daily`; "" for none.

@@ -28,7 +28,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLog:
-    """What there is of one attempt's log.
+    """The log of one attempt, as a listing shows it.
 
     Attributes:
         number: the attempt's, from 1.
@@ -44,11 +44,11 @@ class AttemptLog:
 
     @property
     def size_bytes(self) -> int:
-        """So much can be read by now."""
+        """The bytes that can be read by now."""
         return sum(self.part_bytes) if self.log_bytes is None else self.log_bytes
 
     def is_complete(self, offset: int) -> bool:
-        """Whether nothing comes after `offset` any more."""
+        """Return whether nothing follows `offset` any more."""
         return self.log_bytes is not None and offset >= self.log_bytes
 
     def extent(self, offset: int) -> Extent | None:

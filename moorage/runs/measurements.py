@@ -1,4 +1,4 @@
-"""What earlier runs of a pipeline took: kept as samples, given to the next plan as hints. Pure.
+"""Measurements of a pipeline's earlier runs: kept as samples, given to the next plan as hints. Pure.
 
 Seconds are those that a task would take at a site of speed 1, so that samples of different sites can be compared. A
 figure is the median of the last samples: one slow node or one odd input moves nothing.
@@ -27,7 +27,7 @@ _LONGEST_NAME: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one run took.
+    """The measurements of one run.
 
     Attributes:
         pipeline: the pipeline's name.
@@ -60,7 +60,7 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class TaskSamples:
-    """Of one task, the latest last. `iterations`: of a loop."""
+    """The samples of one task, the latest last. `iterations`: of a loop."""
 
     seconds: tuple[float, ...] = ()
     iterations: tuple[int, ...] = ()
@@ -68,7 +68,7 @@ class TaskSamples:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the last runs of one pipeline in one namespace took.
+    """The measurements of the last runs of one pipeline in one namespace.
 
     Attributes:
         pipeline: its name.
@@ -109,7 +109,7 @@ class History:
         )
 
     def hints(self) -> dict[str, Any]:
-        """As a file of hints; `measured` says that it is no person's word."""
+        """Return the samples as a hints file; `measured` marks them as no person's statement."""
         tasks: dict[str, Any] = {}
         for path, samples in sorted(self.tasks.items()):
             entry: dict[str, Any] = {}
@@ -125,7 +125,7 @@ class History:
 
 
 def _bounded(samples: Mapping[str, Any], fresh: Iterable[str]) -> dict[str, Any]:
-    """As many as may be kept: those of the last run first, then by name."""
+    """Keep as many samples as are allowed: those of the last run first, then by name."""
     newest = set(fresh)
     kept: dict[str, Any] = {}
     letters = 0
@@ -138,7 +138,7 @@ def _bounded(samples: Mapping[str, Any], fresh: Iterable[str]) -> dict[str, Any]
 
 
 def history_name(pipeline: str) -> str:
-    """What the history of a pipeline is called in its namespace; two pipelines never share one."""
+    """Return the name of a pipeline's history in its namespace; no two pipelines share one."""
     if _LABEL.fullmatch(pipeline) and not _TAGGED.search(pipeline):
         return pipeline
     plain = re.sub(r"[^a-z0-9]+", "-", pipeline.lower()).strip("-")[:_LONGEST_NAME].strip("-")

@@ -35,7 +35,7 @@ class RunKeys:
 
     @property
     def root(self) -> str:
-        """What all keys begin with; ends with a slash."""
+        """The prefix of all the run's keys; ends with a slash."""
         return f"{self.prefix}/runs/{self.run}/" if self.prefix else f"runs/{self.run}/"
 
     @property
@@ -53,7 +53,7 @@ class RunKeys:
         return f"{self.root}plan/{file}"
 
     def tasks(self, task: str = "") -> str:
-        """What the keys of all tasks, or of all attempts of one, begin with; ends with a slash."""
+        """Return the prefix of the keys of all tasks, or of all attempts of one; ends with a slash."""
         return f"{self.root}tasks/{task}/" if task else f"{self.root}tasks/"
 
     def task(self, task: str, attempt: int, what: str) -> str:
@@ -65,7 +65,7 @@ class RunKeys:
         return f"{self.root}groups/{group}/{'' if attempt is None else attempt}"
 
     def submitted(self, group: str, attempt: int) -> str:
-        """When an attempt of a group was submitted to a runner that is a service of its own."""
+        """Return the key that notes when a group's attempt was submitted to a runner that is a service of its own."""
         return f"{self.seen(group, attempt)}/submitted"
 
     def artifact(self, task: str, output: str) -> str:
@@ -77,11 +77,11 @@ class RunKeys:
         return f"{self.root}values/{task}/{output}.json"
 
     def data(self, task: str, attempt: int, output: str) -> str:
-        """Where the bytes of an output lie: one object, or a folder. No attempt writes where another did."""
+        """Return the place of an output's bytes: one object, or a folder. No two attempts share one."""
         return f"{self.written_by(task)}{attempt}/{plain(output)}"
 
     def written_by(self, task: str) -> str:
-        """What the keys of all that a task wrote begin with; ends with a slash."""
+        """Return the prefix of all that a task wrote; ends with a slash."""
         return f"{self.root}data/{plain(task)}/"
 
 
@@ -94,7 +94,7 @@ def plain(name: str) -> str:
 
 
 def group_name(run_uid: str, group: str, attempt: int) -> str:
-    """What a PipelineGroup is called in its cluster: the same attempt twice is the same object."""
+    """Return the name of a PipelineGroup in its cluster; the same attempt always has the same name."""
     return f"{run_uid}-{group}-{attempt}"
 
 

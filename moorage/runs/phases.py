@@ -5,7 +5,7 @@ from typing import TypeVar
 
 
 class RunPhase(StrEnum):
-    """How far a StretchedPipeline is."""
+    """The phase of a StretchedPipeline."""
 
     PLANNING = "Planning"
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -18,12 +18,12 @@ class RunPhase(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it never changes again."""
+        """Whether the phase never changes again."""
         return self in _FINAL_RUNS
 
 
 class GroupPhase(StrEnum):
-    """How far one group of a run is, at one site."""
+    """The phase of one group of a run, at one site."""
 
     WAITING = "Waiting"
     RUNNING = "Running"
@@ -34,12 +34,12 @@ class GroupPhase(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it never changes again."""
+        """Whether the phase never changes again."""
         return self in _FINAL_GROUPS
 
 
 class TaskPhase(StrEnum):
-    """How far one attempt of a task is. `Skipped`: its condition is false. `Cached`: an earlier run's outputs serve."""
+    """The phase of a task's attempt. `Skipped`: its condition is false. `Cached`: an earlier run's outputs serve."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -51,7 +51,7 @@ class TaskPhase(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it never changes again."""
+        """Whether the phase never changes again."""
         return self not in {TaskPhase.PENDING, TaskPhase.RUNNING}
 
 

@@ -32,7 +32,7 @@ MOST_TASKS_IN_STATUS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class PipelineSource:
-    """Where the compiled pipeline is: exactly one of these.
+    """The source of the compiled pipeline: exactly one of these.
 
     Attributes:
         inline: its text: YAML of one or two documents, or JSON.
@@ -96,7 +96,7 @@ class StretchedPipeline:
 
 @dataclass(frozen=True, slots=True)
 class ImportSpec:
-    """What a group is given, and from which site: an artifact's URI or a parameter's value (exactly one is set).
+    """An input of a group, and its site: an artifact's URI or a parameter's value (exactly one is set).
 
     `artifact` and `value` are `<task>.<output>`, as in plan.json; `parameter` is the group's pipeline parameter.
     """
@@ -109,7 +109,7 @@ class ImportSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExportSpec:
-    """What a group gives out: `output` of its root becomes the manifest of `artifact`, or the object of `value`."""
+    """An output of a group: `output` of its root becomes the manifest of `artifact`, or the object of `value`."""
 
     output: str
     artifact: str | None = None
@@ -118,7 +118,7 @@ class ExportSpec:
 
 @dataclass(frozen=True, slots=True)
 class GroupSpec:
-    """What the hub asks of a spoke.
+    """The hub's request to a spoke.
 
     Attributes:
         group: its id in the plan.

@@ -1,4 +1,4 @@
-"""What a run's objects in an artifact store hold. Sizes in bytes, times in RFC 3339 (UTC), digests SHA-256 in hex."""
+"""Records of a run in an artifact store. Sizes in bytes, times in RFC 3339 (UTC), digests SHA-256 in hex."""
 
 import hashlib
 import json
@@ -25,12 +25,12 @@ class FileEntry:
     sha256: str
 
     def write(self) -> dict[str, Any]:
-        """As the manifest lists it."""
+        """Write the entry for a manifest."""
         return {"path": self.path, "bytes": self.size_bytes, "sha256": self.sha256}
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """From a manifest's list."""
+        """Read the entry from a manifest."""
         path = fields.value("path")
         if not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
             fields.fail("path", "must be a path below the artifact's URI")
@@ -61,7 +61,7 @@ class Manifest:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files together."""
+        """The size of all files together."""
         return sum(file.size_bytes for file in self.files)
 
     def write(self) -> bytes:
@@ -81,7 +81,7 @@ class Manifest:
 
     @classmethod
     def read(cls, content: bytes, subject: str) -> Self:
-        """The record.
+        """Read a manifest from its object.
 
         Raises:
             InputError: it is no manifest, or its own digest is not that of its files.
@@ -127,7 +127,7 @@ class Value:
 
     @classmethod
     def read(cls, content: bytes, subject: str) -> Self:
-        """The record.
+        """Read a value from its object.
 
         Raises:
             InputError: it is none.
@@ -138,7 +138,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class TaskOutputs:
-    """What one attempt gave out, before it is known as ended: parameters, and artifacts with their files.
+    """The outputs of one attempt, before it is known as ended: parameters, and artifacts with their files.
 
     An artifact list has several manifests under one name, `lists` says which names are lists.
     """
@@ -156,7 +156,7 @@ class TaskOutputs:
 
     @classmethod
     def read(cls, content: bytes, subject: str) -> Self:
-        """The record.
+        """Read outputs from their object.
 
         Raises:
             InputError: it is none.
@@ -171,7 +171,7 @@ class TaskOutputs:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """How one attempt of a task ended.
+    """The end of one attempt of a task.
 
     Attributes:
         exit_code: None where no container of it ended by itself.
@@ -212,7 +212,7 @@ class TaskEnd:
 
     @classmethod
     def read(cls, content: bytes, subject: str) -> Self:
-        """The record.
+        """Read an end from its object.
 
         Raises:
             InputError: it is none.

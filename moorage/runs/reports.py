@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TaskActual:
-    """What a task took. `seconds`: wall time from the first start to the last end, all attempts counted."""
+    """The actual cost of a task. `seconds`: wall time from the first start to the last end, all attempts counted."""
 
     seconds: float | None
     bytes_in: int
@@ -45,7 +45,7 @@ class ReportedTask:
 
 @dataclass(frozen=True, slots=True)
 class TransferActual:
-    """What crossed, and how long it took; `seconds` None where nobody measured it."""
+    """The actual size and duration of a transfer; `seconds` None where nobody measured it."""
 
     size_bytes: int
     seconds: float | None
@@ -66,7 +66,7 @@ class ReportedTransfer:
 
 @dataclass(frozen=True, slots=True)
 class ReportedGroup:
-    """How a group ended."""
+    """The end of a group, in a run's report."""
 
     id: str
     site: str
@@ -76,7 +76,7 @@ class ReportedGroup:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of a whole run; seconds None where they are not known."""
+    """The totals of a whole run; seconds None where they are not known."""
 
     size_bytes: float
     seconds: float | None
@@ -134,7 +134,7 @@ class RunReport:
 
     @classmethod
     def read(cls, content: bytes, subject: str = "run.json") -> Self:
-        """The record.
+        """Read a report from its object.
 
         Raises:
             InputError: it is none.
@@ -170,7 +170,7 @@ class RunReport:
 
 
 def _name(fields: Fields, key: str) -> str:
-    """Of a task, an artifact, a pipeline: a path, which may be longer than other names, and is its author's."""
+    """Read the name of a task, an artifact or a pipeline: a path, which may be longer than other names."""
     value = fields.value(key)
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME:
         fields.fail(key, f"must be a name of at most {_LONGEST_NAME} characters")

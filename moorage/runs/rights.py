@@ -1,4 +1,4 @@
-"""What the hub, or whoever acts for it, may do in a spoke's cluster, and no more. Pure."""
+"""RBAC rules of the hub, or of an agent that acts for it, in a spoke's cluster. Pure."""
 
 from typing import Any, Final
 

@@ -17,7 +17,7 @@ MOST_TRIGGERS: Final = 16
 
 
 class ConcurrencyPolicy(StrEnum):
-    """What to do when a run is due while an earlier one has not ended."""
+    """The policy on a run that is due while an earlier one has not ended."""
 
     ALLOW = "Allow"
     FORBID = "Forbid"
@@ -40,7 +40,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSchedule:
-    """When a pipeline runs by itself. What it runs, its template, is not in here: it may be large.
+    """The timing of a pipeline that runs by itself. Its template is left out, as it may be large.
 
     Attributes:
         timing: None where only Datasets make runs.
@@ -70,13 +70,13 @@ class PipelineSchedule:
 
     @property
     def room(self) -> int:
-        """How many runs of it there may be at once."""
+        """The number of its runs that there may be at once."""
         return self.max_active if self.concurrency is ConcurrencyPolicy.ALLOW else 1
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerState:
-    """Of one Dataset.
+    """The state of one Dataset's trigger.
 
     Attributes:
         version: the one that the last run was made for; "" where there was none at the first look.

@@ -1,4 +1,4 @@
-"""What is created to submit a run: the StretchedPipeline, and a ConfigMap for a pipeline too long for it. Pure."""
+"""Objects that submit a run: the StretchedPipeline, and a ConfigMap for a pipeline too long for it. Pure."""
 
 import base64
 import gzip
@@ -19,7 +19,7 @@ _KEY: Final = "pipeline.yaml.gz"
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Where a run's pipeline is: in the run itself, or gzipped in a ConfigMap of the run's name."""
+    """A run's pipeline: in the run itself, or gzipped in a ConfigMap of the run's name."""
 
     source: PipelineSource
     gzipped: bytes | None = None

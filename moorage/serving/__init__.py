@@ -1,4 +1,4 @@
-"""What every server shares: self-renewing certificates, health endpoints, logs, graceful shutdown.
+"""Parts that every server shares: self-renewing certificates, health endpoints, logs, graceful shutdown.
 
 It may not know what is served. What changes a certificate is decided purely (`rotation`, over `certificates`) and
 carried out by `keeper`.

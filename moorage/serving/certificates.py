@@ -20,7 +20,7 @@ _LONGEST_COMMON_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What we need to know of a certificate.
+    """The fields of a certificate that its renewal needs.
 
     Attributes:
         pem: itself, and nothing else.
@@ -41,7 +41,7 @@ class Certificate:
     not_after: datetime
 
     def valid_at(self, now: datetime) -> bool:
-        """Whether it is in its life."""
+        """Return whether the certificate is valid at this time."""
         return self.not_before <= now < self.not_after
 
 

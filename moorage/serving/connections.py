@@ -19,7 +19,7 @@ from moorage.serving.limits import FREE_BODY_BYTES, Limits
 
 
 class Phase(Enum):
-    """What a connection is waiting for."""
+    """The phase of a connection: what it waits for."""
 
     HEADER = "a first request, its TLS handshake included"
     BODY = "the rest of a request's body"
@@ -29,7 +29,7 @@ class Phase(Enum):
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One connection.
+    """A connection of a listener.
 
     Attributes:
         peer: the client's address.
@@ -45,7 +45,7 @@ class Connection:
     body_bytes: int = 0
 
     def is_overdue(self, now: float, limits: Limits) -> bool:
-        """Whether it has waited too long. An answer's own timeout is its request's."""
+        """Return whether it has waited too long. The timeout of an answer is its request's."""
         match self.phase:
             case Phase.HEADER:
                 return now - self.since > limits.header_seconds
@@ -68,7 +68,7 @@ class _Queue:
         return self._length
 
     def of(self, peer: str) -> int:
-        """How many this address has."""
+        """Return the number of this address's connections."""
         return len(self._of_peer.get(peer, ()))
 
     def add(self, connection: Connection) -> None:
@@ -113,11 +113,11 @@ class ConnectionTable:
         return iter(list(self._all))
 
     def of_peer(self, peer: str) -> int:
-        """How many connections this address has."""
+        """Return the number of this address's connections."""
         return self._of_peer.get(peer, 0)
 
     def has_room_for(self, peer: str) -> bool:
-        """Whether one more connection from this address keeps within the limits."""
+        """Return whether one more connection from this address keeps within the limits."""
         return (
             len(self._all) < self._limits.connections and self._of_peer.get(peer, 0) < self._limits.connections_per_peer
         )
@@ -195,7 +195,7 @@ class ConnectionTable:
         connection.body_bytes = 0
 
     def largest_body_to_come(self) -> Connection | None:
-        """Of the address that holds most bytes with bodies still to come, the oldest such connection."""
+        """Return the oldest connection with a body to come, of the address that holds most bytes with such bodies."""
         held: dict[str, int] = {}
         coming = [each for each in self._all if each.phase is Phase.BODY and each.body_bytes]
         for connection in coming:

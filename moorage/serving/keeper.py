@@ -83,11 +83,11 @@ class Keeper:
 
     @property
     def state(self) -> State:
-        """What the last pass found or made."""
+        """The state that the last pass found or made."""
         return self._state
 
     def problem(self) -> str | None:
-        """Why clients can't trust the server now; None where they can."""
+        """Explain why clients can't trust the server now; None where they can."""
         leaf = self._state.leaf
         if leaf is None:
             return "there is no certificate yet"

@@ -1,4 +1,4 @@
-"""How much of a server its clients may hold: connection limits, timeouts, bytes of bodies in flight."""
+"""Limits of a server: its clients' connections, timeouts, bytes of bodies in flight."""
 
 from dataclasses import dataclass
 

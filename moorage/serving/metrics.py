@@ -90,10 +90,10 @@ class Followed(Protocol):
 
     @property
     def age_seconds(self) -> float:
-        """How long the API server has been out of sight."""
+        """The seconds since the API server went out of sight."""
 
     def snapshot(self) -> Mapping[tuple[str, str], object]:
-        """Its records."""
+        """Return the current records."""
 
 
 class Queue(Protocol):
@@ -101,10 +101,10 @@ class Queue(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called in metrics."""
+        """The queue's name in metrics."""
 
     def __len__(self) -> int:
-        """How many keys wait."""
+        """Return the number of waiting keys."""
 
 
 class _Caches(Collector):

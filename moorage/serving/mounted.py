@@ -47,7 +47,7 @@ class MountedCertificate:
         self.context = make_server_context()
 
     def problem(self) -> str | None:
-        """Why clients can't trust the server now; None where they can, as far as we know."""
+        """Explain why clients can't trust the server now; None where they can, as far as we know."""
         if self._certificate is None:
             return self._error or "there is no certificate yet"
         if not self._certificate.valid_at(self._now()):

@@ -19,7 +19,7 @@ UNUSABLE = 2
 
 
 class Settings(Protocol):
-    """What every component can be told."""
+    """The settings that every component has."""
 
     @property
     def log_level(self) -> str:

@@ -1,4 +1,4 @@
-"""Where clients find the CA bundle that they trust: read it back, and write it."""
+"""Publishers of the CA bundle that clients trust: read it back, and write it."""
 
 import base64
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What becomes of a CA bundle and its leaf next: level-triggered and pure, over frozen data.
+"""Rotation of a CA bundle and its leaf: level-triggered and pure, over frozen data.
 
 The aim: at every moment, a client that holds any bundle that was published within the grace trusts the leaf that is
 served. So there are always one or two CAs:
@@ -25,7 +25,7 @@ from moorage.serving.certificates import Certificate, KeyPair
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long things live.
+    """The lives of certificates.
 
     Attributes:
         names: DNS names and IP addresses of the server, the first is its main one.
@@ -71,7 +71,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the Secret holds: the CAs, oldest first, and the leaf that is served."""
+    """The contents of the Secret: the CAs, oldest first, and the leaf that is served."""
 
     authorities: tuple[Authority, ...] = ()
     leaf: KeyPair | None = None
@@ -90,7 +90,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Mint:
-    """Where new key pairs come from: `certificates.make_authority` and `make_leaf`, with a name bound."""
+    """The makers of new key pairs: `certificates.make_authority` and `make_leaf`, with a name bound."""
 
     authority: Callable[[datetime, timedelta], KeyPair]
     leaf: Callable[[KeyPair, tuple[str, ...], datetime, timedelta], KeyPair]

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """Where and how to serve.
+    """A listener of a server, and its settings.
 
     Attributes:
         port: 0 takes a free one; `serve` tells which.

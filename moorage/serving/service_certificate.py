@@ -15,17 +15,17 @@ class CertificateSettings(Protocol):
 
     @property
     def namespace(self) -> str:
-        """Of the Service and of the Secret."""
+        """The namespace of the Service and of the Secret."""
         ...
 
     @property
     def service_name(self) -> str:
-        """That clients call."""
+        """The Service that clients call."""
         ...
 
     @property
     def certificate_secret(self) -> str:
-        """Where a certificate of our own is kept."""
+        """The Secret of a certificate of our own."""
         ...
 
     @property
@@ -35,7 +35,7 @@ class CertificateSettings(Protocol):
 
     @property
     def certificate_folder(self) -> Path | None:
-        """Where somebody else's is mounted; None: we make our own."""
+        """The folder of a certificate that others renew; None: we make our own."""
         ...
 
 

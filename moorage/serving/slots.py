@@ -1,4 +1,4 @@
-"""How many may do something at once, of all and of each: for what takes long and was asked for by strangers."""
+"""Concurrency slots, in all and for each caller: for slow work that strangers ask for."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -20,7 +20,7 @@ class Slots:
 
     @property
     def count(self) -> int:
-        """How many are taken."""
+        """The number of taken slots."""
         return self._by_caller.total()
 
     @contextmanager

@@ -52,7 +52,7 @@ def reviewed_user(review: Mapping[str, Any], audience: str) -> Mapping[str, Any]
 
 
 def bound_to(user: Mapping[str, Any], what: str) -> str | None:
-    """What the user's token is bound to, as `pod-uid` or `node-name`; None where it is bound to none of it. Pure."""
+    """Return the object that the token is bound to, by `pod-uid` or `node-name`, or None. Pure."""
     values = (user.get("extra") or {}).get(f"authentication.kubernetes.io/{what}") or []
     return str(values[0]) if len(values) == 1 and values[0] else None
 
@@ -91,7 +91,7 @@ class TokenReviews(Generic[Identity]):
         self._limit = RateLimit(_REVIEWS_PER_SECOND, _REVIEWS_AT_ONCE, clock)
 
     async def of(self, token: str, address: str) -> Identity:
-        """Whose token this is.
+        """Authenticate a token.
 
         Args:
             token: as it was presented.

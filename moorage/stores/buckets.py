@@ -12,7 +12,7 @@ Bucket: TypeAlias = S3Source
 
 
 def read_bucket(raw: Mapping[str, Any], subject: str, field: str = "") -> Bucket:
-    """From its mapping.
+    """Read a bucket from its mapping.
 
     Raises:
         InputError: it says what no bucket has, or not what each needs.
@@ -24,7 +24,7 @@ def read_bucket(raw: Mapping[str, Any], subject: str, field: str = "") -> Bucket
 
 
 def parse_bucket(text: str, subject: str, field: str) -> Bucket:
-    """From JSON.
+    """Parse a bucket from JSON.
 
     Raises:
         InputError: it is none, or no bucket.
@@ -39,5 +39,5 @@ def parse_bucket(text: str, subject: str, field: str) -> Bucket:
 
 
 def write_bucket(bucket: Bucket) -> str:
-    """As JSON, without a key."""
+    """Write a bucket as JSON, without a key."""
     return json.dumps(bucket.write(), sort_keys=True)

@@ -104,7 +104,7 @@ def _message(content: bytes) -> str:
 
 
 def run_id_of(run: RawObject) -> str:
-    """By which the server knows a StretchedPipeline: its name where the server itself made it, else its uid."""
+    """Return the server's id of a StretchedPipeline: its name where the server itself made it, else its uid."""
     metadata = run["metadata"]
     by_server = (metadata.get("labels") or {}).get("moorage.dev/kfp") == "run"
     return str(metadata["name"] if by_server else metadata["uid"])

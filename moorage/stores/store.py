@@ -91,7 +91,7 @@ class ReadableStore:
         return None if piece is None else piece.content
 
     async def piece(self, key: str, start: int, most_bytes: int) -> Piece | None:
-        """At most so many bytes from `start` on; None where there is no such object.
+        """Read at most so many bytes from `start` on; None where there is no such object.
 
         Raises:
             StoreError: the store does not answer or refuses.
@@ -130,7 +130,7 @@ class ReadableStore:
                 return sorted(found, key=lambda each: each.key)
 
     async def list(self, prefix: str, most: int, *, folders: bool = False, after: str = "") -> builtins.list[Listed]:
-        """At most so many objects whose keys begin with `prefix`, by key.
+        """List at most so many objects whose keys begin with `prefix`, by key.
 
         Args:
             prefix: of their keys.

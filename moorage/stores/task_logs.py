@@ -31,7 +31,7 @@ class LogPiece:
 
     @property
     def next_offset(self) -> int:
-        """Where the next piece begins."""
+        """The offset of the next piece."""
         return self.offset + len(self.content)
 
 
@@ -48,7 +48,7 @@ class TaskLog:
         return RunKeys(self.store.prefix, self.run)
 
     async def attempts(self) -> list[AttemptLog]:
-        """What there is of each attempt, by its number; empty where the task did not run at this site.
+        """List the logs of all attempts by number; empty where the task did not run at this site.
 
         Raises:
             StoreError: the store does not answer or refuses.
@@ -83,7 +83,7 @@ class TaskLog:
 
 @dataclass(frozen=True, slots=True)
 class LogQuestion:
-    """Which piece of which log is meant; `attempt` None: the last one."""
+    """A request for a piece of a log; `attempt` None: the last one."""
 
     run: RunRef
     task: str

@@ -51,7 +51,7 @@ class Bundle:
         return f"{', '.join(behind)} not in the cache yet" if behind else None
 
     def problem(self, blind_seconds: float) -> str | None:
-        """Why nothing can be decided now: a cache is incomplete, or older than `blind_seconds`. None where it can."""
+        """Return why no decision is possible: a cache is incomplete, or older than `blind_seconds`; or None."""
         if (missing := self.missing()) is not None:
             return missing
         for name, reflector in self._waited_for().items():

@@ -15,7 +15,7 @@ from moorage.wire import read_node, read_site
 
 
 class Catalogue:
-    """What the API server said last.
+    """The informers and indexes that every decision reads.
 
     Args:
         client: the API server.
@@ -65,7 +65,7 @@ class Catalogue:
         return self._bundle.missing()
 
     def problem(self, blind_seconds: float) -> str | None:
-        """Why nothing can be decided now: a cache is incomplete, or older than `blind_seconds`. None where it can."""
+        """Return why no decision is possible: a cache is incomplete, or older than `blind_seconds`; or None."""
         return self._bundle.problem(blind_seconds)
 
     def dataset(self, ref: DatasetRef) -> Dataset | None:
@@ -73,20 +73,20 @@ class Catalogue:
         return self.datasets.snapshot().get((ref.namespace, ref.name))
 
     def unreadable(self, ref: DatasetRef) -> InputError | None:
-        """Why the dataset's spec can't be read, where it is there; None otherwise."""
+        """Return the error in the dataset's spec; None where the spec is valid or not there."""
         problem = self.datasets.problems.get((ref.namespace, ref.name))
         return None if problem is None else problem.error
 
     def site(self, name: str) -> Site | None:
-        """The site."""
+        """Return the Site of this name, or None."""
         return self.sites.snapshot().get(("", name))
 
     def node(self, name: str) -> Node | None:
-        """The node."""
+        """Return the Node of this name, or None."""
         return self.nodes.snapshot().get(("", name))
 
     def namespace(self, name: str) -> NamespaceTerms | None:
-        """What a namespace says of its pods; None where it is not in the cache."""
+        """Return the namespace's terms, or None where it is not in the cache."""
         return self.namespaces.snapshot().get(("", name))
 
     def inventory(self) -> Inventory:

@@ -1,4 +1,4 @@
-"""What a Namespace says of its pods, as a record that a reflector can keep."""
+"""The terms of a Namespace for its pods, as a record that a reflector can keep."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from moorage.wire.defaults import read_namespace_defaults
 
 @dataclass(frozen=True, slots=True)
 class NamespaceTerms:
-    """What a namespace says of its pods.
+    """The terms of a namespace for its pods.
 
     Attributes:
         purposes: those that count in it; None: it does not limit them.
@@ -22,5 +22,5 @@ class NamespaceTerms:
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> "NamespaceTerms":
-        """Of a raw Namespace."""
+        """Read the terms of a raw Namespace."""
         return cls(read_namespace_purposes(raw), read_namespace_defaults(raw))

@@ -1,4 +1,4 @@
-"""What of a Dataset is kept by those who decide: a projection for informers."""
+"""Projections for informers: the fields of a Dataset that decisions read."""
 
 from dataclasses import replace
 

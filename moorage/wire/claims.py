@@ -23,7 +23,7 @@ Raw = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A PersistentVolumeClaim.
+    """A PersistentVolumeClaim of a Dataset.
 
     Attributes:
         ref: the Dataset of its name.

@@ -1,4 +1,4 @@
-"""Whether a pod is nothing but one container that a steward may have declared as a release. Pure.
+"""Recognition of pods with one container only, which a steward may have declared as a release. Pure.
 
 A release is its image, command and arguments: nothing else was declared, so nothing else may decide what the container
 does with the data, or where it finds what. Variables, mounted files, hidden folders, names that lead elsewhere or
@@ -51,7 +51,7 @@ def only_component(spec: Raw) -> OnlyComponent | None:
 
 
 def _is_plain_pod(spec: Raw) -> bool:
-    """Whether nobody but the cluster says what names mean. Admission turns the links to Services off."""
+    """Return whether only the cluster resolves names. Admission turns the links to Services off."""
     own_names = spec.get("dnsPolicy") in (None, "", "ClusterFirst") and spec.get("enableServiceLinks") is False
     return own_names and not any(spec.get(field) for field in _FOREIGN)
 
@@ -79,7 +79,7 @@ def _is_as_declared(container: Raw, volumes: Mapping[str, Raw]) -> bool:
 
 
 def _may_be_at(path: str, name: str, volume: Raw) -> bool:
-    """Whether a volume hides nothing there, and is there what the program takes it for."""
+    """Return whether a volume at this path hides nothing, and is what the program takes it for."""
     csi = volume.get("csi") or {}
     if csi.get("driver") == CSI_DRIVER:
         dataset = (csi.get("volumeAttributes") or {}).get("dataset")
@@ -90,7 +90,7 @@ def _may_be_at(path: str, name: str, volume: Raw) -> bool:
 
 
 def _is_token(volume: Raw) -> bool:
-    """Whether a volume is the account's token, as the API server adds it."""
+    """Return whether a volume is the account's token, as the API server adds it."""
     for source in _mappings(volume.get("projected") or {}, "sources"):
         config = source.get("configMap") or {}
         if not set(source) <= {"serviceAccountToken", "downwardAPI", "configMap"}:
@@ -101,7 +101,7 @@ def _is_token(volume: Raw) -> bool:
 
 
 def _is_server(container: Raw, volumes: Sequence[Raw]) -> bool:
-    """Whether a container is one that admission made, but for its image."""
+    """Return whether a container is one that admission made, whatever its image."""
     hook = {"postStart": {"exec": {"command": list(sidecar.HOOK)}}}
     own = {volume.get("name") for volume in volumes if "emptyDir" in volume} & {*sidecar.OWN_VOLUMES}
     mounts = _mappings(container, "volumeMounts")

@@ -1,4 +1,4 @@
-"""What a Namespace has its pods read where they don't say so themselves: the words of pod labels, as annotations."""
+"""Defaults of a Namespace for pods without dataset labels: the words of the labels, as annotations."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def read_namespace_defaults(raw: Raw) -> Mapping[str, str] | None:
 
 
 def check_defaults(defaults: Mapping[str, str], namespace: str) -> Usage:
-    """What a pod reads by them.
+    """Check defaults, and return the usage that a pod gets by them.
 
     Raises:
         LabelError: they can't be read, naming the annotation and the remedy.

@@ -110,7 +110,7 @@ def component_digest(component: Component) -> str:
 
 
 def write_governance(governance: Governance) -> dict[str, Any]:
-    """As the API writes it; what permits anything is left out."""
+    """Write governance for the API, without the fields that permit anything."""
     raw: dict[str, Any] = {}
     if governance.classification is not Classification.PUBLIC:
         raw["classification"] = governance.classification.word

@@ -23,7 +23,7 @@ _COMPLETING = ("useas", "release", "accepts")
 
 
 def near_misses(labels: Mapping[str, Any], annotations: Mapping[str, Any], *, called: str = "label") -> list[str]:
-    """What is nearly a dataset label, in the order of the keys; at most `MOST_TOLD` sentences.
+    """Find labels that are nearly dataset labels, in the order of the keys; at most `MOST_TOLD` sentences.
 
     Args:
         labels: what is read.

@@ -17,7 +17,7 @@ def read_node(raw: Raw) -> Node:
 
 
 def read_node_cache(raw: Raw) -> NodeCache:
-    """What a node has cached. A NodeCache bears its node's name.
+    """Read a node's cached copies; a NodeCache bears its node's name.
 
     Raises:
         InputError: naming the object, the field and the remedy.

@@ -31,7 +31,7 @@ _INDICES = {str(index): index for index in range(MOST_DATASETS)}
 
 
 def looks_like_dataset_label(key: str) -> bool:
-    """Whether a label key is meant for us: `dataset.<number>.<anything>`, or a known key at a bad index.
+    """Return whether a label key is meant for us: `dataset.<number>.<anything>`, or a known key at a bad index.
 
     `dataset.example.com/x` and `dataset.version` belong to others.
     """
@@ -40,7 +40,7 @@ def looks_like_dataset_label(key: str) -> bool:
 
 
 def read_usage(labels: Mapping[str, str], namespace: str, subject: str) -> Usage:
-    """What a pod's labels say.
+    """Read a pod's dataset labels.
 
     Args:
         labels: all labels of the pod.
@@ -215,7 +215,7 @@ def _mapping(raw: Raw, key: str, subject: str, at: str = "") -> Raw:
 
 
 def _has_started(status: Raw, subject: str) -> bool:
-    """Whether the sandbox stands, which the kubelet makes once all volumes are there; of old kubelets, the phase."""
+    """Return whether the sandbox stands, which comes after all volumes; of old kubelets, decide by the phase."""
     for condition in mappings(status, "conditions", subject, "status"):
         if condition.get("type") == "PodReadyToStartContainers":
             return bool(condition.get("status") == "True")
@@ -250,7 +250,7 @@ def _read_volumes(spec: Raw, namespace: str, subject: str) -> dict[str, DatasetR
 
 
 def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef], subject: str) -> tuple[DatasetRef, ...]:
-    """What was mounted for a pod that has started. The kubelet leaves out a volume that no container mounts.
+    """Return the datasets mounted in a started pod. The kubelet leaves out a volume that no container mounts.
 
     A container that was added to the running pod waits for its volumes by itself.
     """

@@ -102,7 +102,7 @@ def _bounded(fields: Fields, key: str, default: int) -> int:
 
 
 def read_schedule_state(raw: Mapping[str, Any] | None) -> ScheduleState:
-    """What a raw status says; only the hub writes it, and what it did not write counts as not said."""
+    """Read a raw status; only the hub writes it, and a missing field counts as not stated."""
     raw = raw or {}
     triggers = []
     for entry in raw.get("triggers") or ():
@@ -182,5 +182,5 @@ def read_time(value: object) -> datetime | None:
 
 
 def write_time(time: datetime | None) -> str | None:
-    """As the API writes times: RFC 3339, UTC, whole seconds."""
+    """Format a time as the API does: RFC 3339, UTC, whole seconds."""
     return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

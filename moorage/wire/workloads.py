@@ -12,7 +12,7 @@ MOST_TEMPLATES = 64
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
-    """What a workload makes pods of.
+    """A pod template of a workload.
 
     Attributes:
         field: where it stands, as `spec.template`.

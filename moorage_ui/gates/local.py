@@ -32,7 +32,7 @@ class LocalGate:
 
     @property
     def address(self) -> str:
-        """Where to go; known once the port is."""
+        """The address to open, once the port is known."""
         return f"http://127.0.0.1:{self.port}/enter?word={self._word}"
 
     def add_routes(self, app: web.Application) -> None:

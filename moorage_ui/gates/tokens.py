@@ -84,7 +84,7 @@ class TokenGate:
             await met.viewer.client.close()
 
     async def admit(self, request: web.Request) -> Viewer:
-        """Who asks.
+        """Authenticate the request.
 
         Raises:
             web.HTTPException: nobody that the API server knows; a browser is led to the page where one signs in.

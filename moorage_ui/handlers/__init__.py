@@ -1,1 +1,1 @@
-"""What is gathered for each page: objects, as the person who looks; records, from the stores. Pages are made of it."""
+"""The handlers: they gather objects with the viewer's rights and records from the stores, and render pages."""

@@ -1,4 +1,4 @@
-"""Datasets."""
+"""The handlers of Datasets: the list and one Dataset."""
 
 from aiohttp import web
 

@@ -72,7 +72,7 @@ async def _runs(request: web.Request) -> web.Response:
 
 
 async def first_namespace(client: Client, own: str, resource: Resource) -> str:
-    """Where somebody looks who names no namespace: everywhere where they may, else in their own."""
+    """Return the namespace to show where none is named: all ("") if the viewer may list them, else their own."""
     try:
         await client.page_as(METADATA, resource, size=1)
     except ForbiddenError:

@@ -58,7 +58,7 @@ async def _found(request: web.Request) -> tuple[RunView, TaskView, int]:
 
 
 async def _of_plan(request: web.Request, run: RunView, name: str) -> TaskView | None:
-    """Of a run of so many tasks that its status lists none."""
+    """Find the task in the plan, for a run with too many tasks for its status to list."""
     if not await rights.may_read_plans(viewer_of(request), run.ref):
         return None
     drawn = await request.app[PARTS].records.drawn(run)
@@ -170,7 +170,7 @@ async def _live_log(request: web.Request) -> web.StreamResponse:
 async def _next_piece(
     request: web.Request, run: RunRef, task: TaskView, attempt: int, start: int
 ) -> tuple[bytes, bool, bool]:
-    """What follows; whether more is there already; whether that was all there will be."""
+    """Read the next piece of a log, whether more is there already, and whether the log is complete."""
     store = await request.app[PARTS].records.stores.get(task.site)
     piece = await TaskLog(store, run, task.name).read(attempt, start, _PIECE)
     if piece is None:

@@ -22,7 +22,7 @@ _MOST_NAMED = 100
 def datasets_content(
     rows: Sequence[DatasetRow], namespace: str, namespaces: Sequence[str], words: str, problem: str
 ) -> list[Content]:
-    """The list."""
+    """Render the list of Datasets."""
     wanted = words.lower()
     found = [row for row in rows if wanted in f"{row.namespace}/{row.name} {row.format}".lower()]
     size = sum(row.size_bytes or 0 for row in found)
@@ -87,7 +87,7 @@ def _state(ready: str, reason: str) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class DatasetPage:
-    """What is shown of one.
+    """The contents of one Dataset's page.
 
     Attributes:
         decisions: by site, whether its rules let the data be there; empty where Sites may not be seen.
@@ -101,7 +101,7 @@ class DatasetPage:
 
 
 def dataset_content(page: DatasetPage) -> list[Content]:
-    """One Dataset."""
+    """Render one Dataset's page."""
     dataset, status = page.dataset, page.dataset.status
     ready = next((each for each in page.conditions if each.type == "Ready"), None)
     figures = (

@@ -1,4 +1,4 @@
-"""What every page has: its head, the bar on top, the foot."""
+"""The layout of every page: head, top bar and foot."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _LOGO = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What a page shows around its content.
+    """The frame of a page, around its content.
 
     Attributes:
         title: of the window.
@@ -41,7 +41,7 @@ class Frame:
 
 
 def whole_page(frame: Frame, *content: Content) -> bytes:
-    """The page."""
+    """Render a whole page."""
 
     def asset(name: str) -> str:
         return address("assets", name, v=frame.versions)
@@ -89,12 +89,12 @@ def whole_page(frame: Frame, *content: Content) -> bytes:
 
 
 def part(identity: str, *content: Content, class_: str = "") -> Markup:
-    """What is exchanged when the page reads itself again."""
+    """Render an element that is replaced when the page refreshes itself."""
     return element("div", *content, id=identity, class_=class_ or None, data_part=True)
 
 
 def crumbs(*steps: tuple[str, str]) -> Markup:
-    """Where this page stands: each a text and an address, "" for none."""
+    """Render the breadcrumbs; each step is a text and an address, "" for none."""
     made = [element("a", text, href=where) if where else element("span", text) for text, where in steps]
     return element("p", *(join(" / " if index else "", each) for index, each in enumerate(made)), class_="eyebrow")
 

@@ -1,4 +1,4 @@
-"""What went wrong, and what to do about it."""
+"""The error page: the problem and the remedy."""
 
 from moorage_ui.markup import Content, element
 from moorage_ui.pages.words import note

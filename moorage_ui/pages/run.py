@@ -49,7 +49,7 @@ _MOST_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """What is shown.
+    """The contents of one run's page.
 
     Attributes:
         plan: None where it can't be read; `problem` says why.
@@ -106,7 +106,7 @@ def run_content(page: RunPage) -> list[Content]:
 
 
 def headline(page: RunPage) -> str:  # noqa: PLR0911 - one for each phase
-    """How far it is, in a sentence."""
+    """Summarize a run's progress in a sentence."""
     run = page.run
     done, total = run.groups_done
     tasks = sum(run.task_counts.values())

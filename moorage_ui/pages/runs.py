@@ -22,7 +22,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RunsPage:
-    """What is shown.
+    """The contents of the page that lists runs.
 
     Attributes:
         namespace: whose runs; "": of all.
@@ -58,7 +58,7 @@ def runs_content(page: RunsPage) -> list[Content]:
 
 
 def headline(page: RunsPage) -> str:
-    """What there is, in a sentence."""
+    """Summarize the listed runs in a sentence."""
     where = f" in {page.namespace}" if page.namespace else ""
     if page.problem:
         return f"Nothing to see{where}"

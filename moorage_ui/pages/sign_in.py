@@ -1,4 +1,4 @@
-"""Where somebody signs in."""
+"""The sign-in page, where a token is entered."""
 
 from moorage_ui.markup import Content, element
 from moorage_ui.pages.words import note

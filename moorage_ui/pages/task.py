@@ -22,7 +22,7 @@ _ARTIFACTS = (("Output", ""), ("Type", ""), ("Files", "number"), ("Size", "numbe
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """What is shown of a log.
+    """The visible part of a log.
 
     Attributes:
         shown: text; None: there is none, and `problem` says why.
@@ -41,7 +41,7 @@ class LogView:
 
 @dataclass(frozen=True, slots=True)
 class OutputsView:
-    """What is shown of what a task gave out.
+    """The visible outputs of a task.
 
     Attributes:
         artifacts: by output; the names of lists have several.
@@ -63,7 +63,7 @@ class OutputsView:
 
 @dataclass(frozen=True, slots=True)
 class TaskPage:
-    """What is shown."""
+    """The contents of one task's page."""
 
     run: RunView
     task: TaskView

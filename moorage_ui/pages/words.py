@@ -43,7 +43,7 @@ def site_label(site: str, number: int | None) -> Markup:
 
 
 def bar(done: float, total: float, label: str, tone: str = "") -> Markup:
-    """How much of something is done. A `progress` element: its width needs no style of its own."""
+    """Render a progress bar, as a `progress` element: its width needs no style of its own."""
     return element(
         "progress", value=f"{min(max(done, 0), max(total, 0)):g}", max=f"{max(total, 1e-9):g}", class_=tone or None,
         aria_label=label,
@@ -56,7 +56,7 @@ def bytes_text(value: float | None) -> str:
 
 
 def count(number: int, noun: str, several: str = "") -> str:
-    """As `1 task` or `2 tasks`."""
+    """Format a count with its noun, as `1 task` or `2 tasks`."""
     return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
@@ -71,7 +71,7 @@ def cost_text(objective: str, value: str, currency: str = "") -> str:
 
 
 def difference(planned: float | None, actual: float | None) -> Content:
-    """How far off a plan was."""
+    """Render the difference between plan and actual."""
     if not planned or actual is None:
         return ""
     times = actual / planned

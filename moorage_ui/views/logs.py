@@ -1,4 +1,4 @@
-"""What a task printed, as text that can be read: colours are dropped, a progress bar is its last state."""
+"""Logs as readable text: colours are dropped, and a progress bar becomes its last state. Pure."""
 
 import re
 from typing import Final
@@ -34,6 +34,6 @@ def whole_characters(content: bytes) -> bytes:
 
 
 def last_lines(content: bytes) -> bytes:
-    """What was cut out of a longer text, from its first whole line on."""
+    """Drop the partial first line of a piece of text."""
     _, found, rest = content.partition(b"\n")
     return rest if found else content

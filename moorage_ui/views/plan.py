@@ -34,7 +34,7 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class TransferRow:
-    """What crosses from one site to another."""
+    """A transfer from one site to another."""
 
     what: str
     origin: str
@@ -47,7 +47,7 @@ class TransferRow:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt of a task ended; `task` as in the store."""
+    """The end of a task's attempt; `task` is named as in the store."""
 
     task: str
     attempt: int
@@ -91,7 +91,7 @@ def task_rows(run: RunView, plan: Plan | None, ended: Sequence[Ended]) -> list[T
 
 
 def transfer_rows(plan: Plan, report: Mapping[str, Any]) -> list[TransferRow]:
-    """What crosses, the most bytes first; what did cross as `run.json` tells it."""
+    """List the transfers, the largest first; `run.json` says what really crossed."""
     actual: dict[tuple[str, str, str], Mapping[str, Any]] = {}
     for each in items(report.get("transfers")):
         what = next((text(value) for value in mapping(each.get("what")).values()), "")
@@ -114,7 +114,7 @@ def transfer_rows(plan: Plan, report: Mapping[str, Any]) -> list[TransferRow]:
 
 
 def live_state(run: RunView, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the drawing shows of how far things are: a phase for each task and each group, by their numbers there."""
+    """Return the state that the drawing shows: a phase for each task and group, by their numbers there."""
     names = [text(each.get("name")) for each in items(facts.get("tasks"))]
     phases = phases_by_task(run, frozenset(names))
     groups = {group.id: group.phase for group in run.groups}

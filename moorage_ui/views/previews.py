@@ -42,7 +42,7 @@ class TablePreview:
 
 @dataclass(frozen=True, slots=True)
 class NoPreview:
-    """Why nothing is shown."""
+    """The reason why there is no preview."""
 
     reason: str
 
@@ -51,7 +51,7 @@ Preview = TextPreview | TablePreview | NoPreview
 
 
 def preview(content: bytes, size_bytes: int) -> Preview:  # noqa: PLR0911 - one for each kind
-    """What the first bytes of a file show.
+    """Preview a file from its first bytes.
 
     Args:
         content: the first `MOST_BYTES`, or all.

@@ -47,7 +47,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run.
+    """A run, as its page shows it.
 
     Attributes:
         plan_file: plan.json, below `R/plan/`; "": there is none yet.
@@ -79,12 +79,12 @@ class RunView:
 
     @property
     def groups_done(self) -> tuple[int, int]:
-        """How many groups have ended well, and how many there are."""
+        """The number of groups that succeeded, and of all groups."""
         return sum(group.phase == "Succeeded" for group in self.groups), len(self.groups)
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Where its groups are, sorted."""
+        """The sites of its groups, sorted."""
         return tuple(sorted({group.site for group in self.groups}))
 
     def task(self, name: str) -> TaskView | None:
@@ -93,7 +93,7 @@ class RunView:
 
 
 def read_run(raw: Mapping[str, Any]) -> RunView:
-    """What a raw StretchedPipeline says."""
+    """Read a run from a raw StretchedPipeline."""
     metadata, spec, status = (mapping(raw.get(part)) for part in ("metadata", "spec", "status"))
     plan = mapping(status.get("plan"))
     tasks = tuple(
@@ -148,7 +148,7 @@ def unit_of(name: str) -> str:
 
 
 def phases_by_task(run: RunView, planned: frozenset[str]) -> dict[str, str]:
-    """How far each task of the plan is; of a loop, the first of failed, running and so on that is true inside."""
+    """Return the phase of each planned task; for a loop, that of its tasks which comes first in failed, running, ..."""
     found: dict[str, set[str]] = {}
     for task in run.tasks:
         parts = unit_of(task.name).split("/")

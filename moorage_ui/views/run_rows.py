@@ -13,7 +13,7 @@ _UNDER_WAY = ("Planning", "AwaitingApproval", "Running", "Cancelling")
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run.
+    """One run in the list of runs.
 
     Attributes:
         phase: `Planning` where the hub has not looked at it yet.
@@ -39,7 +39,7 @@ class RunRow:
 
     @property
     def groups_done(self) -> tuple[int, int]:
-        """How many groups have ended well, and how many there are."""
+        """The number of groups that succeeded, and of all groups."""
         done, _, total = self.groups.partition("/")
         return (int(done), int(total)) if done.isdecimal() and total.isdecimal() else (0, 0)
 
@@ -69,7 +69,7 @@ def _row(columns: Sequence[str], row: Mapping[str, Any]) -> RunRow:
 
 @dataclass(frozen=True, slots=True)
 class RunList:
-    """What a page shows.
+    """The list of runs that a page shows.
 
     Attributes:
         rows: the newest first, those that match.

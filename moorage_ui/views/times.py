@@ -17,20 +17,20 @@ def read_time(text: str) -> datetime | None:
 
 
 def seconds_between(start: str, end: str, now: datetime) -> float | None:
-    """From one time to another; where there is no end, until now. None where there is no beginning."""
+    """Return the seconds between two times, or until now where there is no end; None where there is no start."""
     begun, ended = read_time(start), read_time(end) or now
     return None if begun is None else max((ended - begun).total_seconds(), 0.0)
 
 
 def took(seconds: float | None) -> str:
-    """How long; "" where nobody knows. Tenths count below ten seconds only."""
+    """Format a duration, with tenths below ten seconds; "" where it is unknown."""
     if seconds is None:
         return ""
     return duration(round(seconds, 1) if seconds < 10 else round(seconds))  # noqa: PLR2004
 
 
 def ago(text: str, now: datetime) -> str:
-    """As `3 min ago`; "" where it is no time."""
+    """Format a time relative to now, as `3 min ago`; "" where it is no time."""
     time = read_time(text)
     if time is None:
         return ""
@@ -42,6 +42,6 @@ def ago(text: str, now: datetime) -> str:
 
 
 def clock_time(text: str) -> str:
-    """As `14:02:31`, in UTC; "" where it is no time."""
+    """Format a time of day, as `14:02:31` in UTC; "" where it is no time."""
     time = read_time(text)
     return "" if time is None else time.strftime("%H:%M:%S")

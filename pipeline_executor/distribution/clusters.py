@@ -15,7 +15,7 @@ from pipeline_executor.distribution.seen import SeenGroup
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How well a cluster is seen.
+    """The visibility of a cluster.
 
     Attributes:
         api_seconds: how long its API server has been out of sight; 0.0 while it is in sight.
@@ -33,7 +33,7 @@ class Sight:
 
     @property
     def lost_seconds(self) -> float:
-        """How long nothing can have been heard of what runs there."""
+        """The seconds for which nothing can have been heard of what runs there."""
         return max(self.api_seconds, self.spoke_seconds)
 
 
@@ -42,13 +42,13 @@ class Cluster(Protocol):
 
     @property
     def name(self) -> str:
-        """For people: what leads there, as `Secret moorage-system/cluster-us`."""
+        """The name of the cluster's source for people, as `Secret moorage-system/cluster-us`."""
 
     def sight(self) -> Sight:
-        """How well it is seen now."""
+        """Return the cluster's current visibility."""
 
     def loss(self) -> object:
-        """What tells one loss of it from another, and from none; compared by `==`."""
+        """Return a value that tells one loss of the cluster from another, and from none; compared by `==`."""
 
     def runs(self) -> frozenset[RunRef]:
         """The runs of which a PipelineGroup that this hub wrote is there."""
@@ -60,7 +60,7 @@ class Cluster(Protocol):
         """Create a PipelineGroup; nothing happens where it is there already."""
 
     async def exists(self, namespace: str, name: str) -> bool:
-        """Whether a PipelineGroup is there, asked of an API server, not of a cache."""
+        """Return whether a PipelineGroup exists, asked of an API server, not of a cache."""
 
     async def cancel(self, group: SeenGroup) -> None:
         """Tell the spoke to end it; nothing happens where it is gone."""
@@ -94,7 +94,7 @@ class Engine(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End."""
+        """Stop following the clusters."""
 
     async def wait_synced(self, seconds: float) -> None:
         """Wait until it is known which clusters there are.
@@ -104,7 +104,7 @@ class Engine(Protocol):
         """
 
     def unready(self) -> str | None:
-        """Why it is not known yet which clusters there are; None where it is."""
+        """Return the reason why the clusters are not known yet, or None."""
 
     async def arrange(self) -> None:
         """Follow what is new, leave what is gone. Called after `stir` and every few seconds; asks nobody at rest."""
@@ -115,7 +115,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an engine is made of.
+    """The dependencies of an engine.
 
     Attributes:
         client: the hub's own cluster.
@@ -139,7 +139,7 @@ class Distribution(Protocol):
         """The site's cluster; None where the way there is broken, see `problem`."""
 
     def problem(self, site: str) -> str:
-        """Why there is no cluster for the site, with what to do about it; "" where there is one."""
+        """Return the reason why the site has no cluster, with what to do about it; "" where it has one."""
 
     def clusters(self) -> Iterable[Cluster]:
         """All that can be asked."""

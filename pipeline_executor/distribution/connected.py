@@ -62,11 +62,11 @@ class ConnectedCluster:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name of the cluster's source for people."""
         return self._name
 
     def sight(self) -> Sight:
-        """How well it is seen now. What was never listed is out of sight since the hub began to look."""
+        """Return the cluster's current visibility; if never listed, it is out of sight since the hub began to look."""
         error = self.groups.last_error
         silent = self._heartbeat.silent_seconds(time.monotonic())
         if self.groups.age_seconds:
@@ -82,7 +82,7 @@ class ConnectedCluster:
         )
 
     def loss(self) -> object:
-        """When its API server went, and which renewal its spoke was silent after."""
+        """Return when its API server was lost, and the last renewal before its spoke fell silent."""
         is_silent = self._heartbeat.silent_seconds(time.monotonic()) > 0
         return self.groups.lost_at, self._heartbeat.seen_at if is_silent else None
 
@@ -103,7 +103,7 @@ class ConnectedCluster:
             return
 
     async def exists(self, namespace: str, name: str) -> bool:
-        """Whether a PipelineGroup is there, asked of the API server itself."""
+        """Return whether a PipelineGroup exists, asked of the API server itself."""
         try:
             await self._client.get(PIPELINE_GROUPS, name, namespace)
         except NotFoundError:

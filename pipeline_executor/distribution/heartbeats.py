@@ -1,4 +1,4 @@
-"""Whether a spoke is alive, from the Lease that it renews. Pure: whoever asks tells the time.
+"""Liveness of a spoke, from the Lease that it renews. Pure: the caller passes the time.
 
 Only that the Lease changes counts, and by the hub's own clock: two clusters' clocks need not agree.
 """
@@ -13,7 +13,7 @@ SILENT_AFTER_SECONDS = 4.0 * SPOKE_LEASE_RENEW_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What was seen of one spoke's Lease.
+    """The last renewal seen of one spoke's Lease.
 
     Attributes:
         renewed: its renewTime, as it was written; "" where no Lease was seen.
@@ -24,14 +24,14 @@ class Heartbeat:
     seen_at: float = 0.0
 
     def heard(self, renewed: str, now: float) -> "Heartbeat":
-        """What is known after the Lease was seen with this renewTime."""
+        """Return the heartbeat after the Lease was seen with this renewTime."""
         return self if renewed == self.renewed else Heartbeat(renewed, now)
 
     def since(self, moment: float) -> "Heartbeat":
-        """What is known where nothing at all could be seen before that moment."""
+        """Return the heartbeat after a time before which nothing could be seen."""
         return self if moment <= self.seen_at else Heartbeat(self.renewed, moment)
 
     def silent_seconds(self, now: float) -> float:
-        """How long the spoke has said nothing; 0.0 where that is no time at all, or none was ever seen."""
+        """Return the seconds of the spoke's silence; 0.0 where it is short, or no renewal was ever seen."""
         silent = now - self.seen_at
         return silent if self.renewed and silent > SILENT_AFTER_SECONDS else 0.0

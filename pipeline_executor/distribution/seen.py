@@ -68,7 +68,7 @@ class SeenGroup:
 
 
 def read_seen(raw: Mapping[str, Any]) -> SeenGroup:
-    """What a raw PipelineGroup says.
+    """Read a raw PipelineGroup.
 
     Raises:
         InputError: its spec is none that a hub writes.

@@ -91,7 +91,7 @@ class SiteClusters:
         return None if site in self._problems else self._by_site.get(site, self._own)
 
     def problem(self, site: str) -> str:
-        """Why there is no cluster for the site; "" where there is one."""
+        """Return the reason why the site has no cluster, or ""."""
         return self._problems.get(site, "")
 
     def clusters(self) -> Iterable[Cluster]:
@@ -106,7 +106,7 @@ class SiteClusters:
                 self._on_group(run)
 
     def unready(self) -> str | None:
-        """Why nothing can be decided yet; None where all can."""
+        """Return the reason why nothing can be decided yet, or None."""
         for engine in self._engines:
             if (why := engine.unready()) is not None:
                 return why

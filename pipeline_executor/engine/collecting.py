@@ -1,4 +1,4 @@
-"""What comes out of dags and loops, and what goes into iterations."""
+"""Collection of the outputs of dags and loops, and of the inputs of iterations."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from pipeline_executor.engine.values import described
 
 
 def dag_outputs(dag: Dag, slots: Signature, states: Mapping[str, State]) -> Outputs:
-    """What a dag gives out: of several choices the first that there is (OneOf), or all where it is a list.
+    """Return a dag's outputs: of several choices the first that exists (OneOf), or all where it is a list.
 
     What was skipped gives nothing, and then so does the dag: no value is invented.
     """
@@ -41,7 +41,7 @@ def dag_outputs(dag: Dag, slots: Signature, states: Mapping[str, State]) -> Outp
 
 
 def collected(slots: Signature, iterations: Sequence[State]) -> Outputs:
-    """What a loop gives out: lists, in the order of the items; iterations that gave nothing are left out."""
+    """Return a loop's outputs: lists, in the order of the items, without iterations that gave nothing."""
     made = [state.outputs for state in iterations if state.outputs is not None]
     parameters = {
         name: [each.parameters[name] for each in made if name in each.parameters] for name in slots.output_parameters
@@ -54,7 +54,7 @@ def collected(slots: Signature, iterations: Sequence[State]) -> Outputs:
 
 
 def items_of(here: Surroundings, loop: Loop, inputs: Inputs) -> Sequence[Any]:
-    """What a loop goes over: values, or artifacts.
+    """Return the items that a loop goes over: values, or artifacts.
 
     Raises:
         InputError: it is no list.
@@ -79,7 +79,7 @@ def items_of(here: Surroundings, loop: Loop, inputs: Inputs) -> Sequence[Any]:
 
 
 def iteration_inputs(here: Surroundings, loop: Loop, inputs: Inputs, item: Any) -> Inputs:  # noqa: ANN401 - JSON
-    """What one iteration is given: the loop's own inputs, and the item.
+    """Return the inputs of one iteration: the loop's own inputs, and the item.
 
     Raises:
         InputError: the item is of the wrong type.

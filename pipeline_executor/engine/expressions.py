@@ -38,7 +38,7 @@ def read_expression(text: str) -> Expression:
 
 
 def holds(condition: Expression, parameters: Mapping[str, Any]) -> bool:
-    """Whether a trigger policy's condition holds for a task's input parameters.
+    """Return whether a trigger policy's condition holds for a task's input parameters.
 
     Raises:
         ValueError: it can't be told: an input is absent, types can't be compared, or it is neither true nor false.
@@ -51,7 +51,7 @@ def holds(condition: Expression, parameters: Mapping[str, Any]) -> bool:
 
 
 def select(value: Any, selector: Expression) -> Any:  # noqa: ANN401 - JSON
-    """What a `parameterExpressionSelector` takes of a value.
+    """Apply a `parameterExpressionSelector` to a value.
 
     Raises:
         ValueError: there is no such part.
@@ -196,7 +196,7 @@ def _compared(operator: str, left: Any, right: Any) -> bool:  # noqa: ANN401
 
 
 def _equal(left: Any, right: Any) -> bool:  # noqa: ANN401
-    """By iteration, not by recursion: values may be nested deep."""
+    """Compare values by iteration, not by recursion: they may be nested deep."""
     pairs = [(left, right)]
     while pairs:
         one, other = pairs.pop()

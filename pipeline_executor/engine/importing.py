@@ -9,7 +9,7 @@ from pipeline_executor.engine.templates import Filling, fill, fill_deeply
 
 
 def imported(here: Surroundings, importer: Importer, inputs: Inputs) -> Outputs:
-    """What an importer gives out. `reimport` is ignored, as by Kubeflow's backend where the artifact is new.
+    """Return the outputs of an importer. `reimport` is ignored, as by Kubeflow's backend where the artifact is new.
 
     Raises:
         InputError: its URI or its metadata can't be had.

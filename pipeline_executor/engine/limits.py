@@ -1,4 +1,4 @@
-"""How much one group may be. Beyond, it fails with a sentence that names the limit."""
+"""Limits of one group. Beyond, it fails with a sentence that names the limit."""
 
 from typing import Final
 

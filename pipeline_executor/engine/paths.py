@@ -1,4 +1,4 @@
-"""Where things lie: outputs in the artifact store, and all of it as a container sees it."""
+"""Paths of outputs in the artifact store, and of all files as a container sees them."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _MOUNTS: Final = {"s3://": "/s3/", "gs://": "/gcs/", "minio://": "/minio/"}
 
 
 def output_uri(root_uri: str, path: str, attempt: int, output: str) -> str:
-    """Where an attempt writes an artifact: no two attempts or outputs share a place."""
+    """Return the URI at which an attempt writes an artifact; no two attempts or outputs share one."""
     return f"{root_uri.rstrip('/')}/data/{plain(path)}/{attempt}/{plain(output)}"
 
 
@@ -22,7 +22,7 @@ def parameter_file(output: str) -> str:
 
 
 def local_path(uri: str) -> str | None:
-    """Where a container sees an artifact; kfp's `Artifact.path` says the same. None: its scheme is not brought there.
+    """Return a container's path of an artifact, as kfp's `Artifact.path`, or None for another scheme.
 
     Raises:
         ValueError: it leads out of its bucket.

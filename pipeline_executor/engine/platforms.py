@@ -51,7 +51,7 @@ def _whole(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 
 def _from_behind(location: tuple[str | int, ...]) -> tuple[str, int]:
-    """Of one list, the last entry first, so that the others stay where they are."""
+    """Order the entries of a list from its end, so that the others stay where they are."""
     index = location[1] if len(location) > 1 else 0
     return str(location[0]), -int(index)
 

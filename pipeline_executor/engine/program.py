@@ -39,7 +39,7 @@ class ArtifactSlot:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a component takes and gives. `output_parameters`: name to type."""
+    """The inputs and outputs of a component. `output_parameters`: name to type."""
 
     parameters: Mapping[str, ParameterSlot]
     artifacts: Mapping[str, ArtifactSlot]
@@ -49,7 +49,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class ParameterBinding:
-    """What an input parameter is given; `selector` is applied to it."""
+    """The binding of an input parameter; `selector` is applied to its value."""
 
     origin: Origin
     selector: Expression | None = None
@@ -65,7 +65,7 @@ class PlatformReference:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What runs in a pod.
+    """A container that runs in a pod.
 
     Attributes:
         requests, limits: quantities by resource name.
@@ -90,7 +90,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """What makes an artifact of a URI, in the engine itself.
+    """An importer, which makes an artifact of a URI in the engine itself.
 
     Attributes:
         uri: as it is written; None: the input `parameter` holds it.
@@ -118,7 +118,7 @@ class Dag:
 
     @property
     def leaves(self) -> int:
-        """How many tasks inside aren't dags, each loop counted once; a dag counts, though it is empty."""
+        """The number of tasks inside that aren't dags, each loop counted once; an empty dag counts as one."""
         return max(1, sum(task.leaves for task in self.tasks))
 
 
@@ -145,7 +145,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often, and how long after a failure, a task is tried again."""
+    """The retry policy of a task: how often, and how long after a failure."""
 
     most: int = 0
     backoff_seconds: float = 0.0

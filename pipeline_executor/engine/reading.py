@@ -1,4 +1,4 @@
-"""From parsed documents to a `Program`. Whatever can't be run is refused here, with its place and a sentence."""
+"""The reader of parsed documents into a `Program`. What can't be run is refused here, with its place and a sentence."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

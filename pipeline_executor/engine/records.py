@@ -1,4 +1,4 @@
-"""What the engine is told, and what it says. Times in seconds since the epoch; values are plain JSON, never changed."""
+"""Records of the engine's inputs and answers. Times in seconds since the epoch; values are plain JSON, immutable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One artifact.
+    """An artifact with its metadata.
 
     Attributes:
         name: for people; Kubeflow's components see it as `artifact.name`.
@@ -45,7 +45,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a task, a loop, a nested pipeline or the whole pipeline gave out.
+    """The outputs of a task, a loop, a nested pipeline or the whole pipeline.
 
     Attributes:
         parameters: by name; what is absent was not given.
@@ -120,14 +120,14 @@ class ParameterOutput:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a container asks for: Kubernetes quantities by resource name, accelerators among the limits."""
+    """The resources of a container: Kubernetes quantities by resource name, accelerators among the limits."""
 
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
 
 
 class LaunchKind(StrEnum):
-    """What is launched."""
+    """The kind of a launch."""
 
     CONTAINER = "container"
     CREATE_CLAIM = "create-claim"
@@ -175,7 +175,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What holds now.
+    """The result of one step.
 
     Attributes:
         launches: what may start, sorted by path; at most `MOST_LAUNCHES`, the rest once these are known to have begun.

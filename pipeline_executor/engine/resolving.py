@@ -1,4 +1,4 @@
-"""What a task's inputs are given: by its bindings, else by its component's defaults, else nothing."""
+"""Resolution of a task's inputs: by its bindings, else by its component's defaults, else nothing."""
 
 import uuid
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far a task is, seen from beside it.
+    """The state of a task, as its siblings see it.
 
     Attributes:
         outputs: None until it has succeeded.
@@ -42,7 +42,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a task, or a dag, is given. What is absent was not given."""
+    """The inputs of a task, or of a dag. An absent key was not given."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     artifacts: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a task stands.
+    """The surroundings of a task.
 
     Attributes:
         path: its own.
@@ -79,7 +79,7 @@ def resolve(here: Surroundings) -> Inputs:
 
 
 def facts(job: Job, path: str) -> Mapping[str, str]:
-    """What placeholders can say of the run and of a task."""
+    """Return the values of placeholders about the run and the task."""
     return {
         "pipeline_job_name": job.name,
         "pipeline_job_resource_name": job.resource_name,
@@ -157,7 +157,7 @@ def _why_absent(here: Surroundings, name: str) -> str:
 
 
 def bound(here: Surroundings, name: str, binding: ParameterBinding, own: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON, or `_ABSENT`
-    """What a binding gives, its selector applied; for constants, see `_parameters`.
+    """Return a binding's value, its selector applied; for constants, see `_parameters`.
 
     Args:
         here: the task.
@@ -185,7 +185,7 @@ def bound(here: Surroundings, name: str, binding: ParameterBinding, own: Mapping
 
 
 def is_absent(value: object) -> bool:
-    """Whether `bound` found nothing."""
+    """Return whether `bound` found nothing."""
     return value is _ABSENT
 
 

@@ -1,4 +1,4 @@
-"""From the files that a container leaves to what it gave out."""
+"""Reader of a container's output files."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _NO_JSON: Final = "is no JSON"
 
 
 def read_outputs(launch: Launch, executor_output: bytes | None, files: Mapping[str, bytes]) -> Outputs:
-    """What an attempt gave out, by what its container wrote.
+    """Read an attempt's outputs from its container's files.
 
     Artifacts are those that it was launched to write, with the name, URI and metadata that the container says; a URI
     that differs from the launch's is the container's own word, to be judged by whoever follows it. Parameters come
@@ -70,7 +70,7 @@ def _refuse(word: str) -> None:
 
 
 def _from_file(subject: str, output: ParameterOutput, content: bytes) -> Any:  # noqa: ANN401
-    """As Kubeflow's launcher reads it: text as it is, all else as JSON."""
+    """Read an output file as Kubeflow's launcher does: text as it is, all else as JSON."""
     field = f"output {output.name}"
     if output.type in {TEXT, ""}:
         try:

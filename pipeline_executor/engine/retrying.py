@@ -1,4 +1,4 @@
-"""What the attempts of one task mean: whether it has ended, runs, or may be tried again, and when."""
+"""Retries: whether a task has ended, runs, or may be tried again, and when, by its attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pipeline_executor.engine.records import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What follows from a task's attempts.
+    """The consequence of a task's attempts.
 
     Attributes:
         phase: the task's.
@@ -26,7 +26,7 @@ class Next:
 
 
 def next_of(attempts: Sequence[Attempt], retry: Retry, now_seconds: float, *, starting: bool) -> Next:
-    """What follows.
+    """Decide what follows from a task's attempts.
 
     Args:
         attempts: in any order.
@@ -51,7 +51,7 @@ def next_of(attempts: Sequence[Attempt], retry: Retry, now_seconds: float, *, st
 
 
 def delay_seconds(retry: Retry, failures: int) -> float:
-    """How long after the n-th failure the next attempt may start."""
+    """Return the delay after the n-th failure before the next attempt."""
     try:
         grown = retry.backoff_seconds * retry.factor ** (failures - 1)
     except OverflowError:

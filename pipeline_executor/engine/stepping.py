@@ -21,7 +21,7 @@ def step(  # noqa: PLR0913 - all that holds now is asked for in one place
     *,
     cancelling: bool = False,
 ) -> Step:
-    """What may start, how far everything is, and what has come out.
+    """Decide what may start, with the phase and outputs of everything.
 
     Call it whenever something changed, or when `wake_at_seconds` has come. An attempt that was launched must be among
     `attempts` from then on: what is not there has not begun. Takes time that grows with the number of tasks.

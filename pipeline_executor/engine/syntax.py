@@ -38,7 +38,7 @@ _WORDS: Final = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant."""
+    """A constant in an expression."""
 
     value: str | float | bool | None
 
@@ -87,7 +87,7 @@ _Token: TypeAlias = tuple[str, str]
 
 
 def parse(text: str) -> Node:
-    """The expression.
+    """Parse an expression.
 
     Raises:
         ValueError: it is none of this grammar, too long or too deep; says where.

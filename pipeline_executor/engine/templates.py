@@ -35,7 +35,7 @@ _FACTS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A placeholder.
+    """A placeholder in a template.
 
     Attributes:
         side: `inputs` or `outputs`; else the whole of what it names: a fact, `$` or the output file.
@@ -58,7 +58,7 @@ Template: TypeAlias = tuple[str | Slot, ...]
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What placeholders are filled in with.
+    """The values that placeholders are filled in with.
 
     Attributes:
         facts: of run and task, by name.
@@ -102,17 +102,17 @@ def _read_slot(text: str, inner: str | None) -> Slot | None:
 
 
 def slots_of(template: Template) -> tuple[Slot, ...]:
-    """Its placeholders."""
+    """Return the placeholders of a template."""
     return tuple(part for part in template if isinstance(part, Slot))
 
 
 def uses_workspace(template: Template) -> bool:
-    """Whether it mentions the run's workspace."""
+    """Return whether the template mentions the run's workspace."""
     return any(slot.side == _WORKSPACE for slot in slots_of(template))
 
 
 def fill(template: Template, filling: Filling) -> str:
-    """The text.
+    """Fill in a template.
 
     Raises:
         ValueError: a placeholder names an input without a value, or metadata that are not there.
@@ -261,7 +261,7 @@ def _is_present(name: str, filling: Filling) -> bool:
 
 
 def items_workspace(item: Item) -> bool:
-    """Whether an entry mentions the run's workspace."""
+    """Return whether an entry mentions the run's workspace."""
     match item:
         case Concat(items):
             return any(map(items_workspace, items))

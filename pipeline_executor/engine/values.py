@@ -104,7 +104,7 @@ def described(value: Any) -> str:  # noqa: ANN401
 
 
 def is_larger(value: Any, most_bytes: int) -> bool:  # noqa: ANN401
-    """Whether a value would take about more bytes than this as JSON; looks at no more of it than it must."""
+    """Return whether a value's JSON would take about more bytes than this, looking at no more than it must."""
     left = most_bytes
     stack = [value]
     while stack:

@@ -57,7 +57,7 @@ class Walk:
         self.wake_at_seconds: float | None = None
 
     def dag(self, dag: Dag, slots: Signature, prefix: str, given: Inputs, *, cancelling: bool) -> State:
-        """How far a dag is, with all inside it.
+        """Walk a dag and all inside it.
 
         Args:
             dag: its tasks.
@@ -189,7 +189,7 @@ class Walk:
             return self._mark(here.task, here.path, failed, iteration=True)
 
     def _summed_up(self, states: Iterable[State], *, begun: bool, outputs: Callable[[], Outputs]) -> State:
-        """What the states of all inside make of a dag or a loop."""
+        """Combine the states of all inside into that of a dag or a loop."""
         inside = list(states)
         if not all(state.phase.is_final for state in inside):
             return State(TaskPhase.RUNNING if begun else TaskPhase.PENDING)
@@ -244,7 +244,7 @@ def _applies(here: Surroundings, inputs: Inputs) -> bool:
 
 
 def _told(here: Surroundings, phase: TaskPhase, last: Attempt | None) -> State:
-    """What a leaf's last attempt says of it."""
+    """Return a leaf's state by its last attempt."""
     if phase is TaskPhase.FAILED:
         reason = last.reason if last is not None else ""
         return State(phase, message=f"task {here.path} failed: {reason}" if reason else f"task {here.path} failed")

@@ -31,7 +31,7 @@ _MOST_SENTENCES = 20
 
 
 def answer(question: Question, objects: Iterable[Mapping[str, Any]]) -> Answer:
-    """Plan."""
+    """Plan a pipeline and return the answer."""
     began = time.monotonic()
     try:
         request, learned = _request(question, list(objects))
@@ -55,7 +55,7 @@ def answer(question: Question, objects: Iterable[Mapping[str, Any]]) -> Answer:
 
 
 def _unfit(plan: Plan) -> str:
-    """Why a plan can't be run; "" where it can."""
+    """Return the reason why a plan can't be run, or ""."""
     if len(plan.groups) > MOST_GROUPS:
         return f"the plan has {len(plan.groups)} groups; a run may have {MOST_GROUPS}: make the pipeline smaller"
     if any(len(group.renamed) > MOST_RENAMED for group in plan.groups):
@@ -133,7 +133,7 @@ def _own(history: History, pipeline: str) -> History | None:
 
 
 def _hints(question: Question, learned: History | None) -> Hints:
-    """What earlier runs took, what the run says, then what is so: its pods are in its own namespace and account."""
+    """Read the hints of earlier runs and of the run, and add that its pods run in its own namespace and account."""
     files = [
         (subject, parse(told.encode(), subject) if isinstance(told, str) else [told])
         for subject, told in question.hints
@@ -152,7 +152,7 @@ def _hints(question: Question, learned: History | None) -> Hints:
 
 
 def _pinned(said: TaskHint | None, wanted: Sequence[str]) -> list[str]:
-    """Where a task may be in a plan that is made anew: where its run wants it, as far as that is left."""
+    """Return a task's sites in a new plan: those that its run wants, as far as they are left."""
     if said is None or said.sites is None:
         return list(wanted)
     return sorted(said.sites & set(wanted)) or sorted(said.sites)

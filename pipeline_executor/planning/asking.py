@@ -25,7 +25,7 @@ _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one planning may take.
+    """The limits of one planning.
 
     Attributes:
         memory_bytes: address space, the solver's libraries included, which map about 1 GiB of it.

@@ -19,7 +19,7 @@ _FITS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
 
 
 def root_parameters(document: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """What a compiled pipeline takes: by name, its `parameterType`, `defaultValue` and `isOptional`."""
+    """Return a compiled pipeline's parameters: by name, `parameterType`, `defaultValue` and `isOptional`."""
     root = document.get("root") or {}
     found: Mapping[str, Mapping[str, Any]] = (root.get("inputDefinitions") or {}).get("parameters") or {}
     return found

@@ -1,4 +1,4 @@
-"""What is asked of a planning and what it answers, as JSON between the two processes. Pure.
+"""Question and answer of a planning, as JSON between the two processes. Pure.
 
 The question is a line of JSON for `Question`, then a line for each object of the cluster: the PipelineHistories of the
 run's namespace, Sites, Datasets and Namespaces.
@@ -44,7 +44,7 @@ class Question:
     taken: Sequence[str] = ()
 
     def write(self) -> bytes:
-        """One line."""
+        """Serialize the question as one line."""
         body = {
             "pipeline": self.pipeline,
             "subject": self.subject,
@@ -64,7 +64,7 @@ class Question:
 
     @classmethod
     def read(cls, line: bytes) -> "Question":
-        """What `write` wrote."""
+        """Read the line that `write` returned."""
         raw = json.loads(line)
         return cls(
             pipeline=raw["pipeline"],
@@ -105,7 +105,7 @@ class Unplannable:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What the run says can't be used."""
+    """A refusal of the run's input."""
 
     message: str
 
@@ -138,7 +138,7 @@ def write_answer(answer: Answer) -> bytes:
 
 
 def read_answer(content: bytes) -> Answer:
-    """What `write_answer` wrote.
+    """Read the answer that `write_answer` returned.
 
     Raises:
         InputError: the child wrote something else.

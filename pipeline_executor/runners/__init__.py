@@ -1,4 +1,4 @@
-"""What runs the groups of a spoke, behind one interface, and the records of tasks that all of them write.
+"""Runners of a spoke's groups, behind one interface, and the records of tasks that all of them write.
 
     protocol       the interface: a group that is ready to run in, how far it is out
     task_records   a run's tasks in a site's artifact store

@@ -1,4 +1,4 @@
-"""What the API server's answer to a pod that is created means for the attempt. Pure."""
+"""Interpretation of the API server's answer to the creation of a pod. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class Refused:
 
 
 def needs_non_root(error: KubeError) -> bool:
-    """Whether the namespace only takes pods that say `runAsNonRoot`."""
+    """Return whether the namespace only takes pods that say `runAsNonRoot`."""
     return "PodSecurity" in str(error) and "runAsNonRoot" in str(error)
 
 
 def meaning(error: KubeError) -> Refused | None:
-    """What the answer means; None where asking again is all that can be done."""
+    """Interpret an error; None where only a retry can help."""
     said = str(error)
     if isinstance(error, NotFoundError):
         return Refused(shortened(f"its pod can't be made: {said}"))
@@ -42,7 +42,7 @@ def meaning(error: KubeError) -> Refused | None:
 
 
 def meaning_of_message(said: str) -> Refused | None:
-    """What somebody else reports of the API server's answer to a pod; None where it is no refusal."""
+    """Interpret a third party's report of the API server's answer to a pod; None where it is no refusal."""
     if _REFUSALS.search(said) is None:
         return None
     if "exceeded quota" in said or "because it is being terminated" in said:

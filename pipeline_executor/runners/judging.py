@@ -1,4 +1,4 @@
-"""What a pod's facts mean for the attempt: it waits, it runs, or it has ended, with the sentence why. Pure.
+"""Judgement of a pod's facts: the attempt waits, runs or has ended, with a sentence why. Pure.
 
 A chain of small functions, asked in order; the first that knows something answers. What may pass by itself waits, and
 says for what; it ends once it has lasted longer than `Patience` allows.
@@ -41,7 +41,7 @@ Rule = Callable[[_Case], Verdict | None]
 
 
 def judge(pod: PodState, seen: Seen, patience: Patience) -> Verdict:
-    """How the attempt is that this pod is."""
+    """Judge the attempt of this pod."""
     case = _Case(pod, seen, patience)
     for rule in _CHAIN:
         verdict = rule(case)
@@ -51,7 +51,7 @@ def judge(pod: PodState, seen: Seen, patience: Patience) -> Verdict:
 
 
 def gone(started: bool) -> Verdict:  # noqa: FBT001 - what it says
-    """How an attempt is whose pod is not there any more."""
+    """Judge an attempt whose pod is not there any more."""
     when = "while it ran" if started else "before it began"
     return _failed(f"its pod was deleted {when}; Moorage had not asked for that", interrupted=True)
 

@@ -29,7 +29,7 @@ _SLOWEST: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveLogSettings:
-    """What it is told.
+    """The settings of live logs.
 
     Attributes:
         at_once: logs that are read at the same time; 0: no parts are written.
@@ -45,7 +45,7 @@ class LiveLogSettings:
 
 
 def pause_seconds(parts: int, first: float) -> float:
-    """How long to wait before the next part. With 5 s at first, a task that prints all day has about 1,800 parts."""
+    """Return the pause before the next part; from 5 s, a task that prints all day gets about 1,800 parts."""
     return first * min(1 + parts // _PARTS_AT_A_PACE, _SLOWEST)
 
 
@@ -185,6 +185,6 @@ def _drained(pieces: asyncio.Queue[bytes]) -> bytes:
 
 
 def _whole_lines(content: bytes) -> tuple[bytes, bytes]:
-    """What ends with a line's end, and the rest; all of it where no line ends."""
+    """Split content after its last line break; all of it comes first where there is none."""
     end = content.rfind(b"\n") + 1
     return (content[:end], content[end:]) if end else (content, b"")

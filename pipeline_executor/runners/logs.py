@@ -1,4 +1,4 @@
-"""What a task printed, from the API server: bounded, the beginning and the end where it is longer."""
+"""Logs of tasks from the API server: bounded, with beginning and end of a longer one."""
 
 from moorage.errors import KubeError, UnreachableError
 from moorage.grants.question import PodIdentity
@@ -12,7 +12,7 @@ _BUSY = frozenset({429, 500, 502, 503, 504})
 
 
 def may_come_yet(pod: PodState, tried_seconds: float) -> bool:
-    """Whether a log is asked for again that can't be read: a kubelet may be restarting; a lost node is given up."""
+    """Return whether to retry an unreadable log: a kubelet may be restarting; a lost node is given up."""
     return tried_seconds < _PATIENCE_SECONDS and not pod.unheard
 
 

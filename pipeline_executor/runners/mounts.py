@@ -1,4 +1,4 @@
-"""What the kubelet says of a pod's volumes: it stands in Events only, so it is asked for where a pod does not start."""
+"""Mount failures of pods: they stand in the kubelet's Events only, which are read where a pod does not start."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class MountEvents:
         return known
 
     def wake_seconds(self, pod: PodState) -> float | None:
-        """When to ask again; None where there is no need."""
+        """Return the delay before asking again, or None where there is no need."""
         return _AFTER_SECONDS + 1 if _may_wait_for_volumes(pod) else None
 
     def forget(self, uid: str) -> None:

@@ -1,4 +1,4 @@
-"""How a pod is, as a record that informers keep and verdicts are about, whoever made the pod. Pure."""
+"""States of pods, as records that informers keep and verdicts are about, whoever made the pod. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from moorage.kube import RawObject
 
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
-    """How one container is. Times in RFC 3339; "": not yet.
+    """The state of one container. Times in RFC 3339; "": not yet.
 
     Attributes:
         waiting: why it has not begun, as a reason of Kubernetes; "" where it has, or nobody says.
@@ -36,7 +36,7 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodState:
-    """How a pod is.
+    """The state of a pod.
 
     Attributes:
         identity: which pod.
@@ -69,12 +69,12 @@ class PodState:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing in it runs any more."""
+        """Whether nothing in the pod runs any more."""
         return self.phase in {"Succeeded", "Failed"}
 
 
 def read_state(raw: RawObject, *, main: str, sidecar: str = "") -> PodState:
-    """How a pod is.
+    """Read a pod's state.
 
     Args:
         raw: the object.

@@ -17,7 +17,7 @@ def without_numbers(path: str) -> str:
 
 
 def lies_in(path: str, tops: Collection[str]) -> bool:
-    """Whether a path is one of these, or lies inside one of them, loops' iterations included."""
+    """Return whether a path is one of these, or lies inside one of them, loops' iterations included."""
     ends = (index for index, letter in enumerate(path) if letter in "/#")
     return path in tops or any(path[:end] in tops for end in ends)
 

@@ -1,4 +1,4 @@
-"""What a spoke asks of whatever runs a group: go on from what there is, and say how far it is."""
+"""The interface of runners: go on from the current state, and report progress."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,13 +37,13 @@ class GroupRun:
 
     @property
     def key(self) -> GroupKey:
-        """Of the PipelineGroup."""
+        """The key of the PipelineGroup."""
         return self.group.namespace, self.group.name
 
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """How far a task is.
+    """The state of a task.
 
     Attributes:
         attempt: the one that counts; 0: none has begun.
@@ -62,7 +62,7 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a group is.
+    """The progress of a group.
 
     Attributes:
         phase: of all of it; it is final only once nothing of it runs any more.
@@ -98,7 +98,7 @@ class Runner(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
+        """Stop the runner's background work."""
 
     async def advance(self, run: GroupRun, *, cancelling: bool) -> Progress:
         """Look at what there is, do what follows from it, and say how far it is now.

@@ -1,4 +1,4 @@
-"""What programs say, as sentences for people. Pure."""
+"""Formatting of programs' messages as sentences for people. Pure."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ _LONGEST: Final = 1000
 
 
 def last_line(text: str) -> str:
-    """What a program said last."""
+    """Return the last line of a program's output."""
     lines = text.strip().splitlines()
     return lines[-1].strip() if lines else ""
 

@@ -22,7 +22,7 @@ _GOOD = frozenset({TaskPhase.SUCCEEDED, TaskPhase.CACHED})
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """What is known of one attempt.
+    """The stored record of one attempt.
 
     Attributes:
         started: whether a container of it began.
@@ -38,7 +38,7 @@ class AttemptRecord:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended well, and what it gave out is there."""
+        """Whether the attempt succeeded, and its outputs are stored."""
         return self.end is not None and self.end.phase in _GOOD and self.outputs is not None
 
 
@@ -95,15 +95,15 @@ class TaskRecords:
         return self._attempts
 
     def of(self, path: str) -> dict[int, AttemptRecord]:
-        """What is known of a task, by the attempt's number."""
+        """Return the known attempts of a task by number."""
         return self._attempts.get(path, {})
 
     def get(self, path: str, number: int) -> AttemptRecord | None:
-        """What is known of one attempt."""
+        """Return what is known of one attempt, or None."""
         return self._attempts.get(path, {}).get(number)
 
     async def outputs(self, path: str, number: int) -> Outputs | None:
-        """What an attempt gave out, read from the store where it is not known; None where nothing was recorded.
+        """Return an attempt's outputs, read from the store if need be; None where none were recorded.
 
         Raises:
             StoreError: the store does not answer.
@@ -135,7 +135,7 @@ class TaskRecords:
         return next((manifest.files for manifest in several if manifest.uri == artifact.uri), None)
 
     def bytes_out(self, path: str, number: int) -> int:
-        """How many bytes an attempt gave out, where that has been read."""
+        """Return the size of an attempt's outputs, where it has been read."""
         return self._sizes.get((path, number), 0)
 
     async def start(self, path: str, number: int) -> None:
@@ -170,7 +170,7 @@ class TaskRecords:
     # --- a log while its task runs ---
 
     def log_parts(self, path: str, number: int) -> tuple[int, int]:
-        """How many parts of an attempt's log are written, and how many bytes they have."""
+        """Return the number of parts of an attempt's log, and their bytes."""
         sizes = self._log_parts.get((path, number), {})
         return len(sizes), sum(sizes.values())
 
@@ -228,7 +228,7 @@ class TaskRecords:
         return None if content is None else TaskOutputs.read(content, self._store.uri(key))
 
     def _keep(self, path: str, number: int, recorded: TaskOutputs) -> Outputs:
-        """As the engine knows outputs; the files, which may be many, are read again where somebody asks."""
+        """Keep the outputs as the engine knows them; files, of which there may be many, are read again when needed."""
         manifests = [manifest for several in recorded.artifacts.values() for manifest in several]
         self._sizes[path, number] = sum(manifest.size_bytes for manifest in manifests)
         for name, several in recorded.artifacts.items():

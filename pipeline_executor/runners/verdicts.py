@@ -1,4 +1,4 @@
-"""What an attempt is judged by, and what comes of it."""
+"""Inputs and result of judging an attempt."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from moorage.runs import TaskPhase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """For how many seconds something may last before the attempt has failed.
+    """The seconds for which each trouble may last before the attempt has failed.
 
     Attributes:
         pull: an image that can't be pulled.
@@ -26,7 +26,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is known besides the pod's facts.
+    """The observations of an attempt besides the pod's facts.
 
     Attributes:
         now_seconds: since the epoch.
@@ -47,7 +47,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """How an attempt is.
+    """The verdict on an attempt.
 
     Attributes:
         trouble: whether what it waits for is counted against `Patience`.

@@ -1,4 +1,4 @@
-"""What the sidecars of tasks ask a spoke: URLs for their own attempt's inputs and outputs, and a place to report to.
+"""The task API: sidecars ask a spoke for URLs of their own attempt's inputs and outputs, and report to it.
 
 A caller is any pod of any tenant. It proves which pod it is with a token that the API server vouches for, learns of its
 own attempt only, and can write nowhere but where that attempt may.

@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an answer is made with.
+    """The dependencies of the handlers.
 
     Attributes:
         reviews: who calls.

@@ -1,4 +1,4 @@
-"""Which pod calls, by what the API server says of its token. Pure."""
+"""Identification of the calling pod, by the API server's review of its token. Pure."""
 
 import re
 from collections.abc import Mapping

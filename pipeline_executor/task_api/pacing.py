@@ -1,4 +1,4 @@
-"""How much one pod may ask: requests a second, one at a time, and as many URLs as its attempt can need."""
+"""Rate limits of one pod: requests a second, one at a time, and as many URLs as its attempt can need."""
 
 import asyncio
 import time
@@ -35,7 +35,7 @@ class _Pod:
 
 
 class Pacing:
-    """What each pod asked so far; it is forgotten after 10,000 other pods.
+    """The rate limiter of pods' requests; a pod is forgotten after 10,000 others.
 
     Args:
         clock: seconds, monotonic.
@@ -74,7 +74,7 @@ class Pacing:
         known.pieces += pieces
 
     def begins(self, pod: PodIdentity) -> bool:
-        """Whether it was not noted as started yet."""
+        """Return whether the pod was not noted as started yet."""
         return not self._of(pod).is_started
 
     def note_started(self, pod: PodIdentity) -> None:

@@ -1,4 +1,4 @@
-"""Where an attempt may read and write in the site's store. Pure: nothing that a pod sends leads anywhere else."""
+"""Places in the site's store that an attempt may read and write. Pure: nothing that a pod sends leads elsewhere."""
 
 from pipeline_executor.engine.records import ArtifactOutput
 from pipeline_executor.store import ArtifactStore
@@ -11,14 +11,14 @@ def file_key(artifact_key: str, path: str) -> str:
 
 
 def output_key(task: Task, output: ArtifactOutput) -> str | None:
-    """Where an artifact's files go; None: its URI is not in the attempt's own folder, and nobody may write there."""
+    """Return the key of an artifact's files; None, so not writable, where its URI is outside the attempt's folder."""
     key = task.store.key(output.uri)
     own = task.keys.data(task.launch.path, task.launch.attempt, output.name)
     return key if key == own else None
 
 
 def data_prefix(task: Task) -> str:
-    """What the keys of all that the attempt writes begin with; ends with a slash."""
+    """Return the prefix of all that the attempt writes; ends with a slash."""
     return task.keys.data(task.launch.path, task.launch.attempt, "x").removesuffix("x")
 
 
@@ -35,5 +35,5 @@ def readable_key(task: Task, uri: str) -> str | None:
 
 
 def runs_prefix(store: ArtifactStore) -> str:
-    """What the keys of all runs in a store begin with; ends with a slash."""
+    """Return the prefix of the keys of all runs in a store; ends with a slash."""
     return f"{store.prefix}/runs/" if store.prefix else "runs/"

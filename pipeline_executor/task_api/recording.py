@@ -1,4 +1,4 @@
-"""What an attempt gave out becomes its `outputs` in the store, once all of it is really there."""
+"""Recording of an attempt's outputs in the store, once all of them are really there."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What the task API asks of the spoke: which attempt is this pod, and here is what it gave out."""
+"""The interface between task API and spoke: which attempt a pod is, and what it reports."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -82,11 +82,11 @@ class NoTasks:
     """The tasks of a spoke whose runner starts no sidecar of ours: there is none that could ask."""
 
     async def of(self, pod: PodIdentity) -> Task | None:  # noqa: ARG002 - as it is asked
-        """See `Tasks`."""
+        """Implement `Tasks.of` with no tasks."""
         return None
 
     async def recorded(self, pod: PodIdentity, bytes_in: int) -> None:
-        """See `Tasks`."""
+        """Implement `Tasks.recorded` with no tasks."""
 
     async def failed(self, pod: PodIdentity, message: str) -> None:
-        """See `Tasks`."""
+        """Implement `Tasks.failed` with no tasks."""

@@ -1,4 +1,4 @@
-"""What an attempt is shown: what it reads and writes, and pages of URLs for the files that it reads."""
+"""Views of an attempt: its inputs and outputs, and pages of URLs for the files that it reads."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -22,7 +22,7 @@ URL_SECONDS: Final = 3600
 
 
 def view_of(task: Task) -> TaskView:
-    """What its sidecar has to know. Pure."""
+    """Return the task as its sidecar sees it. Pure."""
     launch = task.launch
     artifacts = [OutputView(each.name, each.local_path, is_artifact=True) for each in launch.output_artifacts]
     parameters = [OutputView(each.name, each.file, is_artifact=False) for each in launch.output_parameters]

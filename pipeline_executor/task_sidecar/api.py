@@ -43,7 +43,7 @@ class TaskApi:
         self.stop = stop
 
     def task(self) -> TaskView:
-        """What the task reads and writes.
+        """Ask for the inputs and outputs of the task.
 
         Raises:
             GoneError, StoppedError, TaskError: see `_ask`.

@@ -43,7 +43,7 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where an artifact is while it is fetched: `whole` becomes its place, `parts` holds files that are under way."""
+    """The places of an artifact during its fetch: `whole` becomes its place, `parts` holds unfinished files."""
 
     final: Path
     whole: Path
@@ -100,7 +100,7 @@ class Fetcher:
         self._done = [places.final.exists() for places in self._places]
 
     def run(self) -> None:
-        """Fetch them.
+        """Fetch all inputs.
 
         Raises:
             TaskError: one can't be fetched; says which and why.
@@ -216,7 +216,7 @@ class Fetcher:
         return 0
 
     def _copy(self, answer: HTTPResponse, download: _Download, patience: Patience) -> bool:
-        """Whether all came that was missing."""
+        """Copy an answer's body, and return whether all that was missing came."""
         written, size_bytes = download.written, download.file.size_bytes
         while (left := size_bytes - written.tell()) > 0:
             if self._stop.is_set():

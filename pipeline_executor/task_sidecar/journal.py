@@ -1,4 +1,4 @@
-"""How far the sidecar is, in a folder of its own: whoever goes on after a kill -9 finds it there.
+"""Journal of the sidecar's progress, in a folder of its own, from which it resumes after a kill -9.
 
 fetched     all inputs are in their places
 uploading   the task has ended; what it wrote is being uploaded
@@ -37,7 +37,7 @@ class Journal:
         self._write(what, "")
 
     def is_noted(self, what: str) -> bool:
-        """Whether it is so."""
+        """Return whether the journal notes this."""
         return (self._folder / what).exists()
 
     def fail(self, message: str) -> None:
@@ -46,7 +46,7 @@ class Journal:
 
     @property
     def failure(self) -> str | None:
-        """Why nothing more will happen; None: all is well."""
+        """Return the reason why nothing more will happen, or None."""
         with contextlib.suppress(FileNotFoundError):
             return (self._folder / _FAILED).read_text(encoding="utf-8")
         return None

@@ -15,7 +15,7 @@ _TIMEOUT_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a URL leads; `target` is its path and query, which may be a secret."""
+    """The address in a URL; `target` is its path and query, which may be a secret."""
 
     is_tls: bool
     host: str

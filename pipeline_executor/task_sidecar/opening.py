@@ -38,7 +38,7 @@ def opened(place: str) -> Iterator[BinaryIO]:
 
 
 def read_text(place: str, most_bytes: int) -> str | None:
-    """What is in a small file; None: there is none.
+    """Read a small file; None where there is none.
 
     Raises:
         TaskError: it can't be read, is no UTF-8, or is too large.
@@ -61,7 +61,7 @@ def read_text(place: str, most_bytes: int) -> str | None:
 
 
 def reason(error: OSError) -> str:
-    """Why it can't be read, with a remedy where there is one."""
+    """Return the reason why a file can't be read, with a remedy where there is one."""
     if isinstance(error, PermissionError):
         return (
             f"the sidecar runs as user {os.getuid()}, who may not read it: let the task write files that all may read "

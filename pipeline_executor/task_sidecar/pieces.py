@@ -1,4 +1,4 @@
-"""In which pieces a file crosses: whole up to 64 MiB, above that in parts. Pure.
+"""Sizes of the pieces in which a file crosses: whole up to 64 MiB, above that in parts. Pure.
 
 Both ends make the same plan from the size alone, so that parts which were uploaded before somebody was killed can be
 told from those that are missing.
@@ -24,7 +24,7 @@ class Piece:
 
 
 def part_bytes(file_bytes: int, least_bytes: int = WHOLE_BYTES) -> int:
-    """How large each part of a file is, the last excepted: `least_bytes`, or more where there would be too many.
+    """Return the size of a file's parts: `least_bytes`, or more where there would be too many parts.
 
     Args:
         file_bytes: of the file.

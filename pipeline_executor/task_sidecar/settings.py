@@ -1,4 +1,4 @@
-"""What the pod's spec tells the sidecar; nothing of it is secret."""
+"""Settings of the sidecar, from the pod's spec; nothing of them is secret."""
 
 from dataclasses import dataclass
 from pathlib import Path

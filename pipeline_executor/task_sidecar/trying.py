@@ -19,7 +19,7 @@ class StoppedError(Exception):
 
 @dataclass
 class Patience:
-    """How long one thing is tried.
+    """The patience with one action: retries with back-off until its time is over.
 
     Attributes:
         seconds: without anything that goes on.

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 
 class ByteBudget:
-    """At most `most_bytes` are taken at once.
+    """A budget of `most_bytes` bytes, shared by waiting takers.
 
     Args:
         most_bytes: more than any single buffer.

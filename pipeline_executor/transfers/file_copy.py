@@ -88,7 +88,7 @@ class Copier:
         return True
 
     async def _is_right(self, file: FileEntry, target_key: str) -> bool:
-        """Whether what is in the target already is the file."""
+        """Return whether the target already holds the file."""
         digest = hashlib.sha256()
         piece = min(PART_BYTES, file.size_bytes)
         async with self.budget.taken(piece):
@@ -99,7 +99,7 @@ class Copier:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an earlier transfer left of a file: an object of some size, an upload that was begun, or nothing."""
+    """The remains of an earlier transfer of a file: an object of some size, an upload that was begun, or nothing."""
 
     size_bytes: int | None = None
     upload: Upload | None = None

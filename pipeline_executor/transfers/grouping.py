@@ -1,4 +1,4 @@
-"""What a group of tasks raises, as one error."""
+"""Conversion of a task group's exceptions to one error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -131,7 +131,7 @@ class ObjectIO:
 
     @staticmethod
     async def _is_good(answer: ClientResponse, tries: "_Tries", offset: int) -> bool:
-        """Whether the answer is what was asked for; waits where the next one may be.
+        """Return whether the answer is good; wait where the next one may be.
 
         Raises:
             StoreError: no answer will be.
@@ -153,7 +153,7 @@ class ObjectIO:
 
 @dataclass
 class _Tries:
-    """How often, and how long, one thing was tried."""
+    """The tries of one action, with its back-off."""
 
     store: ArtifactStore
     action: str

@@ -30,7 +30,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferLimits:
-    """What one transfer may use.
+    """The limits of one transfer.
 
     Attributes:
         files: at once.
@@ -126,7 +126,7 @@ async def _copy(  # noqa: PLR0913, PLR0917 - the parts of one call
 
 
 async def _found(target: Place, key: str) -> dict[str, Found]:
-    """What an earlier transfer left."""
+    """Find the remains of an earlier transfer."""
     found = {each.key: Found(size_bytes=each.size_bytes) for each in await target.store.keys(key)}
     for upload in await multipart.find_uploads(target.store, key):
         if upload.key not in found:

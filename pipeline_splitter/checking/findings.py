@@ -1,4 +1,4 @@
-"""What a check is given, and what it finds."""
+"""Inputs and findings of a check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class CheckInputs:
-    """What the plan was made from.
+    """The inputs from which the plan was made.
 
     Attributes:
         graph: the pipeline, without inserted tasks.
@@ -79,14 +79,14 @@ class Notes:
         self.findings.append(Finding(where, problem))
 
     def same(self, where: str, found: object, expected: object) -> bool:
-        """Whether two values are equal; a finding, where they are not."""
+        """Return whether two values are equal; note a finding where they are not."""
         if found == expected:
             return True
         self.add(where, f"is {shown(found)}, expected {shown(expected)}")
         return False
 
     def near(self, where: str, found: float, expected: float, scale: float = 0.0) -> bool:
-        """Whether two figures are equal but for rounding; a finding, where they are not.
+        """Return whether two figures are equal but for rounding; note a finding where they are not.
 
         Args:
             where: the place.
@@ -105,7 +105,7 @@ class Notes:
 
 
 def is_near(one: float, other: float, scale: float = 0.0) -> bool:
-    """Whether two figures differ by rounding only."""
+    """Return whether two figures differ by rounding only."""
     return abs(one - other) <= TOLERANCE * max(abs(one), abs(other), scale)
 
 

@@ -260,7 +260,7 @@ class _Check:
                 self.notes.near(f"{where}.{objective}", each.costs[objective], expected)
 
     def _check_destinations(self, placement: Placement, moves: list[Move], carried: Carried, permits: Permits) -> None:
-        """What is brought may be where it is brought, by the site rules."""
+        """Check by the site rules that transfers go only where their data may be."""
         graph = placement.graph
         for move in moves:
             for name in move.readers:

@@ -1,4 +1,4 @@
-"""What a placement costs: the solver's arrays, the charge of a finished plan, and what a move would change.
+"""Costs of a placement: the solver's arrays, the charge of a finished plan, and marginal costs of moves.
 
 `basis` gathers once what every cost is computed from: `tables` and `rates` turn the graph and the inventory into
 arrays, `sources` chooses the copy that a dataset comes from. `building` makes of it what a solver is asked. `charging`

@@ -94,7 +94,7 @@ def move_deltas(
 
 
 def _denied(blocks: Blocks, denials: Denials, sites: Sequence[str]) -> list[list[Denial | None]]:
-    """Of each block at each site, the denial of its first member that is denied."""
+    """Return each block's denial at each site: that of its first denied member."""
     rows = []
     for members in blocks.members:
         of_members = [denials[name] for name in members]
@@ -104,7 +104,7 @@ def _denied(blocks: Blocks, denials: Denials, sites: Sequence[str]) -> list[list
 
 @dataclass(frozen=True, slots=True)
 class _Quotas:
-    """What the plan uses of each quota, and what a block's coming would use.
+    """The plan's use of each quota, and the use that a block would add.
 
     Attributes:
         granted: (s,) CPU-hours; infinite where there is no quota.

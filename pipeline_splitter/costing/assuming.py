@@ -6,7 +6,7 @@ from pipeline_splitter.graph import Graph
 
 
 def assumptions(graph: Graph) -> Mapping[str, tuple[str, ...]]:
-    """Of each task, sorted: `seconds`, `cpu`, ..., and `bytes of <datum>` for each size that is a default.
+    """Return each task's assumptions, sorted: `seconds`, `cpu`, ..., and `bytes of <datum>` for default sizes.
 
     A size is told with the task that writes the artifact; of what no task writes, with those that read it. What nobody
     reads is not told: it rests on nothing.

@@ -1,4 +1,4 @@
-"""What every cost is computed from, gathered once for a graph and a list of objectives."""
+"""The basis of all costs, gathered once for a graph and a list of objectives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from pipeline_splitter.problem import Integers
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What prices depend on, whatever the pipeline is.
+    """The terms that prices depend on, whatever the pipeline.
 
     Attributes:
         inventory: all sites.

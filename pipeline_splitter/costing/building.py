@@ -16,7 +16,7 @@ Budgets = Sequence[tuple[str, float]]
 
 
 def build_problem(basis: Basis, permitted: Permitted, budgets: Budgets = ()) -> Problem:
-    """What it costs, by the last objective of the basis, to put each block at each site.
+    """Build the problem of the last objective of the basis: the cost of each block at each site.
 
     Raises:
         ValueError: the last objective, or a budget's, is not linear.
@@ -26,7 +26,7 @@ def build_problem(basis: Basis, permitted: Permitted, budgets: Budgets = ()) -> 
 
 
 def build_time_problem(basis: Basis, permitted: Permitted, budgets: Budgets = ()) -> TimeProblem:
-    """When everything can start, for the makespan, or for a linear objective within an earlier makespan.
+    """Build the time problem, for the makespan, or for a linear objective within an earlier makespan.
 
     The costs of its `problem` are those of the last objective; all zero where that is the makespan itself. Of several
     data that one task reads of another only the largest is listed: the others arrive no later. An order edge between
@@ -60,7 +60,7 @@ def build_time_problem(basis: Basis, permitted: Permitted, budgets: Budgets = ()
 
 
 def make_nets(basis: Basis) -> tuple[Nets, Integers]:
-    """Who reads what, block by block, and the datum of each net. What stays inside a block is no net."""
+    """Make the nets of blocks, and each net's datum. Data that stay inside a block make no net."""
     table, count = basis.table, len(basis.blocks.members)
     written = table.producer >= 0
     producer = np.full(len(table.data), -1, dtype=np.int64)

@@ -33,7 +33,7 @@ class Charged:
 
 
 def charge(basis: Basis, site_of: Mapping[str, str], starts: Mapping[str, float] | None = None) -> Charged:
-    """What a placement costs.
+    """Charge a placement.
 
     Args:
         basis: of the graph that is placed.

@@ -36,7 +36,7 @@ def linear_deltas(costs: Costs, nets: Nets, placement: Integers) -> Floats:
 
 
 def _brought(costs: Costs, nets: Nets, placement: Integers, net: Integers, target: Integers) -> Floats:
-    """What bringing each of the nets to its target costs."""
+    """Return the cost of bringing each of the nets to its target."""
     producer = nets.producer[net]
     priced = nets.size_bytes[net] * costs.price[placement[producer], target]
     return np.where(producer < 0, costs.fixed[net, target], priced)

@@ -1,4 +1,4 @@
-"""What the sites charge, as arrays: places, links, speeds and quotas, and an objective's terms over them."""
+"""Rates of the sites as arrays: places, links, speeds and quotas, and an objective's terms over them."""
 
 from dataclasses import dataclass, fields
 
@@ -49,7 +49,7 @@ class Rates:
         return cost
 
     def moving(self, objective: Objective, size_bytes: Floats, origin: Integers, target: Integers) -> Floats:
-        """What bringing bytes from one site to another costs, element by element; for `time` the seconds it takes."""
+        """Return the cost of bringing bytes between sites, element by element; for `time` the seconds."""
         way = Way(
             _at(self.places, origin),
             _at(self.places, target),

@@ -23,7 +23,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true of one task in a plan.
+    """The facts about one task in a plan.
 
     Attributes:
         site: where it is.
@@ -110,7 +110,7 @@ def reasons(
 
 
 def _decided(objectives: Sequence[Objective], place: int, open_sites: int) -> str:
-    """Which objective of a list decided, and what those before it left to decide."""
+    """Return a phrase on which objective of the list decided, and what earlier ones left open."""
     if len(objectives) == 1:
         return ""
     earlier = " and ".join(each.name for each in objectives[:place])
@@ -137,7 +137,7 @@ class _Deciding:
         self._deltas: dict[int, list[list[float]]] = {}
 
     def computing(self, place: int) -> list[list[float]]:
-        """What computing costs, by the objective at that place of the list."""
+        """Return the computing costs by the objective at that place of the list."""
         if place not in self._computing:
             self._computing[place] = _computing(self._basis, self._basis.objectives[place])
         return self._computing[place]
@@ -215,7 +215,7 @@ def _better(facts: Facts, deltas: Mapping[str, float], best: str, small: float) 
 
 
 def _pinned_by(task: Task, site: str) -> tuple[str, ...]:
-    """What pins a task to this very site; empty where it may be elsewhere, too."""
+    """Return the pins that fix a task to this very site; empty where it may be elsewhere, too."""
     if not task.pins or frozenset.intersection(*(pin.sites for pin in task.pins)) != {site}:
         return ()
     return tuple(sorted({pin.by for pin in task.pins}))

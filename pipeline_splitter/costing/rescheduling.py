@@ -78,7 +78,7 @@ class _Base:
         self.free = [[0.0] * slots for slots in self.workload.slots]
 
     def free_at(self, position: int) -> list[list[float]]:
-        """When each slot of each site is free, before the task at the position is taken; positions only ascend."""
+        """Return when each site's slots are free before the task at the position; positions only ascend."""
         for task in self.workload.order[self.replayed : position]:
             free = self.free[self.site_of[task]]
             if free:
@@ -111,7 +111,7 @@ class _Batch:
         return makespan
 
     def _ready(self, task: int) -> Floats:
-        """When the inputs of a task are where it runs."""
+        """Return when the inputs of a task are at its site."""
         base, rates = self.base, self.base.workload.rates
         site, block = int(base.site_of[task]), int(base.block_of[task])
         own = self.moved.get(block)

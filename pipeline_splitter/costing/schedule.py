@@ -30,7 +30,7 @@ Input = tuple[int, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What a schedule is made from. Shapes: t tasks, s sites.
+    """The inputs of a schedule. Shapes: t tasks, s sites.
 
     Attributes:
         order: tasks as they are taken.

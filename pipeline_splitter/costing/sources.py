@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where data that no task writes come from. Shapes: d such data, s sites.
+    """The origins of data that no task writes. Shapes: d such data, s sites.
 
     Attributes:
         data: (d,) indices in the table, ascending.

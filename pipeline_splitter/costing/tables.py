@@ -84,7 +84,7 @@ def distinct_pairs(pairs: Integers, count: int) -> Integers:
 
 
 def largest_reads(table: Table) -> tuple[Integers, Integers]:
-    """Of all that one task reads of another, the largest datum: (datum, reader), in order of datum, then reader.
+    """Return the largest datum that a task reads of another, as (datum, reader), in order of datum, then reader.
 
     The others arrive no later whatever the sites are, so nothing else matters to when a task can start.
     """

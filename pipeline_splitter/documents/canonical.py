@@ -80,7 +80,7 @@ def _scalar(value: Any) -> str | None:  # noqa: ANN401
 
 
 def _sorted_keys(value: dict[Any, Any]) -> list[str]:
-    """By UTF-16 code units; that differs from code points only where there are characters beyond the first plane."""
+    """Sort by UTF-16 code units, which differs from code points only for characters beyond the first plane."""
     try:
         if all(map(str.isascii, value)):
             return sorted(value)
@@ -90,7 +90,7 @@ def _sorted_keys(value: dict[Any, Any]) -> list[str]:
 
 
 def _number(value: float) -> str:
-    """As ECMAScript's Number::toString writes the double."""
+    """Format a number as ECMAScript's Number::toString writes the double."""
     if isinstance(value, int) and -_EXACT <= value <= _EXACT:
         return str(int(value))
     try:

@@ -1,4 +1,4 @@
-"""How much one text may hold. Real pipelines stay far below: the largest known has 580 KB, 17,000 values, depth 15."""
+"""Limits of one text. Real pipelines stay far below: the largest known has 580 KB, 17,000 values, depth 15."""
 
 from typing import NoReturn
 
@@ -37,7 +37,7 @@ def place(text: str, position: int) -> tuple[int, int]:
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Whether the text can't be encoded: half of a surrogate pair is no character."""
+    """Return whether the text can't be encoded: half of a surrogate pair is no character."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""From text to documents."""
+"""Reader of texts into documents."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,7 +43,7 @@ def _decode(text: str | bytes, subject: str) -> str:
 
 
 def is_workflow(documents: Sequence[Any]) -> bool:
-    """Whether it is a recorded workflow (WfFormat) rather than a Kubeflow pipeline, told by its content."""
+    """Return whether it is a recorded workflow (WfFormat) rather than a Kubeflow pipeline, by its content."""
     return any(
         isinstance(document, Mapping)
         and "workflow" in document

@@ -4,7 +4,7 @@ _LONGEST = 100
 
 
 def shown(value: object) -> str:
-    """As Python writes it, the middle of what is long left out."""
+    """Format a value as Python does, with the middle of a long one left out."""
     return shortened(repr(value))
 
 

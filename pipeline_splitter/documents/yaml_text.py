@@ -55,7 +55,7 @@ def parse_yaml(text: str, subject: str) -> list[Any]:
 
 
 def read_yaml(text: str, subject: str) -> list[Any]:
-    """As `parse_yaml`, for who has another reading of what is not YAML.
+    """Read as `parse_yaml` does, for callers with another reading of what is not YAML.
 
     Raises:
         InputError: it is YAML, but not of the kind that we read.
@@ -70,7 +70,7 @@ def read_yaml(text: str, subject: str) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Anchored:
-    """What an alias repeats, with how much it is once expanded. `height`: collections above one another in it."""
+    """The value of an anchor, with its size once expanded. `height`: collections above one another in it."""
 
     value: Any
     nodes: int
@@ -155,7 +155,7 @@ class _Builder:
         parent.merges = text == "<<" and event.implicit[0]
 
     def _plain(self, event: yaml.ScalarEvent, text: str) -> Any:  # noqa: ANN401 - a JSON scalar
-        """What a scalar means: by its tag, else, where it is not quoted, by what it looks like."""
+        """Return a scalar's value: by its tag, else, where it is not quoted, by its form."""
         tag: str = event.tag or "!"
         if tag == "!":
             tag = _implied_tag(text) if event.implicit[0] else _STRING

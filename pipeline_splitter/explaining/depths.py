@@ -1,10 +1,10 @@
-"""How far from the start of a pipeline a task is: an explanation names the first task with a problem."""
+"""Depths of tasks from the start of a pipeline: an explanation names the first task with a problem."""
 
 from pipeline_splitter.graph import Graph
 
 
 def depths(graph: Graph) -> dict[str, int]:
-    """How far each task is from the start: the most dependencies on a way to it."""
+    """Return each task's depth: the most dependencies on a way to it from the start."""
     import networkx as nx  # noqa: PLC0415 - a slow import, and most pipelines have a plan
 
     edges = nx.DiGraph(graph.edges())

@@ -48,7 +48,7 @@ class Fact:
     message: str = field(default="", compare=False)
 
     def denies(self, site: str) -> bool:
-        """Whether it keeps its task from that site."""
+        """Return whether it keeps its task from that site."""
         if self.pin:
             return site not in self.pinned
         return bool(self.rule or self.resource) and self.site in {"", site}
@@ -72,7 +72,7 @@ class Fact:
         )
 
     def words(self) -> Mapping[str, str]:
-        """As `infeasible.json` says it."""
+        """Return the fact as `infeasible.json` words it."""
         site = self.site or (next(iter(self.pinned)) if len(self.pinned) == 1 else "")
         said = {
             "task": self.task or min(self.together, default=""),
@@ -108,7 +108,7 @@ def facts_of_task(task: Task, asked: Asked, inventory: Inventory) -> frozenset[F
 
 
 def facts_of_ties(choice: Choice) -> frozenset[Fact]:
-    """What must stay together."""
+    """Return the facts on tasks that must stay together."""
     return frozenset(
         Fact(
             together=tied,
@@ -120,7 +120,7 @@ def facts_of_ties(choice: Choice) -> frozenset[Fact]:
 
 
 def facts_of_quotas(inventory: Inventory) -> frozenset[Fact]:
-    """How much each site computes at most."""
+    """Return the facts on how much each site computes at most."""
     return frozenset(
         Fact(
             site=site.name,

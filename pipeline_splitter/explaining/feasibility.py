@@ -52,7 +52,7 @@ class Feasibility:
         return self._refuted((), self.candidates, enforced, [MOST_CHOICES])
 
     def holds(self, facts: Facts) -> bool:
-        """Whether a plan is possible as far as these facts go; True where that was not decided."""
+        """Return whether a plan is possible under these facts; True where that was not decided."""
         try:
             return self.refuted(facts) is None
         except UndecidedError:
@@ -60,7 +60,7 @@ class Feasibility:
             return True
 
     def stand_however(self, facts: Facts) -> bool:
-        """Whether the facts leave no plan whatever releases are chosen, as far as one look at all of them shows."""
+        """Return whether the facts leave no plan whatever releases are chosen, as far as one look shows."""
         try:
             return self._reason((), self.candidates, facts, [1]) is not None
         except UndecidedError:
@@ -156,7 +156,7 @@ class _Case:
         return self._blocks[key]
 
     def _exceeds(self, blocks: tuple[tuple[str, ...], ...], allowed: Mapping[str, set[str]], quotas: Facts) -> bool:
-        """Whether no placement keeps the quotas.
+        """Return whether no placement keeps the quotas.
 
         Raises:
             UndecidedError: the solver could not tell.

@@ -35,7 +35,7 @@ class Acceptance:
     release: str
 
     def words(self) -> Mapping[str, str]:
-        """As `infeasible.json` says it."""
+        """Return the remedy as `infeasible.json` words it."""
         form = f"{self.dataset}/{self.release}"
         return {
             "acceptance": form,
@@ -88,7 +88,7 @@ class _Trial:
     gave_up: bool = False
 
     def helps(self, remedy: Remedy) -> bool:
-        """Whether there is a plan then; False where that was not found out."""
+        """Return whether the remedy makes a plan possible; False where that was not found out."""
         if self._is_over():
             return False
         try:
@@ -98,7 +98,7 @@ class _Trial:
             return False
 
     def changes_nothing(self, remedy: Remedy) -> bool:
-        """Whether the facts leave no plan then as well; True where that was not found out."""
+        """Return whether the facts leave no plan after the remedy either; True where that was not found out."""
         if self._is_over():
             return True
         feasibility = self._feasibility(remedy)
@@ -205,7 +205,7 @@ def _wished(graph: Graph, facts: frozenset[Fact]) -> dict[tuple[DatasetRef, str]
 
 
 def _claims(step: Step) -> set[tuple[DatasetRef, str]]:
-    """What a container's labels say that it releases."""
+    """Return the releases that a container's labels claim."""
     return {(use.ref, use.release) for use in step.uses if use.release is not None and step.container_digest}
 
 
@@ -236,7 +236,7 @@ def _clearances(graph: Graph, datasets: Datasets, inventory: Inventory, name: st
 
 
 def _datasets_of(facts: frozenset[Fact]) -> frozenset[DatasetRef] | None:
-    """Whose rules refuse; None: any, because a join does."""
+    """Return the datasets whose rules refuse; None: any, because a join refuses."""
     if any(fact.dataset is None for fact in facts):
         return None
     return frozenset(fact.dataset for fact in facts if fact.dataset is not None)
@@ -263,7 +263,7 @@ def _with_step(graph: Graph, task: Task, changed: Step) -> Graph:
 
 
 def _declaring(datasets: Datasets, ref: DatasetRef, name: str, digest: str, graph: Graph) -> dict[DatasetRef, Dataset]:
-    """With a release that yields what no reader of this pipeline is refused by."""
+    """Return the datasets with a release added that refuses no reader of this pipeline."""
     readers = {step.reader.namespace for task in graph.tasks.values() for step in task.steps if step.reader}
     anything = Release(name, Component("any", digest=digest), Governance(consumers=frozenset(readers)))
     dataset = datasets[ref]

@@ -14,7 +14,7 @@ Datasets = Mapping[DatasetRef, Dataset]
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What holds where. Equal maps are one object. Declared releases are left out: they are no rule for data.
+    """The result of the data-flow analysis. Equal maps are one object. Declared releases are no rules, so not in it.
 
     Attributes:
         read: by step: dataset to what holds for it, of all that the step reads.
@@ -77,7 +77,7 @@ def declared(ref: DatasetRef, name: str, datasets: Datasets) -> Release | None:
 def releases_by(
     step: Step, inserted: tuple[DatasetRef, str] | None, datasets: Datasets
 ) -> tuple[tuple[DatasetRef, Release], ...]:
-    """What a step really releases: what it was inserted for, or what its labels claim and its container is."""
+    """Return the real releases of a step: the inserted one, or those that its labels claim and its container is."""
     if inserted is not None:
         release = declared(*inserted, datasets)
         return () if release is None else ((inserted[0], release),)

@@ -25,11 +25,11 @@ _TIE = 1e-9
 
 
 class Answer(Protocol):
-    """What a solver says of one graph. Costs are never negative."""
+    """A solver's answer for one graph. Costs are never negative."""
 
     @property
     def value(self) -> float:
-        """Of the best plan found; infinite without one."""
+        """The cost of the best plan found; infinite without one."""
 
     @property
     def lower_bound(self) -> float:
@@ -62,7 +62,7 @@ class Leaf(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Searched(Generic[A]):
-    """The outcome.
+    """The outcome of a search over choices.
 
     Attributes:
         best: of the solved choices, the cheapest; among equals the one with fewest inserted tasks, then fewest readers,
@@ -151,7 +151,7 @@ class _Search(Generic[A]):
         return Searched(answer, choice, min(bound, value), leaves)
 
     def _may_hold_better(self, leaf: Leaf[A]) -> bool:
-        """Whether a completion may be cheaper by more than the gap, or as cheap with fewer insertions."""
+        """Return whether a completion may be cheaper by more than the gap, or as cheap with fewer insertions."""
         if not leaf.free or math.isinf(leaf.lower_bound):
             return False
         if self._best is None:
@@ -213,7 +213,7 @@ def _slots(graph: Graph, candidates: tuple[Candidate, ...]) -> tuple[tuple[Candi
 
 
 def _completions(free: tuple[Candidate, ...]) -> int:
-    """How many choices are open."""
+    """Return the number of open choices."""
     options: dict[tuple[str, Artifact], int] = {}
     for candidate in free:
         options[candidate.slot] = options.get(candidate.slot, 1) + 1

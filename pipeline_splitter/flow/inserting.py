@@ -81,7 +81,7 @@ def insertion_names(graph: Graph) -> dict[Insertion, str]:
 
 
 def still_read(task: Task, key: str) -> bool:
-    """Whether a task needs a datum: one of its steps reads it, or mounts the dataset that it is."""
+    """Return whether a task needs a datum: one of its steps reads it, or mounts the dataset that it is."""
     return any(
         any(read.datum == key for read in step.reads) or any(use.reads and str(use.ref) == key for use in step.uses)
         for step in task.steps

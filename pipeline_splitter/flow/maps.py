@@ -89,7 +89,7 @@ def spread(
     change: Callable[[Step, Carried[V]], Carried[V]],
     view: Callable[[Step, Read, Carried[V]], Carried[V]] = lambda _step, _read, carried: carried,
 ) -> tuple[dict[str, Carried[V]], dict[str, Carried[V]]]:
-    """What each step reads and what it gives out.
+    """Spread maps over steps: what each step reads and what it gives out.
 
     Args:
         ordered: steps, each after all that it reads from.
@@ -125,7 +125,7 @@ def spread(
 def artifact(
     read: Read, given_by: Mapping[str, Carried[V]], own: Callable[[DatasetRef], Carried[V]], maps: Maps[V]
 ) -> Carried[V]:
-    """What one artifact carries: the map of the step that writes it, and of the dataset that it is."""
+    """Return the map that one artifact carries, by the step that writes it and the dataset that it is."""
     if read.dataset is None:
         return maps.empty if read.step is None else given_by[read.step]
     return own(read.dataset) if read.step is None else maps.union((own(read.dataset), given_by[read.step]))

@@ -55,18 +55,18 @@ class Asked:
         self._all: dict[object, Mapping[str, tuple[Decision, ...]]] = {}
 
     def key(self, task: Task, step: Step) -> tuple[int, Reader | None, bool]:
-        """What a decision depends on, besides the site."""
+        """Return the key of a decision, besides the site."""
         return id(self._flow.read[step.name]), reader_of(task, step), step.role is Role.IMPORTER
 
     def first(self, task: Task, step: Step) -> Mapping[str, Decision | None]:
-        """By site: the first refusal."""
+        """Return the first refusal at each site."""
         key = self.key(task, step)
         if key not in self._first:
             self._first[key] = {site: next(self._ask(task, step, site), None) for site in self._inventory.sites}
         return self._first[key]
 
     def all(self, task: Task, step: Step) -> Mapping[str, tuple[Decision, ...]]:
-        """By site: every refusal."""
+        """Return every refusal at each site."""
         key = self.key(task, step)
         if key not in self._all:
             self._all[key] = {site: tuple(self._ask(task, step, site)) for site in self._inventory.sites}
@@ -78,7 +78,7 @@ class Asked:
 
 
 def reader_of(task: Task, step: Step) -> Reader | None:
-    """Who is asked about; None where the site rules alone bind: control nodes and inserted releases.
+    """Return the reader to ask about; None where only site rules bind: control nodes and inserted releases.
 
     Raises:
         ValueError: a container of the pipeline has no reader.
@@ -91,7 +91,7 @@ def reader_of(task: Task, step: Step) -> Reader | None:
 
 
 def resource_excess(requests: Mapping[str, float], site: Site) -> dict[str, str]:
-    """By resource of which more is asked for than the site's largest node has: a sentence."""
+    """Return a sentence for each resource of which more is requested than the site's largest node has."""
     if site.resources is None:
         return {}
     exceeded = {}
@@ -120,7 +120,7 @@ def namespace_doubt(step: Step, decision: Decision) -> str:
 
 
 def pinned_elsewhere(pin: Pin, site: str) -> str:
-    """Why a pin keeps a task from a site; "" where it does not."""
+    """Return the reason why a pin keeps a task from a site, or ""."""
     if site in pin.sites:
         return ""
     named = ", ".join(sorted(pin.sites)) or "no site"
@@ -145,7 +145,7 @@ def _near(site: str, inventory: Inventory) -> str:
 
 
 def amount(resource: str, value: float) -> str:
-    """For people: `4 cpu`, `12 GiB of memory`, `1 nvidia.com/gpu`."""
+    """Format an amount for people: `4 cpu`, `12 GiB of memory`, `1 nvidia.com/gpu`."""
     return f"{format_memory(int(value))} of memory" if resource == "memory" else f"{value:g} {resource}"
 
 

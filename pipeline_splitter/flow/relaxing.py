@@ -18,7 +18,7 @@ from pipeline_splitter.graph import Graph, Read, Step
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which releases are inserted.
+    """A choice of the releases to insert.
 
     Attributes:
         taken: chosen; `left`: not chosen; `free`: not decided. Sorted.

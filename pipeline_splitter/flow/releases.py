@@ -1,4 +1,4 @@
-"""Where a declared release may be inserted: in front of an input, for a reader that takes the released form."""
+"""Candidates for inserted releases: in front of an input, for a reader that takes the released form."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipeline_splitter.graph import Graph, Read, Role, Step, Task
 
 @dataclass(frozen=True, slots=True, order=True)
 class Artifact:
-    """What a release would be put in front of.
+    """An artifact that a release could be put in front of.
 
     Attributes:
         datum: key of what is brought.
@@ -49,7 +49,7 @@ class Candidate:
 
     @property
     def slot(self) -> tuple[str, Artifact]:
-        """At most one candidate of a slot can be chosen: a reader takes an artifact in one form."""
+        """The slot, of which at most one candidate can be chosen: a reader takes an artifact in one form."""
         return self.step, self.artifact
 
     @property
@@ -97,7 +97,7 @@ def releasable(task: Task, step: Step, steps: Mapping[str, Step]) -> Iterator[Re
 
 
 def artifact_of(read: Read, graph: Graph) -> Artifact:
-    """Which artifact a step reads there."""
+    """Return the artifact that a step reads."""
     key = read.datum or ""
     if read.step is None or graph.data[key].producer is not None:
         return Artifact(key)
@@ -110,7 +110,7 @@ def _holds(read: Read, flow: Flow) -> frozenset[DatasetRef]:
 
 
 def _forms(graph: Graph, datasets: Datasets) -> Mapping[str, Carried[frozenset[str]]]:
-    """By step: dataset to the releases that were applied to all of it in what the step puts out."""
+    """Return for each step, by dataset, the releases that were applied to all of it in the step's output."""
     steps = all_steps(graph)
     if not any(releases_by(step, None, datasets) for step in steps.values()):
         return {}

@@ -39,7 +39,7 @@ class Variants:
 
 
 class Catalogue:
-    """What was placed so far in one file.
+    """The components, executors and platform entries written so far in one file.
 
     Attributes:
         components, executors: as the file will hold them, by name.

@@ -32,13 +32,13 @@ class Crossing:
 
     @property
     def key(self) -> str:
-        """As plan.json names it."""
+        """The crossing as plan.json names it."""
         return f"{self.path}.{self.output}"
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Which nodes stand in which group.
+    """The nodes of each group, and each node's group.
 
     Attributes:
         of: group's id -> paths, importers included, sorted.

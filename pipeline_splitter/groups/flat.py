@@ -77,7 +77,7 @@ def _entry_task(split: Split, wiring: Wiring, catalogue: Catalogue, node: Node, 
 
 
 def _configuration(split: Split, wiring: Wiring, node: Node, entry: Entry) -> Raw | None:
-    """For Kubernetes: what the platform document says of a container, its references rewritten; None without any."""
+    """Return a container's Kubernetes configuration with its references rewritten; None where there is none."""
     configuration = split.pipeline.platform_executors.get(entry.executor or "")
     if configuration is None:
         return None

@@ -44,7 +44,7 @@ def added_labels(step: Step | None, own: Mapping[str, str]) -> dict[str, str]:
 
 
 def _indices(own: Mapping[str, str], namespace: str) -> dict[DatasetRef, int]:
-    """At which index the pipeline's own labels name a dataset."""
+    """Return the index at which the pipeline's own labels name each dataset."""
     found = {}
     for key, value in own.items():
         if looks_like_dataset_label(key) and key.endswith(".id"):

@@ -32,7 +32,7 @@ def modern_spec(pipeline: KfpPipeline) -> dict[str, Any]:
 
 
 def is_old(pipeline: KfpPipeline) -> bool:
-    """Whether it is of schema 2.0."""
+    """Return whether it is of schema 2.0."""
     return pipeline.schema_version.startswith("2.0")
 
 

@@ -34,7 +34,7 @@ def parameter_name(text: str) -> str:
 
 
 class Names:
-    """What is taken. The first who wants a name has it, later ones get a number behind it."""
+    """The names in use. The first who wants a name has it, later ones get a number behind it."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)

@@ -1,4 +1,4 @@
-"""What is written as one task of a flat pipeline: an entry, or an inserted release."""
+"""Nodes, each written as one task of a flat pipeline: an entry, or an inserted release."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ def node_of(entry: Entry) -> Node:
 
 
 def entry_definition(node: Node, components: Mapping[str, Raw], output: str, kind: str) -> Raw:
-    """What a node's component says of one of its outputs; `kind` is `parameters` or `artifacts`."""
+    """Return the definition of a component's output; `kind` is `parameters` or `artifacts`."""
     if node.entry is None:
         return {"artifactType": DATASET_TYPE}
     component = components[node.entry.component_name]

@@ -30,7 +30,7 @@ def make_nodes(pipeline: KfpPipeline, graph: Graph) -> dict[str, Node]:
 
 
 def _rewired(graph: Graph) -> dict[str, dict[Use, str]]:
-    """By task: which of its steps' inputs come from which inserted task."""
+    """Return for each task which of its steps' inputs come from which inserted task."""
     inserted = {step.name: task.name for task in graph.tasks.values() if task.inserted for step in task.steps}
     found: dict[str, dict[Use, str]] = {}
     for task in graph.tasks.values():
@@ -66,7 +66,7 @@ def _with_releases(pipeline: KfpPipeline, node: Node, rewired: Mapping[Use, str]
 
 
 def _read_before(pipeline: KfpPipeline, node: Node, entry: Entry, use: Use, added: dict[str, Node]) -> Binding:
-    """What a step inside of a unit reads, seen from outside of the unit."""
+    """Return the binding of a step's input inside of a unit, in terms of the unit's outside."""
     step, name = use
     way = list(_way(pipeline, entry, step))
     for level in range(len(way) - 1, -1, -1):

@@ -35,11 +35,11 @@ class Split:
     is_only_group: bool
 
     def definition(self, crossing: Crossing) -> Raw:
-        """What its component says of an output that crosses."""
+        """Return the definition of an output that crosses."""
         return entry_definition(self.nodes[crossing.path], self.spec["components"], crossing.output, crossing.kind)
 
     def maker(self, crossing: Crossing) -> str:
-        """Who makes it, for descriptions."""
+        """Name the group that makes an output, for descriptions."""
         return f"{crossing.key}, which group {self.members.home[crossing.path]} makes"
 
 

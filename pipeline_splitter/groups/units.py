@@ -22,7 +22,7 @@ Use = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What changes inside one unit.
+    """The changes inside one unit.
 
     Attributes:
         channels: old name -> new name.
@@ -91,7 +91,7 @@ class Edit:
         return {**task, "inputs": {**kept, **({"artifacts": artifacts} if artifacts else {})}}
 
     def _is_left(self, found: "Iterator[Use] | list[Use]") -> bool:
-        """Whether all who read a channel read a released form instead."""
+        """Return whether all readers of a channel read a released form instead."""
         every = list(found)
         return bool(every) and all(use in self.released for use in every)
 

@@ -1,4 +1,4 @@
-"""What feeds each input of a group's tasks, as IR writes it: a task beside it, a constant, or an input of the root."""
+"""Wiring of a group's inputs, as IR writes it: a task beside it, a constant, or an input of the root."""
 
 from dataclasses import dataclass, field
 from typing import Any, NoReturn

@@ -10,7 +10,7 @@ from pipeline_splitter.kfp.spec import unwrap_value
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A constant."""
+    """A constant value of an input."""
 
     value: Any
 
@@ -32,7 +32,7 @@ class FromTask:
 
 @dataclass(frozen=True, slots=True)
 class FromStatus:
-    """How a task beside it ended."""
+    """The final status of a task beside it."""
 
     task: str
 

@@ -30,7 +30,7 @@ class ParameterInput:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """What a component takes and gives.
+    """A component's inputs and outputs.
 
     Attributes:
         input_artifacts, output_artifacts: name to whether it is a list.
@@ -52,7 +52,7 @@ class Component:
 
     @property
     def is_dag(self) -> bool:
-        """Whether it is made of tasks."""
+        """Whether the component is made of tasks."""
         return self.executor is None
 
 
@@ -120,7 +120,7 @@ class Library:
         return self._read_dags[key]
 
     def executor_of(self, component: Component) -> Container | Importer:
-        """What a component that is no dag runs."""
+        """Return the executor of a component that is no dag."""
         key = component.executor or ""
         if key not in self._read_executors:
             if not self._executors.has(key):
@@ -129,7 +129,7 @@ class Library:
         return self._read_executors[key]
 
     def pod_of(self, component: Component) -> PodConfig:
-        """What the platform document says of a component's executor; empty where it says nothing."""
+        """Return the platform configuration of a component's executor; empty where there is none."""
         key = component.executor or ""
         if key not in self._read_pods:
             self._read_pods[key] = read_pod_config(self._pods.sub(key))

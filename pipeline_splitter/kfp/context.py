@@ -12,7 +12,7 @@ from pipeline_splitter.kfp.spec import Spec
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What was given, and the ledger that is written."""
+    """The reader's inputs, and the ledger that it writes."""
 
     spec: Spec
     library: Library

@@ -74,7 +74,7 @@ def inside_artifacts(task: TaskSpec, inputs: Inputs) -> Mapping[str, Value]:
 
 
 def item_count(here: Here) -> int | None:
-    """How many items a loop goes over, where they stand in the pipeline: in the loop, or in what feeds its input.
+    """Return a loop's number of items, where they stand in the pipeline: in the loop, or in what feeds its input.
 
     None of what is no loop, and where only the run knows: the pipeline's own inputs may be given another value than
     their default.
@@ -91,7 +91,7 @@ def item_count(here: Here) -> int | None:
 
 
 def _items(task: TaskSpec, inputs: Inputs) -> Value:
-    """What a loop over parameters goes over."""
+    """Return the items of a loop over parameters."""
     loop = task.iterator
     if loop is None:
         return Value()
@@ -104,7 +104,7 @@ def _items(task: TaskSpec, inputs: Inputs) -> Value:
 
 
 def _list(task: TaskSpec, inputs: Inputs) -> Value:
-    """What a loop over artifacts goes over."""
+    """Return the items of a loop over artifacts."""
     source = (task.iterator.source if task.iterator is not None else None) or ""
     if source not in inputs.artifacts:
         task.place.fail(f"{source!r} is not an input of this task", "artifactIterator.items.inputArtifact")

@@ -1,4 +1,4 @@
-"""What tasks read, as data: artifacts, whole datasets, and inputs of which a hint says how much is read."""
+"""Data that tasks read: artifacts, whole datasets, and inputs with a hint on how much is read."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ class DataBook:
         self._annotated[path, output] = size_bytes
 
     def known_size(self, path: str, output: str) -> float | None:
-        """As hinted, else as annotated; None where nothing is said."""
+        """Return a size by hint, else by annotation; None where neither states it."""
         hinted = self._hints.artifacts.get(f"{path}.{output}")
         return self._annotated.get((path, output)) if hinted is None else hinted
 
@@ -58,7 +58,7 @@ class DataBook:
         self._imported[path] = (dataset, key)
 
     def is_importer(self, path: str) -> bool:
-        """Whether an importer is at `path`."""
+        """Return whether an importer is at `path`."""
         return path in self._imported
 
     def dataset(self, ref: DatasetRef) -> str:
@@ -83,7 +83,7 @@ class DataBook:
         return key
 
     def reads(self, name: str, value: Value, *, is_list: bool) -> list[Read]:
-        """What reading `value` as input `name` means: one Read for each step that has a share in it."""
+        """Return the reads of `value` as input `name`: one Read for each step that has a share in it."""
         found = []
         for part in value.parts:
             if not part.steps:

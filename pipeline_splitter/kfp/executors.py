@@ -42,7 +42,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """What an importer imports: a URI that is written down, or the parameter of its component that holds it."""
+    """An importer's source: a literal URI, or the parameter of its component that holds it."""
 
     uri: str | None
     parameter: str | None
@@ -105,7 +105,7 @@ def _other_resources(resources: Place) -> dict[str, float]:
 
 
 def _first(resources: Place, what: str, unit: int) -> float | None:
-    """What is requested, else the limit; the newer of the two spellings first; a recorded zero is zero.
+    """Return the request, else the limit; the newer of the two spellings first; a recorded zero is zero.
 
     None where nothing is recorded, or only the run knows.
     """

@@ -21,7 +21,7 @@ class HintBook:
         self._titles: dict[str, str] = {}
 
     def on(self, path: str) -> TaskHint:
-        """What is said of this very path."""
+        """Return the hint on this very path."""
         self._paths.add(path)
         return self.hints.tasks.get(path, _NOTHING)
 
@@ -30,7 +30,7 @@ class HintBook:
         self._titles.setdefault(title, path)
 
     def place_of_sites(self, path: str) -> str:
-        """Where the hint stands that says at which sites the task at `path` may be: the nearest; "" without one."""
+        """Return where the nearest hint on the sites of the task at `path` stands, or ""."""
         while path:
             if self.hints.tasks.get(path, _NOTHING).sites is not None:
                 return f"tasks[{path}].sites"
@@ -81,7 +81,7 @@ def _refuse(section: str, named: Iterable[str], known: set[str], titles: Mapping
 
 
 def merged(outer: TaskHint, inner: TaskHint) -> TaskHint:
-    """What holds inside: the inner hint field by field, else the outer; both lists of accepted releases."""
+    """Merge hints: the inner one field by field, else the outer; both lists of accepted releases."""
     if inner is _NOTHING:
         return outer
     return TaskHint(
@@ -97,7 +97,7 @@ def merged(outer: TaskHint, inner: TaskHint) -> TaskHint:
 
 
 def inside_unit(hint: TaskHint, own: TaskHint) -> TaskHint:
-    """What holds for each step inside of a unit: all but its own total, its repetitions and its pin.
+    """Return the part of a unit's hint that holds for each step inside: not its total, repetitions and pin.
 
     Args:
         hint: what is said of the unit, and of the nested pipelines around it.
@@ -108,5 +108,5 @@ def inside_unit(hint: TaskHint, own: TaskHint) -> TaskHint:
 
 
 def inside_loop(hint: TaskHint) -> TaskHint:
-    """What of a loop's hint, inside of a unit, holds for what it repeats."""
+    """Return the part of a loop's hint, inside of a unit, that holds for what it repeats."""
     return replace(hint, iterations=None)

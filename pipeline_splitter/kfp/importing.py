@@ -15,7 +15,7 @@ from pipeline_splitter.kfp.values import Value, fill_in, mentioned
 def imported(
     importer: Importer, inputs: Inputs, spec: Spec, hints: Hints, datasets: Mapping[DatasetRef, Dataset]
 ) -> tuple[DatasetRef | None, str | None]:
-    """What an importer imports: the dataset (None: something that is present everywhere), and by which hint.
+    """Return the imported dataset (None: something that is present everywhere), and the hint that says so.
 
     Its URI is the constant in its executor, else the task's constant, else the pipeline's default. Where it is a
     parameter of the pipeline and a hint says which dataset that input is, the hint counts, whatever the default; that

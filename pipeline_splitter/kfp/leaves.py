@@ -99,7 +99,7 @@ def visit_importer(context: Context, here: Here, importer: Importer) -> Visited:
 
 
 def _visited(here: Here, ended: Waits, work: Work, *, is_importer: bool = False) -> Visited:
-    """What a leaf gives out; nobody outside can name the outputs of a step of a unit."""
+    """Return a leaf's outputs; nobody outside can name the outputs of a step of a unit."""
     path, is_step = here.path, here.scope.unit is not None
 
     def value(name: str) -> Value:
@@ -117,7 +117,7 @@ def _visited(here: Here, ended: Waits, work: Work, *, is_importer: bool = False)
 
 
 def _annotate(context: Context, here: Here, pod: PodConfig) -> None:
-    """What is known of the sizes of its outputs, before anybody reads them."""
+    """Note the annotated sizes of its outputs, before anybody reads them."""
     outputs, data = here.component.output_artifacts, context.ledger.data
     for output, is_list in outputs.items():
         context.book.name_artifact(f"{here.path}.{output}")

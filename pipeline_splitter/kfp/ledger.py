@@ -15,7 +15,7 @@ from pipeline_splitter.kfp.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """What comes before something.
+    """The predecessors of a task or entry.
 
     Attributes:
         tasks: that must have ended.
@@ -42,7 +42,7 @@ class Ledger:
     warnings: set[str] = field(default_factory=set)
 
     def waits(self, here: Here) -> Waits:
-        """What `dependentTasks` says, nested pipelines replaced by what is inside."""
+        """Return the predecessors by `dependentTasks`, nested pipelines replaced by what is inside."""
         earlier = [here.beside[name] for name in here.task.after]
         return Waits(
             here.scope.before.union(*(each.tasks for each in earlier)),
@@ -84,7 +84,7 @@ class Ledger:
         )
 
     def add_edges(self, path: str, inputs: Inputs, references: Iterable[Value], waits: Waits) -> None:
-        """What a task waits for: parameters, order, references, and what its importers wait for."""
+        """Add a task's dependencies: parameters, order, references, and those of its importers."""
         order = set(waits.tasks)
         for name, value in inputs.parameters.items():
             for mention, output in value.task_outputs():
@@ -123,7 +123,7 @@ class Ledger:
     def add_entry(
         self, here: Here, kind: EntryKind, waits: Waits, references: tuple[PlatformReference, ...], unit: Unit | None
     ) -> None:
-        """What the writer needs of it."""
+        """Add an entry for the writer."""
         component = here.component
         executors = set() if component.executor is None else {component.executor}
         components = {component.name}

@@ -69,7 +69,7 @@ Source = Constant | PipelineInput | TaskOutput | FinalStatus | Several | Absent
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What one input of an entry is given.
+    """The binding of one input of an entry.
 
     Attributes:
         source: after all nested pipelines are resolved.
@@ -89,7 +89,7 @@ class Binding:
 
 
 class EntryKind(StrEnum):
-    """What an entry is."""
+    """The kind of an entry."""
 
     TASK = "task"
     UNIT = "unit"
@@ -120,7 +120,7 @@ class PlatformReference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is written as one task of a flat pipeline: a placed task, a unit, or an importer outside of every unit.
+    """An entry, written as one task of a flat pipeline: a placed task, a unit, or an importer outside of every unit.
 
     Attributes:
         path: from the root, as `train/evaluate`; the name of the plan's task. Importers have one too.

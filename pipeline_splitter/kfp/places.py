@@ -37,7 +37,7 @@ class Place(NamedTuple):
         return ".".join((self.path, *keys) if self.path else keys)
 
     def has(self, key: str) -> bool:
-        """Whether something other than null is there."""
+        """Return whether something other than null is there."""
         return self.raw.get(key) is not None
 
     def value(self, key: str) -> Any:  # noqa: ANN401 - raw JSON

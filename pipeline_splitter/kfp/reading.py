@@ -1,4 +1,4 @@
-"""From the parsed documents of a compiled pipeline to the planner's graph and the writer's entries."""
+"""Reader of a compiled pipeline's documents into the planner's graph and the writer's entries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -15,7 +15,7 @@ _ABSENT = Value()
 
 
 def resolve(task: TaskSpec, component: Component, scope: Scope, beside: Mapping[str, Visited]) -> Inputs:
-    """What a task's inputs are given: by its spec, else by its component's defaults, else nothing.
+    """Resolve a task's inputs: by its spec, else by its component's defaults, else nothing.
 
     Args:
         task: its spec.
@@ -43,7 +43,7 @@ def resolve(task: TaskSpec, component: Component, scope: Scope, beside: Mapping[
 
 
 def parameter(said: Said, scope: Scope, beside: Mapping[str, Visited], own: Mapping[str, Value] | None = None) -> Value:
-    """What one parameter binding gives.
+    """Resolve one parameter binding.
 
     Args:
         said: the binding.

@@ -56,7 +56,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What one task is given."""
+    """The resolved inputs of one task."""
 
     parameters: Mapping[str, Value]
     artifacts: Mapping[str, Value]

@@ -31,7 +31,7 @@ class Spec:
     runtime_config: Place | None
 
     def pipeline_default(self, name: str) -> Any:  # noqa: ANN401 - raw JSON
-        """What a parameter of the whole pipeline is unless a run says otherwise; None where nothing says."""
+        """Return a pipeline parameter's value unless a run gives another; None where there is none."""
         if self.runtime_config is not None:
             values = self.runtime_config.sub("parameterValues")
             if values.has(name):

@@ -33,7 +33,7 @@ def container_step(  # noqa: PLR0913 - a step has this many sides
     namespace_purposes: Mapping[str, frozenset[str]],
     data: DataBook,
 ) -> Step:
-    """One container.
+    """Make the step of one container.
 
     Its namespace and service account are the hint's, else the hints' defaults: a compiled pipeline does not say them.
     Its purpose is the hint's, because who plans knows best; else that of its pod's label `moorage.dev/purpose`; else
@@ -65,7 +65,7 @@ def container_step(  # noqa: PLR0913 - a step has this many sides
 
 
 def control_step(path: str, task: str, parameters: Iterable[Value], reads: Iterable[Read]) -> Step | None:
-    """What a loop or a condition reads itself; None where that is nothing."""
+    """Make the step of a loop's or condition's own reads; None where there are none."""
     behind = steps_behind(parameters)
     read = tuple(sorted(reads, key=lambda each: (each.input, each.step or "", each.output)))
     if not behind and not read:
@@ -74,7 +74,7 @@ def control_step(path: str, task: str, parameters: Iterable[Value], reads: Itera
 
 
 def artifact_reads(component: Component, artifacts: Mapping[str, Value], data: DataBook) -> tuple[Read, ...]:
-    """What reading all these inputs means, in order of their names."""
+    """Return the reads of all these inputs, in order of their names."""
     return tuple(
         read
         for name in sorted(artifacts)

@@ -1,4 +1,4 @@
-"""Which dataset a URI lies in."""
+"""Lookup of the dataset that a URI lies in."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit

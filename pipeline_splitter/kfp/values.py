@@ -44,7 +44,7 @@ class Value:
 
     @property
     def weight(self) -> int:
-        """How many places it comes from, each as often as it is reached."""
+        """The number of places it comes from, each as often as it is reached."""
         return len(self.parts) + sum(len(part.steps) for part in self.parts) + self.mention_weight
 
     def steps(self) -> Iterator[tuple[str, str]]:
@@ -70,7 +70,7 @@ class Value:
         return None
 
     def binding(self, raw: Raw | None, *, own: bool = False) -> Binding:
-        """As the writer needs it.
+        """Return the binding for the writer.
 
         Args:
             raw: how the entry's own task spec writes it.

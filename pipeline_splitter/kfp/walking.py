@@ -33,7 +33,7 @@ _MAX_EDGES = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a dag gives out."""
+    """The outputs of a dag."""
 
     parameters: Mapping[str, Value]
     artifacts: Mapping[str, Value]
@@ -101,7 +101,7 @@ class Walk:
             here.task.place.fail(f"the pipeline has more than {_MAX_EDGES} edges, those of nested pipelines included")
 
     def _is_unit(self, task: TaskSpec, component: Component, dag: Dag) -> bool:
-        """Whether a task stays whole.
+        """Return whether a task stays whole.
 
         Loops, conditions, and what the SDK makes of them: an exit handler's body is a dag that a task waits for which
         also runs after failures (so is a nested pipeline in its place: taken apart, its failure would be another); the
@@ -200,7 +200,7 @@ class Walk:
         )
 
     def _unit_inside(self, here: Here, unit: Unit, hint: TaskHint) -> Visited:
-        """What is in a unit; order inside is the order of its steps. `hint`: what is said of each of these."""
+        """Walk the inside of a unit, ordered as its steps are. `hint`: what is stated of each of these."""
         inputs = Inputs(
             {name: replace(value, through=name) for name, value in here.inputs.parameters.items()},
             {name: replace(value, through=name) for name, value in here.inputs.artifacts.items()},

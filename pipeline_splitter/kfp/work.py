@@ -17,7 +17,7 @@ _DEFAULT_CPU = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What running something takes.
+    """The time and resources that something takes.
 
     Attributes:
         seconds: wall time.
@@ -34,7 +34,7 @@ class Work:
     assumed: frozenset[str] = frozenset()
 
     def repeated(self, own: TaskHint, inherited: TaskHint, iterator: Iterator | None, items: int | None) -> "Work":
-        """As often as a loop goes round: as hinted, else as many times as items are written down, else once.
+        """Repeat the work as often as a loop goes round: as hinted, else once for each item written down, else once.
 
         Iterations run beside each other, as many as the loop's parallelism permits: the seconds count once for each
         batch, the core-seconds for each iteration.
@@ -56,7 +56,7 @@ class Work:
         return Work(self.seconds * batches, self.cpu_seconds * times, self.cpu, self.requests, self.assumed)
 
     def as_unit(self, wall_seconds: float | None, cpu: float | None) -> "Work":
-        """With what is said of the unit itself: its wall time, times the `cpu` that is said of it, else the largest."""
+        """Apply the unit's own hints: its wall time, times the `cpu` that is hinted, else the largest."""
         if wall_seconds is None:
             return self
         cores = self.cpu if cpu is None else cpu
@@ -89,7 +89,7 @@ def together(parts: Mapping[str, Work], upstream: Mapping[str, Iterable[str]]) -
 
 
 def work_of(container: Container, pod: PodConfig, hint: TaskHint, defaults: Defaults) -> Work:
-    """What one container takes: as hinted, else as it says itself, else as is assumed."""
+    """Return the work of one container: as hinted, else as it states itself, else as assumed."""
     seconds = pod.seconds if hint.seconds is None else hint.seconds
     cpu = container.cpu if hint.cpu is None else hint.cpu
     known_seconds = defaults.task_seconds if seconds is None else seconds

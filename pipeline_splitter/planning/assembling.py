@@ -16,7 +16,7 @@ OPTIMAL_GAP = 1e-6
 
 
 def result(objective: str, value: float, lower_bound: float, *, certified: bool, solver: str) -> ObjectiveResult:
-    """How good a value is, with the gap that the bound leaves."""
+    """Return an objective's result, with the gap that the bound leaves."""
     bound = min(value, lower_bound)
     gap = (value - bound) / value if value > bound else 0.0
     return ObjectiveResult(objective, value, bound, gap, gap <= OPTIMAL_GAP, certified, solver)

@@ -88,7 +88,7 @@ def certify(branches: Sequence[Branch]) -> tuple[Branch, ...]:
 
 
 def write_bound(name: str, digest: str, objectives: Sequence[ProvenObjective]) -> str:
-    """`bound.json`."""
+    """Write `bound.json`, which proves the lower bounds."""
     body = {
         "apiVersion": API_VERSION,
         "kind": "Bound",

@@ -32,7 +32,7 @@ Tell = Callable[[str, float | None, float | None], None]
 
 
 def make_plan(request: Request, deadline: float, clock: Callable[[], float], tell: Tell) -> Outcome:
-    """Plan.
+    """Plan a request.
 
     Args:
         request: what is asked.

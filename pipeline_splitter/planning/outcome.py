@@ -1,4 +1,4 @@
-"""What a planning ends with: a plan, or why there is none, and the files that say so."""
+"""Outcome of a planning: a plan, or the reasons why there is none, and the files that state it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

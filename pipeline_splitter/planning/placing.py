@@ -78,7 +78,7 @@ class Placed:
 
 
 def prepare(choice: Choice, request: Request) -> Prepared:
-    """Where each task may be, and what stays together."""
+    """Compute where each task may be, and what stays together."""
     graph, flow = choice.graph, choice.flow
     permits = permit(graph, flow, request.datasets, request.inventory)
     permitted = {

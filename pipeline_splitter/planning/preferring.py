@@ -134,7 +134,7 @@ class _Search:
         return False
 
     def _brought_for(self) -> Iterator[tuple[Integers, int]]:
-        """Of each transfer with several readers: these, and each site where it would not be needed."""
+        """Yield, for transfers with several readers, these and each site where it would not be needed."""
         nets, entry = self.nets, _entry_nets(self.nets)
         most = min(_MOST_TOGETHER, _MOST_COUNTED // max(len(entry), 1))
         here = self.placement[nets.readers]
@@ -217,7 +217,7 @@ class _Timetable:
         return cls(workload, basis.block_of, begun, value["time"] * (1 + SAME))
 
     def keeps(self, moved: Integers) -> bool:
-        """Whether the run ends no later with the blocks there; if so, these are the starts from now on.
+        """Return whether the run ends no later with the blocks there; if so, keep these starts.
 
         Tasks are taken in the order of their starts up to now: so the placement as it is ends no later than before.
         """
@@ -239,7 +239,7 @@ def _entry_nets(nets: Nets) -> Integers:
 
 
 def _total(costs: Costs, nets: Nets, placement: Integers) -> float:
-    """What a placement costs."""
+    """Return the cost of a placement."""
     sites = costs.unary.shape[1]
     pairs = np.unique(_entry_nets(nets) * sites + placement[nets.readers])
     net, site = pairs // sites, pairs % sites
@@ -251,7 +251,7 @@ def _total(costs: Costs, nets: Nets, placement: Integers) -> float:
 
 
 def _touched(nets: Nets, count: int) -> list[list[int]]:
-    """Of each block, the nets that it reads or writes: what its moves change the price of."""
+    """Return the nets that each block reads or writes, of which its moves change the price."""
     found: list[list[int]] = [[] for _ in range(count)]
     for net, reader in zip(_entry_nets(nets).tolist(), nets.readers.tolist(), strict=True):
         found[reader].append(net)

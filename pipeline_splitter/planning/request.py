@@ -1,4 +1,4 @@
-"""What is asked of a planning, read and checked."""
+"""Request for a plan, read and checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Request:
 
     @property
     def currency(self) -> str:
-        """Of all prices; "" where nobody names it."""
+        """The currency of all prices, or ""."""
         return self.inventory.currency(self.hints.defaults.currency)
 
     def refuse_missing_datasets(self, graph: Graph) -> None:
@@ -76,7 +76,7 @@ class Request:
                 )
 
     def terms(self, objectives: tuple[str, ...] | None = None) -> Terms:
-        """What prices depend on; `objectives`: a part of the list, None: all of it."""
+        """Return the terms of prices; `objectives`: a part of the list, None: all of it."""
         return Terms(
             self.inventory,
             self.datasets,

@@ -73,14 +73,14 @@ _SHARE = 0.5
 
 
 class _Patience:
-    """When to stop: at the deadline, but for the short while in which there may be no plan at all yet."""
+    """The stopping rule: at the deadline, but for a short grace in which there may be no plan at all yet."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.found = False
 
     def is_out(self) -> bool:
-        """Whether to stop now."""
+        """Return whether to stop now."""
         late = self._limits.clock() - self._limits.deadline
         return late >= (0.0 if self.found else _GRACE_SECONDS)
 
@@ -112,7 +112,7 @@ def _told(
 
 
 def _branch(leaf: Leaf[Placed]) -> Branch:
-    """What was proven of one part of the choices, by the multipliers as they are written."""
+    """Return the proof for one part of the choices, by the multipliers as they are written."""
     answer = leaf.answer
     if answer is None:
         return Branch(leaf.taken, leaf.left, leaf.free, leaf.lower_bound)

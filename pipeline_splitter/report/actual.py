@@ -17,7 +17,7 @@ _SAME = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When something is planned, and when it ran; seconds from the first task's start. None: it did not run."""
+    """The planned and actual span of something, in seconds from the first task's start. None: it did not run."""
 
     start: float
     end: float
@@ -26,7 +26,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What crossed from one site to another. `seconds` are sums, of what was measured only.
+    """The traffic from one site to another. `seconds` are sums, of what was measured only.
 
     Attributes:
         things: how many transfers were planned.
@@ -54,7 +54,7 @@ def rate(size_bytes: float, seconds: float) -> str:
 
 
 def difference(actual: float | None, planned: float | None) -> tuple[str, str]:
-    """How an actual figure differs from the planned one, in words and as a word for its look: more, less or quiet."""
+    """Return the difference of actual and planned in words, and a word for its look: more, less or quiet."""
     if actual is None or planned is None:
         return "", "quiet"
     if not planned:
@@ -69,7 +69,7 @@ def difference(actual: float | None, planned: float | None) -> tuple[str, str]:
 
 
 def spans(report: RunReport, starts: dict[str, tuple[float, float]]) -> dict[str, Span]:
-    """Of each task. `starts`: start and end as planned, by task, in seconds."""
+    """Return each task's span. `starts`: start and end as planned, by task, in seconds."""
     times = {
         task.name: (begin, end)
         for task in report.tasks
@@ -88,7 +88,7 @@ def spans(report: RunReport, starts: dict[str, tuple[float, float]]) -> dict[str
 
 
 def links(transfers: Iterable[ReportedTransfer]) -> list[Link]:
-    """By pair of sites, the heaviest plan first."""
+    """Return the traffic of each pair of sites, the heaviest plan first."""
     pairs: dict[tuple[str, str], list[ReportedTransfer]] = {}
     for each in transfers:
         pairs.setdefault((each.origin, each.target), []).append(each)
@@ -111,7 +111,7 @@ def links(transfers: Iterable[ReportedTransfer]) -> list[Link]:
 
 
 def headline(report: RunReport) -> str:
-    """How it ended, in one sentence."""
+    """Summarize the run's end in one sentence."""
     phase = report.phase or "The run has not ended"
     took = report.actual.seconds
     if took is None:
@@ -120,7 +120,7 @@ def headline(report: RunReport) -> str:
 
 
 def lead(report: RunReport) -> str:
-    """What ran and what crossed."""
+    """Summarize what ran and what crossed."""
     ran = [task for task in report.tasks if task.actual is not None]
     sites = {task.site for task in ran}
     told = f"{count(len(ran), 'task')} of {len(report.tasks):,} ran, at {count(len(sites), 'site')}."

@@ -1,4 +1,4 @@
-"""What other ways to place the same pipeline would cost."""
+"""Costs of other ways to place the same pipeline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

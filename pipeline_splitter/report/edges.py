@@ -1,4 +1,4 @@
-"""What is drawn between tasks: what they hand on, and data that were there before the run."""
+"""Edges of the drawing: what tasks hand on, and data that were there before the run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ DATA, PARAMETER, ORDER = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From one node to another.
+    """An edge from one node to another.
 
     Attributes:
         kind: DATA, PARAMETER or ORDER: the first that applies.

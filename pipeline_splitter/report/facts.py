@@ -31,7 +31,7 @@ class Table:
     _index: dict[Any, int] = field(default_factory=dict)
 
     def index(self, key: Hashable, make: Callable[[], Any] | None = None) -> int:
-        """Where the value stands; `key` tells it from others, and is the value itself where nothing makes one of it."""
+        """Return the value's index; `key` identifies it, and is the value itself without `make`."""
         if key not in self._index:
             self._index[key] = len(self.values)
             self.values.append(key if make is None else make())
@@ -175,7 +175,7 @@ def _site(name: str, inventory: Inventory) -> Raw:
 
 
 def _objective(objective: Objective, currency: str) -> Raw:
-    """How the page says a figure of it; `moves`: each transfer has a share of it."""
+    """Describe an objective for the page; `moves`: each transfer has a share of it."""
     return {
         "name": objective.name,
         "title": objective.title,

@@ -67,7 +67,7 @@ def write_report(
 
 
 def read_facts(text: str, subject: str = "report.html") -> dict[str, Any]:
-    """What a page that `write_report` wrote knows, for whoever draws the plan again.
+    """Read the facts from a page that `write_report` wrote, to draw the plan again.
 
     Raises:
         InputError: it is no such page.

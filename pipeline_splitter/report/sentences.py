@@ -8,7 +8,7 @@ _BYTES_OF = "bytes of "
 
 
 def headline(plan: Plan) -> str:
-    """What was planned, in one sentence."""
+    """Summarize the plan in one sentence."""
     if not plan.tasks:
         return "There is nothing to run, so it costs nothing."
     sites = {task.site for task in plan.tasks}
@@ -26,7 +26,7 @@ def _price(plan: Plan) -> str:
 
 
 def proof(result: ObjectiveResult, currency: str = "") -> str:
-    """How good the plan is by one objective, and how that is known."""
+    """Describe how good the plan is by one objective, and how that is known."""
     objective = OBJECTIVES[result.objective]
     if result.optimal:
         return f"No plan that keeps every rule {objective.better}: that is proven."
@@ -51,7 +51,7 @@ def proven(plan: Plan) -> str:
 
 
 def assumed(plan: Plan) -> str:
-    """What nobody said, in one sentence; empty where everything was said."""
+    """Describe in one sentence what was assumed; empty where nothing was."""
     tasks: dict[str, int] = {}
     sizes: set[str] = set()
     for task in plan.tasks:
@@ -79,5 +79,5 @@ def percent(share: float) -> str:
 
 
 def count(number: int, noun: str, several: str = "") -> str:
-    """As `1 task` or `2 tasks`."""
+    """Format a count with its noun, as `1 task` or `2 tasks`."""
     return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"

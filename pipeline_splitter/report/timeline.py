@@ -1,4 +1,4 @@
-"""When each task was to run and when it did, drawn: a lane for each site, two bars for each task. Pure."""
+"""The timeline of a run: a lane for each site, two bars for each task, planned and actual. Pure."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence

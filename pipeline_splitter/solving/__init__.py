@@ -1,4 +1,4 @@
-"""Which site for each block, at least cost, with a bound that proves how good the answer is.
+"""Solvers that place each block at least cost, with a bound that proves how good the answer is.
 
 `solve` picks a solver. `messages` is for scale: dual message passing over flat arrays, whose multipliers are the
 certificate. `highs` is general: the whole problem, or what the first could not decide, as a mixed-integer program.

@@ -15,7 +15,7 @@ def fast(function: Any) -> Any:  # noqa: ANN401  # numba's own types
 
 
 def is_kept(function: Any) -> bool:  # noqa: ANN401  # numba's own types
-    """Whether a function was compiled before, perhaps by another process, and its code is at hand."""
+    """Return whether a function's compiled code is at hand, perhaps from another process."""
     if function.signatures:
         return True
     folder = getattr(function._cache, "cache_path", None)  # noqa: SLF001  # numba tells it nowhere else

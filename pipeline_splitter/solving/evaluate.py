@@ -1,4 +1,4 @@
-"""What a placement costs, and whether it meets the constraints: exact sums, no solver's arithmetic."""
+"""Evaluation of placements, and whether they meet the constraints: exact sums, no solver's arithmetic."""
 
 import math
 
@@ -11,7 +11,7 @@ TOLERANCE = 1e-9
 
 
 def reading_net(nets: Nets) -> Integers:
-    """For each reader entry the net that it belongs to."""
+    """Return the net of each reader entry."""
     return np.repeat(np.arange(len(nets.size_bytes), dtype=np.int64), np.diff(nets.starts))
 
 
@@ -33,13 +33,13 @@ def cost(costs: Costs, nets: Nets, placement: Integers) -> float:
 
 
 def used_cpu_hours(problem: Problem, placement: Integers) -> Floats:
-    """What a placement takes of each site's quota."""
+    """Return a placement's use of each site's quota."""
     hours = problem.cpu_hours[np.arange(len(placement)), placement]
     return np.array([math.fsum(hours[placement == site].tolist()) for site in range(len(problem.sites))])
 
 
 def is_feasible(problem: Problem, placement: Integers) -> bool:
-    """Whether a placement is allowed everywhere and meets quotas and budgets (up to `TOLERANCE`)."""
+    """Return whether a placement is allowed everywhere and meets quotas and budgets (up to `TOLERANCE`)."""
     if not problem.allowed[np.arange(len(placement)), placement].all():
         return False
     if np.isfinite(problem.quota_cpu_hours).any() and not bool(

@@ -22,7 +22,7 @@ _INFEASIBLE = "HiGHS Status 8"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What HiGHS says of a core: sites of its free blocks, and a bound on the cost over them."""
+    """HiGHS's answer for a core: sites of its free blocks, and a bound on the cost over them."""
 
     choice: Integers | None
     bound: float
@@ -35,7 +35,7 @@ class Highs:
     name = "highs"
 
     def solve(self, problem: Problem, limits: Limits) -> Solution:
-        """See `Solver.solve`."""
+        """Implement `Solver.solve` with HiGHS."""
         if not problem.allowed.any(axis=1).all():
             return Solution(None, math.inf, math.inf, infeasible=True, solver=self.name)
         core = cores.reduce(problem, problem.allowed, cores.topological_order(problem))

@@ -48,7 +48,7 @@ class Lagrangian:
     name = "lagrangian"
 
     def solve(self, problem: Problem, limits: Limits) -> Solution:
-        """See `Solver.solve`."""
+        """Implement `Solver.solve` by Lagrangian relaxation."""
         if not problem.allowed.any(axis=1).all():
             return Solution(None, math.inf, math.inf, infeasible=True, solver=self.name)
         return _Prices(problem, limits).solve(self.name)
@@ -235,13 +235,13 @@ class _Prices:
 
     @property
     def gap(self) -> float:
-        """Relative."""
+        """The relative gap."""
         if math.isinf(self.value):
             return math.inf
         return max(0.0, self.value - self.bound) / abs(self.value) if self.value else 0.0
 
     def _finish(self) -> tuple[float, bool]:
-        """What HiGHS proves of what is left (minus infinity: not asked), and whether nothing is feasible."""
+        """Return the bound that HiGHS proves of the rest (-infinity: not asked), and whether nothing is feasible."""
         if self.gap <= self.limits.gap:
             return -math.inf, False
         from pipeline_splitter.solving import highs  # noqa: PLC0415  # scipy is slow to load
@@ -262,7 +262,7 @@ class _Prices:
         return min(answer.bound + left.costs[0].constant, self.value), False
 
     def _left(self) -> "np.typing.NDArray[np.bool_]":
-        """Where blocks may still be in a placement that is better than the best one."""
+        """Return where blocks may still be in a placement that is better than the best one."""
         allowed = self.problem.allowed.copy()
         if self.best is None or self.choice is None:
             return allowed

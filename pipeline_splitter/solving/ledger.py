@@ -151,7 +151,7 @@ class Ledger:
 
 
 def _lists(readers: Integers, starts: Integers, blocks: int) -> list[Integers]:
-    """For each block the nets that it reads."""
+    """Return the nets that each block reads."""
     net_of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     order = np.argsort(readers, kind="stable")
     ends = np.cumsum(np.bincount(readers, minlength=blocks))

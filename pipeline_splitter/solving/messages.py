@@ -29,7 +29,7 @@ class Messages:
     name = "messages"
 
     def solve(self, problem: Problem, limits: Limits) -> Solution:
-        """See `Solver.solve`."""
+        """Implement `Solver.solve` by message passing."""
         if not problem.allowed.any(axis=1).all():
             return Solution(None, math.inf, math.inf, infeasible=True, solver=self.name)
         search = Search(problem)
@@ -46,7 +46,7 @@ class Messages:
 
 
 def _climb_and_decide(search: Search, limits: Limits) -> None:
-    """For small problems: HiGHS ends what a few rounds leave open."""
+    """Solve a small problem: HiGHS ends what a few rounds leave open."""
     ascent = Ascent(search.core, search.record)
     search.best = lambda: ascent.best
     decided = 0

@@ -10,7 +10,7 @@ from pipeline_splitter.solving.core import Core, CoreCosts
 
 @dataclass(frozen=True, slots=True)
 class Multipliers:
-    """What proves a bound over the core: psi of made entries, what each entry carries (bytes, or cost)."""
+    """The multipliers that prove a bound over the core: psi of made entries, the bytes or cost of each entry."""
 
     messages: Floats
     loads: Floats
@@ -18,7 +18,7 @@ class Multipliers:
 
 
 def even(core: Core, costs: CoreCosts) -> Multipliers:
-    """To begin with: everybody who may be at a site carries the same part."""
+    """Return the initial multipliers: all who may be at a site carry the same part."""
     return Multipliers(
         np.zeros((len(core.made.readers), core.allowed.shape[1])),
         split_evenly(core.allowed, core.made.starts, core.made.readers, core.carried_bytes),
@@ -27,7 +27,7 @@ def even(core: Core, costs: CoreCosts) -> Multipliers:
 
 
 def split_evenly(allowed: Flags, starts: Integers, readers: Integers, caps: Floats) -> Floats:
-    """For each entry, at each site where its reader may be, its part of `caps` of the net."""
+    """Split `caps` of each net evenly over its entries, at each site where the reader may be."""
     counts = np.diff(starts)
     net_of = np.repeat(np.arange(len(counts)), counts)
     able = allowed[readers]

@@ -10,7 +10,7 @@ from pipeline_splitter.solving.core import Core, CoreCosts, Incidence
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What passes know.
+    """The passes' advice for rounding.
 
     Attributes:
         loads: (entries, s): what a reader carries of a crossing.
@@ -54,6 +54,6 @@ def _net_of(incidence: Incidence) -> Integers:
 
 
 def _by_block(incidence: Incidence, blocks: int) -> list[Integers]:
-    """For each block the entries in which it reads."""
+    """Return the entries in which each block reads."""
     order = np.argsort(incidence.readers, kind="stable")
     return np.split(order, np.cumsum(np.bincount(incidence.readers, minlength=blocks))[:-1])

@@ -1,4 +1,4 @@
-"""Whether there is time for compiled passes."""
+"""Estimate of whether there is time for compiled passes."""
 
 from pipeline_splitter.problem import Limits
 

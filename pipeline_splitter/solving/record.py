@@ -16,7 +16,7 @@ _CAUTION = 1e-9
 
 
 class Record:
-    """What is known so far.
+    """The best choice and bounds so far.
 
     Attributes:
         pieces: component of each free block; `piece_count` of them.
@@ -44,12 +44,12 @@ class Record:
 
     @property
     def bound(self) -> float:
-        """What the best multipliers prove (rounding apart), the constant included."""
+        """The bound that the best multipliers prove (rounding apart), the constant included."""
         return float(self.best_bound.sum()) + self.costs.constant
 
     @property
     def gap(self) -> float:
-        """Relative."""
+        """The relative gap."""
         value, bound = self.value, self.bound
         return 0.0 if value <= bound else (value - bound) / abs(value) if value else math.inf
 
@@ -100,7 +100,7 @@ class Record:
         return better
 
     def values(self, choice: Integers) -> Floats:
-        """What a choice costs in each component."""
+        """Return the cost of a choice in each component."""
         core, costs = self.core, self.costs
         sites = core.allowed.shape[1]
         value = np.bincount(

@@ -54,12 +54,12 @@ class Rows:
 
     @property
     def values(self) -> Floats:
-        """Each coefficient."""
+        """Return the coefficients' values."""
         return np.concatenate(self._value_parts)
 
     @property
     def cost(self) -> Floats:
-        """The objective."""
+        """Return the objective's coefficients."""
         return np.concatenate(self._cost_parts)
 
     def _new(self, cost: Floats) -> Integers:
@@ -77,7 +77,7 @@ class Rows:
         return first
 
     def _put(self, rows: Integers, columns: Integers, values: Floats | float) -> None:
-        """Coefficients."""
+        """Add coefficients to the matrix."""
         self._row_parts.append(rows)
         self._column_parts.append(columns)
         self._value_parts.append(np.broadcast_to(np.asarray(values, dtype=np.float64), columns.shape))
@@ -148,7 +148,7 @@ class Rows:
                 entry += 1
 
     def _ceilings(self, net: int, readers: Integers, q: int) -> tuple[Integers, Floats]:
-        """For each site the column of what the net costs there, and its unit; -1 and 0 where it costs nothing."""
+        """Return the column and unit of the net's cost at each site; -1 and 0 where it costs nothing."""
         core = self.core
         sources = np.flatnonzero(core.allowed[core.producer[net]])
         unit = (core.costs[q].price[sources] * core.carried_bytes[net]).max(axis=0)
@@ -162,7 +162,7 @@ class Rows:
 
     @property
     def most(self) -> Floats:
-        """Of each column: what it may be at most."""
+        """Return the upper bound of each column."""
         most = np.full(self.variables, np.inf)
         for columns, ceilings in self._caps:
             np.minimum.at(most, columns, ceilings)

@@ -60,12 +60,12 @@ class Search:
 
     @property
     def gap(self) -> float:
-        """Relative."""
+        """The relative gap."""
         value, bound = self.record.value, max(self.record.bound - self._slack, self.proven)
         return 0.0 if value <= bound else (value - bound) / abs(value) if value else math.inf
 
     def finished(self, limits: Limits) -> bool:
-        """Whether it is good enough."""
+        """Return whether the answer is good enough."""
         return len(self.core.blocks) == 0 or self.gap <= limits.gap
 
     def tell(self, limits: Limits) -> None:
@@ -171,7 +171,7 @@ class Search:
         return bounds.certified_bound(problem, certificate), certificate
 
     def solution(self, limits: Limits, name: str) -> Solution:
-        """What was found."""
+        """Return the solution that was found."""
         problem, record = self.problem, self.record
         placement = self.core.whole(record.best_choice)
         value = evaluate.cost(problem.costs, problem.nets, placement)
@@ -217,7 +217,7 @@ def cheapest_within(core: Core, dearness: Floats, most_flows: int) -> Flags:
 
 
 def flows(core: Core, allowed: Flags) -> int:
-    """How many ways, over all entries of made nets, there still are from a writer's site to a reader's."""
+    """Return the number of pairs left, over all entries of made nets, of a writer's site and a reader's."""
     choices = allowed.sum(axis=1)
     choices = np.where(choices > 1, choices, 0)
     net_of: Integers = np.repeat(np.arange(len(core.producer)), np.diff(core.made.starts))
@@ -226,5 +226,5 @@ def flows(core: Core, allowed: Flags) -> int:
 
 
 def bearable(limits: Limits) -> float:
-    """How many flows HiGHS can be given so that it ends near the deadline."""
+    """Return the number of flows with which HiGHS ends near the deadline."""
     return _FLOWS_PER_SECOND * max(0.0, limits.deadline - limits.clock())

@@ -71,7 +71,7 @@ def _writers(recording: Recording, subject: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Files:
-    """What is brought for each file, made as it is asked for; outputs are there from the start."""
+    """The data of files, made as they are asked for; outputs are there from the start."""
 
     recording: Recording
     writer_of: Mapping[str, str]
@@ -86,7 +86,7 @@ class _Files:
             self._add(Datum(file, DatumKind.FILE, writer, size, assumed=assumed))
 
     def read(self, task: str, file: str) -> Read | None:
-        """How a task reads a file; None where nothing is to be brought and no rule is read with it."""
+        """Return a task's read of a file; None where nothing is to be brought and no rule is read with it."""
         writer = self.writer_of.get(file)
         if writer is not None:
             return None if writer == task else Read(file, step=writer, output=file, datum=file)

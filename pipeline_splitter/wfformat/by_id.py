@@ -9,7 +9,7 @@ _EXECUTION = "workflow.execution"
 
 
 def read_recording(workflow: Raw, subject: str) -> Recording:
-    """What `workflow` records.
+    """Read a recorded workflow.
 
     Raises:
         InputError: naming the place and the remedy.

@@ -8,7 +8,7 @@ _LINKS = ("input", "output")
 
 
 def read_recording(workflow: Raw, subject: str) -> Recording:
-    """What `workflow` records.
+    """Read a recorded workflow.
 
     Of a file that several tasks name with different sizes, what its writer says holds; else the largest.
 

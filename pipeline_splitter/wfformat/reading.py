@@ -1,4 +1,4 @@
-"""From a WfFormat document to a graph."""
+"""Reader of WfFormat documents into a graph."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was recorded, whatever version of the format said it. Units: seconds, cores, bytes; None: not recorded."""
+"""Records of a workflow, whatever version of the format. Units: seconds, cores, bytes; None: not recorded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

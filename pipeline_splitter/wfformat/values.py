@@ -12,7 +12,7 @@ Raw = Mapping[str, Any]
 
 
 def fail(subject: str, place: str, problem: str) -> NoReturn:
-    """Raise InputError."""
+    """Raise InputError at this place."""
     raise InputError(subject, place, problem)
 
 

@@ -37,7 +37,7 @@ class Answer:
 
 
 def answer(python: Path, problem: Problem, seconds: float) -> Answer:
-    """What SkyPilot answers within so many seconds.
+    """Return SkyPilot's answer within the time limit.
 
     Raises:
         ValueError: it counted another cost than its question says.

@@ -27,7 +27,7 @@ class Candidate(resources.Resources):
         self.cost = cost
 
     def get_cost(self, seconds: float) -> float:  # noqa: ARG002  # the cost was given, not an hourly price
-        """What SkyPilot asks for in place of a catalogue's price."""
+        """Return the cost, which SkyPilot asks for in place of a catalogue's price."""
         return self.cost
 
 

@@ -10,7 +10,7 @@ from pipeline_splitter.problem import Floats, Integers, Problem
 
 @dataclass(frozen=True)
 class Question:
-    """What SkyPilot is asked, in units of its own size: dollars and gigabytes, where ours are bytes.
+    """A question to SkyPilot in its own units: dollars and gigabytes, where ours are bytes.
 
     Attributes:
         scale: what our costs were divided by.
@@ -25,11 +25,11 @@ class Question:
     price: Floats
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the question as JSON."""
         return {"candidates": self.candidates, "edges": self.edges, "price": self.price.tolist()}
 
     def cost(self, site_of: Integers) -> float:
-        """What a placement costs as SkyPilot counts: egress once for each edge."""
+        """Compute a placement's cost as SkyPilot counts it: egress once for each edge."""
         sites = site_of.tolist()
         running = sum(dict(offered)[site] for offered, site in zip(self.candidates, sites, strict=True))
         moving = sum(carried * self.price[sites[earlier], sites[later]] for earlier, later, carried in self.edges)

@@ -1,4 +1,4 @@
-"""What catalogues of tables have in common.
+"""Code that the catalogues of tables share.
 
 protocol   what a kind of catalogue has to offer, and what it tells of a table
 allowance  what one look may take of time and memory

@@ -1,4 +1,4 @@
-"""What one look at a catalogue may take, in all of its answers together. Pure."""
+"""The allowance of one look at a catalogue, over all of its answers together. Pure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _MIB = 1024 * 1024
 
 @dataclass(slots=True)
 class Allowance:
-    """What is left; whoever reads takes from it before it has anything.
+    """The rest of an allowance; a reader takes from it before it holds anything.
 
     A catalogue chooses how long its answers are and how many of them a table takes, so a bound on each answer alone is
     none on all of them.
@@ -45,7 +45,7 @@ class Allowance:
 
     @contextmanager
     def for_a_while(self) -> Iterator[None]:
-        """What is held within the block is let go at its end."""
+        """Release at the end of the block what is held within it."""
         before = self.held_bytes
         try:
             yield

@@ -24,7 +24,7 @@ class CataloguedLister:
         return None if inner is None else (location.kind, location.words, *inner)
 
     def endpoint(self, location: Location) -> str:
-        """The store's."""
+        """Return the endpoint of the store below."""
         return self._inner.endpoint(_within(location))
 
     def empty(self, location: Location) -> str:

@@ -1,4 +1,4 @@
-"""From the URI that a catalogue names to a folder that the Dataset permits. Pure."""
+"""Checks that turn a URI that a catalogue names into a folder that the Dataset permits. Pure."""
 
 from dataclasses import dataclass
 
@@ -62,7 +62,7 @@ def found_table(source: CataloguedSource, told: ToldTable) -> FoundTable:
 
 
 def _snapshot(within: Location, folder: str, told: ToldSnapshot | None) -> Snapshot | None:
-    """With its metadata file as a name below the table's folder, which it was seen to lie in."""
+    """Return the snapshot with its metadata file's name relative to the table's folder, where it was seen to lie."""
     if told is None:
         return None
     file = _folder(within, told.metadata_uri) or ""

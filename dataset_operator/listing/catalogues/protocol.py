@@ -1,4 +1,4 @@
-"""What a kind of catalogue has to offer so that the operator can look a table up."""
+"""The protocol that a kind of catalogue implements so that the operator can look a table up."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +17,7 @@ MOST_PARTITIONS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class ToldSnapshot:
-    """What a catalogue calls a version of a table's rows.
+    """A snapshot of a table's rows, as its catalogue names it.
 
     Attributes:
         id: its own; None: the table has no rows yet.
@@ -34,7 +34,7 @@ class ToldSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ToldTable:
-    """What a catalogue says of a table; nothing of it is believed before `places.found_table` has looked at it.
+    """A catalogue's answer about a table; nothing of it counts before `places.found_table` has checked it.
 
     Attributes:
         uri: of the folder with its files.

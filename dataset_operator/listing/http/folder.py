@@ -17,7 +17,7 @@ from moorage.sources.reasons import Reason
 
 
 class ListedWebFolder:
-    """One source.
+    """A listing of one folder or file behind a web server.
 
     Args:
         location: where.

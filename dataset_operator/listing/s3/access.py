@@ -1,4 +1,4 @@
-"""How one S3 folder is reached: a boto3 client for listing, an s3fs file system for looking into objects."""
+"""Access to one S3 folder: a boto3 client for listing, an s3fs file system for looking into objects."""
 
 import contextlib
 import tempfile

@@ -1,4 +1,4 @@
-"""From what boto3, botocore and s3fs raise to a `SourceError` with a stable reason and a remedy.
+"""Translation of boto3's, botocore's and s3fs's errors to a `SourceError` with a stable reason and a remedy.
 
 Nothing that a store answers is passed on but its error code: an answer may quote what was signed.
 """

@@ -38,7 +38,7 @@ class S3Lister:
         return await read_credentials(ways.client, namespace, _s3(location))
 
     def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Access:
-        """The folder."""
+        """Open the folder of a location."""
         return Access(_s3(location), keys, budget, stop)
 
 

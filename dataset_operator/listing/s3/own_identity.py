@@ -89,7 +89,7 @@ def _read(token_file: Path) -> str:
 
 
 def _account(token: str) -> str:
-    """Whose token it is, as it says itself; it is our own."""
+    """Return the account of our own token, by its claims."""
     try:
         payload = token.split(".")[1]
         told = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

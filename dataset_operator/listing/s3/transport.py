@@ -75,12 +75,12 @@ class Origin:
         return SourceError(Reason.REDIRECT_REFUSED, f"{self.name}: {problem}")
 
     def too_large(self, limit: int) -> SourceError:
-        """What to raise where an answer has more bytes than an S3 store's."""
+        """Return the error for an answer with more bytes than an S3 store sends."""
         problem = f"one answer has more than {limit:,} bytes, more than an S3 store's page can"
         return SourceError(Reason.ENDPOINT_NOT_S3, f"{self.name}: {problem}")
 
     def too_slow(self, seconds: float) -> SourceError:
-        """What to raise where an answer was not complete in time."""
+        """Return the error for an answer that was not complete in time."""
         return SourceError(
             Reason.LIST_TOO_SLOW,
             f"{self.name}: one answer was not complete after {seconds:g} s: check the store's load and the network",
@@ -208,7 +208,7 @@ class BoundedSession(URLLib3Session):  # type: ignore[misc]  # botocore has no t
             self.end()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the session and its connections."""
         super().close()
         with self._lock:
             self._drop()

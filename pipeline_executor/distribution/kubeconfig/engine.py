@@ -34,7 +34,7 @@ class _Open:
 
 
 class KubeconfigEngine:
-    """An `Engine`."""
+    """The engine of clusters that Secrets with kubeconfigs lead to."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
@@ -66,7 +66,7 @@ class KubeconfigEngine:
         await self._secrets.wait_synced(seconds)
 
     def unready(self) -> str | None:
-        """Whether the Secrets are known."""
+        """Return the reason why the Secrets are not known yet, or None."""
         return None if self._secrets.synced.is_set() else "the Secrets of clusters are not in the cache yet"
 
     def ways(self) -> Iterable[Way]:

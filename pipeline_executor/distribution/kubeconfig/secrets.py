@@ -1,4 +1,4 @@
-"""What a Secret that leads to a cluster says. Pure."""
+"""Reader of Secrets that lead to clusters. Pure."""
 
 import base64
 import binascii
@@ -25,12 +25,12 @@ class ClusterSecret:
 
     @property
     def subject(self) -> str:
-        """As messages name it."""
+        """The Secret as messages name it."""
         return f"Secret {self.namespace}/{self.name}"
 
 
 def read_cluster_secret(raw: Mapping[str, Any]) -> ClusterSecret:
-    """What a raw Secret says.
+    """Read a raw Secret.
 
     Raises:
         InputError: it names no site, so that no run can be told of it.

@@ -70,11 +70,11 @@ class WorkCluster:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name of the cluster for people."""
         return self.managed.subject
 
     def sight(self) -> Sight:
-        """How well it is seen now: by OCM's own word, and by the renewals of the spoke's Lease that come through it."""
+        """Return the cluster's current visibility, by OCM and by the renewals of the spoke's Lease that it forwards."""
         since = self._seeing_since()
         if since is None:
             return Sight(takes_writes=False, problem="the hub's own API server does not answer")
@@ -88,7 +88,7 @@ class WorkCluster:
         return Sight(api_seconds=gone, spoke_seconds=silent, spoke_seen=bool(self._heartbeat.renewed), problem=problem)
 
     def loss(self) -> object:
-        """When OCM said that it was gone, and which renewal its spoke was silent after."""
+        """Return when OCM lost the cluster, and the last renewal before its spoke fell silent."""
         silent = self.sight().spoke_seconds > 0
         return self._gone_at, self._heartbeat.seen_at if silent else None, self._seeing_since() is None
 
@@ -111,7 +111,7 @@ class WorkCluster:
             raise KubeError(problem, status=error.status, reason=error.reason) from error
 
     async def exists(self, namespace: str, name: str) -> bool:  # noqa: ARG002 - of the group, and so in its name
-        """Whether there is a work for the PipelineGroup."""
+        """Return whether there is a work for the PipelineGroup."""
         try:
             await self._client.get(MANIFEST_WORKS, name, self.managed.name)
         except NotFoundError:

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class OcmEngine:
-    """An `Engine`."""
+    """The engine of clusters that Open Cluster Management manages."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
@@ -79,7 +79,7 @@ class OcmEngine:
             raise SettingError("environment", "MOORAGE_DISTRIBUTION", problem) from None
 
     def unready(self) -> str | None:
-        """Whether both are known."""
+        """Return the reason why clusters or works are not known yet, or None."""
         synced = self._managed.synced.is_set() and self._works.synced.is_set()
         return None if synced else "ManagedClusters and ManifestWorks are not in the cache yet"
 
@@ -125,7 +125,7 @@ class OcmEngine:
             _log.warning("ManifestWork %s/%s was not deleted: %s", work.cluster, work.name, error)
 
     def _seeing_since(self) -> float | None:
-        """Since when both watches have been open; None where one is not."""
+        """Return the time since which both watches have been open, or None where one is not."""
         if self._managed.lost_at is not None or self._works.lost_at is not None:
             self._blind_at = time.monotonic()
             return None

@@ -60,7 +60,7 @@ class ManagedCluster:
 
     @property
     def subject(self) -> str:
-        """As messages name it."""
+        """The ManagedCluster as messages name it."""
         return MANAGED_CLUSTERS.describe(name=self.name)
 
 
@@ -81,7 +81,7 @@ class Work:
 
 
 def read_managed_cluster(raw: RawObject) -> ManagedCluster | None:
-    """What a raw ManagedCluster says; None where it names no sites, and so is none of ours."""
+    """Read a raw ManagedCluster; None where it names no sites, and so is none of ours."""
     metadata = raw["metadata"]
     name = str(metadata["name"])
     listed = (metadata.get("annotations") or {}).get(CLUSTER_SITES_ANNOTATION)
@@ -142,12 +142,12 @@ def heartbeat_work(cluster: str, hub: str, namespace: str) -> RawObject:
 
 
 def cancel_patch() -> list[dict[str, object]]:
-    """What ends the PipelineGroup in a work."""
+    """Return the JSON patch that cancels the PipelineGroup in a work."""
     return [{"op": "add", "path": "/spec/workload/manifests/0/spec/cancel", "value": True}]
 
 
 def read_work(raw: RawObject) -> Work:
-    """What a raw ManifestWork says.
+    """Read a raw ManifestWork.
 
     Raises:
         InputError: it holds no PipelineGroup that a hub writes.
@@ -212,7 +212,7 @@ def _summary(text: str | None) -> Mapping[str, Any]:
 
 
 def _problem(raw: RawObject, seen: Mapping[str, Any]) -> str:
-    """Why the PipelineGroup is not there; "" where it is, or where nothing is known yet."""
+    """Return the reason why the PipelineGroup is not there; "" where it is, or where nothing is known yet."""
     conditions = seen.get("conditions")
     applied, available = _condition(conditions, "Applied"), _condition(conditions, "Available")
     where = raw["metadata"]["namespace"]
@@ -231,7 +231,7 @@ def _condition(conditions: object, kind: str) -> Mapping[str, Any]:
 
 
 def _at(raw: object, *path: str) -> object:
-    """What is there; None where anything on the way is no object."""
+    """Return the value at a path, or None where anything on the way is no object."""
     for part in path:
         raw = raw.get(part) if isinstance(raw, Mapping) else None
     return raw

@@ -1,4 +1,4 @@
-"""What follows for a whole group from its pods and its records: pure functions over frozen records."""
+"""Decisions on a whole group from its pods and its records: pure functions over frozen records."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Live:
 def attempts_of(
     records: Mapping[str, Mapping[int, AttemptRecord]], live: Iterable[Live], group_attempt: int
 ) -> dict[str, tuple[Attempt, ...]]:
-    """What the engine is told.
+    """Return the attempts as the engine reads them.
 
     What earlier attempts of the group finished counts as finished; what failed there is tried again, and its numbers
     are not used again. Of interruptions some are made good, and then they count as failures.
@@ -72,7 +72,7 @@ def task_states(
     live: Iterable[Live],
     waiting: Mapping[str, str],
 ) -> dict[str, TaskState]:
-    """How far each task is that is a container, by path.
+    """Return the state of each container task, by path.
 
     Args:
         step: what the engine says.

@@ -28,7 +28,7 @@ async def input_files(state: State, artifact: Artifact) -> tuple[FileEntry, ...]
 
 
 async def _listed(state: State, artifact: Artifact) -> tuple[FileEntry, ...]:
-    """What an importer brought that names a place in this store: its files, without digests."""
+    """List the files of an importer's artifact in this store, without digests."""
     known = state.listed.get(artifact.uri)
     if known is not None:
         return known

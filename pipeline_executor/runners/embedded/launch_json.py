@@ -27,7 +27,7 @@ def write_launch(launch: Launch) -> bytes:
 
 
 def read_launch(content: bytes, subject: str) -> Launch:
-    """The launch.
+    """Read a launch from its object.
 
     Raises:
         InputError: it is none.

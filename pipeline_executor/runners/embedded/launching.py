@@ -21,7 +21,7 @@ from pipeline_executor.runners.embedded.state import Made, State
 
 
 class Launching:
-    """Begins attempts.
+    """The starter of attempts, which makes their pods.
 
     Args:
         client: the API server.

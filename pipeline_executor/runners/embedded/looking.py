@@ -22,7 +22,7 @@ _SAME_TROUBLE: Final = 20
 
 @dataclass(slots=True)
 class Look:
-    """What was seen.
+    """The observations of one look at a group.
 
     Attributes:
         live: attempts that go on.
@@ -38,7 +38,7 @@ class Look:
 
 
 class Looker:
-    """Looks.
+    """Gathers the state of a group's pods and records.
 
     Args:
         pods: of all tasks.
@@ -54,7 +54,7 @@ class Looker:
         self._now = now
 
     async def look(self, state: State, *, cancelling: bool) -> Look:
-        """What there is now.
+        """Take one look at the group.
 
         Raises:
             MoorageError: the cluster or the store does not answer.
@@ -78,7 +78,7 @@ class Looker:
         return seen
 
     def wake_seconds(self, seen: Look) -> list[float]:
-        """When to look again though nothing changes."""
+        """Return the delays after which to look again although nothing changes."""
         wakes = [each.verdict.again_seconds for each in seen.live]
         wakes += [self._mounts.wake_seconds(each.pod) for each in seen.live if each.pod is not None]
         wakes += [_UNSEEN_SECONDS + 1 for each in seen.live if each.pod is None]

@@ -1,4 +1,4 @@
-"""What an executor's platform configuration says of its pod (kfp-kubernetes), as parts of a pod. Pure.
+"""Pod parts from an executor's platform configuration (kfp-kubernetes). Pure.
 
 The engine has put values where the document has references. Keys that are not known are left alone, as Kubeflow's
 backend does.
@@ -36,7 +36,7 @@ class Extras:
 
 
 def extras_of(platform: Platform) -> Extras:
-    """All parts."""
+    """Return all parts of a pod that a platform configuration asks for."""
     made = Extras()
     metadata = platform.get("podMetadata") or {}
     made.labels = {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()}

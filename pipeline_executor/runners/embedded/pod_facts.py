@@ -1,4 +1,4 @@
-"""What a task's pod says of itself, as a record that an informer keeps. Pure."""
+"""Facts about a task's pod, as a record that an informer keeps. Pure."""
 
 from dataclasses import dataclass, fields
 
@@ -17,7 +17,7 @@ from pipeline_executor.runners.pod_states import PodState, read_state
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodFacts(PodState):
-    """How one task's pod is.
+    """The facts about one task's pod.
 
     Attributes:
         owner_uid: of the PipelineGroup that it belongs to.

@@ -33,7 +33,7 @@ class PodIndex:
         return list(self._by_group.get((group.spec.run.uid, group.spec.group), {}).values())
 
     def has(self, pod: PodIdentity) -> bool:
-        """Whether the informer has shown it."""
+        """Return whether the informer has shown the pod."""
         found = self._by_key.get((pod.namespace, pod.name))
         return found is not None and found.identity.uid == pod.uid
 

@@ -1,4 +1,4 @@
-"""What a task's pod is called: the same attempt is the same name, so that making it twice is making it once. Pure."""
+"""Names of tasks' pods: the same attempt has the same name, so making it twice is making it once. Pure."""
 
 import hashlib
 import re

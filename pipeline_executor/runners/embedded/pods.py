@@ -46,7 +46,7 @@ _RESTRICTED: Final[Raw] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarSettings:
-    """What the sidecar of every task is told.
+    """The settings of every task's sidecar.
 
     Attributes:
         image: its reference.
@@ -65,7 +65,7 @@ class SidecarSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodContext:
-    """What a pod is made of besides its launch.
+    """The context of a pod besides its launch.
 
     Attributes:
         non_root: whether the namespace refuses pods that don't say `runAsNonRoot`.
@@ -138,7 +138,7 @@ def build_pod(launch: Launch, context: PodContext) -> Raw:
 
 
 def owner_reference(group: PipelineGroup) -> Raw:
-    """What makes an object vanish with its PipelineGroup."""
+    """Return the owner reference by which an object vanishes with its PipelineGroup."""
     return {
         "apiVersion": "moorage.dev/v1alpha1",
         "kind": "PipelineGroup",

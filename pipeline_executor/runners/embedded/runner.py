@@ -39,7 +39,7 @@ _QUOTA_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedSettings:
-    """What the runner is told.
+    """The settings of the runner.
 
     Attributes:
         sidecar: of every task, its certificates left out.
@@ -100,7 +100,7 @@ class EmbeddedRunner:
     # --- what the spoke asks ---
 
     async def advance(self, run: GroupRun, *, cancelling: bool) -> Progress:
-        """See `Runner`."""
+        """Implement `Runner.advance` with pods."""
         await self.pods.reflector.synced.wait()
         state = await self._open(run)
         for _ in range(_MOST_ROUNDS):
@@ -120,18 +120,18 @@ class EmbeddedRunner:
         return None if files is None else Kept(artifact.uri, files)
 
     async def settle(self, group: PipelineGroup) -> bool:
-        """See `Runner`."""
+        """Implement `Runner.settle` with pods."""
         await self.pods.reflector.synced.wait()
         left = [facts for facts in self.pods.of(group) if facts.owner_uid == group.uid]
         await _each(self._ending.remove(facts.identity, OVER_GRACE_SECONDS) for facts in left if not facts.deleting)
         return not left
 
     def forget(self, key: GroupKey) -> None:
-        """See `Runner`."""
+        """Implement `Runner.forget` with pods."""
         self._states.pop(key, None)
 
     def state_of(self, key: GroupKey) -> State | None:
-        """What is kept of a group; None where it does not run, or has not been read yet."""
+        """Return the cached state of a group; None where it does not run, or has not been read yet."""
         return self._states.get(key)
 
     # --- gather, decide, apply ---

@@ -1,4 +1,4 @@
-"""What the runner keeps of a group while it runs; all of it can be had again from the cluster and the store."""
+"""Cached state of a running group; all of it can be rebuilt from the cluster and the store."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ class Made:
 
 @dataclass(slots=True)
 class State:
-    """One group.
+    """The cached state of one group.
 
     Attributes:
         containers: the paths of its tasks that are containers, loops' numbers left out.
@@ -51,7 +51,7 @@ class State:
     listed: dict[str, tuple[FileEntry, ...]] = field(default_factory=dict)
 
     async def launch(self, key: AttemptKey) -> Launch | None:
-        """What an attempt was launched as, from the store where an earlier process did it; None where nobody did.
+        """Return an attempt's launch, from the store where an earlier process made it; None where nobody did.
 
         Raises:
             StoreError: the store does not answer.

@@ -28,7 +28,7 @@ class TaskSource:
         self._is_open = is_open
 
     async def of(self, pod: PodIdentity) -> Task | None:
-        """See `Tasks`."""
+        """Implement `Tasks.of` for the embedded runner."""
         found = await self._find(pod)
         if found is None:
             return None
@@ -55,7 +55,7 @@ class TaskSource:
         )
 
     async def recorded(self, pod: PodIdentity, bytes_in: int) -> None:
-        """See `Tasks`."""
+        """Implement `Tasks.recorded` for the embedded runner."""
         found = await self._find(pod)
         if found is not None:
             facts, state = found
@@ -63,7 +63,7 @@ class TaskSource:
             self._runner.poke((pod.namespace, facts.owner_name))
 
     async def failed(self, pod: PodIdentity, message: str) -> None:
-        """See `Tasks`."""
+        """Implement `Tasks.failed` for the embedded runner."""
         found = await self._find(pod)
         if found is not None:
             facts, state = found

@@ -1,4 +1,4 @@
-"""What Kubeflow Pipelines says of a run, as a record. Pure.
+"""Kubeflow Pipelines' answers about a run, as a record. Pure.
 
 Only states can be relied upon: a run says RUNNING as long as anything may still happen, whatever its pods wait for, and
 some of its tasks are RUNNING for a moment after it has SUCCEEDED. So nothing is read of its tasks.
@@ -13,7 +13,7 @@ _LONGEST: Final = 1000
 
 
 class RunState(StrEnum):
-    """As the API calls them. A run that was terminated is FAILED once it was CANCELING."""
+    """The state of a run, as the API calls it. A run that was terminated is FAILED once it was CANCELING."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -27,7 +27,7 @@ class RunState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it never changes again."""
+        """Whether the state never changes again."""
         return self in _FINAL
 
 
@@ -36,7 +36,7 @@ _FINAL: Final = frozenset({RunState.SUCCEEDED, RunState.SKIPPED, RunState.FAILED
 
 @dataclass(frozen=True, slots=True)
 class BackendRun:
-    """A run.
+    """A run in Kubeflow Pipelines.
 
     Attributes:
         error: what Kubeflow says of it; mostly "".
@@ -48,7 +48,7 @@ class BackendRun:
 
 
 def read_run(answer: Mapping[str, Any]) -> BackendRun:
-    """From the answer to `GET /apis/v2beta1/runs/ID`; what is not understood is UNKNOWN, which is not final."""
+    """Read the answer to `GET /apis/v2beta1/runs/ID`; an unknown state is UNKNOWN, which is not final."""
     said = answer.get("state")
     state = RunState(said) if said in {each.value for each in RunState} else RunState.UNKNOWN
     errors = [answer.get("error"), *(each.get("error") for each in answer.get("state_history") or ())]

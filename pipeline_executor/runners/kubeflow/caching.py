@@ -1,4 +1,4 @@
-"""Where Kubeflow's cache must not serve: tasks that read datasets, and whatever their data flows into. Pure.
+"""Tasks that Kubeflow's cache must not serve: those that read datasets, and whatever their data flow into. Pure.
 
 Kubeflow's cache knows images, arguments and inputs. It knows no rule and no version of a dataset, and a cached task has
 no pod that admission could refuse: after a purpose was revoked it would go on handing out what was made before.
@@ -101,7 +101,7 @@ class _Flow:
         return any(_DATASET.fullmatch(str(key)) for key in labels) or (self._shared and self._uses_volumes(component))
 
     def _uses_volumes(self, component: Component) -> bool:
-        """Whether a task may hand over data by what is mounted, past its inputs and outputs."""
+        """Return whether a task may hand over data by what is mounted, past its inputs and outputs."""
         pod, executor = self._platform.sub(component.executor or ""), self._library.executor_of(component)
         return any(pod.value(key) for key in _VOLUMES) or (isinstance(executor, Container) and executor.uses_workspace)
 

@@ -88,7 +88,7 @@ class KubeflowClient:
             self._good(status, answer, f"terminate run {run_id}")
 
     async def archived_log(self, run_id: str, pod: str, most_bytes: int) -> bytes | None:
-        """What a task printed whose pod is gone, where Kubeflow keeps logs; None where it does not.
+        """Return the archived log of a task whose pod is gone, or None where Kubeflow keeps none.
 
         Raises:
             KubeflowError: no answer.

@@ -1,4 +1,4 @@
-"""What follows for a whole group from its pods, its Workflow and ML Metadata: pure functions over frozen records."""
+"""Decisions on a whole group from its pods, its Workflow and ML Metadata: pure functions over frozen records."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Attempt:
 def verdict_of(
     pod: KubeflowPod, seen: Seen, patience: Patience, outcome: Outcome | None, *, terminating: str
 ) -> Verdict:
-    """How the attempt is that a task's pod is.
+    """Judge the attempt of a task's pod.
 
     Args:
         pod: the pod.
@@ -80,7 +80,7 @@ def verdict_of(
 
 
 def stuck_driver(pod: KubeflowPod, seen: Seen, patience: Patience) -> Verdict:
-    """How a driver is: Kubeflow waits for ever for one that does not start."""
+    """Judge a driver's pod: Kubeflow waits for ever for one that does not start."""
     verdict = judge(pod, seen, patience)
     if verdict.phase is TaskPhase.FAILED and (pod.is_over or pod.main.exit_code is not None or pod.deleting):
         return Verdict(phase=TaskPhase.RUNNING)  # Kubeflow sees that itself, and may try again
@@ -91,7 +91,7 @@ def stuck_driver(pod: KubeflowPod, seen: Seen, patience: Patience) -> Verdict:
 
 
 def phase_of(run: BackendRun, *, cancelling: bool) -> TaskPhase:
-    """What the run's state means for its group."""
+    """Return the group's phase by the run's state."""
     if not run.state.is_final:
         return TaskPhase.RUNNING
     if run.state in {RunState.SUCCEEDED, RunState.SKIPPED}:
@@ -100,7 +100,7 @@ def phase_of(run: BackendRun, *, cancelling: bool) -> TaskPhase:
 
 
 def unbegun(run: BackendRun, *, cancelling: bool) -> TaskPhase:
-    """How tasks are of which nothing was begun."""
+    """Return the phase of tasks of which nothing has begun."""
     if not run.state.is_final:
         return TaskPhase.PENDING
     return TaskPhase.CANCELLED if phase_of(run, cancelling=cancelling) is TaskPhase.CANCELLED else TaskPhase.SKIPPED
@@ -114,7 +114,7 @@ def task_states(
     *,
     group_attempt: int,
 ) -> dict[str, TaskState]:
-    """How far each task is that is a container, by path.
+    """Return the state of each container task, by path.
 
     Args:
         outcomes: what ML Metadata knows.

@@ -1,4 +1,4 @@
-"""What ML Metadata knows of a run, as records. Pure.
+"""ML Metadata's knowledge of a run, as records. Pure.
 
 Kubeflow's drivers and launchers write an execution for each task, loop, iteration and nested pipeline. Each names its
 task and the execution that it is inside of (`parent_dag_id`). The root names neither.
@@ -17,7 +17,7 @@ _INPUT_EVENTS: Final = frozenset({2, 3})
 
 
 class ExecutionState(IntEnum):
-    """As ML Metadata numbers them. CANCELED: a branch that was not taken."""
+    """The state of an execution, by ML Metadata's number. CANCELED: a branch that was not taken."""
 
     UNKNOWN = 0
     NEW = 1
@@ -87,7 +87,7 @@ class Lineage:
 
 
 def read_execution(message: Any) -> Execution:  # noqa: ANN401 - protobuf has no types
-    """From ML Metadata's message."""
+    """Read an execution from ML Metadata's message."""
     given = {key: plain(value) for key, value in message.custom_properties.items()}
     states = {state.value for state in ExecutionState}
     number = message.last_known_state
@@ -106,7 +106,7 @@ def read_execution(message: Any) -> Execution:  # noqa: ANN401 - protobuf has no
 
 
 def read_artifact(message: Any) -> StoredArtifact:  # noqa: ANN401
-    """From ML Metadata's message. Kubeflow wraps lists and mappings, and adds entries of its own."""
+    """Read an artifact from ML Metadata's message; Kubeflow wraps lists and mappings, and adds entries."""
     metadata = {
         key: made_whole_deeply(_unwrapped(plain(value)))
         for properties in (message.properties, message.custom_properties)
@@ -119,7 +119,7 @@ def read_artifact(message: Any) -> StoredArtifact:  # noqa: ANN401
 def outputs_by_execution(
     events: Iterable[Any], artifacts: Mapping[int, StoredArtifact]
 ) -> dict[int, dict[str, tuple[StoredArtifact, ...]]]:
-    """What each execution gave out, by the output's name: of a list, in the order of its events' indexes."""
+    """Return each execution's outputs by name; a list's artifacts are in the order of their events' indexes."""
     found: dict[int, dict[str, list[tuple[int, int, StoredArtifact]]]] = {}
     for order, event in enumerate(events):
         artifact = artifacts.get(event.artifact_id)

@@ -20,7 +20,7 @@ _SAME_TROUBLE: Final = 20
 
 @dataclass(slots=True)
 class Look:
-    """What was seen.
+    """The observations of one look at a group.
 
     Attributes:
         live: attempts that go on.
@@ -43,7 +43,7 @@ class Look:
 
 
 class Looker:
-    """Looks.
+    """Gathers the state of a group's pods and executions.
 
     Args:
         index: pods and Workflows.
@@ -59,7 +59,7 @@ class Looker:
         self._now = now
 
     async def look(self, state: State, pods: list[KubeflowPod], outcomes: Outcomes, terminating: str) -> Look:
-        """What there is now.
+        """Take one look at the group.
 
         Args:
             state: of its group.
@@ -154,7 +154,7 @@ class Looker:
     async def _gone(
         self, state: State, present: set[tuple[str, str]], outcomes: Outcomes, terminating: str, seen: Look
     ) -> None:
-        """What has ended, or was taken away, without a pod that is there now."""
+        """Find tasks that have ended, or were taken away, and have no pod any more."""
         over = state.backend is not None and state.backend.state.is_final
         told = {each.path for each in seen.ended} | {each.path for each in seen.live}
         for (path, name), number in list(state.numbers.items()):
@@ -178,13 +178,13 @@ class Looker:
 
 
 def _ended_as(outcome: Outcome, pod: str) -> bool:
-    """Whether ML Metadata knows how the task ended whose pod this was."""
+    """Return whether ML Metadata has the end of the task whose pod this was."""
     execution = outcome.execution
     return execution is not None and execution.pod == pod and outcome.phase in {TaskPhase.SUCCEEDED, TaskPhase.FAILED}
 
 
 def _is_told(state: State, path: str, outcome: Outcome) -> bool:
-    """Whether the store has an end of this task from this attempt of its group."""
+    """Return whether the store has an end of this task from this attempt of its group."""
     mine = [
         record
         for record in state.records.of(path).values()

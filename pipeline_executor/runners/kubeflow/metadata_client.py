@@ -1,4 +1,4 @@
-"""What ML Metadata has of a run, asked over gRPC: bounded in time, in bytes and in number."""
+"""Client of ML Metadata for a run, over gRPC: bounded in time, in bytes and in number."""
 
 from types import TracebackType
 from typing import Any, Final, Self

@@ -16,7 +16,7 @@ _LAUNCH_BYTES: Final = 8 << 20
 
 
 async def open_state(run: GroupRun, recording: Recording) -> State:
-    """What is known of a group before it is looked at.
+    """Read the state of a group before its first look.
 
     Raises:
         InputError: its pipeline can't be run.

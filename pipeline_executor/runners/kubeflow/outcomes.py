@@ -1,4 +1,4 @@
-"""How far the tasks of a pipeline are, and what they gave out, by what ML Metadata knows of the run. Pure.
+"""Progress and outputs of a pipeline's tasks, by ML Metadata's knowledge of the run. Pure.
 
 The pipeline is walked down from its root, and each task is looked for inside of the execution that it belongs to. What
 a pipeline, a loop or a nested pipeline gives out is followed to the tasks that made it, as the engine does: ML Metadata
@@ -35,7 +35,7 @@ _GOOD: Final = frozenset({TaskPhase.SUCCEEDED, TaskPhase.CACHED})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How far one task is that is a container.
+    """The outcome of one container task.
 
     Attributes:
         execution: None where nothing was begun of it.
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Outcomes:
-    """How far a whole pipeline is.
+    """The outcomes of a whole pipeline.
 
     Attributes:
         containers: by path; those of loops as often as they run.
@@ -66,7 +66,7 @@ class Outcomes:
 
 
 def outcomes_of(program: Program, lineage: Lineage, places: Places, unbegun: TaskPhase = TaskPhase.PENDING) -> Outcomes:
-    """How far it is.
+    """Work out the outcomes of a pipeline.
 
     Args:
         program: the pipeline.
@@ -92,7 +92,7 @@ class _Walk:
         self.found = Outcomes()
 
     def dag(self, dag: Dag, slots: Signature, prefix: str, around: Execution | None) -> State:
-        """How far a dag is, whose tasks' paths begin with `prefix`."""
+        """Return the state of a dag whose tasks' paths begin with `prefix`."""
         states: dict[str, State] = {}
         for task in dag.tasks:
             path = f"{prefix}{task.path_name}"
@@ -101,7 +101,7 @@ class _Walk:
         return self._summed_up(states.values(), lambda: dag_outputs(dag, slots, states))
 
     def _task(self, task: Task, path: str, execution: Execution | None) -> State:
-        """How far a task is; what has no execution was not begun, nor anything inside of it."""
+        """Return the state of a task; one without an execution was not begun, nor anything inside of it."""
         if execution is not None and execution.state is ExecutionState.CANCELED:
             return self._mark(task, path, TaskPhase.SKIPPED)
         if execution is None:
@@ -153,14 +153,14 @@ class _Walk:
         return Outputs(parameters, artifacts, lists)
 
     def _may_give(self, task: Task, execution: Execution, name: str, made: StoredArtifact) -> bool:
-        """Whether an artifact may be handed on as an output: it lies in its task's own place, or was imported."""
+        """Return whether an artifact may be an output: it lies in its task's own place, or was imported."""
         if not isinstance(task.body, Container):
             return made.uri in self._places.imported
         cached = execution.state is ExecutionState.CACHED
         return self._places.is_own(made.uri, task.name, name, cached=cached)
 
     def _misplaced(self, execution: Execution, outputs: Outputs | None) -> str:
-        """What to say of outputs that lie elsewhere; "" where there is none."""
+        """Return a sentence about outputs that lie elsewhere, or ""."""
         if outputs is None:
             return ""
         made = self._lineage.artifacts.get(execution.id, {})

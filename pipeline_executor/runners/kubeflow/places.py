@@ -1,4 +1,4 @@
-"""Where a task's outputs may lie: a URI is a tenant's word, and the spoke would hand the artifact on with its own keys.
+"""Permitted places of outputs: a URI is a tenant's word, and the spoke would read there with its own keys.
 
 Kubeflow puts an output at ROOT/PIPELINE/RUN_ID/TASK/uuid/OUTPUT. A component may say that its artifact lies elsewhere,
 and ML Metadata repeats it. Elsewhere may be what another task made under other rules, or another tenant. So what does
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Of one attempt of a group.
+    """The places of one attempt of a group.
 
     Attributes:
         root_uri: below it lie the outputs of its run.
@@ -30,7 +30,7 @@ class Places:
         return ".." not in uri.split("/") and (uri in self.imported or uri.startswith(f"{self.runs_uri.rstrip('/')}/"))
 
     def is_own(self, uri: str, task: str, output: str, *, cached: bool) -> bool:
-        """Whether an output of a task, by its name in the group's file, lies where it must."""
+        """Return whether an output of a task, named as in the group's file, lies where it must."""
         part = "[^/]+"
         place = f"{part}/{part if cached else re.escape(self.run_id)}/{re.escape(task)}/{part}/{re.escape(output)}"
         if cached:

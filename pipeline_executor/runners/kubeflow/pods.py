@@ -16,7 +16,7 @@ _DRIVER: Final = "driver"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeflowPod(PodState):
-    """One pod.
+    """A pod of a run.
 
     Attributes:
         run_id: Kubeflow's.

@@ -1,4 +1,4 @@
-"""What a group's attempt is called in Kubeflow Pipelines: the same attempt is the same run. Pure."""
+"""Ids of groups' attempts in Kubeflow Pipelines: the same attempt is the same run. Pure."""
 
 import uuid
 from typing import Final

@@ -99,7 +99,7 @@ class KubeflowRunner:
     # --- what the spoke asks ---
 
     async def advance(self, run: GroupRun, *, cancelling: bool) -> Progress:
-        """See `Runner`."""
+        """Implement `Runner.advance` with Kubeflow Pipelines."""
         await self.index.synced()
         state = await self._open(run)
         waits = await self._ask(state, cancelling=cancelling)
@@ -137,7 +137,7 @@ class KubeflowRunner:
         return Kept(uri, await hashed_files(run.store, uri))
 
     async def settle(self, group: PipelineGroup) -> bool:
-        """See `Runner`."""
+        """Implement `Runner.settle` with Kubeflow Pipelines."""
         found = await self.backend.get(run_id(group.spec))
         if found is None or found.state.is_final:
             return True
@@ -274,7 +274,7 @@ class KubeflowRunner:
         )
 
     def _lacks(self, state: State, phase: TaskPhase, outcomes: Outcomes) -> bool:
-        """Whether ML Metadata still lacks something of a run that has succeeded, and may yet have it."""
+        """Return whether ML Metadata lacks something of a run that has succeeded, and may yet get it."""
         if phase is not TaskPhase.SUCCEEDED or outcomes.outputs is not None:
             return False
         state.over_at = state.over_at or self._now()
@@ -294,7 +294,7 @@ def _why_ended(state: State, *, cancelling: bool) -> str:
 
 
 def _message(state: State, seen: Look, tasks: Mapping[str, TaskState], phase: TaskPhase) -> str:
-    """Why it ended so, or what it waits for."""
+    """Return a sentence on why the group ended so, or what it waits for."""
     if phase in {TaskPhase.SUCCEEDED, TaskPhase.CANCELLED}:
         return ""
     failed = [f"task {path} failed: {task.message}" for path, task in tasks.items() if task.phase is TaskPhase.FAILED]

@@ -1,4 +1,4 @@
-"""What the Kubeflow runner is told."""
+"""Settings of the Kubeflow runner."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from pipeline_executor.runners.verdicts import Patience
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeflowSettings:
-    """What the runner is told.
+    """The settings of the runner.
 
     Attributes:
         endpoint: of Kubeflow Pipelines' API.

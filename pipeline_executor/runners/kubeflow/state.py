@@ -1,4 +1,4 @@
-"""What the runner keeps of a group while it runs; all of it can be had again."""
+"""Cached state of a running group; all of it can be rebuilt."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PodKey = tuple[str, str]
 
 @dataclass(slots=True)
 class State:
-    """One group.
+    """The cached state of one group.
 
     Attributes:
         containers: the paths of its tasks that are containers, loops' numbers left out.
@@ -54,7 +54,7 @@ class State:
     over_at: float | None = None
 
     def number_of(self, key: PodKey) -> int | None:
-        """Which attempt a pod is; None where it has none yet."""
+        """Return the attempt's number of a pod; None where it has none yet."""
         return self.numbers.get(key)
 
     def give_number(self, key: PodKey) -> int:
@@ -67,7 +67,7 @@ class State:
 
 
 def write_launch(run_id: str, pod: str) -> bytes:
-    """What the store keeps of an attempt that Kubeflow launched: enough to know its pod again."""
+    """Return the stored record of an attempt that Kubeflow launched: enough to find its pod again."""
     return json.dumps({"runner": "kubeflow", "runId": run_id, "pod": pod}, separators=(",", ":")).encode()
 
 

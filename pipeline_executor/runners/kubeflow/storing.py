@@ -1,4 +1,4 @@
-"""What Kubeflow's launchers wrote to the site's store: finds, hashes and copies it."""
+"""Access to what Kubeflow's launchers wrote to the site's store: finds, hashes and copies it."""
 
 import asyncio
 import hashlib

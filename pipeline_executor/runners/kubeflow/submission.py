@@ -1,4 +1,4 @@
-"""What is asked of Kubeflow Pipelines for one attempt of a group. Pure."""
+"""Requests to Kubeflow Pipelines for one attempt of a group. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

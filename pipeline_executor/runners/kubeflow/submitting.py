@@ -21,7 +21,7 @@ _MOST_BYTES: Final = 100
 
 
 class Submitting:
-    """Submits.
+    """The idempotent submission of runs.
 
     Args:
         backend: Kubeflow.
@@ -60,7 +60,7 @@ class Submitting:
         return None
 
     async def under_way(self, state: State) -> float | None:
-        """For how many seconds more a request without an answer may still start the run; None: there is none.
+        """Return the seconds for which a request without an answer may still start the run; None: there is no request.
 
         Raises:
             StoreError: the store does not answer.
@@ -86,7 +86,7 @@ class Submitting:
 
 
 def places_of(run: GroupRun) -> Places:
-    """Where an attempt's outputs may lie."""
+    """Return the permitted places of an attempt's outputs."""
     spec, root = run.group.spec, run.keys.root
     runs = root.removesuffix(f"{spec.run.name}/{spec.run.uid}/")
     return Places(

@@ -1,4 +1,4 @@
-"""What Argo's Workflows say of the nodes that have no pod: refused ones above all. Pure.
+"""Facts in Argo's Workflows about nodes that have no pod: refused ones above all. Pure.
 
 Kubeflow Pipelines says RUNNING of a run whose pods are refused, again and again, for three minutes. What the API server
 answered stands in the message of the Workflow's node, and nowhere else.
@@ -24,7 +24,7 @@ _GONE_WELL: Final = frozenset({"Succeeded", "Skipped", "Omitted"})
 
 @dataclass(frozen=True, slots=True)
 class WorkflowFacts:
-    """One Workflow.
+    """The facts about one Workflow.
 
     Attributes:
         over: whether it has ended.

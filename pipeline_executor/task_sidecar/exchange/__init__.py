@@ -1,4 +1,4 @@
-"""What the sidecar of a task and the spoke's task API say to each other: JSON over TLS, bounded and strictly read.
+"""Messages between a task's sidecar and the spoke's task API: JSON over TLS, bounded and strictly read.
 
     GET  /v1/task                what the task reads and writes, and the limits -> TaskView
     GET  /v1/task/inputs?from=N  the next files to fetch, with URLs -> InputPage

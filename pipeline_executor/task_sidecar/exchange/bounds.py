@@ -1,4 +1,4 @@
-"""How large messages may be."""
+"""Bounds on the size of messages."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What a task gives out: pieces to upload and their URLs, and the report of all of it."""
+"""Messages about a task's outputs: pieces to upload and their URLs, and the report of all of them."""
 
 from collections.abc import Iterable, Sequence
 

@@ -28,7 +28,7 @@ def file_path(fields: Fields, key: str) -> str:
 
 
 def path_problem(path: str) -> str | None:
-    """Why a file can't be called so in an artifact; None where it can. Pure."""
+    """Return the reason why a file can't have this path in an artifact, or None. Pure."""
     if not path:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What the messages say: frozen records."""
+"""Records of the messages, frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLimits:
-    """What one attempt may give out.
+    """The limits of one attempt's outputs.
 
     Attributes:
         files: of all artifacts together.

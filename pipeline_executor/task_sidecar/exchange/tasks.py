@@ -1,4 +1,4 @@
-"""What a task reads and writes, and the files to fetch: the task API's answers to `GET`."""
+"""Messages about a task's inputs and outputs, and the files to fetch: the task API's answers to `GET`."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ _LONGEST_CERTIFICATES: Final = 65_536
 
 
 def write_task(view: TaskView) -> bytes:
-    """An answer."""
+    """Write the answer about a task."""
     limits = view.limits
     return write_document(
         {

@@ -1,4 +1,4 @@
-"""What the multipliers in bound.json prove, recomputed by the formula of docs/bound.md, rounding against itself."""
+"""Recomputation of the bound that bound.json's multipliers prove, by docs/bound.md, rounding against itself."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _ULP = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, slots=True)
 class Multipliers:
-    """As bound.json has them; what is not there has a default."""
+    """The multipliers in bound.json; missing ones have a default."""
 
     raw: Mapping[str, Any]
 
@@ -46,7 +46,7 @@ class Multipliers:
 
 
 def bound(part: Part, tariff: Tariff, objective: str, budgets: Budgets, multipliers: Multipliers) -> float:
-    """What the multipliers prove of every permitted placement of a part within quotas and budgets.
+    """Return the bound that the multipliers prove for every permitted placement of a part within quotas and budgets.
 
     Raises:
         ValueError: a multiplier is no number, or a dataset has no copy.
@@ -93,7 +93,7 @@ class _Terms:
         self._count = dict.fromkeys(self.allowed, 0)
 
     def add_computing(self) -> None:
-        """What the tasks cost, quotas and budgets priced in."""
+        """Add the cost of the tasks, quotas and budgets priced in."""
         sites = self._tariff.inventory.sites
         prices = [
             self._multipliers.quota_price(name) if sites[name].quota_cpu_hours is not None else 0.0
@@ -150,11 +150,11 @@ class _Terms:
         return float(np.where(self.allowed[block], self._sum[block] - error, np.inf).min())
 
     def price_per_byte(self) -> Floats:
-        """(from, to)."""
+        """Return the price of a byte as (from, to)."""
         return np.array([[self._moving(1.0, origin, target) for target in self._sites] for origin in self._sites])
 
     def _fetching(self, datum: Datum) -> Floats:
-        """What bringing a datum that no task writes to each site costs; nothing where there is no copy anywhere."""
+        """Return the cost of bringing a datum that no task writes to each site; nothing where it has no copy."""
         origins = [self._tariff.origins(datum, site) or (site,) for site in self._sites]
         pairs = zip(origins, self._sites, strict=True)
         return np.array([self._moving(datum.size_bytes, found[0], site) for found, site in pairs])

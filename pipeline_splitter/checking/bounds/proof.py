@@ -1,4 +1,4 @@
-"""What bound.json proves of each objective: its branches cover all choices, its multipliers give the bound."""
+"""The check of bound.json for each objective: its branches cover all choices, its multipliers give the bound."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from pipeline_splitter.plan import ObjectiveResult, Plan
 
 
 def check_bound(plan: Plan, text: str | None, inputs: CheckInputs, notes: Notes) -> None:
-    """What bound.json proves of each objective that is said to be certified, and the limits between objectives."""
+    """Check bound.json for each certified objective, and the limits between objectives."""
     file = "bound.json"
     try:
         raw = json.loads(text) if text is not None else None
@@ -43,7 +43,7 @@ class _Certifier:
         self._slots = slots_of(self._options)
 
     def check(self, result: ObjectiveResult, proof: Mapping[str, Any], earlier: Sequence[str]) -> None:
-        """One objective."""
+        """Check one objective's proof."""
         where = f"bound.json objectives[{result.objective}]"
         self._notes.near(f"{where}.lowerBound", float(proof["lowerBound"]), result.lower_bound)
         budgets = [(str(raw["objective"]), float(raw["limit"])) for raw in proof["budgets"]]
@@ -68,7 +68,7 @@ class _Certifier:
         self._compare(result, min(proven, default=math.inf), len(branches))
 
     def _compare(self, result: ObjectiveResult, least: float, count: int) -> None:
-        """What the multipliers prove beside what the plan says of it."""
+        """Compare what the multipliers prove with the plan's figures."""
         where, slack = f"cost[{result.objective}]", _slack(result.lower_bound, least)
         if not result.certified:
             # Half of what is allowed to who claims it: no rounding leaves a bound certified and not at once.
@@ -107,7 +107,7 @@ class _Certifier:
         *,
         certified: bool,
     ) -> float:
-        """What holds for every plan of a branch: infinite where there is none, -infinity where nothing is proven."""
+        """Return the bound on a branch's plans: infinite where there is none, -infinity where nothing is proven."""
         part = part_of(branch, self._inputs)
         if raw.get("infeasible"):
             if nowhere(part) is not None:
@@ -137,12 +137,12 @@ class _Certifier:
 
 
 def _slack(one: float, other: float) -> float:
-    """What rounding may change; an infinite figure allows none."""
+    """Return the rounding error to allow; an infinite figure allows none."""
     return TOLERANCE * max(abs(each) if math.isfinite(each) else 0.0 for each in (one, other))
 
 
 def _is_complete(branches: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether each branch has multipliers, or is said to be infeasible."""
+    """Return whether each branch has multipliers, or is said to be infeasible."""
     return bool(branches) and all("multipliers" in raw or raw.get("infeasible") for raw in branches)
 
 

@@ -1,4 +1,4 @@
-"""What must stay together: tied sets that share a task are one, and whatever lies on a path between two of one set."""
+"""Blocks of tasks that stay together: tied sets that share a task, and all on paths between two of one set."""
 
 import networkx as nx
 

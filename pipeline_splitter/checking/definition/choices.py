@@ -20,7 +20,7 @@ class Branch:
     free: frozenset[Option]
 
     def at(self, slot: Sequence[Option]) -> frozenset[Option | None]:
-        """What a slot may take in this part; None: the original."""
+        """Return the options that a slot may take in this part; None: the original."""
         taken = [option for option in slot if option in self.taken]
         if taken:
             return frozenset(taken) if len(taken) == 1 else frozenset()
@@ -28,7 +28,7 @@ class Branch:
 
 
 def covers(branches: Sequence[Branch], slots: Sequence[Sequence[Option]]) -> bool:
-    """Whether every choice is in one of the parts."""
+    """Return whether every choice is in one of the parts."""
     if not branches:
         return False
     first = branches[0]
@@ -53,7 +53,7 @@ class Part:
 
 
 def part_of(branch: Branch, inputs: CheckInputs) -> Part:
-    """What has to be bounded for a branch."""
+    """Return the part of the problem that a branch's bound is about."""
     graph = insert(inputs.graph, branch.taken, inputs.datasets)
     open_to: dict[str, list[Option]] = {}
     for each in sorted(branch.free):
@@ -99,7 +99,7 @@ def _lighter(graph: Graph, free: Iterable[Option]) -> Graph:
 
 
 def slots_of(options: Iterable[Option]) -> list[list[Option]]:
-    """What each reader may take of each artifact, besides the original."""
+    """Group options by reader and artifact; each reader may take one of them, or the original."""
     slots: dict[object, list[Option]] = {}
     for option in sorted(options):
         slots.setdefault(option.slot, []).append(option)

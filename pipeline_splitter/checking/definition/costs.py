@@ -18,7 +18,7 @@ _HOUR = 3600
 
 @dataclass
 class Tariff:
-    """What computing and moving cost.
+    """The prices of computing and moving.
 
     Attributes:
         objectives: the list that decides from which copy a dataset is brought.
@@ -32,15 +32,15 @@ class Tariff:
     _nearest: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def hours(self, task: Task, site: str) -> float:
-        """CPU-hours."""
+        """Return a task's CPU-hours at a site."""
         return task.cpu_seconds / self.inventory.sites[site].speed / _HOUR
 
     def duration(self, task: Task, site: str) -> float:
-        """Seconds."""
+        """Return a task's seconds at a site."""
         return task.seconds / self.inventory.sites[site].speed
 
     def computing(self, objective: str, task: Task, site: str) -> float:
-        """What a task costs at a site."""
+        """Return the cost of a task at a site."""
         there = self.inventory.sites[site]
         if objective == "money":
             return self.hours(task, site) * there.cpu_hour_price
@@ -49,7 +49,7 @@ class Tariff:
         return 0.0
 
     def moving(self, objective: str, size_bytes: float, origin: str, target: str) -> float:
-        """What bringing bytes from a site to another costs; for `time` the seconds."""
+        """Return the cost of bringing bytes from one site to another; for `time` the seconds."""
         if origin == target:
             return 0.0
         latency, bandwidth, price, grams = self._way(origin, target)
@@ -76,7 +76,7 @@ class Tariff:
         return frozenset() if dataset is None else frozenset(each.site for each in self.inventory.sources(dataset))
 
     def origins(self, datum: Datum, target: str) -> tuple[str, ...]:
-        """From where a dataset may be brought.
+        """Return the sites from which a dataset may be brought.
 
         The cheapest copy, then those that are as cheap but for rounding; none where there is no copy.
         """
@@ -126,7 +126,7 @@ class Placement:
     chosen: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def origin(self, datum: Datum, target: str) -> str:
-        """From where a datum comes.
+        """Return the site from which a datum comes.
 
         Raises:
             ValueError: it has no copy anywhere.
@@ -170,5 +170,5 @@ class Placement:
 
 
 def is_brought(datum: Datum, reader: str) -> bool:
-    """Whether a task that reads the datum needs it brought: not what it makes itself, nor what is everywhere."""
+    """Return whether the reader needs the datum brought: not its own output, nor what is everywhere."""
     return datum.producer != reader and (datum.producer is not None or datum.dataset is not None)

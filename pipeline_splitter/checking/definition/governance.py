@@ -24,7 +24,7 @@ def all_steps(graph: Graph) -> dict[str, Step]:
 
 
 def own_rules(ref: DatasetRef, datasets: Mapping[DatasetRef, Dataset]) -> Governance:
-    """What a dataset says of itself; one that is not known says nothing (and nobody may read it)."""
+    """Return a dataset's own rules; an unknown dataset has none (and no readers)."""
     return replace(datasets[ref].governance, releases=()) if ref in datasets else Governance()
 
 
@@ -37,7 +37,7 @@ def declared(ref: DatasetRef, name: str, datasets: Mapping[DatasetRef, Dataset])
 
 
 def released_by(step: Step, task: Task | None, datasets: Mapping[DatasetRef, Dataset]) -> dict[DatasetRef, Release]:
-    """What a step releases: what it was inserted for, or what its label claims and its container is."""
+    """Return the releases of a step: the inserted one, or those that its label claims and its container is."""
     if step.role is not Role.CONTAINER:
         return {}
     if task is not None and task.release is not None:
@@ -53,7 +53,7 @@ def released_by(step: Step, task: Task | None, datasets: Mapping[DatasetRef, Dat
 
 @dataclass
 class Carried:
-    """What each step reads and puts out.
+    """The rules that each step reads and puts out.
 
     Attributes:
         read, output: by step.
@@ -99,7 +99,7 @@ def carry(
 
 
 def found_in(read: Read, carried: Carried, datasets: Mapping[DatasetRef, Dataset]) -> Rules:
-    """What one artifact carries: the map of the step that wrote it, and of the dataset that it is."""
+    """Return the rules that one artifact carries, by the step that wrote it and the dataset that it is."""
     parts: list[Rules] = [carried.output[read.step]] if read.step is not None else []
     if read.dataset is not None:
         parts.append({read.dataset: own_rules(read.dataset, datasets)})
@@ -119,7 +119,7 @@ def in_order(before: Mapping[str, set[str]]) -> Iterator[str]:
 
 
 class Permits:
-    """Where each task may be, by all rules, resources and pins; decisions are remembered by what they depend on."""
+    """Permitted sites of each task, by all rules, resources and pins; with a cache of decisions."""
 
     def __init__(
         self, graph: Graph, carried: Carried, datasets: Mapping[DatasetRef, Dataset], inventory: Inventory
@@ -132,7 +132,7 @@ class Permits:
         self._denied: dict[tuple[str, str], frozenset[Denied]] = {}
 
     def denied(self, task: str, site: str) -> frozenset[Denied]:
-        """Why a task may not be at a site: the first reasons in the order of rules; none: it may."""
+        """Return the first reasons, in the order of rules, why a task may not be at a site; none: it may."""
         if (task, site) not in self._denied:
             self._denied[task, site] = self._reasons(task, site)
         return self._denied[task, site]
@@ -155,7 +155,7 @@ class Permits:
         return frozenset(site for site in self._inventory.sites if not self.denied(task, site))
 
     def bars(self, rules: Rules, reader: Reader | None, site: str) -> Decision | None:
-        """Why data with these rules may not be read, or (without a reader) brought, at a site."""
+        """Return the refusal of data with these rules to be read, or (without a reader) brought, at a site."""
         key = self._key(rules, reader, site)
         if key not in self._decided:
             place = self._inventory.place(site)
@@ -183,7 +183,7 @@ class Permits:
 
 
 def fits(task: Task, site: Site) -> bool:
-    """Whether the site's largest node has all that the task asks for; without a description everything fits."""
+    """Return whether the site's largest node has what the task requests; an undescribed site has anything."""
     if site.resources is None:
         return True
     return all(amount <= site.resources.get(name, 0.0) for name, amount in task.requests.items())

@@ -44,7 +44,7 @@ class Option:
 
     @property
     def insertion(self) -> "Insertion":
-        """What is inserted, whoever reads it."""
+        """The task to insert, whatever its readers."""
         return self.spot, self.dataset, self.release
 
 
@@ -52,7 +52,7 @@ Insertion = tuple[Spot, DatasetRef, str]
 
 
 def spot_of(read: Read, graph: Graph) -> Spot:
-    """Which artifact a step reads."""
+    """Return the artifact that a step reads."""
     key = read.datum or ""
     if read.step is None or graph.data[key].producer is not None:
         return Spot(key)
@@ -99,7 +99,7 @@ def options(graph: Graph, datasets: Mapping[DatasetRef, Dataset]) -> frozenset[O
 
 
 def _forms(graph: Graph, datasets: Mapping[DatasetRef, Dataset]) -> dict[str, dict[DatasetRef, frozenset[str]]]:
-    """By step: the releases that were applied to all of a dataset in what it puts out."""
+    """Return for each step the releases that were applied to all of a dataset in its output."""
     steps = all_steps(graph)
     before = {
         name: {*(read.step for read in step.reads if read.step is not None), *step.parameters_from}
@@ -123,7 +123,7 @@ def _forms(graph: Graph, datasets: Mapping[DatasetRef, Dataset]) -> dict[str, di
 
 
 def insertion_names(graph: Graph) -> dict[Insertion, str]:
-    """What an inserted task is called: `release-<datum>-<release>` as a DNS label.
+    """Name each inserted task: `release-<datum>-<release>` as a DNS label.
 
     Where that is taken, wanted twice or too long, it ends in a digest of artifact, dataset and release.
     """
@@ -238,12 +238,12 @@ def _reading(task: Task, readers: set[str], spot: Spot, name: str, graph: Graph)
 
 
 def is_at(read: Read, spot: Spot, graph: Graph) -> bool:
-    """Whether a step reads this very artifact."""
+    """Return whether a step reads this very artifact."""
     return read.datum == spot.datum and not read.is_list and spot_of(read, graph) == spot
 
 
 def needs(task: Task, key: str) -> bool:
-    """Whether one of its steps reads the datum, or mounts the dataset that it is."""
+    """Return whether one of its steps reads the datum, or mounts the dataset that it is."""
     for step in task.steps:
         if any(read.datum == key for read in step.reads) or any(use.reads and str(use.ref) == key for use in step.uses):
             return True

@@ -1,4 +1,4 @@
-"""When tasks run: the schedule that a placement has by definition, and whether another one can be kept."""
+"""Schedules of tasks: the one that a placement has by definition, and whether another one is valid."""
 
 from collections.abc import Mapping
 from heapq import heapreplace
@@ -13,7 +13,7 @@ Times = Mapping[str, tuple[float, float]]
 
 
 class Waits:
-    """What each task waits for, and the order in which the schedule takes tasks: both hold for every placement."""
+    """The dependencies of each task, and the order of scheduling: both hold for every placement."""
 
     def __init__(self, graph: Graph) -> None:
         self.before: dict[str, set[str]] = {name: set() for name in graph.tasks}
@@ -30,7 +30,7 @@ def smallest_first(before: Mapping[str, set[str]]) -> list[str]:
 
 
 def arrival(placement: Placement, waits: Waits, name: str, ends: Mapping[str, float]) -> float:
-    """When all that a task needs is where it runs."""
+    """Return when all inputs of a task are at its site."""
     graph, site = placement.graph, placement.site_of[name]
     latest = max((ends[earlier] for earlier in waits.before[name]), default=0.0)
     for key in graph.tasks[name].reads:

@@ -1,4 +1,4 @@
-"""How long loops, conditions and exit-handler bodies take, from the compiled pipeline and the hints alone.
+"""Durations of loops, conditions and exit-handler bodies, from the compiled pipeline and the hints alone.
 
 The clause of the definition, by recursion over the raw documents: inside, what depends on another comes after it, what
 doesn't runs beside it; a loop takes its body's seconds once for each batch; core-seconds are those of all tasks.
@@ -137,7 +137,7 @@ class _Own:
         return Times(seconds, seconds * cores, cores)
 
     def _static(self, spot: _Spot, entry: Entry) -> int:
-        """How many items are written down; else 1."""
+        """Return the number of items that are written down; else 1."""
         iterator = spot.task.get("parameterIterator")
         if iterator is None:
             return 1

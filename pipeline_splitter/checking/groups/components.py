@@ -35,7 +35,7 @@ def check_release(file: File, where: str, path: str, task: Raw) -> None:
 
 
 def same_component(file: File, where: str, original: str, found: str, path: str) -> None:
-    """What a task runs is what it ran before: containers to the letter, dags task by task."""
+    """Check that a task runs what it ran before: containers to the letter, dags task by task."""
     before, now = file.pipeline.components[original], file.spec["components"][found]
     if "dag" in before:
         same_dag(file, where, before, now, path, wired=file.is_whole)

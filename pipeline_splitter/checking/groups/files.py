@@ -81,7 +81,7 @@ class File:
 
     @property
     def tasks(self) -> Raw:
-        """Of the root."""
+        """Return the tasks of the root."""
         return self.spec["root"]["dag"].get("tasks") or {}
 
     @cached_property
@@ -95,7 +95,7 @@ class File:
         return all_steps(self.graph)
 
     def sources(self, task: Raw) -> Iterator[tuple[str, Source]]:
-        """What feeds each input of a task in the file, seen from the whole pipeline."""
+        """Yield the source of each input of a task in the file, in terms of the whole pipeline."""
         path_of = {name: path for path, name in self.names.items()}
         values = {each.parameter: each.value for each in self.group.imports if each.value is not None}
         inputs = task.get("inputs") or {}
@@ -123,20 +123,20 @@ class File:
                 yield name, ("constant", json.dumps(raw["runtimeValue"].get("constant"), sort_keys=True))
 
     def executors(self) -> Raw:
-        """Of the file, by label."""
+        """Return the file's executors by label."""
         return (self.spec.get("deploymentSpec") or {}).get("executors") or {}
 
     def configuration(self, label: str) -> Raw:
-        """What the platform document says of an executor."""
+        """Return the platform configuration of an executor."""
         kubernetes = (self.platform.get("platforms") or {}).get("kubernetes") or {}
         return ((kubernetes.get("deploymentSpec") or {}).get("executors") or {}).get(label) or {}
 
     def component_name(self, task: str) -> str:
-        """What a task of the file runs."""
+        """Return the name of a task's component in the file."""
         return str(self.tasks[task]["componentRef"]["name"])
 
     def importer(self, task: str) -> Raw:
-        """What a task of the file imports; nothing of any other task."""
+        """Return the importer of a task in the file; empty for any other task."""
         component = self.spec["components"].get(self.component_name(task)) or {}
         return (self.executors().get(str(component.get("executorLabel"))) or {}).get("importer") or {}
 

@@ -33,7 +33,7 @@ def check_inputs(file: File, where: str, path: str, entry: Entry, task: Raw) -> 
 
 
 def check_order(file: File, where: str, path: str) -> None:
-    """What must be done before, and is in this file, is."""
+    """Check that a task's predecessors that are in this file still come before it."""
     seen: set[str] = set()
     waiting = [file.names[path]]
     while waiting:
@@ -48,7 +48,7 @@ def check_order(file: File, where: str, path: str) -> None:
 
 
 def check_imports(file: File) -> None:
-    """What comes in is a parameter that one importer reads, or a value."""
+    """Check that each import is a parameter that one importer reads, or a value."""
     definitions = (file.spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
     for each in file.group.imports:
         where = f"groups[{file.group.id}].imports[{each.parameter}]"
@@ -72,7 +72,7 @@ def _check_type(file: File, where: str, importer: str, key: str) -> None:
 
 
 def check_exports(file: File) -> None:
-    """What goes out is an output of the root, from where the plan says."""
+    """Check that each export is an output of the root, from where the plan says."""
     path_of = {name: path for path, name in file.names.items()}
     outputs = file.spec["root"]["dag"].get("outputs") or {}
     for each in file.group.exports:
@@ -99,7 +99,7 @@ def _expected(entry: Entry) -> Iterator[tuple[str, Source]]:
 
 
 def _source_of(kind: str, binding: Binding) -> Source | None:
-    """What fed an input in the pipeline; None where that is left to the component, or said in other words here."""
+    """Return the source of an input; None where the component's default applies, or the file words it otherwise."""
     source = binding.source
     if isinstance(source, TaskOutput):
         return kind, f"{source.path}.{source.output}"

@@ -48,7 +48,7 @@ def _may_change(name: str) -> bool:
 
 
 def _told(use: DatasetUse) -> str:
-    """What a label says of a dataset, in words; nothing: the pod reads it."""
+    """Describe a dataset's label in words; "" where the pod just reads it."""
     words = [f"useas {'.'.join(sorted(use.use_as))}"] if use.use_as else []
     words += [f"release {use.release}"] if use.release is not None else []
     words += [f"accepts {'.'.join(sorted(use.accepts))}"] if use.accepts else []

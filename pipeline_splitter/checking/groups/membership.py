@@ -108,7 +108,7 @@ def check_crossing(graph: Graph, group_of: Mapping[str, str], groups: Sequence[G
 
 
 class Crossing(NamedTuple):
-    """What a group reads of another."""
+    """An artifact or value that a group reads of another."""
 
     kind: str
     key: str
@@ -116,7 +116,7 @@ class Crossing(NamedTuple):
 
 
 def _crossing(graph: Graph, group_of: Mapping[str, str]) -> dict[str, set[Crossing]]:
-    """By group: every artifact and parameter that its tasks read of other groups."""
+    """Return the artifacts and parameters that each group's tasks read of other groups."""
     needed: dict[str, set[Crossing]] = {}
     for name, task in graph.tasks.items():
         for key in task.reads:

@@ -1,1 +1,1 @@
-"""What infeasible.json says: facts that leave no plan, none of them superfluous, and single changes that help."""
+"""The check of infeasible.json: facts that leave no plan, none of them superfluous, and changes that help."""

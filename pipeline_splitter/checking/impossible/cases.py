@@ -29,17 +29,17 @@ class Case:
 
     @property
     def size(self) -> int:
-        """How much work a look at it is: its steps."""
+        """Return the number of steps, which measures the effort of a look."""
         return sum(len(task.steps) for task in self._part.graph.tasks.values()) + len(self._part.graph.importers)
 
     def is_in_force(self, fact: Fact) -> bool:
-        """Whether a fact is so."""
+        """Return whether a fact is true."""
         if fact not in self._in_force:
             self._in_force[fact] = self._is_so(fact)
         return self._in_force[fact]
 
     def is_possible(self, effort: Effort) -> bool:
-        """Whether all tasks can be placed, by all that holds.
+        """Return whether all tasks can be placed under all constraints.
 
         Raises:
             UndecidedError: the effort ran out.
@@ -50,7 +50,7 @@ class Case:
         return self._leaves_room(graph, allowed, quotas, effort)
 
     def is_possible_under(self, facts: Iterable[Fact], effort: Effort) -> bool:
-        """Whether all tasks can be placed as far as those facts go that are in force.
+        """Return whether all tasks can be placed under those of the facts that are in force.
 
         Raises:
             UndecidedError: the effort ran out.
@@ -69,7 +69,7 @@ class Case:
     def _leaves_room(
         self, graph: Graph, allowed: Mapping[str, frozenset[str]], quotas: set[str], effort: Effort
     ) -> bool:
-        """Whether each block has a site left, and quotas can be kept; a task without an entry may be anywhere."""
+        """Return whether each block has a site left, and quotas can be kept; tasks without an entry may be anywhere."""
         sites = self._inputs.inventory.sites
         everywhere = frozenset(sites)
         blocks = set(blocks_of(graph).values()) if graph.together else {(name,) for name in graph.tasks}

@@ -13,7 +13,7 @@ from pipeline_splitter.graph import Graph, Role, Step
 
 
 class Kind(StrEnum):
-    """What is changed; all but the last two are the word by which a remedy is known."""
+    """The kind of a change; all but the last two are the keyword of a remedy."""
 
     ACCEPTANCE = "acceptance"
     CLEARANCE = "clearance"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Change:
-    """One change.
+    """A single change of the inputs.
 
     Attributes:
         what: `namespace/dataset/release`, or a clearance.
@@ -38,7 +38,7 @@ class Change:
     where: str = ""
 
     def __str__(self) -> str:
-        """As in a finding."""
+        """Return the change as a finding words it."""
         match self.kind:
             case Kind.ACCEPTANCE:
                 return f"that task {self.where} accepts {self.what}"
@@ -50,7 +50,7 @@ class Change:
 
 
 def change_of(words: Mapping[str, str], inputs: CheckInputs) -> Change | None:
-    """What a remedy says; None where that is no change that could be made."""
+    """Return the change that a remedy says; None where that is no possible change."""
     kinds = [kind for kind in ("release", "acceptance", "clearance") if kind in words]
     said = words.keys() - {"message"}
     if kinds == ["clearance"] and said == {"clearance", "site"}:
@@ -145,7 +145,7 @@ def _form(change: Change) -> tuple[DatasetRef, str]:
 
 
 def _declaring(dataset: Dataset, change: Change, graph: Graph) -> Dataset:
-    """With a release that yields what no reader of this pipeline is refused by; 60 seconds at one core, as unknown."""
+    """Add a release that refuses no reader of this pipeline; it takes 60 seconds at one core, as by default."""
     readers = {step.reader.namespace for task in graph.tasks.values() for step in task.steps if step.reader is not None}
     release = Release(_form(change)[1], Component("any", digest=change.where), Governance(consumers=frozenset(readers)))
     governance = dataset.governance

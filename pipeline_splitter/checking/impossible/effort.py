@@ -9,7 +9,7 @@ class UndecidedError(Exception):
 
 @dataclass
 class Effort:
-    """What is left of it.
+    """The rest of the search budget.
 
     Attributes:
         left: so many steps of the pipeline, or so many blocks put at a site, may still be looked at.

@@ -1,4 +1,4 @@
-"""Why nothing can be planned: facts that leave no plan, none of them superfluous, and single changes that help."""
+"""The check of an explanation: facts that leave no plan, none superfluous, and single changes that help."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,7 +39,7 @@ def check_impossible(answer: Infeasible, inputs: CheckInputs, notes: Notes, effo
 
 
 def _leave_no_plan(answer: Infeasible, search: Search, notes: Notes) -> bool:
-    """Whether the facts leave no plan; then each of them is looked at.
+    """Return whether the facts leave no plan; if so, each of them is checked.
 
     Raises:
         UndecidedError: that was not decided.
@@ -65,7 +65,7 @@ def _leave_no_plan(answer: Infeasible, search: Search, notes: Notes) -> bool:
 
 
 def _check_each(answer: Infeasible, facts: Mapping[int, Fact], search: Search, notes: Notes, *, stand: bool) -> None:
-    """Whether each fact is so and, where they leave no plan and are said to be settled, needed for that.
+    """Check that each fact is true and, where together they are said to leave no plan, is needed.
 
     Raises:
         UndecidedError: that was not decided.
@@ -83,7 +83,7 @@ def _check_each(answer: Infeasible, facts: Mapping[int, Fact], search: Search, n
 
 
 def _read(said: Sequence[Mapping[str, str]], notes: Notes) -> dict[int, Fact]:
-    """By number: what the facts say."""
+    """Read the facts by number."""
     facts: dict[int, Fact] = {}
     for number, words in enumerate(said):
         try:

@@ -1,4 +1,4 @@
-"""What one fact of `infeasible.json` says, by its words; its sentence is for people and says nothing here."""
+"""Reader of the facts in `infeasible.json`, by their keys; the sentence is for people and not read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact.
+    """A fact in an explanation.
 
     Attributes:
         task: which it keeps from somewhere; of a tie the first of its tasks; "" of a quota.
@@ -65,7 +65,7 @@ class UnsaidError(Exception):
 
 
 def fact_of(words: Mapping[str, str]) -> Fact:
-    """What a fact says.
+    """Read a fact from its keys.
 
     Raises:
         UnsaidError: its words are not those of a rule, a resource, a pin, a tie or a quota; with what is wrong.

@@ -14,7 +14,7 @@ Load = tuple[float, frozenset[str]]
 
 
 def fits(loads: Iterable[Load], limits: Mapping[str, float], effort: Effort) -> bool:
-    """Whether each load can be put at one of its sites so that no site takes more than its limit.
+    """Decide whether each load can be put at one of its sites so that no site takes more than its limit.
 
     Args:
         loads: that may be put somewhere.

@@ -1,4 +1,4 @@
-"""Whether each remedy of `infeasible.json` makes a plan possible, and whether no other single change would."""
+"""The check of remedies: each makes a plan possible, and no other single change would."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -44,7 +44,7 @@ class _Remedying:
         self._undecided = ""
 
     def check_said(self, answer: Infeasible) -> frozenset[Change]:
-        """What the remedies say, each having been tried."""
+        """Try each remedy, and return the changes that they say."""
         said: set[Change] = set()
         for number, words in enumerate(answer.remedies):
             where, change = f"remedies[{number}]", change_of(words, self._inputs)
@@ -58,7 +58,7 @@ class _Remedying:
         return frozenset(said)
 
     def is_undecided_after(self, said: frozenset[Change]) -> str:
-        """What could not be decided; "" where all was. Findings for each change that helps and is not said."""
+        """Find helpful changes that are not said; return what could not be decided, or ""."""
         try:
             for change in self._helpful_beside(said):
                 self._notes.add("remedies", f"lack one that makes a plan possible: {change}")
@@ -108,7 +108,7 @@ class _Remedying:
         return next(change for change in higher if self._helps(change))
 
     def _helps_plainly(self, form: str) -> bool:
-        """Whether declaring a release helps without the container of a task that claims to be it."""
+        """Return whether declaring a release helps without the container of a task that claims to be it."""
         plain = Change(Kind.DECLARATION, form)
         return plain in releases(self._inputs) and self._helps(plain)
 

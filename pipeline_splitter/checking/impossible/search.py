@@ -32,7 +32,7 @@ class Search:
         self._options = options(self.inputs.graph, self.inputs.datasets)
 
     def is_possible(self) -> bool:
-        """Whether there is a plan.
+        """Return whether there is a plan.
 
         Raises:
             UndecidedError: the effort ran out.
@@ -40,7 +40,7 @@ class Search:
         return self._any(slots_of(self._options), lambda case: case.is_possible(self.effort))
 
     def is_possible_under(self, facts: Sequence[Fact]) -> bool:
-        """Whether there would be one if these facts were all that holds.
+        """Return whether there would be a plan if these facts were all constraints.
 
         A slot of which none of them depends keeps the original: what is inserted there only takes up room.
 
@@ -51,7 +51,7 @@ class Search:
         return self._any(slots, lambda case: case.is_possible_under(facts, self.effort))
 
     def is_ruled_out_at_once(self) -> bool:
-        """Whether one look shows that there is no plan; False: there may be one.
+        """Return whether one look shows that there is no plan; False: there may be one.
 
         Raises:
             UndecidedError: the effort ran out.
@@ -59,7 +59,7 @@ class Search:
         return not self._case(frozenset(), self._options).is_possible(self.effort)
 
     def is_so(self, fact: Fact) -> bool:
-        """Whether a fact is in force in some choice: in one that was looked at, or that inserts one release or none.
+        """Return whether a fact is in force in a choice that was looked at, or that inserts at most one release.
 
         Raises:
             UndecidedError: the effort ran out.

@@ -1,1 +1,1 @@
-"""What plan.json says beside placement and costs: assumptions, alternatives, objectives, and what tasks are handed."""
+"""Checks of plan.json besides placement and costs: assumptions, alternatives, objectives, and handovers."""

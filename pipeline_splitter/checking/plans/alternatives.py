@@ -16,7 +16,7 @@ MOST_RESCHEDULED = 2_000_000
 
 @dataclass
 class Moves:
-    """What moving a block would add to a linear objective: only the data that it touches are counted again."""
+    """The marginal costs of a block's moves by a linear objective: only the data that it touches are recounted."""
 
     placement: Placement
     objective: str
@@ -55,7 +55,7 @@ class Moves:
         return sum(terms), sum(map(abs, terms))
 
     def _of_datum(self, key: str, moving: int, names: set[str], here: str, target: str) -> Iterable[float]:
-        """What a datum's crossings cost now (negative) and then; those that stay as they are left out."""
+        """Yield the costs of a datum's crossings now (negative) and after the move, leaving out those that stay."""
         readers, producer = self.readers[key], self.placement.graph.data[key].producer
         then = {site: count for site, count in readers.items() if site in {here, target}}
         then[here] = then.get(here, 0) - moving
@@ -110,7 +110,7 @@ class Elsewhere:
                 self._check_one(f"{where}[{each.site}]", task, each, used, moves, deltas=number % step == 0)
 
     def _stride(self, tasks: int, sites: int) -> int:
-        """Of so many tasks one is moved, where a new schedule for each move would take too long."""
+        """Return the sampling step, so that the schedules for the moves of tasks take bounded time."""
         step = max(1, -(-tasks * tasks * (sites - 1) // MOST_RESCHEDULED))
         if step > 1:
             self.notes.unchecked.append(f"costDelta in time: computed for one task in {step} only")
@@ -166,7 +166,7 @@ class Elsewhere:
             self.notes.add(f"{where}.denied", f"is {said}, expected {words}")
 
     def _in_time(self, members: tuple[str, ...], site: str) -> tuple[float, float]:
-        """How much later than in the plan the run would end, by the schedule by definition of what is moved."""
+        """Return by how much later the run would end after the move, by the schedule by definition."""
         before = self.makespan_seconds
         after = self._makespan(members, site)
         return after - before, max(before, after)

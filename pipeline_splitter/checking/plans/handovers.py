@@ -46,7 +46,7 @@ def check_handed(  # noqa: PLR0913, PLR0917 - a plan, what it was made from, and
 
 
 def _handed(graph: Graph) -> dict[str, set[Handed]]:
-    """By task: all that other tasks make for it."""
+    """Return for each task all that other tasks make for it."""
     found: dict[str, set[Handed]] = {name: set() for name in graph.tasks}
     for name, task in graph.tasks.items():
         for key in task.reads:

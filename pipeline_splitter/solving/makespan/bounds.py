@@ -24,7 +24,7 @@ _WEIGHT_STEPS = 40
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How early and how late, under a supposed makespan.
+    """The earliest and latest times of tasks, under a supposed makespan.
 
     Attributes:
         allowed: (t, s): where a task can still be.
@@ -86,7 +86,7 @@ def tails(network: Network, allowed: Flags, least: Floats) -> Floats:
 
 
 def times(network: Network, allowed: Flags) -> Times:
-    """By paths alone, whatever the makespan."""
+    """Compute times by paths alone, whatever the makespan."""
     none = np.zeros(len(network.order))
     return Times(allowed, heads(network, allowed, none), tails(network, allowed, none))
 
@@ -116,7 +116,7 @@ class Refuter:
         self._weights: dict[tuple[int, int], Floats] = {}
 
     def supposed(self, makespan: float) -> Times | None:
-        """What a makespan of at most this leaves; None: there is none so short."""
+        """Return the times under a supposed makespan; None: there is no schedule so short."""
         seconds = self._network.arrays.seconds
         longest = makespan * (1 + _MARGIN)
         known = self._known
@@ -168,7 +168,7 @@ class Refuter:
         return np.where(self._slots > 0, 1.0 / total, 0.0) if total > 0 else np.zeros(len(self._slots))
 
     def _fits(self, known: Times, makespan: float) -> bool:
-        """Whether the work of each window of time fits the slots, as far as can be told."""
+        """Return whether the work of each window of time fits the slots, as far as can be told."""
         if not (self._slots > 0).any() or not (known.allowed <= (self._slots > 0)).any():
             return True
         first = np.where(known.allowed, known.heads, np.inf).min(axis=1)

@@ -31,7 +31,7 @@ _MARGIN = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the solver answers.
+    """The exact solver's result.
 
     Attributes:
         sites: (t,); None where it found nothing.
@@ -47,14 +47,14 @@ class Found:
 
 
 def size(network: Network, allowed: Flags) -> int:
-    """How many terms the model would have, about."""
+    """Estimate the number of terms of the model."""
     arrays = network.arrays
     here = allowed.sum(axis=1)
     return int(here.sum() + (here[arrays.in_task] * here[network.waits_of]).sum())
 
 
 def is_small_enough(network: Network, allowed: Flags, seconds: float) -> bool:
-    """Whether the model fits memory with ease, and is made in a part of the time that is left."""
+    """Return whether the model fits memory with ease, and is made in a part of the time that is left."""
     terms = size(network, allowed)
     return terms <= _LARGEST_MODEL and terms * _SECONDS_PER_TERM < seconds / 2
 
@@ -101,7 +101,7 @@ class Exact:
         self._unit = self._spend(self._network.problem.problem.costs, known_value, minimise=True)
 
     def hint(self, schedule: Schedule) -> None:
-        """Where to begin."""
+        """Hint a schedule to begin with."""
         for block, member in enumerate(self._network.arrays.block_starts[:-1].tolist()):
             if member == self._network.arrays.block_starts[block + 1]:
                 continue
@@ -140,7 +140,7 @@ class Exact:
         return Found(sites, ordered(self._network, starts, ends), bound)
 
     def _is_infeasible(self, solver: "CpSolver", seconds: float) -> bool:
-        """Whether the search without presolve says so too: nothing is called infeasible on one word."""
+        """Confirm infeasibility without presolve: nothing is called infeasible on one word."""
         solver.parameters.cp_model_presolve = False
         solver.parameters.max_time_in_seconds = max(seconds, 0.01)
         return bool(solver.solve(self._model) == self._library.INFEASIBLE)
@@ -150,7 +150,7 @@ class Exact:
         return np.floor(np.minimum(seconds / self._tick, self._longest + 1) * (1 - 1e-12)).astype(np.int64)
 
     def _place_blocks(self) -> list[dict[int, Any]]:
-        """For each block one literal for each site where it can be; exactly one holds."""
+        """Make one literal for each block and each of its sites; exactly one holds."""
         at: list[dict[int, Any]] = []
         for row in self._block_allowed:
             literals = {site: self._model.new_bool_var("") for site in np.flatnonzero(row).tolist()}
@@ -159,7 +159,7 @@ class Exact:
         return at
 
     def _begin_tasks(self) -> list[Any]:
-        """For each task its start."""
+        """Make the start variable of each task."""
         starts = []
         for task, block in enumerate(self._network.arrays.block_of.tolist()):
             here = list(self._at[block])
@@ -219,7 +219,7 @@ class Exact:
                 self._model.add(self._starts[reader] >= arrival).only_enforce_if(self._at[block_of[reader]][site])
 
     def _limit_slots(self) -> None:
-        """At most so many tasks at once at a site."""
+        """Limit the number of tasks at once at a site."""
         arrays = self._network.arrays
         for site, slots in enumerate(arrays.slots.tolist()):
             intervals = []
@@ -278,7 +278,7 @@ class Exact:
         return unit
 
     def _pay_fetches(self, readers: list[int], prices: Integers) -> list[Any]:
-        """What a net that nobody writes costs, once at each site where a reader is."""
+        """Return the cost terms of a net that nobody writes, once at each site where a reader is."""
         terms = []
         for site in self._sites_of(readers):
             if prices[site] > 0:
@@ -290,7 +290,7 @@ class Exact:
         return terms
 
     def _pay_crossings(self, producer: int, readers: list[int], prices: Integers) -> list[Any]:
-        """What a net costs, once at each site where a reader is; `prices`: (s, s) from the producer's site."""
+        """Return the cost terms of a net, once at each reader's site; `prices`: (s, s) from the producer's site."""
         terms = []
         for site in self._sites_of(readers):
             highest = int(prices[list(self._at[producer]), site].max(initial=0))
@@ -304,7 +304,7 @@ class Exact:
         return terms
 
     def _sites_of(self, blocks: list[int]) -> list[int]:
-        """Where any of these can be."""
+        """Return the sites where any of these blocks can be."""
         return sorted({site for block in blocks for site in self._at[block]})
 
 

@@ -48,7 +48,7 @@ def solve_time(t: TimeProblem, limits: Limits, first: TimeSolution | None = None
 
 @dataclass(slots=True)
 class Hunt:
-    """What is known so far.
+    """The state of the search for the shortest schedule.
 
     Attributes:
         network: what is asked.
@@ -110,11 +110,11 @@ class Hunt:
             self.limits.progress(value, bound)
 
     def done(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         return self._good() or self._expired(1.0)()
 
     def answer(self) -> TimeSolution:
-        """What is known, as it is handed back."""
+        """Return the best schedule and bound as a solution."""
         if self.infeasible:
             return TimeSolution(None, None, math.inf, math.inf, infeasible=True, solver=self.solver)
         if self.best is None:
@@ -123,14 +123,14 @@ class Hunt:
         return TimeSolution(chosen, self.best.starts, self.best.makespan, self.bound, solver=self.solver)
 
     def _good(self) -> bool:
-        """Whether the gap is small enough."""
+        """Return whether the gap is small enough."""
         if self.best is None:
             return False
         value = self.best.makespan
         return value <= self.enough or value - self.bound <= self.limits.gap * value
 
     def _expired(self, share: float) -> Callable[[], bool]:
-        """Whether that share of the remaining time is used."""
+        """Return a function that tells whether that share of the remaining time is used."""
         now = self.limits.clock()
         end = now + share * (self.limits.deadline - now)
         return lambda: self.limits.clock() >= end
@@ -152,7 +152,7 @@ class Hunt:
             self.offer(listed(self.network, found.placement), "list")
 
     def _anneal(self, known: bounds.Times, rounds: int) -> None:
-        """From the best, again and again, each time less hot."""
+        """Anneal from the best schedule, again and again, each time less hot."""
         budgets = [(budget.costs, budget.limit) for budget in self.network.problem.problem.budgets]
         for round_number in range(rounds):
             if self.best is None or self.done():

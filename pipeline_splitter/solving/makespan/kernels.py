@@ -78,7 +78,7 @@ def forward(arrays: Arrays, order: Integers, sites: Integers, starts: Floats) ->
 
 
 def backward(arrays: Arrays, order: Integers, sites: Integers, rests: Floats) -> float:
-    """As `forward`, from the end: `rests[i]` is how long before the last moment task i ends; `order` runs backwards."""
+    """Schedule as `forward` does, from the end: `rests[i]` lies between the end of task i and the last moment."""
     free = [0.0] * (arrays.machine_starts[-1] + 1)
     last = 0.0
     for task in order:

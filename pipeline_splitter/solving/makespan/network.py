@@ -9,7 +9,7 @@ from pipeline_splitter.problem import Flags, Floats, Integers, TimeProblem
 
 
 class Arrays(NamedTuple):
-    """What schedules are computed from: t tasks, s sites, n blocks, e waits (a reader for a producer).
+    """The arrays of a schedule: t tasks, s sites, n blocks, e waits (a reader for a producer).
 
     Attributes:
         seconds: (t, s).

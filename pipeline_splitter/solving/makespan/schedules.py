@@ -24,7 +24,7 @@ class Schedule:
 
 
 def is_large(network: Network) -> bool:
-    """Whether loops over this network should be compiled."""
+    """Return whether loops over this network should be compiled."""
     return bool((len(network.waits_of) + len(network.order)) * network.arrays.seconds.shape[1] > _WORTH_COMPILING)
 
 
@@ -50,7 +50,7 @@ def by_start(network: Network, schedule: Schedule) -> Integers:
 
 
 def _taken(network: Network, sites: Integers) -> Floats:
-    """(t,) seconds."""
+    """Return the seconds of each task at its site, (t,)."""
     return network.arrays.seconds[np.arange(len(sites)), sites]
 
 
@@ -98,5 +98,5 @@ def placement(network: Network, schedule: Schedule) -> Integers:
 
 
 def is_feasible(network: Network, schedule: Schedule) -> bool:
-    """Whether the placement keeps to permitted sites, quotas and budgets."""
+    """Return whether the placement keeps to permitted sites, quotas and budgets."""
     return evaluate.is_feasible(network.problem.problem, placement(network, schedule))

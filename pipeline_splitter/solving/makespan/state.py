@@ -49,7 +49,7 @@ class Spending(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where the search is; every array is changed in place.
+    """The state of the annealing; every array is changed in place.
 
     Attributes:
         sites, order, position, starts: of the present schedule; `position` is the inverse of `order`.
@@ -81,7 +81,7 @@ def kernel(function: Kernel) -> Kernel:
 
 @kernel
 def change(spending: Spending, which: int, block: int, old: int, new: int) -> float:
-    """By how much a cost changes when a block moves."""
+    """Return the change of a cost when a block moves."""
     price = spending.price[which]
     more: float = spending.unary[which, block, new] - spending.unary[which, block, old]
     for entry in range(spending.read_starts[block], spending.read_starts[block + 1]):

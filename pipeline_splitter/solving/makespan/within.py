@@ -52,7 +52,7 @@ def _narrowed(network: Network, supposed: bounds.Times) -> Flags:
 
 
 class _Bargain:
-    """What is known so far."""
+    """The state of the search for the cheapest placement in time."""
 
     def __init__(self, network: Network, supposed: bounds.Times, horizon: float, limits: Limits) -> None:
         self._network = network
@@ -139,7 +139,7 @@ class _Bargain:
         return False
 
     def _dearest(self, costs: Costs) -> float:
-        """What no placement's cost exceeds by orders of magnitude: the scale of the model."""
+        """Return a scale that no placement's cost exceeds by orders of magnitude."""
         nets = self._network.problem.problem.nets
         return float(costs.unary.max(axis=1).sum() + costs.price.max() * nets.size_bytes.sum() + costs.fixed.sum())
 
@@ -162,12 +162,12 @@ class _Bargain:
             self._limits.progress(self._value if self._best is not None else None, bound)
 
     def _done(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         good = self._best is not None and self._value - self._bound <= self._limits.gap * self._value
         return good or self._expired()
 
     def _expired(self) -> bool:
-        """Whether the time is up."""
+        """Return whether the time is up."""
         return self._limits.clock() >= self._limits.deadline
 
     def _share(self, share: float) -> Limits:

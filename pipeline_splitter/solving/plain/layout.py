@@ -17,7 +17,7 @@ FORBIDDEN = 1e59
 
 
 class Layout(NamedTuple):
-    """What stays as it is.
+    """The constant part of a core's layout.
 
     Attributes:
         sites: how many.
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
 
 
 class State(NamedTuple):
-    """What changes.
+    """The changing part: messages and loads.
 
     Attributes:
         slots: messages, (entries, s).
@@ -106,7 +106,7 @@ class State(NamedTuple):
 
 
 def told(x: Layout, y: State, i: int) -> None:
-    """What each site costs block i, by what its writers tell it and what it carries, into `theta`."""
+    """Put each site's cost of block i, by its writers' messages and its loads, into `theta`."""
     sites, theta, slots, given_loads = x.sites, y.theta, y.slots, y.given_loads
     base = i * sites
     for a in range(sites):

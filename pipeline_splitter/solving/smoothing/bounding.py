@@ -1,4 +1,4 @@
-"""What messages prove, with hard minima, and the placements that they suggest. Loads numba, as `kernels` does."""
+"""Bounds that messages prove with hard minima, and placements that they suggest. Loads numba, as `kernels` does."""
 
 # ruff: noqa: C901, PLR0912, PLR0915, FURB136
 # Flat loops with scalar state, as in `kernels`.

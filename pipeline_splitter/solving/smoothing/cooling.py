@@ -36,7 +36,7 @@ _PART = 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """How often, from which temperature, and whether slack is moved now and then."""
+    """The settings of a round: sweeps, first temperature, and whether slack is moved now and then."""
 
     sweeps: int
     hot: float
@@ -115,7 +115,7 @@ def _soft(search: Search, smoother: Smoother, round_: _Round, limits: Limits) ->
 
 
 def _cooled(number: int, sweeps: int, planned: int) -> float:
-    """How far a round has cooled down, 0 to 1: as if there were time for all of it, and quickly at the end."""
+    """Return how far a round has cooled, 0 to 1: as if there were time for all of it, and quickly at the end."""
     knee = _KNEE * sweeps
     if sweeps == planned or number <= knee:
         return number / planned

@@ -43,7 +43,7 @@ def soft(u: float) -> float:
 
 @fast
 def told(x: Layout, y: State, i: int, theta: Floats) -> None:
-    """What each label of a block costs, by what its writers tell it and what it carries, into `theta`."""
+    """Put each label's cost of a block, by its writers' messages and its loads, into `theta`."""
     at = x.first[i]
     width = x.first[i + 1] - at
     for a in range(width):
@@ -60,7 +60,7 @@ def told(x: Layout, y: State, i: int, theta: Floats) -> None:
 
 @fast
 def known(x: Layout, y: State, i: int, theta: Floats) -> float:
-    """As `told`, and by what its readers tell it; returns the least."""
+    """Add the readers' messages to `told`, and return the least cost."""
     told(x, y, i, theta)
     width = x.first[i + 1] - x.first[i]
     for entry in range(x.starts[x.wrote[i]], x.starts[x.wrote[i + 1]]):

@@ -17,7 +17,7 @@ _SAME = 1e-12
 
 
 class Layout(NamedTuple):
-    """What stays as it is.
+    """The constant part of a core's layout.
 
     Attributes:
         sites: how many.
@@ -77,7 +77,7 @@ class Layout(NamedTuple):
 
 
 class State(NamedTuple):
-    """What changes.
+    """The changing part: messages and loads.
 
     Attributes:
         psi: messages to readers, over labels of the reader.
@@ -109,7 +109,7 @@ class State(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where the flat values over labels stand in arrays over all sites: rows and columns."""
+    """The rows and columns of the flat values over labels in arrays over all sites."""
 
     read_rows: Integers
     read_sites: Integers
@@ -245,7 +245,7 @@ def _starts(counts: Any) -> Integers:  # noqa: ANN401  # integers of any width
 
 
 def _over_labels(readers: Integers, first: Integers, site: Integers) -> tuple[Integers, Integers, Integers]:
-    """Where each entry begins over labels of its reader; entry and site of each value."""
+    """Return each entry's beginning over labels of its reader; entry and site of each value."""
     width = np.diff(first)[readers]
     at = _starts(width)
     rows = np.repeat(np.arange(len(readers)), width)

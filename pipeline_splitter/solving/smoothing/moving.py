@@ -40,7 +40,7 @@ def keep(x: Layout, y: State, entry: int, need: Floats, pool: Floats) -> None:
 
 @fast
 def forward(x: Layout, y: State, todo: Integers, pool: Floats) -> None:
-    """As `kernels.forward` with hard minima. `pool` holds what no reader carries of a net at a site."""
+    """Pass forward as `kernels.forward` with hard minima. `pool` holds what no reader carries of a net at a site."""
     sites = x.sites
     theta, mine, step, need = np.empty(sites), np.empty(sites), np.empty(sites), np.empty(sites)
     here = np.full(sites, -1)
@@ -113,7 +113,7 @@ def forward(x: Layout, y: State, todo: Integers, pool: Floats) -> None:
 
 @fast
 def backward(x: Layout, y: State, todo: Integers, pool: Floats, given_pool: Floats, move: bool) -> None:  # noqa: FBT001  # for numba
-    """As `kernels.backward` with hard minima; slack stays where it is without `move`. Pools as in `forward`."""
+    """Pass backward as `kernels.backward` with hard minima; slack stays without `move`. Pools as in `forward`."""
     sites = x.sites
     theta, mine, step, need = np.empty(sites), np.empty(sites), np.empty(sites), np.empty(sites)
     here = np.full(sites, -1)

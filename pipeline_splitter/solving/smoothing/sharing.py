@@ -1,4 +1,4 @@
-"""Who carries how much of a crossing. Loads numba, as `kernels` does."""
+"""Sharing of a crossing's cost between its readers. Loads numba, as `kernels` does."""
 
 # ruff: noqa: C901, PLR0912, PLR0913, PLR0917
 # Flat loops with scalar state, as in `kernels`.

@@ -90,12 +90,12 @@ class Smoother:
         moving.forward(layout, state, self.todo, self._pool)
 
     def lower(self) -> float:
-        """What the messages prove, constants left out; `reduced` is by them then."""
+        """Return the bound that the messages prove, without constants; `reduced` is by them then."""
         bounding.lower(self.layout, self.state, self.todo)
         return float(self.state.least.sum())
 
     def prove(self) -> None:
-        """What the messages prove, into the record."""
+        """Record the bound that the messages prove."""
         self.lower()
         better = self.record.keep_bound(self.state.least, self.reduced())
         if better.any():
