@@ -20,6 +20,7 @@ from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.grants.review import Review
 from moorage.grants.standing import Standing
 from moorage.model import Dataset, DatasetRef, DatasetStatus, Governance
+from moorage.queueing.keyed_locks import KeyedLocks
 from moorage.refusal import Refusal
 from moorage.serving.certificates import KeyPair, make_authority
 from moorage.sources import Credentials
@@ -34,7 +35,6 @@ from node_plugin.filler.manifest import Entry, version_of
 from node_plugin.journal import Journal
 from node_plugin.neighbours.following import Following
 from node_plugin.neighbours.serving import Server, serving_neighbours
-from node_plugin.target_locks import TargetLocks
 from tests.ports import free_port
 
 SITE = "eu-1"
@@ -194,7 +194,7 @@ async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[
                 journal=Journal(folder / f"{name}.journal"),
                 broker=broker,
                 watcher=broker,
-                locks=TargetLocks(),
+                locks=KeyedLocks(),
                 limits=CacheLimits(size_bytes=1 << 40),
                 asked_at=time.monotonic(),
             )

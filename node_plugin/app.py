@@ -11,6 +11,7 @@ from typing import Final
 
 from moorage.errors import SettingError
 from moorage.kube import Client
+from moorage.queueing.keyed_locks import KeyedLocks
 from moorage.serving.health import Health, make_app
 from moorage.serving.run import Listener, serve, stop_on_signals
 from node_plugin import mountinfo
@@ -34,7 +35,6 @@ from node_plugin.pod_sockets import PodSockets
 from node_plugin.publishing import NodeState, Publisher
 from node_plugin.revoking import revoking
 from node_plugin.settings import NodePluginSettings
-from node_plugin.target_locks import TargetLocks
 from node_plugin.web_identity import PodTokens, WebIdentityBroker
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ async def run(settings: NodePluginSettings) -> None:
         token_file=settings.broker_token_file,
     )
     broker = WebIdentityBroker(decider, tokens, settings.web_identity_roles)
-    journal, locks = Journal(settings.journal_dir), TargetLocks()
+    journal, locks = Journal(settings.journal_dir), KeyedLocks[str]()
     cache = open_cache(settings, broker, decider, journal, locks)
     server = neighbour_server(cache, settings, decider)
     memory = SharedMemory(settings.memory_dir, journal, settings.memory_size_limit)
@@ -108,7 +108,7 @@ async def run(settings: NodePluginSettings) -> None:
 
 
 def open_cache(
-    settings: NodePluginSettings, broker: Granting, watcher: Watching, journal: Journal, locks: TargetLocks
+    settings: NodePluginSettings, broker: Granting, watcher: Watching, journal: Journal, locks: KeyedLocks[str]
 ) -> Cache | None:
     """The node's cache, as it is on the disk; None where there is none.
 

@@ -14,6 +14,7 @@ from moorage.errors import InputError, MountError, NotYetError
 from moorage.grants.grant import Grant
 from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.model import DatasetRef
+from moorage.queueing.keyed_locks import KeyedLocks
 from moorage.refusal import NOT_POSSIBLE, Refusal
 from node_plugin import mounts, pod_paths
 from node_plugin.broker import Granting, Watching
@@ -25,7 +26,6 @@ from node_plugin.memory.holding import MemoryKey, key_of, key_of_folder
 from node_plugin.memory.shared import SharedMemory
 from node_plugin.mounting import mount_by_kernel, needs_sidecar
 from node_plugin.pod_sockets import VOLUME, PodSockets
-from node_plugin.target_locks import TargetLocks
 from node_plugin.web_identity import PodTokens
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class NodeState:
     watcher: Watching
     journal: Journal
     memory: SharedMemory
-    locks: TargetLocks = field(default_factory=TargetLocks)
+    locks: KeyedLocks[str] = field(default_factory=KeyedLocks)
     cache: Cache | None = None
     tokens: PodTokens = field(default_factory=lambda: PodTokens(""))
 

@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_READERS_ASKED: Final = 8
 _GROWS_BY: Final = 1.05
+_AWAITED_SECONDS: Final = 600.0
 _WORDS: Final = {
     Unfillable.UNLISTED: "nobody has listed it",
     Unfillable.TOO_LARGE: "it is larger than a copy may be: raise spec.cache.sizeLimit, or nodePlugin.cache.sizeLimit",
@@ -51,8 +52,9 @@ class Fills:
         self._unkeepable: dict[DatasetRef, tuple[VersionKey, str]] = {}
         # What parts were given of the disk when they were made.
         self._parts: dict[VersionKey, int] = {}
-        # Of datasets that a pod waits for, how the last fill ended.
+        # How the last fill of a dataset ended, and when a pod last waited for one: kubelets ask again within minutes.
         self._last: dict[DatasetRef, str] = {}
+        self._awaited: dict[DatasetRef, float] = {}
         self._running: dict[DatasetRef, asyncio.Task[None]] = {}
         self._in_vain: dict[DatasetRef, str] = {}
         self._turns = Turns(state.limits.fills, self._make_way)
@@ -81,7 +83,7 @@ class Fills:
 
     def want(self, ref: DatasetRef, pod: PodIdentity) -> None:
         """Begin a fill for a pod that waits for it, if none is under way; what failed is tried again in its time."""
-        self._last = {known: said for known, said in self._last.items() if known in self._wishes or known == ref}
+        self._awaited[ref] = time.monotonic()
         self._wishes.setdefault(ref, Wish(pod)).hurry()
         self.go_on()
 
@@ -101,7 +103,10 @@ class Fills:
 
     def in_vain(self) -> dict[DatasetRef, str]:
         """Datasets of which a pod asks for a copy and streams, or waits for one, and why there is none."""
-        wanted = {volume.dataset for volume in self._state.journal if volume.needs_server} | self._last.keys()
+        latest = time.monotonic() - _AWAITED_SECONDS
+        self._awaited = {ref: at for ref, at in self._awaited.items() if at > latest}
+        wanted = {volume.dataset for volume in self._state.journal if volume.needs_server} | self._awaited.keys()
+        self._last = {ref: said for ref, said in self._last.items() if ref in wanted or ref in self._wishes}
         self._in_vain = {ref: why for ref, why in self._in_vain.items() if ref in wanted}
         return self._in_vain
 

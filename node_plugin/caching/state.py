@@ -10,6 +10,7 @@ from moorage.grants.grant import Grant
 from moorage.grants.question import PodIdentity
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
+from moorage.queueing.keyed_locks import KeyedLocks
 from moorage.serving import metrics
 from node_plugin.broker import Granting, Watching
 from node_plugin.caching import deciding
@@ -18,7 +19,6 @@ from node_plugin.caching.store import Store
 from node_plugin.caching.usage import Usage
 from node_plugin.filler.exchange import Sharing, View
 from node_plugin.journal import Journal
-from node_plugin.target_locks import TargetLocks
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class CacheState:
     journal: Journal
     broker: Granting
     watcher: Watching
-    locks: TargetLocks
+    locks: KeyedLocks[str]
     limits: CacheLimits
     standings: dict[DatasetRef, Standing] = field(default_factory=dict)
     asked_at: float = float("-inf")

@@ -19,6 +19,7 @@ from moorage.grants.neighbours import Pass, server_name
 from moorage.grants.question import GrantQuestion
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
+from moorage.queueing.keyed_locks import KeyedLocks
 from moorage.serving.certificates import KeyPair, make_authority
 from node_plugin.caching.holding import VersionKey
 from node_plugin.caching.state import CacheLimits, CacheState
@@ -30,7 +31,6 @@ from node_plugin.filler.neighbour import client_context, version_path
 from node_plugin.journal import Journal
 from node_plugin.neighbours import serving
 from node_plugin.neighbours.serving import Server, serving_neighbours
-from node_plugin.target_locks import TargetLocks
 from tests.polling import until
 from tests.ports import free_port
 
@@ -133,7 +133,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
         journal=Journal(folder / "journal"),
         broker=signs,  # type: ignore[arg-type]
         watcher=signs,  # type: ignore[arg-type]
-        locks=TargetLocks(),
+        locks=KeyedLocks(),
         limits=CacheLimits(size_bytes=1 << 40),
     )
     port = free_port()
