@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
+from dataset_operator.bucket_remover import BucketRemover
 from dataset_operator.claims import ClaimKeeper
 from dataset_operator.cluster_index import ClusterIndex
 from dataset_operator.controller import DatasetController, Surroundings
@@ -56,7 +57,10 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
         await stack.enter_async_context(claims)
         health.add_ready("claims", claims.problem)
         health.add_ready("listing", controller.problem)
-        datasets = await stack.enter_async_context(DatasetWatch(client, controller, claims))
+        buckets = await stack.enter_async_context(
+            BucketRemover(client, recorder, looker.budget(quick=True), controller.user_of_bucket)
+        )
+        datasets = await stack.enter_async_context(DatasetWatch(client, controller, claims, buckets))
         health.add_ready("datasets", datasets.problem)
         following = asyncio.create_task(run_kopf(near.sites, stop, ready), name="kopf")
         health.add_live("kopf", lambda: "has ended" if following.done() and not stop.is_set() else None)

@@ -35,6 +35,7 @@ from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
 from moorage.serving import metrics
 from moorage.sites import DIVERGED, Inventory
+from moorage.sources import Location
 
 CONCURRENT_WRITERS = "ConcurrentWriters"
 _RECONCILED_AT_ONCE = 16
@@ -159,6 +160,17 @@ class DatasetController:
         entry = self._entries.get(ref)
         dataset = None if entry is None else entry.dataset()
         return None if dataset is None else Desired(dataset.uid, dataset.claim)
+
+    def user_of_bucket(self, location: Location) -> DatasetRef | None:
+        """A Dataset that names the bucket of a location; None where none does."""
+        bucket = location.bucket_name
+        for ref, entry in self._entries.items():
+            if bucket.encode() not in entry.written.spec:
+                continue  # reading all of them would take seconds
+            dataset = entry.dataset()
+            if dataset is not None and any(source.location.bucket_name == bucket for source in dataset.sources):
+                return ref
+        return None
 
     # --- looking ---
 

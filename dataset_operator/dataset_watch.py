@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from dataset_operator.bucket_remover import BucketRemover
 from dataset_operator.claims import ClaimKeeper
 from dataset_operator.controller import DatasetController
 from dataset_operator.entries import Written, read_written
@@ -20,11 +21,15 @@ class DatasetWatch:
         client: the API server.
         controller: is told.
         claims: is told after it.
+        buckets: is told of Datasets that went.
     """
 
-    def __init__(self, client: Client, controller: DatasetController, claims: ClaimKeeper) -> None:
+    def __init__(
+        self, client: Client, controller: DatasetController, claims: ClaimKeeper, buckets: BucketRemover
+    ) -> None:
         self._controller = controller
         self._claims = claims
+        self._buckets = buckets
         self._bundle = Bundle({"datasets": Reflector(client, DATASETS, project=read_written, on_change=self._changed)})
 
     async def __aenter__(self) -> Self:
@@ -46,4 +51,6 @@ class DatasetWatch:
             self._controller.lost(ref)
         else:
             self._controller.saw(change.after)
+        if change.before is not None and (change.after is None or change.after.uid != change.before.uid):
+            self._buckets.gone(change.before)
         self._claims.dataset_changed(ref)

@@ -5,11 +5,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from dataset_operator.findings import Findings, SourceFinding, table_look, unlisted
 from dataset_operator.listing import Budget, Cancellation, Folder, WaysToKeys, list_folder, lister_of
 from dataset_operator.listing.catalogues import FoundTable, found_table
+from dataset_operator.listing.marks import mark_of
+from dataset_operator.listing.protocol import Lister, Provisioned
 from dataset_operator.listing.table import catalogue_of
 from dataset_operator.settings import OperatorSettings
 from dataset_operator.tables import Parse, ParserPool, TableLook, look_into
@@ -131,7 +134,14 @@ class Looker:
             keys = await lister.credentials(self._ways, dataset.ref.namespace, place, stop)
             folder = folders[source] = lister.folder(place, keys, budget, stop)
             sort = store in self._unsorted
-            listing = await self._in_thread(lambda: list_folder(folder, budget, stop, known_unsorted=sort))
+            list_it = partial(list_folder, folder, budget, stop, known_unsorted=sort)
+            try:
+                listing = await self._in_thread(list_it)
+            except SourceError as error:
+                if error.reason != Reason.BUCKET_NOT_FOUND or source.location.provision is None:
+                    raise
+                await self._provision(dataset, source.location, lister, budget, stop)
+                listing = await self._in_thread(list_it)
         except SourceError as error:
             metrics.LISTINGS.labels(error.reason).inc()
             return SourceFinding(source, None, error.reason, str(error), table, claimed)
@@ -146,6 +156,16 @@ class Looker:
         catalogue = catalogue_of(source)
         token = await read_catalogue_token(self._ways.client, dataset.ref.namespace, source)
         return found_table(source, await self._in_thread(lambda: catalogue.look_up(source, token, budget, stop)))
+
+    async def _provision(
+        self, dataset: Dataset, location: Location, lister: Lister, budget: Budget, stop: Cancellation
+    ) -> None:
+        """Make the bucket, with the keys of those who write."""
+        location = location.for_writers()
+        keys = await lister.credentials(self._ways, dataset.ref.namespace, location, stop)
+        folder, mark = lister.folder(location, keys, budget, stop), mark_of(dataset.ref, dataset.uid)
+        if keys is not None and isinstance(folder, Provisioned):
+            await self._in_thread(lambda: folder.make(mark))
 
     def _remember_unsorted(self, store: str) -> None:
         self._unsorted[store] = None

@@ -23,7 +23,6 @@ _WRITABLE_THERE = frozenset({"COS", "S3", "NFS", "HOST"})
 
 # Words that Datashim obeys and Moorage accepts without doing anything.
 _WITHOUT_EFFECT = {
-    "provision": "no bucket is made: make it yourself",
     "createDirPVC": "no folder is made: make it yourself",
     "storageClass": "the claim of a Dataset has none",
     "hostPathType": "the folder must be there on every node of the Site",
@@ -101,6 +100,11 @@ def _local(local: dict[str, Any], site: str | None, notes: list[str]) -> dict[st
         notes.append(f"spec.local.{key}: is not known here: left out")
         del known[key]
     notes += [f"spec.local.{key}: {_WITHOUT_EFFECT[key]}" for key in sorted(known) if key in _WITHOUT_EFFECT]
+    if known.get("provision") == "true":
+        kind = LOCAL_KINDS.get(str(known.get("type", "")).upper())
+        made = kind is not None and "provision" in kind.local_keys
+        what = "the bucket is made if it is missing, and kept when the Dataset goes" if made else "nothing is made"
+        notes.append(f"spec.local.provision: {what}")
     if "accessKeyID" in known:
         notes.append("spec.local.accessKeyID: everybody who may read the Dataset sees it: use secret-name")
     if "secret-namespace" in known:

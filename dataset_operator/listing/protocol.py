@@ -1,8 +1,8 @@
 """The protocol that a kind of source implements so that the controller can list it and read its objects."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
@@ -45,6 +45,30 @@ class Folder(Protocol):
 
         Raises:
             SourceError: with a stable reason.
+        """
+        ...
+
+
+@runtime_checkable
+class Provisioned(Protocol):
+    """A folder whose place can be made and deleted. Its methods block, within the budget."""
+
+    def make(self, mark: Mapping[str, str]) -> None:
+        """Make the place and mark it. One that is there by now is left as it is, without the mark.
+
+        Raises:
+            SourceError: with a stable reason.
+        """
+        ...
+
+    def remove(self, mark: Mapping[str, str]) -> str:
+        """Delete the place if it has the mark and nothing is in it.
+
+        Returns:
+            "" where it is gone; else why it is kept.
+
+        Raises:
+            SourceError: asking again may help.
         """
         ...
 

@@ -32,7 +32,7 @@ def _refuse(within: Fields) -> None:
                 place.fail(key, "is not a field here: tables are read, with the keys of a Secret that secretRef names")
 
 
-_NOT_WITHIN: Final = {S3Source.kind: ("webIdentity", "writerSecretRef")}
+_NOT_WITHIN: Final = {S3Source.kind: ("webIdentity", "writerSecretRef", "provision")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,11 @@ class CataloguedSource(Location):
     def remedy(self) -> str:
         """What keeps it from being read."""
         return self.lacks or "the conditions of the Dataset say what the catalogue answers"
+
+    @property
+    def bucket_name(self) -> str:
+        """That of `within`."""
+        return "" if self.within is None else self.within.bucket_name
 
     @property
     def keys(self) -> Keys | None:

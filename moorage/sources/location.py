@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from moorage.errors import BrokerError
 from moorage.reading.fields import Fields
 from moorage.sources.paths import is_folder_name
+from moorage.sources.provision import Provision
 from moorage.sources.uris import Uri
 from moorage.sources.web_identity import SessionRequest
 
@@ -208,6 +209,16 @@ class Location(ABC):
         """What a token is exchanged for, to read it (and write); None for one whose keys are had in another way."""
         del writes
         return None
+
+    @property
+    def provision(self) -> Provision | None:
+        """Whether it is made where it is missing; None: by people."""
+        return None
+
+    @property
+    def bucket_name(self) -> str:
+        """Of the bucket that it lies in; "": in none, or nobody knows."""
+        return ""
 
     def without_keys(self) -> Self:
         """The same for who only asks whether it is served, and keeps many: without keys and certificates."""

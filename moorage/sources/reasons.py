@@ -22,6 +22,9 @@ class Reason(StrEnum):
     CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
     ACCESS_DENIED = "AccessDenied"
     BUCKET_NOT_FOUND = "BucketNotFound"
+    BUCKET_TAKEN = "BucketTaken"
+    BUCKET_NAME_INVALID = "BucketNameInvalid"
+    BUCKET_NOT_MADE = "BucketNotMade"
     REGION_WRONG = "RegionWrong"
     STORE_BUSY = "StoreBusy"
     LIST_FAILED = "ListFailed"
@@ -59,6 +62,9 @@ NOTHING_TO_READ: Final = frozenset(
         Reason.CERTIFICATE_UNTRUSTED,
         Reason.ACCESS_DENIED,
         Reason.BUCKET_NOT_FOUND,
+        Reason.BUCKET_TAKEN,
+        Reason.BUCKET_NAME_INVALID,
+        Reason.BUCKET_NOT_MADE,
         Reason.REGION_WRONG,
         Reason.TABLE_NOT_FOUND,
         Reason.TABLE_NOT_FILES,

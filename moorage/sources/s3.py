@@ -8,6 +8,7 @@ from moorage.reading.fields import Fields
 from moorage.sources.certificates import certificates_of
 from moorage.sources.location import Abilities, Credentials, HandOut, Keys, Location, Option, Server
 from moorage.sources.paths import is_folder_name
+from moorage.sources.provision import Provision
 from moorage.sources.uris import Uri, beneath, without_scheme
 from moorage.sources.web_identity import SessionRequest, WebIdentity, is_private, is_wild, session_policy
 
@@ -23,6 +24,7 @@ class S3Source(Location):
     """Objects under a prefix of a bucket. The Secrets lie in the dataset's namespace.
 
     `key_names`: under which names its Secret is referred to; only whoever did not write the Secret knows others.
+    `provision`: None where nobody makes the bucket.
     """
 
     endpoint: str
@@ -35,11 +37,21 @@ class S3Source(Location):
     inline_credentials: Credentials | None = field(default=None, repr=False)
     writer_secret_name: str | None = None
     key_names: tuple[str, str] = SECRET_KEYS
+    provision: Provision | None = None
 
     kind = "s3"
     abilities = Abilities(served_by=Server.SIDECAR, listed=True, handed_out=True, written=True, writable=True)
     local_types = ("COS", "S3")
-    local_keys = ("endpoint", "bucket", "folder", "region", "accessKeyID", "secretAccessKey", "secret-name")
+    local_keys = (
+        "endpoint",
+        "bucket",
+        "folder",
+        "region",
+        "accessKeyID",
+        "secretAccessKey",
+        "secret-name",
+        "provision",
+    )
     options = (
         Option(
             "--s3-endpoint",
@@ -59,13 +71,19 @@ class S3Source(Location):
             "The Secret with the keys for pods that write, same namespace.",
             lambda value: {"writerSecretRef": {"name": value}},
         ),
+        Option(
+            "--provision",
+            "Make the bucket if it is missing, and Retain or Delete it (if it is empty) when the Dataset goes.",
+            lambda value: {"provision": {"deletionPolicy": value}},
+            "Retain|Delete",
+        ),
     )
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """From its mapping, of a source, of a site's artifact store, or of a grant."""
         secret, identity = fields.sub("secretRef"), fields.sub("webIdentity")
-        writers = fields.sub("writerSecretRef")
+        writers, provision = fields.sub("writerSecretRef"), fields.sub("provision")
         if secret is not None and identity is not None:
             fields.fail("webIdentity", "can't be given beside secretRef: keep one of them")
         source = cls(
@@ -77,12 +95,15 @@ class S3Source(Location):
             writer_secret_name=None if writers is None else writers.required_text("name"),
             web_identity=None if identity is None else WebIdentity.read(identity),
             ca_bundle=fields.text("caBundle", lines=True),
+            provision=None if provision is None else Provision.read(provision),
         )
         for sub in (secret, writers):
             if sub is not None:
                 sub.finish()
         if source.web_identity is not None:
             _check_identity(fields, source, source.web_identity)
+        if provision is not None and source.for_writers().secret_name is None:
+            fields.fail("provision", "needs keys of the Dataset's own that may make the bucket: name them in secretRef")
         return source
 
     @classmethod
@@ -93,6 +114,7 @@ class S3Source(Location):
         if (key_id is None) != (secret_key is None):
             fields.fail("secretAccessKey" if key_id else "accessKeyID", "is required together with the other key")
         endpoint = fields.required_text("endpoint")
+        provision = str(fields.value("provision") or "").lower() == "true"
         complete = Fields(
             fields.subject, fields.path, {"endpoint": endpoint if "://" in endpoint else f"https://{endpoint}"}
         )
@@ -103,6 +125,7 @@ class S3Source(Location):
             region=fields.text("region"),
             secret_name=fields.text("secret-name"),
             inline_credentials=Credentials(key_id, secret_key) if key_id and secret_key else None,
+            provision=Provision() if provision and (key_id or fields.text("secret-name")) else None,
         )
 
     def write(self) -> dict[str, Any]:
@@ -120,6 +143,8 @@ class S3Source(Location):
             raw["webIdentity"] = self.web_identity.write()
         if self.ca_bundle:
             raw["caBundle"] = self.ca_bundle
+        if self.provision is not None:
+            raw["provision"] = self.provision.write()
         return raw
 
     @property
@@ -133,6 +158,11 @@ class S3Source(Location):
         key = uri[len(head) :] if uri.startswith(head) else ""
         inside = key.startswith(f"{prefix}/") if prefix else bool(key)
         return key if inside and ".." not in key.split("/") else None
+
+    @property
+    def bucket_name(self) -> str:
+        """The bucket."""
+        return self.bucket
 
     @property
     def words(self) -> str:
@@ -190,6 +220,7 @@ class S3Source(Location):
             key_names=SECRET_KEYS,
             ca_bundle=None if self.ca_bundle is None else certificates_of(self.ca_bundle, "s3.caBundle"),
             inline_credentials=None,
+            provision=None,
         )
 
     def hand_out(self) -> HandOut | str:

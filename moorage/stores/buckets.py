@@ -19,6 +19,8 @@ def read_bucket(raw: Mapping[str, Any], subject: str, field: str = "") -> Bucket
     """
     fields = Fields(subject, field, dict(raw))
     bucket = S3Source.read(fields)
+    if bucket.provision is not None:
+        fields.fail("provision", "is not a field here: make the bucket yourself")
     fields.finish()
     return bucket
 

@@ -5,7 +5,7 @@ from moorage.reading.fields import Fields, shown
 from moorage.sources import LOCAL_KINDS, REMOTE_KINDS
 
 LOCAL_TYPES = tuple(LOCAL_KINDS)
-# Words that Datashim reads and that change nothing here: spec.access says who may write, and nothing is provisioned.
+# Words that Datashim reads and that change nothing here: spec.access says who may write, only buckets are provisioned.
 _ACCEPTED_UNUSED = (
     "readonly",
     "hostPathType",

@@ -83,6 +83,10 @@ def _read_links(fields: Fields, own_name: str) -> dict[str, Link]:
 def _read_store(fields: Fields | None) -> Location | None:
     if fields is None:
         return None
+    for kind in WRITTEN_KINDS:
+        place = fields.sub(kind)
+        if place is not None and place.value("provision") is not None:
+            place.fail("provision", "is not a field here: make the bucket yourself")
     store = one_of(fields, WRITTEN_KINDS)
     fields.finish()
     return store

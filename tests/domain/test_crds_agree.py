@@ -122,7 +122,9 @@ def with_one_way_to_keys(s3: dict[str, Any]) -> dict[str, Any]:
     """A Secret, or a role that a token brings, which is not sent to everybody."""
     private = s3["endpoint"].startswith("https://")
     is_kept = private and not {"secretRef", "writerSecretRef"} & s3.keys()
-    return {key: s3[key] for key in s3 if key != "webIdentity" or is_kept}
+    is_made = bool({"secretRef", "writerSecretRef"} & s3.keys())
+    kept = {"webIdentity": is_kept, "provision": is_made}
+    return {key: s3[key] for key in s3 if kept.get(key, True)}
 
 
 def without_empty(raw: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ never be used for a steward's data.
 
     lister      this kind, for the table
     access      one folder: boto3 clients and s3fs file systems
+    buckets     made where they are missing, and deleted where nothing is lost
     transport   botocore's HTTP session, bounded: requests for boto3
     streaming   aiobotocore's HTTP session, bounded: requests for s3fs
     reading     objects as files, by ranged reads

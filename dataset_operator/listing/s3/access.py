@@ -74,10 +74,11 @@ class Access:
         Raises:
             SourceError: see `failures.explained` and `transport.BoundedSession.send`.
         """
-        with self._client() as client, self._explained():
+        with self.client() as client, self.explained():
             yield self._pages(client)
 
-    def _explained(self) -> AbstractContextManager[None]:
+    def explained(self) -> AbstractContextManager[None]:
+        """Raise a `SourceError` for what the block raises about the folder."""
         return explained(self.name, anonymous=self.credentials is None)
 
     def _pages(self, client: Any) -> Iterator[Sequence[Entry]]:  # noqa: ANN401 - boto3
@@ -102,10 +103,15 @@ class Access:
         return key
 
     @contextlib.contextmanager
-    def _client(self) -> Iterator[Any]:
+    def client(self, *, pinned: bool = False) -> Iterator[Any]:
+        """A boto3 client, within the bounds.
+
+        Args:
+            pinned: whether all its requests go to the address that answered the first one.
+        """
         keys = self.credentials
         origin = Origin(self.name, self.location.endpoint)
-        with _certificate_file(self.location.ca_bundle) as verify, self._explained():
+        with _certificate_file(self.location.ca_bundle) as verify, self.explained():
             with _session_lock:
                 made = _session.client(
                     "s3",
@@ -123,6 +129,7 @@ class Access:
                 contextlib.closing(made),
                 contextlib.closing(BoundedSession(origin, self.budget, self.stop, verify, proxies)) as session,
             ):
+                session.is_pinned = pinned
                 made.meta.events.register("before-send.s3", session.send)
                 yield made
 
@@ -141,7 +148,7 @@ class Access:
         Raises:
             SourceError: see `failures.explained` and `reading.S3Reader.read`.
         """
-        with _certificate_file(self.location.ca_bundle) as verify, self._explained():
+        with _certificate_file(self.location.ca_bundle) as verify, self.explained():
             store = self._filesystem(verify)
             try:
                 yield S3Reader(store, self.name, (self.location.bucket, self.prefix), self.budget, self.stop)

@@ -2,7 +2,7 @@
 
 from dataset_operator.listing.budget import Budget
 from dataset_operator.listing.cancelling import Cancellation
-from dataset_operator.listing.s3.access import Access
+from dataset_operator.listing.s3.buckets import Bucket
 from dataset_operator.listing.s3.own_identity import keys_for_own_token
 from dataset_operator.listing.ways import WaysToKeys
 from moorage.kube.credentials import read_credentials
@@ -37,9 +37,9 @@ class S3Lister:
             return await keys_for_own_token(request, namespace, ways, stop)
         return await read_credentials(ways.client, namespace, _s3(location))
 
-    def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Access:
+    def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Bucket:
         """Open the folder of a location."""
-        return Access(_s3(location), keys, budget, stop)
+        return Bucket(_s3(location), keys, budget, stop)
 
 
 def _s3(location: Location) -> S3Source:

@@ -9,7 +9,7 @@ import functools
 import socket
 import threading
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.awsrequest import (
@@ -102,6 +102,10 @@ class BoundedSession(URLLib3Session):  # type: ignore[misc]  # botocore has no t
         stop: ends it.
         verify: a file with the certificates that are trusted; None: the system's.
         proxies: by scheme. A proxy resolves names by itself, so what it may reach is for the proxy to say.
+
+    Attributes:
+        is_pinned: whether all connections go to the address of the first one: a name may mean another host from one
+            request to the next, and what changes something there must not reach whom nothing was asked before.
     """
 
     def __init__(
@@ -121,6 +125,8 @@ class BoundedSession(URLLib3Session):  # type: ignore[misc]  # botocore has no t
         self._origin = origin
         self._budget = budget
         self._stop = stop
+        self.is_pinned = False
+        self._address: str | None = None
         self._lock = threading.Lock()
         self._lines: list[socket.socket] = []
         self._shut = False
@@ -198,6 +204,22 @@ class BoundedSession(URLLib3Session):  # type: ignore[misc]  # botocore has no t
                 with contextlib.suppress(OSError):
                     line.shutdown(socket.SHUT_RDWR)
 
+    def choose(self, addresses: Sequence[str]) -> Sequence[str]:
+        """Those of a name's addresses that may be called.
+
+        Raises:
+            OSError: none of them.
+        """
+        if not self.is_pinned or self._address is None:
+            return addresses
+        if self._address not in addresses:
+            raise OSError("its name means another host now")
+        return [self._address]
+
+    def called(self, address: str) -> None:
+        """Take it that this address was reached."""
+        self._address = self._address or address
+
     def take(self, connection: socket.socket) -> None:
         """Take a new connection in place of the last. What is kept is a second handle: TLS takes the first over."""
         with self._lock:
@@ -228,7 +250,7 @@ class _Guarded(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         name = self._dns_host
         try:
-            addresses = resolve(name, self.port)
+            addresses = self._session.choose(resolve(name, self.port))
         except (OSError, UnicodeError) as error:
             raise NameResolutionError(name, self, socket.gaierror(*error.args)) from error
         try:
@@ -236,6 +258,7 @@ class _Guarded(HTTPConnection):
                 self._dns_host = address
                 try:
                     made: socket.socket = super()._new_conn()
+                    self._session.called(address)
                     break
                 except HTTPError:
                     if address == addresses[-1]:
