@@ -79,7 +79,7 @@ def measure() -> Iterator[Row]:
 
 
 def _where_it_goes() -> Row:
-    """The median of each step of our answer, in this process, without HTTP, TLS and the API server."""
+    """Return the median of each step of our answer, in this process, without HTTP, TLS and the API server."""
     pod = make_pod(0, STEWARD)
     asked = {"uid": "0", "operation": "CREATE", "kind": {"group": "", "version": "v1", "kind": "Pod"}}
     kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
@@ -232,7 +232,7 @@ def _is_ready(port: int) -> bool:
 
 @contextmanager
 def _unseeing(folder: Path) -> Iterator[int]:
-    """The port of the same server, answering "allowed" to everything."""
+    """Provide the port of the same server, answering "allowed" to everything."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve_unseeing, args=(folder, theirs), daemon=True)
     process.start()
@@ -284,7 +284,7 @@ def _make_patch() -> str:
 
 
 def make_pod(number: int, namespace: str) -> Raw:
-    """A pod of ordinary size that mounts one dataset. No scheduler looks at it, in none of the namespaces."""
+    """Make a pod of ordinary size that mounts one dataset. No scheduler looks at it, in none of the namespaces."""
     environment = [{"name": f"VARIABLE_{each}", "value": "x" * 40} for each in range(20)]
     labels = {
         "app": "bench",
@@ -300,7 +300,7 @@ def make_pod(number: int, namespace: str) -> Raw:
 
 
 def _create_pods(plane: Cluster) -> dict[str, list[float]]:
-    """Milliseconds of each create, by namespace, in turn."""
+    """Create milliseconds of each create, by namespace, in turn."""
     config = yaml.safe_load(plane.kubeconfig_path.read_text())
     server = config["clusters"][0]["cluster"]["server"].removeprefix("https://").partition(":")
     connection = _connect(server[0], int(server[2]), config["users"][0]["user"])
@@ -348,7 +348,7 @@ def _ask_reviews(port: int, path: str, count: int) -> tuple[float, float]:
 
 
 def _connect(host: str, port: int, user: dict[str, str] | None = None) -> http.client.HTTPSConnection:
-    """A connection that asks for no proof: both ends are ours, on this machine."""
+    """Return a connection that asks for no proof: both ends are ours, on this machine."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if user is not None:

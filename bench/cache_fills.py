@@ -63,7 +63,7 @@ SHARED = Workload("64 objects of 1 MiB", "shared", 64, 1 << 20)
 
 
 def measure(rounds: int = ROUNDS, small: Workload = SMALL, large: Workload = LARGE) -> Iterable[Row]:
-    """Medians of the rounds."""
+    """Measure medians of the rounds."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         root = Path(folder)
         (root / "store").mkdir()
@@ -105,7 +105,7 @@ def source_of(workload: Workload, endpoint: str, store: Store) -> Source:
 
 
 def filled(workload: Workload, endpoint: str, words: str, store: Store, root: Path, rounds: int) -> Row:  # noqa: PLR0913, PLR0917 - a row's own
-    """Seconds of our filler, of rclone and of boto3."""
+    """Return seconds of our filler, of rclone and of boto3."""
     source = source_of(workload, endpoint, store)
     ways: dict[str, Callable[[Path], None]] = {
         "node": lambda target: fill(source, target),
@@ -177,7 +177,7 @@ def copy_with_boto3(endpoint: str, workload: Workload, target: Path) -> None:
 
 
 def read_warm(workload: Workload, store: Store, root: Path, rounds: int) -> Iterator[Row]:
-    """A copy as pods see it, against the same bytes in a file of the disk."""
+    """Read a copy as pods see it, against the same bytes in a file of the disk."""
     with tempfile.TemporaryDirectory(dir=root) as name:
         copy, plain, shown = (Path(name) / each for each in ("copy", "plain", "shown"))
         for folder in (copy, plain, shown):

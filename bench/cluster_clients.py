@@ -59,7 +59,7 @@ told()
 
 
 def measure() -> Iterator[Row]:
-    """The rows of the table."""
+    """Measure, and yield the rows of the table."""
     with plane() as cluster:
         least = _taken(_OURS, cluster.kubeconfig_path, 0)[0]
         for count in CLUSTERS:

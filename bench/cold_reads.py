@@ -167,7 +167,7 @@ def kinds(share: float) -> list[Kind]:
 
 
 def measure(share: float = 1.0, rounds: int = ROUNDS) -> Iterator[Row]:
-    """Medians of the rounds."""
+    """Measure medians of the rounds."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         root = Path(folder)
         (root / "store").mkdir()
@@ -241,7 +241,7 @@ def _put_table(store: Store, workload: Workload) -> None:
 
 @contextmanager
 def copied(workload: Workload, store: Store, root: Path) -> Iterator[Path]:
-    """A node's copy, bound read-only."""
+    """Provide a node's copy, bound read-only."""
     with tempfile.TemporaryDirectory(dir=root) as name:
         copy, shown = Path(name) / "copy", Path(name) / "shown"
         copy.mkdir()
@@ -254,7 +254,7 @@ def copied(workload: Workload, store: Store, root: Path) -> Iterator[Path]:
 def sidecar_options(
     source: Distance, workload: Workload, root: Path, *, limit_bytes: int = 1 << 40, parted: bool = False
 ) -> list[str]:
-    """The options that the sidecar gives, without those that belong to its pod.
+    """Return the options that the sidecar gives, without those that belong to its pod.
 
     Args:
         source: where the store is.
@@ -284,7 +284,7 @@ def mounted(endpoint: str, prefix: str, root: Path, options: list[str]) -> Itera
 
 @contextmanager
 def mounted_remote(remote: Remote, root: Path, options: list[str]) -> Iterator[Path]:
-    """The same of any remote.
+    """Provide the same of any remote.
 
     Raises:
         DevClusterError: it does not come up.

@@ -21,7 +21,7 @@ class Environment:
 
 
 def made(peer: str, root: Path = REPOSITORY, sources: tuple[str, ...] = ()) -> Environment:
-    """The environment, made anew where it is absent or was made from other pins.
+    """Return the environment, made anew where it is absent or was made from other pins.
 
     Args:
         peer: its pins are `requirements/<peer>.txt`.

@@ -87,7 +87,7 @@ class Job:
 
 
 def measure(objects: int = 16, rounds: int = ROUNDS) -> Iterator[Row]:
-    """Medians of the rounds."""
+    """Measure medians of the rounds."""
     workload = Workload("epochs", "epochs", objects, 4 << 20)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         root = Path(folder)
@@ -210,7 +210,7 @@ async def _run_pod(folder: Path) -> None:
 
 
 def place(job: Job, nodes: list[Node], *, scored: bool) -> list[Node]:
-    """A node for each pod: by what is free of it, and where that is asked for by the extender's scores."""
+    """Return a node for each pod: by what is free of it, and where that is asked for by the extender's scores."""
     snapshot = _snapshot(job, nodes)
     reader = request_for("bench", "default", None, [job.source.key.ref], snapshot)
     free = {node.name: PODS for node in nodes}

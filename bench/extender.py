@@ -55,7 +55,7 @@ class _Fixed:
 
 
 def make_snapshot(nodes: int) -> Snapshot:
-    """Sites in turn in Germany and in the United States; the copies are at the first."""
+    """Make sites in turn in Germany and in the United States; the copies are at the first."""
     sites = [Site(f"site-{n}", "US" if n % 2 else "DE", node_selector={SITE_LABEL: f"site-{n}"}) for n in range(SITES)]
     governance = Governance(
         residency=frozenset({"EU"}), purposes=frozenset({"research"}), consumers=frozenset({"fraud"})
@@ -132,7 +132,7 @@ def _serve(nodes: int | None, tell: Connection) -> None:
 
 @contextmanager
 def _server(nodes: int | None) -> Iterator[http.client.HTTPConnection]:
-    """A connection to a server that decides over so many nodes, or to one that looks at nothing."""
+    """Provide a connection to a server that decides over so many nodes, or to one that looks at nothing."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(nodes, theirs), daemon=True)
     process.start()
@@ -146,7 +146,7 @@ def _server(nodes: int | None) -> Iterator[http.client.HTTPConnection]:
 
 
 def _ask(connection: http.client.HTTPConnection, all_nodes: bytes, passing: bytes) -> float:
-    """Milliseconds of /filter and /prioritize."""
+    """Return milliseconds of /filter and /prioritize."""
     began = time.perf_counter()
     for path, args in (("/filter", all_nodes), ("/prioritize", passing)):
         connection.request("POST", path, args, {"Content-Type": "application/json"})
@@ -185,7 +185,7 @@ def measure() -> Iterator[Row]:
 
 
 def _where_it_goes(nodes: int, rounds: int, all_nodes: bytes, passing: bytes) -> Row:
-    """The medians of each step, without HTTP; of the server that looks at nothing, too."""
+    """Return the medians of each step, without HTTP; of the server that looks at nothing, too."""
     snapshot = make_snapshot(nodes)
     taken: dict[str, list[float]] = {}
 

@@ -91,7 +91,7 @@ class FarLine:
 def far_line(
     host: str, port: int, *, bytes_per_second: float = 0.0, round_trip_seconds: float = 0.0
 ) -> Iterator[FarLine]:
-    """A line while the block runs."""
+    """Provide a line while the block runs."""
     line = FarLine((host, port), bytes_per_second, round_trip_seconds)
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         line.port = listener.getsockname()[1]

@@ -92,7 +92,7 @@ def make_parts() -> Parts:
 
 
 def make_run(number: int) -> dict[str, Any]:
-    """A StretchedPipeline that has ended."""
+    """Make a StretchedPipeline that has ended."""
     metadata = _metadata(f"run-{number}", number)
     labels = {
         "moorage.dev/kfp": "run",
@@ -148,7 +148,7 @@ class _Server:
     pid: int
 
     def ask(self, path: str, requests: int) -> tuple[float, float, bytes]:
-        """Seconds that these requests took, CPU seconds of the server, and the last answer's body."""
+        """Return seconds that these requests took, CPU seconds of the server, and the last answer's body."""
         before, began = cpu_seconds(self.pid), time.perf_counter()
         body = asyncio.run(self._ask_all(path, requests))
         return time.perf_counter() - began, cpu_seconds(self.pid) - before, body

@@ -74,7 +74,7 @@ COMPONENTS = (
 
 
 def measure() -> Iterator[Row]:
-    """Both sizes, one after the other.
+    """Measure both sizes, one after the other.
 
     Raises:
         DevClusterError: a component does not come up.
@@ -103,7 +103,7 @@ def measure() -> Iterator[Row]:
 
 
 def ordinary(number: int) -> Raw:
-    """A spec as people write it."""
+    """Return a spec as people write it."""
     s3 = {"endpoint": "https://s3.example.com", "bucket": "bench", "prefix": f"set-{number}"}
     governance = {"residency": ["EU"], "purposes": ["research"], "consumers": ["fraud", "risk/trainer"]}
     return {

@@ -70,7 +70,7 @@ Way = Callable[[str], float]
 
 
 def measure(size_bytes: int = GIB, reads: int = READS, rounds: int = ROUNDS) -> Iterable[Row]:
-    """Seconds of each way, median of the rounds, and the sidecar's memory."""
+    """Measure seconds of each way, median of the rounds, and the sidecar's memory."""
     workload = Workload(size_bytes, reads, rounds)
     with stage() as made:
         store = made.cluster.object_stores["eu-1"]
@@ -104,7 +104,7 @@ def measure(size_bytes: int = GIB, reads: int = READS, rounds: int = ROUNDS) -> 
 
 
 def time_all(ways: dict[str, Way], kind: str, rounds: int) -> dict[str, float]:
-    """The median seconds of each way; every round takes each of them once, every other one backwards."""
+    """Return the median seconds of each way; every round takes each of them once, every other one backwards."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds):
         for name, way in list(ways.items())[:: -1 if turn % 2 else 1]:
@@ -120,7 +120,7 @@ def drop_page_cache() -> None:
 
 
 def client(store: ObjectStore) -> Any:  # noqa: ANN401 - boto3 has no types
-    """An S3 client with the administrator's keys."""
+    """Return an S3 client with the administrator's keys."""
     keys = {"aws_access_key_id": store.access_key, "aws_secret_access_key": store.secret_key}
     return boto3.client("s3", endpoint_url=store.endpoint, region_name=store.region, **keys)
 

@@ -94,7 +94,7 @@ class PlayedBroker:
     addresses: dict[str, str]
 
     async def ask(self, question: GrantQuestion) -> Grant | Refusal:
-        """It is granted."""
+        """Answer with the grant."""
         del question
         return self.source.grant
 
@@ -103,7 +103,7 @@ class PlayedBroker:
         return [Review(each) for each in asked]
 
     async def ask_standing(self, refs: Sequence[DatasetRef]) -> dict[DatasetRef, Standing]:
-        """All may stay."""
+        """Answer that all may stay."""
         return {ref: Standing(ref=ref) for ref in refs}
 
     async def ask_neighbours(self, asked: GrantQuestion) -> Neighbourhood | Refusal:

@@ -114,7 +114,7 @@ async def _fill(filer: str, folders: dict[str, int]) -> None:
 
 @contextlib.contextmanager
 def running_store(folder: Path) -> Iterator[tuple[str, str]]:
-    """An S3 server that asks nobody for keys, with the bucket `bench`: its S3 endpoint and its own API."""
+    """Provide an S3 server that asks nobody for keys, with the bucket `bench`: its S3 endpoint and its own API."""
     ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}
     program = Path(sys.executable).with_name("weed")
     command = [str(program), "-logtostderr=true", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]

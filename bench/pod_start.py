@@ -17,7 +17,7 @@ MOUNTED = "import os, time; os.listdir('/mnt/datasets/flights'); print(time.time
 
 
 def measure(pairs: int = PAIRS) -> Iterable[Row]:
-    """Seconds from `kubectl create` to the program's first line, in pairs."""
+    """Measure seconds from `kubectl create` to the program's first line, in pairs."""
     with stage() as made:
         start_seconds(made, "warm-up", PLAIN, None)
         start_seconds(made, "warm-up", MOUNTED, "flights")

@@ -134,7 +134,7 @@ async def _list_nodes(made: Cluster, *, metadata_only: bool) -> float:
 
 @contextmanager
 def _nodes(size: int) -> Iterator[Cluster]:
-    """A control plane with so many simulated nodes."""
+    """Provide a control plane with so many simulated nodes."""
     if named := os.environ.get("MOORAGE_BENCH_FAKES"):
         yield clusters.find(named)
         return
@@ -157,7 +157,7 @@ def _crds() -> list[Raw]:
 
 
 async def _load(made: Cluster) -> int:
-    """Sites, Datasets and the pods' namespace; gives the number of nodes."""
+    """Load Sites, Datasets and the pods' namespace; return the number of nodes."""
     async with Client.from_environment(made.kubeconfig_path) as client:
         with suppress(ConflictError):
             await client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
@@ -281,7 +281,7 @@ def _is_ready(port: int) -> bool:
 
 @contextmanager
 def _scheduler(made: Cluster, name: str, port: int | None, folder: Path) -> Iterator[Process]:
-    """A dedicated kube-scheduler, with an extender or without."""
+    """Provide a dedicated kube-scheduler, with an extender or without."""
     configuration: Raw = {
         "apiVersion": "kubescheduler.config.k8s.io/v1",
         "kind": "KubeSchedulerConfiguration",

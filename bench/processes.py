@@ -7,7 +7,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor's time that a process has used so far, in user mode and in the kernel."""
+    """Return the processor's time that a process has used so far, in user mode and in the kernel."""
     # A program's name, in parentheses, may hold anything.
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -28,14 +28,14 @@ Measurement = Callable[[], Iterable[Row]]
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of `values` lies."""
+    """Return the value below which that share of `values` lies."""
     if len(values) == 1:
         return values[0]
     return statistics.quantiles(values, n=100, method="inclusive")[round(share * 100) - 1]
 
 
 def table(rows: Iterable[Row]) -> str:
-    """A Markdown table."""
+    """Format the rows as a Markdown table."""
     lines = ["| what | measured | beside, in the same run | aim | met |", "|---|---|---|---|---|"]
     for row in rows:
         met = "" if row.met is None else "yes" if row.met else "**no**"

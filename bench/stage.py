@@ -16,7 +16,7 @@ NAME = os.environ.get("MOORAGE_BENCH_CLUSTER", "bench")
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """A cluster with Moorage and the Dataset `flights` on it; taken apart afterwards, unless it was named."""
+    """Provide a cluster with Moorage and the Dataset `flights` on it; taken apart afterwards, unless it was named."""
     made = platform.bring_up(NAME, Console(stderr=True))
     made.apply("dataset.yaml", show=False)
     made.wait("the Dataset to be Ready", lambda: is_ready(made, "flights"), 60)
@@ -34,7 +34,7 @@ def is_ready(made: Stage, name: str) -> bool | None:
 
 
 def container(image: str, code: str, **more: object) -> dict[str, object]:
-    """A container that runs Python code as the namespace's Pod Security level wants it."""
+    """Return a container that runs Python code as the namespace's Pod Security level wants it."""
     security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     return {
         "name": "reader",
@@ -47,7 +47,7 @@ def container(image: str, code: str, **more: object) -> dict[str, object]:
 
 
 def pod(name: str, image: str, code: str, *, dataset: str | None) -> str:
-    """A pod's manifest, labelled for the dataset where one is given."""
+    """Return a pod's manifest, labelled for the dataset where one is given."""
     labels = {"app": name}
     if dataset:
         labels |= {"dataset.0.id": dataset, "dataset.0.namespace": STEWARD, "dataset.0.useas": "mount"}
@@ -64,7 +64,7 @@ def pod(name: str, image: str, code: str, *, dataset: str | None) -> str:
 
 
 def printed_number(made: Stage, name: str, seconds: float = 60) -> float:
-    """The number that a pod prints as its only line."""
+    """Return the number that a pod prints as its only line."""
 
     def look() -> float | None:
         text = made.logs(name).strip()

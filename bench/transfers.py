@@ -57,7 +57,7 @@ WORKLOADS = (
 
 
 def measure(rounds: int = ROUNDS, workloads: Iterable[Workload] = WORKLOADS) -> Iterable[Row]:
-    """Seconds of both, medians of the rounds."""
+    """Measure seconds of both, medians of the rounds."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         near, far = (stack.enter_context(_server(Path(folder) / name)) for name in ("near", "far"))
         for workload in workloads:
@@ -89,7 +89,7 @@ def _server(folder: Path) -> Iterator[Store]:
 
 
 def put(near: Store, workload: Workload) -> Manifest:
-    """The files in the producer's store; bytes that don't compress."""
+    """Put the files into the producer's store; bytes that don't compress."""
     root = RunKeys("moorage", workload.run).data("make", 1, "files")
 
     def one(number: int) -> FileEntry:
@@ -103,7 +103,7 @@ def put(near: Store, workload: Workload) -> Manifest:
 
 
 def moved(near: Store, far: Store, manifest: Manifest, workload: Workload) -> float:
-    """Seconds of our transfer, in a process of its own, its start left out as for a controller that runs."""
+    """Return seconds of our transfer, in a process of its own, its start left out as for a controller that runs."""
     program = "import sys; from bench.transfers import move; move(*sys.argv[1:])"
     with tempfile.NamedTemporaryFile() as file:
         file.write(manifest.write())
@@ -132,7 +132,7 @@ def move(near: str, far: str, manifest_file: str, run: str) -> None:
 
 
 def copied(near: Store, far: Store, manifest: Manifest, workload: Workload) -> float:
-    """Seconds of rclone, its start included: a few hundredths."""
+    """Return seconds of rclone, its start included: a few hundredths."""
     key = manifest.uri.removeprefix("s3://")
     environment = {"PATH": os.environ["PATH"]}
     for name, store in (("NEAR", near), ("FAR", far)):

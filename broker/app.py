@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_app(parts: Parts, health: Health) -> web.Application:
-    """The application; `health` gets the catalogue's check."""
+    """Make the application; `health` gets the catalogue's check."""
     app = web.Application(client_max_size=reviews.BOUNDS.most_bytes)
     app[PARTS] = parts
     health.add_ready("catalogue", parts.problem)

@@ -13,7 +13,7 @@ from moorage.refusal import NOT_FOUND, NOT_POSSIBLE, Refusal
 
 
 async def vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> Pod | Refusal:
-    """The pod, as the API server has it now.
+    """Return the pod, as the API server has it now.
 
     Raises:
         BrokerError: nothing can be decided now.
@@ -28,7 +28,7 @@ async def vouched(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> P
 
 
 async def question_of(parts: Parts, caller: NodeIdentity, asked: GrantQuestion, pod: Pod) -> Question:
-    """All that a ruling is made of.
+    """Return all that a ruling is made of.
 
     Where a claim leads is asked of the cluster: of what a status says of that, nothing counts.
 

@@ -21,7 +21,7 @@ _strangers = RateLimit(1.0, 20.0, time.monotonic)
 
 
 def grant(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> None:
-    """Keys are given out, next.
+    """Record that keys are about to be given out.
 
     Raises:
         BrokerError: there is no room for the line, so they must not be.
@@ -42,7 +42,7 @@ def grant(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permiss
 
 
 def passed(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permission: Permission) -> None:
-    """A pass is given out, next, with which the node reads the dataset from others: a grant, with no key in it.
+    """Record that a pass is about to be given out, by which the node reads the dataset from others. It holds no key.
 
     Raises:
         BrokerError: there is no room for the line, so it must not be.
@@ -59,7 +59,7 @@ def passed(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod, permis
 
 
 def refusal(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod | None, refused: Refusal) -> None:
-    """Nothing is given out.
+    """Record a refusal, by which nothing is given out.
 
     Raises:
         BrokerError: there is no room for the line.
@@ -77,7 +77,7 @@ def refusal(recorder: Recorder, asked: GrantQuestion, node: str, pod: Pod | None
 
 
 def evicted(recorder: Recorder, node: str, standing: Standing) -> None:
-    """A node holds what it may not hold, and is told so; it asks again until it holds it no more.
+    """Record that a node was told to drop what it may not hold; it asks again until it has.
 
     Raises:
         BrokerError: there is no room for the line.
@@ -87,7 +87,7 @@ def evicted(recorder: Recorder, node: str, standing: Standing) -> None:
 
 
 def revoked(recorder: Recorder, review: Review, node: str, reader: KnownReader) -> None:
-    """A pod shows what it may not read or write any more, and its node is told to end that; it asks again until it has.
+    """Record that a node was told to end a pod's reading or writing; it asks again until it has.
 
     Raises:
         BrokerError: there is no room for the line.
@@ -105,7 +105,7 @@ def revoked(recorder: Recorder, review: Review, node: str, reader: KnownReader) 
 
 
 def stranger(recorder: Recorder, address: str, message: str) -> None:
-    """Somebody asked whom the API server does not know as a node plugin; of many in a row from one address, some."""
+    """Record a caller that is no known node plugin; of many in a row from one address, some."""
     if not _strangers.admits(address):
         return
     try:

@@ -55,7 +55,7 @@ class Holdings:
         self._held: OrderedDict[tuple[str, DatasetRef], Held] = OrderedDict()
 
     def note(self, pod_uid: str, ref: DatasetRef, held: Held) -> None:
-        """A pod was granted it."""
+        """Note that a pod was granted the source."""
         self._held[pod_uid, ref] = held
         self._held.move_to_end((pod_uid, ref))
         while len(self._held) > self._most:

@@ -16,7 +16,7 @@ class NodeIdentity:
 
 
 def identity_of(review: Mapping[str, Any], audience: str, account: str) -> NodeIdentity:
-    """The node plugin that a TokenReview's status speaks of.
+    """Return the node plugin that a TokenReview's status speaks of.
 
     Args:
         review: the status.

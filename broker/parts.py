@@ -70,7 +70,7 @@ class Parts:
         return self.catalogue.problem(self.blind_seconds)
 
     def require_sight(self) -> None:
-        """Decide nothing without the API server.
+        """Raise where the API server is out of sight: nothing is decided then.
 
         Raises:
             BrokerError: nothing can be decided now.
@@ -108,7 +108,7 @@ async def asked_of(
 
 
 def admit(limit: RateLimit, key: Hashable, who: str) -> None:
-    """Count one request.
+    """Count one request against the rate limits.
 
     Raises:
         HTTPTooManyRequests: it is one too many.
@@ -123,12 +123,12 @@ def not_cached(what: str) -> BrokerError:
 
 
 def say(status: int, message: str) -> web.Response:
-    """An answer that is one sentence."""
+    """Return an answer that is one sentence."""
     return answer_json(status, {"message": message})
 
 
 def answer_json(status: int, body: object) -> web.Response:
-    """An answer that nobody keeps."""
+    """Return an answer that nobody keeps."""
     return web.Response(
         status=status,
         body=orjson.dumps(body),

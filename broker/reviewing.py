@@ -72,7 +72,7 @@ class KnownReaders:
             self._weight -= _weight(forgotten)
 
     def get(self, uid: str, node: str) -> KnownReader | None:
-        """The reader with this uid, where it runs on that node."""
+        """Return the reader with this uid, where it runs on that node."""
         reader = self._readers.get(uid)
         if reader is None or reader.node != node:
             return None

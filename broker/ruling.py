@@ -145,7 +145,7 @@ def granted(permission: Permission, credentials: Credentials | None) -> Grant:
 
 
 def choose_source(dataset: Dataset, site: str, inventory: Inventory) -> Source | None:
-    """The source in the own site, else the one that brings the data soonest.
+    """Return the source in the own site, else the one that brings the data soonest.
 
     Those out of reach come last, and after them those that are known to hold nothing.
     """

@@ -29,7 +29,7 @@ class SiteReads:
         self._pods: OrderedDict[tuple[DatasetRef, str], OrderedDict[str, float]] = OrderedDict()
 
     def note(self, ref: DatasetRef, site: str, pod_uid: str) -> int:
-        """A pod was granted the dataset at the site; gives how many others were within the horizon."""
+        """Count a grant of the dataset at the site, and return how many others were within the horizon."""
         now = self._clock()
         pods = self._pods.setdefault((ref, site), OrderedDict())
         self._pods.move_to_end((ref, site))

@@ -33,13 +33,13 @@ class VouchedPods:
             self._pods.popitem(last=False)
 
     def get(self, node: str, asked: GrantQuestion) -> Pod | None:
-        """The pod; None where it was not vouched for, or not lately."""
+        """Return the pod; None where it was not vouched for, or not lately."""
         seen_at, pod = self._pods.get((node, asked), (float("-inf"), None))
         return pod if self._clock() - seen_at <= _REMEMBERED_SECONDS else None
 
 
 def vouch(raw: Mapping[str, Any], asked: GrantQuestion, node: str, repository: str) -> Pod | Refusal:
-    """The pod, if it is the one that was named, runs on that node, and asks for the dataset itself.
+    """Return the pod, if it is the one that was named, runs on that node, and asks for the dataset itself.
 
     Args:
         raw: the pod as the API server has it now.

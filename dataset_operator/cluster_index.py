@@ -85,15 +85,15 @@ class ClusterIndex:
     # --- what is asked ---
 
     def inventory(self) -> Inventory:
-        """The sites as they are."""
+        """Return the sites as they are."""
         return self.sites.inventory()
 
     def users(self, ref: DatasetRef) -> Sequence[str]:
-        """The pods that hold a Dataset now, `namespace/name`, sorted."""
+        """Return the pods that hold a Dataset now, `namespace/name`, sorted."""
         return self._pod_index.users(ref)
 
     def writers(self, ref: DatasetRef) -> Sequence[str]:
-        """The pods that may write to a Dataset now, `namespace/name`, sorted."""
+        """Return the pods that may write to a Dataset now, `namespace/name`, sorted."""
         return self._pod_index.writers(ref)
 
     def changed(self, cause: Cause) -> None:

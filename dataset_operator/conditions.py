@@ -36,7 +36,7 @@ class Condition:
 def write(
     conditions: Iterable[Condition], previous: Iterable[Mapping[str, Any]], generation: int, now: str
 ) -> list[dict[str, Any]]:
-    """The conditions as the API has them; the time of transition moves only where a status changed."""
+    """Write the conditions as the API has them; the time of transition moves only where a status changed."""
     before = {str(condition.get("type")): condition for condition in previous}
     written = []
     for condition in conditions:
@@ -56,7 +56,7 @@ def write(
 
 
 def read(raw: Iterable[Mapping[str, Any]]) -> dict[str, Condition]:
-    """The conditions that an object has, by type; what can't be read is left out."""
+    """Read the conditions that an object has, by type; what can't be read is left out."""
     found = {}
     for entry in raw:
         kind, state = str(entry.get("type")), entry.get("status")

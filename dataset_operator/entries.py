@@ -62,7 +62,7 @@ class Entry:
     writers: frozenset[str] = frozenset()
 
     def dataset(self) -> Dataset | None:
-        """The Dataset; None where its spec can't be read."""
+        """Return the Dataset; None where its spec can't be read."""
         return dataset_of(self.written)
 
     def raw_status(self) -> dict[str, Any]:
@@ -92,12 +92,12 @@ def read_written(raw: Mapping[str, Any]) -> Written:
 
 
 def dataset_of(written: Written) -> Dataset | None:
-    """The Dataset; None where its spec can't be read."""
+    """Return the Dataset; None where its spec can't be read."""
     return read_dataset(orjson.loads(written.spec)) if written.spec else None
 
 
 def new_entry(written: Written) -> Entry:
-    """The entry of a Dataset that is seen for the first time, or with another spec."""
+    """Return the entry of a Dataset that is seen for the first time, or with another spec."""
     entry = Entry(written, written.status)
     dataset = entry.dataset()
     if dataset is not None and entry.raw_status().get("observedGeneration") == written.generation:

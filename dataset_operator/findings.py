@@ -122,7 +122,7 @@ def table_look(table: FoundTable) -> TableLook:
 
 
 def unlisted(source: Source, table: FoundTable | None = None, place: Location | None = None) -> SourceFinding:
-    """The finding of a source that the operator does not list.
+    """Return the finding of a source that the operator does not list.
 
     Args:
         source: as the spec has it.

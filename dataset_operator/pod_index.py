@@ -71,28 +71,28 @@ class PodIndex:
     # --- what is asked ---
 
     def writers(self, ref: DatasetRef) -> tuple[str, ...]:
-        """The pods that may write to a Dataset now, `namespace/name`, sorted."""
+        """Return the pods that may write to a Dataset now, `namespace/name`, sorted."""
         return tuple(sorted(_name(key) for key in self._writers.get(ref, ())))
 
     def users(self, ref: DatasetRef) -> tuple[str, ...]:
-        """The pods that hold a Dataset, `namespace/name`, sorted."""
+        """Return the pods that hold a Dataset, `namespace/name`, sorted."""
         return tuple(self._names.get(ref, ()))
 
     def holders(self, ref: DatasetRef) -> list[Key]:
-        """The same pods by their keys."""
+        """Return the same pods by their keys."""
         return [(namespace, name) for namespace, _, name in (each.partition("/") for each in self._names.get(ref, ()))]
 
     def holder(self, key: Key, ref: DatasetRef) -> Pod | None:
-        """The pod, if it holds the Dataset now."""
+        """Return the pod, if it holds the Dataset now."""
         pod, held = self._held.get(key, (None, frozenset[DatasetRef]()))
         return pod if ref in held else None
 
     def waiting_pod(self, key: Key) -> Pod | None:
-        """The pod, if it waits now."""
+        """Return the pod, if it waits now."""
         return self._waiting.get(key)
 
     def waiting(self, dataset: DatasetRef | None = None, namespace: str | None = None) -> Collection[Key]:
-        """The pods that wait: for a Dataset, in a namespace, or all of them."""
+        """Return the pods that wait: for a Dataset, in a namespace, or all of them."""
         if dataset is not None:
             return list(self._waiting_for.get(dataset, ()))
         if namespace is not None:

@@ -43,7 +43,7 @@ class Facts:
 
 
 def reconcile(facts: Facts, now: str) -> dict[str, Any]:
-    """The whole status; `now` is the time of whatever turns, RFC 3339."""
+    """Return the whole status; `now` is the time of whatever turns, RFC 3339."""
     verdict = _decide(facts)
     verdict = replace(verdict, conditions=(*verdict.conditions, *_claimed(facts)))
     return write_status(verdict, facts.raw_status, facts.generation, now)

@@ -77,7 +77,7 @@ class Schedule:
         self._plan(cause, (min((first, *pending)), *later))
 
     def pop(self, now: float) -> Cause | None:
-        """A cause whose round is due, None where there is none."""
+        """Return a cause whose round is due, None where there is none."""
         self._drop_stale()
         if not self._heap or self._heap[0][0] > now:
             return None

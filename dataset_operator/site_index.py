@@ -36,7 +36,7 @@ class SiteIndex:
         self._tell = tell
 
     def inventory(self) -> Inventory:
-        """The Sites as they are; the same object until one changes."""
+        """Return the Sites as they are; the same object until one changes."""
         if self._inventory is None:
             self._inventory = Inventory.of(self._sites.values())
         return self._inventory

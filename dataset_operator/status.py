@@ -18,7 +18,7 @@ MOST_PLACE = 2048
 
 
 def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> dict[str, Any]:
-    """The whole `status`, in the API's words; what is not known is absent.
+    """Write the whole `status`, in the API's words; what is not known is absent.
 
     Args:
         verdict: what it should say.
@@ -49,7 +49,7 @@ def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> 
 
 
 def _counted(number: int | None) -> int | None:
-    """The number, or the largest that the API server takes: else nothing would be written at all."""
+    """Return the number, or the largest that the API server takes: else nothing would be written at all."""
     return None if number is None else min(number, MOST_NUMBER)
 
 
@@ -90,7 +90,7 @@ def _write_snapshot(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def patch_for(previous: Raw, wanted: Raw) -> dict[str, Any] | None:
-    """The merge patch that turns one status into the other; None where they say the same but for times."""
+    """Return the merge patch that turns one status into the other; None where they say the same but for times."""
     if _without_times(previous) == _without_times(wanted):
         return None
     gone: dict[str, Any] = {key: None for key in previous if key not in wanted}
@@ -107,7 +107,7 @@ def _without_times(status: Raw) -> dict[str, Any]:
 
 
 def transition(previous: Raw, wanted: Raw) -> conditions.Condition | None:
-    """The Ready condition, where its status or reason is new; Events are made of it."""
+    """Return the Ready condition, where its status or reason is new; Events are made of it."""
     before = conditions.read(previous.get("conditions") or ()).get("Ready")
     after = conditions.read(wanted.get("conditions") or ()).get("Ready")
     if after is None or (before is not None and (before.state, before.reason) == (after.state, after.reason)):

@@ -9,7 +9,7 @@ from moorage.wire import looks_like_dataset_label, read_pod
 
 
 def read_concerned_pod(raw: Mapping[str, Any]) -> Pod | None:
-    """The pod, where it reads or mounts a Dataset; None otherwise, so that a cache of pods stays small.
+    """Read the pod, where it reads or mounts a Dataset; None otherwise, so that a cache of pods stays small.
 
     Labels that can't be read name nothing, but the pod's volumes still count.
     """
@@ -25,12 +25,12 @@ def read_concerned_pod(raw: Mapping[str, Any]) -> Pod | None:
 
 
 def datasets_of(pod: Pod) -> frozenset[DatasetRef]:
-    """The Datasets that a pod reads by its labels or mounts by its volumes."""
+    """Return the Datasets that a pod reads by its labels or mounts by its volumes."""
     return pod.datasets
 
 
 def held_by(pod: Pod) -> frozenset[DatasetRef]:
-    """The Datasets whose data the pod was given and may go on with.
+    """Return the Datasets whose data the pod was given and may go on with.
 
     Given are a mount that the broker granted, and the keys that `configmap` hands to the containers. A pod that is
     being deleted goes on with nothing, however long it takes to end: else a long grace period, or a node that is lost,
@@ -47,7 +47,7 @@ def held_by(pod: Pod) -> frozenset[DatasetRef]:
 
 
 def written_by(pod: Pod) -> frozenset[DatasetRef]:
-    """The Datasets that the pod may write to now: until it has ended, also while it is being deleted."""
+    """Return the Datasets that the pod may write to now: until it has ended, also while it is being deleted."""
     if pod.node_name is None or pod.finished or not pod.started:
         return frozenset()
     return frozenset({use.ref for use in pod.usage.writing} & set(pod.published))

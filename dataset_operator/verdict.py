@@ -40,7 +40,7 @@ class Verdict:
 
 
 def refuse_spec(problem: InputError, last: DatasetStatus, users: Sequence[str]) -> Verdict:
-    """The verdict on a Dataset whose spec can't be read: nobody may read the data until it is mended.
+    """Return the verdict on a Dataset whose spec can't be read: nobody may read the data until it is mended.
 
     What was said of its sources goes: it may repeat what the spec must not contain, as a password in an endpoint.
     """
@@ -71,7 +71,7 @@ def keep(  # noqa: PLR0913 - all that a status is made of
 def judge(
     dataset: Dataset, findings: Findings | None, last: DatasetStatus, inventory: Inventory, users: Sequence[str]
 ) -> Verdict:
-    """The verdict on a Dataset.
+    """Return the verdict on a Dataset.
 
     Args:
         dataset: its spec.
@@ -118,7 +118,7 @@ def _with_users(status: DatasetStatus, users: Sequence[str]) -> DatasetStatus:
 
 
 def site_of(found: SourceFinding, inventory: Inventory) -> str:
-    """The site of a source; `spec.local` without one is at the only Site there is."""
+    """Return the site of a source; `spec.local` without one is at the only Site there is."""
     if found.source.site:
         return found.source.site
     return next(iter(inventory.sites)) if len(inventory.sites) == 1 else UNPLACED

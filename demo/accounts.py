@@ -23,7 +23,7 @@ class Account:
     actions: tuple[str, ...]
 
     def identity(self, cluster_name: str) -> Identity:
-        """The account with its keys: those of the cluster that is there, or new ones."""
+        """Return the account with its keys: those of the cluster that is there, or new ones."""
         path = Layout.of(cluster_name).root / f"{self.name}.json"
         try:
             access_key, secret_key = json.loads(path.read_text())

@@ -11,7 +11,7 @@ from devcluster.spec import Identity
 
 
 def connect(store: ObjectStore, account: Identity | None = None) -> Any:  # noqa: ANN401 - boto3 has no types
-    """An S3 client of a site's store, with an account's keys; without one, with the administrator's."""
+    """Return an S3 client of a site's store, with an account's keys; without one, with the administrator's."""
     return boto3.client(
         "s3",
         endpoint_url=store.endpoint,

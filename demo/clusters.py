@@ -32,7 +32,7 @@ def make_buckets(hub: Stage) -> None:
 
 
 def bring_up(hub: Stage, bundle: Path, progress: Progress) -> dict[str, Stage]:
-    """A cluster with one node and Moorage's spoke for each site, by site.
+    """Bring up a cluster with one node and Moorage's spoke for each site, by site.
 
     Raises:
         MoorageError: one of them did not come up.

@@ -71,7 +71,7 @@ def _measure(stage: Stage, pod: str) -> Read:
 
 
 def _holder(stage: Stage) -> str | None:
-    """The node that tells of a whole copy."""
+    """Return the node that tells of a whole copy."""
     for cache in stage.get("nodecaches").get("items", []):
         for held in cache.get("status", {}).get("datasets", []):
             if (held["namespace"], held["name"], held["bytes"]) == (STEWARD, "flights", stage.flights.size_bytes):

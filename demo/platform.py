@@ -28,7 +28,7 @@ WORKLOADS = (
 
 
 def bring_up(name: str, console: Console) -> Stage:
-    """All of it; what is there already is found, not made again.
+    """Bring up all of it; what is there already is found, not made again.
 
     Raises:
         MoorageError: something is missing or did not start; the message says what.

@@ -76,7 +76,7 @@ def _give_rights(stage: Stage) -> None:
 
 @contextmanager
 def _forwarded(stage: Stage) -> Iterator[str]:
-    """The Kubeflow API at an address of this machine."""
+    """Provide the Kubeflow API at an address of this machine."""
     command = ["kubectl", "port-forward", "-n", SYSTEM, "service/moorage-kfp-api", f"{_PORT}:8443"]
     with subprocess.Popen(
         command, env=stage.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -136,7 +136,7 @@ def _show(stage: Stage, spokes: dict[str, Stage]) -> None:
 
 
 def _page(stage: Stage, run: dict[str, object]) -> str:
-    """The page that the last task wrote, from the artifact store of its site."""
+    """Return the page that the last task wrote, from the artifact store of its site."""
     writer = WRITER.identity(stage.cluster.name)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:

@@ -100,13 +100,13 @@ class Stage:
         return done
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        """An object or a list, as JSON; empty where there is none."""
+        """Return an object or a list, as JSON; empty where there is none."""
         done = self.kubectl("get", *arguments, "-o", "json", "--ignore-not-found")
         found: dict[str, Any] = json.loads(done.out) if done.out.strip() else {}
         return found
 
     def manifest(self, name: str, **more: str) -> str:
-        """A manifest with its `$names` filled in."""
+        """Return a manifest with its `$names` filled in."""
         return Template((MANIFESTS / name).read_text()).substitute({**self.fields, **more})
 
     def apply(self, name: str, *, check: bool = True, show: bool = True, **more: str) -> Command:
@@ -155,7 +155,7 @@ class Stage:
             raise SceneError(f"{error}\n{events}\n{states}") from None
 
     def events(self, pod: str, namespace: str = CONSUMER) -> list[str]:
-        """The messages of a pod's Events, with their reasons, oldest first."""
+        """Return the messages of a pod's Events, with their reasons, oldest first."""
         found = self.get("events", "-n", namespace, "--field-selector", f"involvedObject.name={pod}")
         items = sorted(found.get("items", []), key=lambda event: event["metadata"]["creationTimestamp"])
         return [f"{event['reason']}: {event['message']}" for event in items]

@@ -41,7 +41,7 @@ def _listed(stage: Stage) -> str | None:
 
 
 def _lines(stage: Stage) -> str | None:
-    """The table, once it has a grant to write and one to read."""
+    """Return the table, once it has a grant to write and one to read."""
     lines = stage.kubectl(*_AUDIT, "-o", "json", check=False)
     if lines.code != 0:
         return None

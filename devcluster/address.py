@@ -60,15 +60,15 @@ class Addresses:
         return IPv4Network(f"10.{192 + self.number}.0.0/16")
 
     def node(self, number: int) -> IPv4Address:
-        """The address of a real node."""
+        """Return the address of a real node."""
         return self.subnet[_FIRST_NODE + number]
 
     def node_pods(self, number: int) -> IPv4Network:
-        """The pods of one node."""
+        """Return the pods of one node."""
         return IPv4Network(f"10.{128 + self.number}.{number}.0/24")
 
     def object_store(self, number: int) -> IPv4Address:
-        """Each S3 server has an address of its own, so that all its ports can stay the usual ones."""
+        """Return the address of a site's S3 server, which has its own so that all its ports can stay the usual ones."""
         return self.subnet[_FIRST_STORE + number]
 
     @property
@@ -89,7 +89,7 @@ def listened(number: int) -> bool:
 
 
 def free_number(taken: Iterable[int], routes: Iterable[IPv4Network]) -> int | None:
-    """The lowest number whose networks nobody uses, or None."""
+    """Return the lowest number whose networks nobody uses, or None."""
     used = set(taken)
     narrow = [route for route in routes if route.prefixlen >= _WIDEST_CONFLICT]
     for number in range(MOST_CLUSTERS):
@@ -102,7 +102,7 @@ def free_number(taken: Iterable[int], routes: Iterable[IPv4Network]) -> int | No
 
 
 def host_routes(table: str | None = None) -> list[IPv4Network]:
-    """The networks that this machine has routes to, without the default; from the text of /proc/net/route."""
+    """Return the networks that this machine has routes to, without the default; from the text of /proc/net/route."""
     lines = (Path("/proc/net/route").read_text() if table is None else table).splitlines()[1:]
     # Little-endian hexadecimal: 0000FEA9 is 169.254.0.0.
     pairs = ((line.split()[1], line.split()[7]) for line in lines)

@@ -64,7 +64,7 @@ class Authority:
         return KeyPair(_pem(self._certificate), _private_pem(self._key))
 
     def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
-        """A client certificate: Kubernetes reads the user from it, and the groups."""
+        """Return a client certificate: Kubernetes reads the user from it, and the groups."""
         return self._issue(_subject(user, groups), [ExtendedKeyUsageOID.CLIENT_AUTH], ())
 
     def server(self, name: str, hosts: Sequence[str]) -> KeyPair:

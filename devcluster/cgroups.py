@@ -23,7 +23,7 @@ class Hierarchy:
 
 
 def mounted(mountinfo: str | None = None) -> list[Hierarchy]:
-    """Every hierarchy, read from the text of /proc/self/mountinfo."""
+    """Return every hierarchy, read from the text of /proc/self/mountinfo."""
     text = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
     found: dict[Path, Hierarchy] = {}
     for line in text.splitlines():
@@ -36,7 +36,7 @@ def mounted(mountinfo: str | None = None) -> list[Hierarchy]:
 
 
 def hierarchies(mountinfo: str | None = None) -> list[Hierarchy]:
-    """The hierarchies that carry controllers.
+    """Return the hierarchies that carry controllers.
 
     Where both versions are mounted, version 2 carries none and is left out; runc makes groups there even so, which is
     why whoever removes groups looks at all that are mounted.
@@ -66,7 +66,7 @@ def create(name: str, among: list[Hierarchy]) -> None:
 
 
 def processes(name: str, among: list[Hierarchy]) -> set[int]:
-    """Every process in the group and below it."""
+    """Return every process in the group and below it."""
     found: set[int] = set()
     for group in _groups(name, among):
         with contextlib.suppress(OSError):

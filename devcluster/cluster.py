@@ -57,7 +57,7 @@ class Cluster:
         return {"KUBECONFIG": str(self.kubeconfig_path), "PATH": f"{self.bin_dir}:{os.environ.get('PATH', '')}"}
 
     def node_process(self, name: str) -> process.Process:
-        """The first process of a node.
+        """Return the first process of a node.
 
         Raises:
             DevClusterError: no such node runs.
@@ -162,7 +162,7 @@ def up(spec: ClusterSpec, progress: Progress | None = None, *, bin_dir: Path | N
 
 
 def find(name: str) -> Cluster:
-    """The cluster of this name, as it was brought up.
+    """Find the cluster of this name, as it was brought up.
 
     Raises:
         DevClusterError: there is none.

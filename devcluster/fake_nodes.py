@@ -15,7 +15,7 @@ _SIZE = {"cpu": "32", "memory": "256Gi", "pods": "110", "ephemeral-storage": "1T
 
 
 def manifests(spec: ClusterSpec) -> list[dict[str, Any]]:
-    """The Node objects, spread over the sites in turn.
+    """Return the Node objects, spread over the sites in turn.
 
     Beside real nodes they are tainted, so that nothing that should run is only said to.
     """

@@ -45,7 +45,7 @@ def answers(layout: Layout) -> bool:
 
 
 def ready_nodes(layout: Layout) -> dict[str, bool]:
-    """Every node, and whether it is Ready.
+    """Return every node, and whether it is Ready.
 
     Raises:
         DevClusterError: the API server does not answer.

@@ -84,7 +84,7 @@ class Layout:
 
     @classmethod
     def of(cls, cluster: str) -> "Layout":
-        """The layout of the cluster of this name, whether it exists or not."""
+        """Return the layout of the cluster of this name, whether it exists or not."""
         return cls(state_root() / cluster)
 
     @property
@@ -128,11 +128,11 @@ class Layout:
         return self.root / "etcd"
 
     def object_store(self, site: str) -> Path:
-        """The data and identities of one site's S3 server."""
+        """Return the data and identities of one site's S3 server."""
         return self.root / "object-stores" / site
 
     def node(self, name: str) -> NodeLayout:
-        """The files of one node."""
+        """Return the files of one node."""
         return NodeLayout(self.root / "nodes" / name)
 
     @property

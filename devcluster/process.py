@@ -97,7 +97,7 @@ def start(  # noqa: PLR0913 - what a process needs to be known
 
 
 def read(pid_file: Path) -> Process | None:
-    """The process that a file names, or None where there is no such file, or half of one."""
+    """Read the process that a file names, or None where there is no such file, or half of one."""
     try:
         named = json.loads(pid_file.read_text())
         return Process(int(named["pid"]), int(named["started_ticks"]))
@@ -112,7 +112,7 @@ def runs(pid_file: Path) -> bool:
 
 
 def marked(mark: str) -> list[Process]:
-    """Every process whose environment carries the mark, however it came to be."""
+    """Return every process whose environment carries the mark, however it came to be."""
     wanted = f"{MARK}={mark}".encode()
     found = []
     for entry in Path("/proc").iterdir():

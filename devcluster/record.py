@@ -46,7 +46,7 @@ class Record:
 
 
 def read(name: str) -> Record | None:
-    """The record of a cluster, or None where there is none that can be read."""
+    """Read the record of a cluster, or None where there is none that can be read."""
     try:
         content = json.loads(Layout.of(name).record.read_text())
         return Record(**{**content, "object_stores": tuple(content["object_stores"])})
@@ -55,7 +55,7 @@ def read(name: str) -> Record | None:
 
 
 def names() -> list[str]:
-    """Every cluster that has files here, living or not."""
+    """Return every cluster that has files here, living or not."""
     root = state_root()
     return (
         sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))

@@ -4,7 +4,7 @@ from moorage.errors import DevClusterError
 
 
 def uv_install() -> list[str]:
-    """The beginning of a command that installs wheels by `uv`.
+    """Return the beginning of a command that installs wheels by `uv`.
 
     Raises:
         DevClusterError: it is not installed here.

@@ -56,12 +56,12 @@ def not_found(kind: str, name: str) -> RequestError:
 
 
 def shortened(text: str, most: int = 100) -> str:
-    """A text that somebody sent, in a message."""
+    """Shorten a text that somebody sent, for a message."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
 def error_answer(error: RequestError) -> web.Response:
-    """The error as a body."""
+    """Return the error as a body."""
     message = str(error)
     detail = {"@type": _STATUS_TYPE, "code": error.code.number, "message": message}
     body = {"error": message, "code": error.code.number, "message": message, "details": [detail]}
@@ -69,7 +69,7 @@ def error_answer(error: RequestError) -> web.Response:
 
 
 def answer(body: Any, status: int = 200) -> web.Response:  # noqa: ANN401 - any JSON, orjson.Fragment among it
-    """A JSON answer; nobody keeps it."""
+    """Return a JSON answer; nobody keeps it."""
     return web.Response(
         status=status,
         body=orjson.dumps(body),

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_app(parts: Parts, health: Health) -> web.Application:
-    """The application; `health` gets the informers' check."""
+    """Make the application; `health` gets the informers' check."""
     app = web.Application(client_max_size=parts.package_bytes, middlewares=[_in_the_backends_form, _known])
     app[PARTS] = parts
     health.add_ready("informers", parts.problem)
@@ -57,7 +57,7 @@ async def _in_the_backends_form(request: web.Request, handler: Handler) -> web.S
 
 @web.middleware
 async def _known(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nobody gets further whom the API server does not know, and nobody more often than others can bear."""
+    """Refuse callers that the API server does not know, and those that ask too often."""
     if not request.path.startswith(_API) or request.path == _OPEN:
         return await handler(request)
     parts = request.app[PARTS]

@@ -115,7 +115,7 @@ class Catalogue:
         return self._bundle.problem(blind_seconds)
 
     def experiment_of(self, run: Run) -> Experiment | None:
-        """The run's experiment, in the run's own namespace."""
+        """Return the run's experiment, in the run's own namespace."""
         found = self.experiments.find(run.experiment_id) if run.experiment_id else ()
         return next((each for each in found if each.namespace == run.namespace), None)
 
@@ -124,11 +124,11 @@ class Catalogue:
         return run.archived_with(self.experiment_of(run))
 
     def runs_of(self, version: Version) -> list[Run]:
-        """The runs of a version."""
+        """Return the runs of a version."""
         return self.runs.of(version.namespace, version.id)
 
     def recurring_of(self, version: Version) -> list[RecurringRun]:
-        """The recurring runs of a version."""
+        """Return the recurring runs of a version."""
         return self.recurring.of(version.namespace, version.id)
 
     # --- reading one's own writes ---

@@ -57,7 +57,7 @@ def compile_package(content: bytes) -> Compiled | Refused:
 
 
 def compile_spec(content: bytes) -> Compiled | Refused:
-    """The JSON of a request's `pipeline_spec`: a spec, or `{pipeline_spec, platform_spec}`."""
+    """Return the JSON of a request's `pipeline_spec`: a spec, or `{pipeline_spec, platform_spec}`."""
     subject = "pipeline_spec"
     try:
         documents = parse(content, subject)
@@ -106,7 +106,7 @@ def shown_spec(written: bytes) -> bytes:
 
 
 def inputs_of(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The root's input parameters."""
+    """Return the root's input parameters."""
     root = spec.get("root") or {}
     inputs: dict[str, Any] = (root.get("inputDefinitions") or {}).get("parameters") or {}
     return inputs

@@ -43,7 +43,7 @@ async def _create(request: web.Request) -> web.Response:
 
 
 async def default_of(request: web.Request, namespace: str) -> Experiment:
-    """The experiment of runs that name none; made where it is not there."""
+    """Return the experiment of runs that name none; made where it is not there."""
     parts = request.app[PARTS]
     name = objects.unique_name(objects.EXPERIMENT, DEFAULT)
     found = parts.catalogue.experiments.get(namespace, name)
@@ -57,7 +57,7 @@ async def default_of(request: web.Request, namespace: str) -> Experiment:
 
 
 def make(namespace: str, display_name: str, description: str, created_by: str) -> RawObject:
-    """The ConfigMap of an experiment. Pure."""
+    """Make the ConfigMap of an experiment. Pure."""
     return objects.make_config_map(
         objects.EXPERIMENT,
         namespace,
@@ -81,7 +81,7 @@ async def _list(request: web.Request) -> web.Response:
 
 
 async def _delete(request: web.Request) -> web.Response:
-    """Its runs stay, as the backend's documentation has it."""
+    """Delete an experiment; its runs stay, as the backend's documentation has it."""
     parts, experiment = request.app[PARTS], await _found(request, "delete")
     await parts.client.delete(CONFIG_MAPS, experiment.object_name, experiment.namespace, uid=experiment.id)
     await parts.catalogue.gone(parts.catalogue.experiments, experiment)
@@ -93,7 +93,7 @@ async def _archive(request: web.Request) -> web.Response:
 
 
 async def _unarchive(request: web.Request) -> web.Response:
-    """Its runs stay archived: each is unarchived on its own, as the backend does it."""
+    """Unarchive an experiment; its runs stay archived, as each is unarchived on its own by the backend."""
     return await _change(request, {"archived": None})
 
 

@@ -63,7 +63,7 @@ Predicate = Callable[[Any], bool]
 
 
 def read_filter(text: str, fields: Fields) -> tuple[Predicate, ...]:
-    """The predicates of a filter; none where the text is empty.
+    """Read the predicates of a filter; none where the text is empty.
 
     Raises:
         RequestError: it can't be used; says where and why.
@@ -156,7 +156,7 @@ def _wanted(field: Field, value: object, at: str) -> str | float:
 
 
 def seconds_of(time: str) -> float | None:
-    """Seconds since the epoch; None where it is no time."""
+    """Return seconds since the epoch; None where it is no time."""
     try:
         moment = datetime.fromisoformat(time)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -105,7 +105,7 @@ class Anybody(Callers):
     """Lets everybody do everything, for one person's machine."""
 
     async def of(self, token: str, address: str) -> Caller:  # noqa: ARG002 - as its base
-        """Nobody in particular."""
+        """Return a caller for nobody in particular."""
         return NOBODY
 
     async def may(  # as its base

@@ -58,16 +58,16 @@ class Index(Generic[R]):
         return len(self._records)
 
     def get(self, namespace: str, name: str) -> R | None:
-        """The record of an object."""
+        """Return the record of an object."""
         return self._records.get((namespace, name))
 
     def find(self, identity: str) -> list[R]:
-        """Those with this id, the oldest first: others may have taken it in their own namespaces."""
+        """Find those with this id, the oldest first: others may have taken it in their own namespaces."""
         found = [self._records[key] for key in self._by_id.get(identity, ())]
         return sorted(found, key=lambda record: (record.created_at, record.key))
 
     def of(self, namespace: str, parent: str = "") -> list[R]:
-        """All of a namespace or of one parent, in the order of creation."""
+        """Return all of a namespace or of one parent, in the order of creation."""
         return [self._records[namespace, name] for _, name in self._ordered.get((namespace, parent), ())]
 
     def last_created_at(self, namespace: str, parent: str) -> str:
@@ -116,7 +116,7 @@ class Index(Generic[R]):
     # --- lists ---
 
     async def page(self, scope: Scope, query: Query) -> Page[R]:
-        """One page of a namespace or of one parent.
+        """Return one page of a namespace or of one parent.
 
         Raises:
             RequestError: the filter can't be used.
@@ -142,7 +142,7 @@ class Index(Generic[R]):
         return Page(records, len(ordered), token)
 
     async def _selected(self, scope: Scope, query: Query) -> list[Position]:
-        """Those that pass the filter, in the order that is asked for; kept until the namespace changes.
+        """Return those that pass the filter, in the order that is asked for; kept until the namespace changes.
 
         One such search at a time for each namespace, in slices: a large one delays its own namespace.
         """

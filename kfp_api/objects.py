@@ -75,7 +75,7 @@ def is_label_value(text: str) -> bool:
 
 
 def read_config_map(raw: RawObject) -> Experiment | Pipeline | Version | None:
-    """The record of a ConfigMap; None for those that are none of ours, whatever their labels say."""
+    """Read the record of a ConfigMap; None for those that are none of ours, whatever their labels say."""
     metadata = raw["metadata"]
     labels = metadata.get("labels") or {}
     data = raw.get("data") or {}
@@ -105,7 +105,7 @@ def read_config_map(raw: RawObject) -> Experiment | Pipeline | Version | None:
 
 
 def read_run(raw: RawObject) -> Run:
-    """The record of a StretchedPipeline, whoever made it."""
+    """Read the record of a StretchedPipeline, whoever made it."""
     metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     progress = progress_of(status, cancel=spec.get("cancel") is True)
@@ -139,7 +139,7 @@ def read_run(raw: RawObject) -> Run:
 
 
 def read_lasting_run(raw: RawObject) -> Run | None:
-    """The same; None for one that is being deleted, which may take its hub a while."""
+    """Read the same; None for one that is being deleted, which may take its hub a while."""
     return None if raw["metadata"].get("deletionTimestamp") else read_run(raw)
 
 
@@ -153,7 +153,7 @@ def pack(raw: RawObject) -> bytes | None:
 
 
 def details_of(raw: RawObject) -> dict[str, Any]:
-    """The same from the object itself."""
+    """Return the same from the object itself."""
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     tasks = status.get("tasks")
     return {"parameters": spec.get("parameters") or {}, "tasks": tasks if isinstance(tasks, list) else []}
@@ -220,7 +220,7 @@ def make_config_map(  # noqa: PLR0913 - the last two are keywords
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> RawObject:
-    """A ConfigMap of one of our kinds; empty values are left out."""
+    """Make a ConfigMap of one of our kinds; empty values are left out."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -235,7 +235,7 @@ def make_config_map(  # noqa: PLR0913 - the last two are keywords
 
 
 def owner_of(raw: RawObject) -> dict[str, Any]:
-    """The reference by which another object goes when this one does."""
+    """Return the reference by which another object goes when this one does."""
     metadata = raw["metadata"]
     return {"apiVersion": raw["apiVersion"], "kind": raw["kind"], "name": metadata["name"], "uid": metadata["uid"]}
 

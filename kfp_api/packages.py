@@ -28,7 +28,7 @@ _BROKEN = (
 
 
 def unpack(content: bytes) -> bytes:
-    """The pipeline's text.
+    """Return the pipeline's text.
 
     Raises:
         InputError: it is no such package, or holds more than it may.

@@ -62,13 +62,13 @@ def read_query(size: str, sort_by: str, filter_text: str, token: str, fields: Fi
 
 
 def next_token(query: Query, sort_by: str, last: Position) -> str:
-    """The token for the page after the one that ends with `last`."""
+    """Return the token for the page after the one that ends with `last`."""
     content = orjson.dumps([sort_by, query.filter, *last])
     return base64.urlsafe_b64encode(content).decode()
 
 
 def order_text(query: Query) -> str:
-    """The `sort_by` that means the query's order."""
+    """Return the `sort_by` that means the query's order."""
     return f"{query.field} desc" if query.descending else query.field
 
 

@@ -62,7 +62,7 @@ class Parts:
         return len(self.namespaces) != 1
 
     def namespace(self, given: str | None) -> str:
-        """The namespace that a request means.
+        """Return the namespace that a request means.
 
         Raises:
             RequestError: it is not served here, or none is named where one must be.
@@ -101,7 +101,7 @@ async def authorize(request: web.Request, verb: str, namespace: str) -> None:
 async def find(  # noqa: PLR0913 - each says another thing
     request: web.Request, index: Index[R], kind: str, identity: str, verb: str, *, subresource: str = ""
 ) -> R:
-    """The one with this id among those with which the caller may do that.
+    """Find the one with this id among those with which the caller may do that.
 
     Raises:
         RequestError: there is none. Where there is one that the caller may not even see, it says the same.
@@ -126,7 +126,7 @@ def _forbidden(caller: Caller, verb: str, namespace: str, subresource: str = "")
 
 
 async def asked_within(request: web.Request) -> tuple[str, str]:
-    """The namespace and the experiment, "" for any, that a list is asked of; the caller may list there.
+    """Return the namespace and the experiment, "" for any, that a list is asked of; the caller may list there.
 
     Raises:
         RequestError: the caller may not, or there is no such experiment.

@@ -30,7 +30,7 @@ def add_routes(app: web.Application) -> None:
 
 
 async def _upload(request: web.Request) -> web.Response:
-    """A pipeline and its first version, which bears the same name."""
+    """Create a pipeline and its first version, which bears the same name."""
     parts = request.app[PARTS]
     namespace = parts.namespace(query_text(request, "namespace"))
     await authorize(request, "create", namespace)
@@ -51,7 +51,7 @@ async def _upload(request: web.Request) -> web.Response:
 
 
 async def _create(request: web.Request) -> web.Response:
-    """A pipeline without a version."""
+    """Create a pipeline without a version."""
     parts, body = request.app[PARTS], await read_json(request)
     namespace = parts.namespace(body.text("namespace"))
     await authorize(request, "create", namespace)
@@ -107,7 +107,7 @@ async def _list(request: web.Request) -> web.Response:
 
 
 async def _change(request: web.Request) -> web.Response:
-    """Display name, description, tags: those that are given."""
+    """Change the display name, description and tags that are given."""
     parts, pipeline, body = request.app[PARTS], await found(request, "update"), await read_json(request)
     data = versions.changed_data(body)
     metadata = {"name": pipeline.object_name, "namespace": pipeline.namespace}
@@ -116,7 +116,7 @@ async def _change(request: web.Request) -> web.Response:
 
 
 async def _delete(request: web.Request) -> web.Response:
-    """Only one without versions, unless they shall go with it."""
+    """Delete a pipeline without versions, or with them where that is asked."""
     parts, pipeline = request.app[PARTS], await found(request, "delete")
     of_it = parts.catalogue.versions.of(pipeline.namespace, pipeline.id)
     if of_it and request.query.get("cascade", "").lower() != "true":
@@ -134,7 +134,7 @@ async def _delete(request: web.Request) -> web.Response:
 
 
 async def found(request: web.Request, verb: str) -> Pipeline:
-    """The pipeline of the request's path."""
+    """Return the pipeline of the request's path."""
     return await find(
         request, request.app[PARTS].catalogue.pipelines, "pipeline", request.match_info["pipeline_id"], verb
     )

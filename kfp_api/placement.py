@@ -61,7 +61,7 @@ class Layer:
 
 
 def settings_in(annotations: Mapping[str, str], description: str = "") -> dict[str, str]:
-    """The settings among annotations (or tags) and the lines of a description; annotations win."""
+    """Return the settings among annotations (or tags) and the lines of a description; annotations win."""
     found: dict[str, str] = {}
     for line in description.splitlines() if "moorage.dev/" in description else ():
         key, _, value = line.strip().partition(":")
@@ -82,7 +82,7 @@ def _longest(key: str) -> int:
 
 
 def settle(run: StretchedPipeline, layers: Sequence[Layer]) -> StretchedPipeline:
-    """The run, placed as all layers together ask for.
+    """Return the run, placed as all layers together ask for.
 
     Raises:
         RequestError: one says what can't be used; names it, the key and the remedy.

@@ -41,7 +41,7 @@ class RecurringRun(Kept):
 
 
 def read_recurring(raw: RawObject) -> RecurringRun | None:
-    """The record of a PipelineSchedule, whoever made it; None for one that is being deleted."""
+    """Read the record of a PipelineSchedule, whoever made it; None for one that is being deleted."""
     metadata, spec = raw["metadata"], raw.get("spec") or {}
     if metadata.get("deletionTimestamp"):
         return None

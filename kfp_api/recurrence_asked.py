@@ -18,7 +18,7 @@ _PLACEHOLDER: Final = "[["
 
 
 def schedule_of(body: Body) -> dict[str, Any]:
-    """The timing fields of a PipelineSchedule's spec.
+    """Return the timing fields of a PipelineSchedule's spec.
 
     Raises:
         RequestError: the trigger can't be used; names the field and the remedy.
@@ -72,7 +72,7 @@ def policy_of(body: Body) -> dict[str, Any]:
 
 
 def whole(body: Body, key: str, least: int, most: int) -> int:
-    """A whole number, as JSON of protobuf writes it: a text perhaps.
+    """Return a whole number, as JSON of protobuf writes it: a text perhaps.
 
     Raises:
         RequestError: it is none, or out of bounds.

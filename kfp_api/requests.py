@@ -29,7 +29,7 @@ class Body:
     raw: Mapping[str, Any]
 
     def text(self, key: str, most: int = LONGEST_NAME, *, required: bool = False) -> str:
-        """A text; "" where it is absent.
+        """Return a text; "" where it is absent.
 
         Raises:
             RequestError: it is none, or too long.
@@ -37,7 +37,7 @@ class Body:
         return checked_text(key, self.raw.get(key), most, required=required)
 
     def sub(self, key: str) -> "Body":
-        """An object within; empty where it is absent.
+        """Return an object within; empty where it is absent.
 
         Raises:
             RequestError: it is none.
@@ -51,7 +51,7 @@ class Body:
 
 
 def checked_text(key: str, value: object, most: int = LONGEST_NAME, *, required: bool = False) -> str:
-    """A text of at most so many characters; "" for None.
+    """Return a text of at most so many characters; "" for None.
 
     Raises:
         RequestError: naming the field.
@@ -70,12 +70,12 @@ def checked_text(key: str, value: object, most: int = LONGEST_NAME, *, required:
 
 
 def query_text(request: web.Request, key: str, most: int = LONGEST_NAME, *, required: bool = False) -> str:
-    """A parameter of the query; "" where it is absent."""
+    """Return a parameter of the query; "" where it is absent."""
     return checked_text(key, request.query.get(key), most, required=required)
 
 
 def query_description(request: web.Request) -> str:
-    """The parameter `description`."""
+    """Return the parameter `description`."""
     return query_text(request, "description", LONGEST_DESCRIPTION)
 
 
@@ -97,7 +97,7 @@ async def read_json(request: web.Request) -> Body:
 
 
 async def read_upload(request: web.Request) -> bytes:
-    """The file of a multipart form, its part `uploadfile`, whatever it is called.
+    """Read the file of a multipart form, its part `uploadfile`, whatever it is called.
 
     Raises:
         RequestError: there is none, or it is too large.
@@ -144,7 +144,7 @@ def list_query(request: web.Request, index: Index[Any]) -> Query:
 
 
 def list_answer(name: str, page: Page[Any], bodies: list[Any]) -> web.Response:
-    """A page as an answer."""
+    """Return a page as an answer."""
     body: dict[str, Any] = {name: bodies, "total_size": page.total} if bodies or page.total else {}
     if page.next_token:
         body["next_page_token"] = page.next_token

@@ -37,7 +37,7 @@ async def _get(request: web.Request) -> web.Response:
 
 
 async def whole_body(parts: Parts, run: Run) -> dict[str, Any]:
-    """All that is known of a run."""
+    """Return all that is known of a run."""
     if run.details is None:
         try:
             raw = await parts.client.get(STRETCHED_PIPELINES, run.object_name, run.namespace)

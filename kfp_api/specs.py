@@ -41,7 +41,7 @@ class Specs:
         self._cached_bytes = 0
 
     async def of_version(self, namespace: str, name: str, revision: int) -> Spec:
-        """The pipeline that a ConfigMap held in that revision, or holds now.
+        """Return the pipeline that a ConfigMap held in that revision, or holds now.
 
         Raises:
             RequestError: it is not there, or can't be read.
@@ -66,7 +66,7 @@ class Specs:
 
 
 def read_spec(raw: RawObject) -> Spec:
-    """The pipeline in a ConfigMap of ours. Pure.
+    """Read the pipeline in a ConfigMap of ours. Pure.
 
     Raises:
         RequestError: somebody else wrote it.
@@ -86,7 +86,7 @@ def read_spec(raw: RawObject) -> Spec:
 
 
 def with_pipeline(config_map: RawObject, compiled: Compiled) -> RawObject:
-    """The ConfigMap, holding the pipeline. Nobody should change it under a run."""
+    """Return the ConfigMap, holding the pipeline. Nobody should change it under a run."""
     return {
         **config_map,
         "binaryData": {objects.FILE: base64.b64encode(compiled.kept).decode()},

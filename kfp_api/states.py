@@ -96,7 +96,7 @@ def task_state(phase: object) -> State:
 
 
 def text_of(value: object) -> str:
-    """A text out of a status, which a tenant may have written; "" where it is none."""
+    """Return a text out of a status, which a tenant may have written; "" where it is none."""
     return value if isinstance(value, str) else ""
 
 

@@ -148,7 +148,7 @@ async def _again(parts: Parts, run: Run, digest: str) -> web.Response:
 
 
 async def experiment_of(request: web.Request, body: Body) -> Experiment:
-    """The experiment that a request means; the namespace's default one where it names none.
+    """Return the experiment that a request means; the namespace's default one where it names none.
 
     Raises:
         RequestError: there is none of that id, or it is archived.
@@ -241,5 +241,5 @@ def labels_of(experiment: Experiment, version: Version | None) -> dict[str, str]
 
 
 def present(annotations: dict[str, str]) -> dict[str, str]:
-    """Those that say something."""
+    """Return those that say something."""
     return {key: value for key, value in annotations.items() if value}

@@ -10,7 +10,7 @@ _LONGEST = 16_384
 
 
 def query_tags(request: web.Request) -> dict[str, str]:
-    """The parameter `tags` of an upload.
+    """Return the parameter `tags` of an upload.
 
     Raises:
         RequestError: it is no JSON.

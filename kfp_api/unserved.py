@@ -13,7 +13,7 @@ _ARTIFACTS = (
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve the sentences."""
+    """Register the routes that answer with these sentences."""
     for method, path, sentence in (
         ("GET", "/apis/v2beta1/runs/{run_id}/nodes/{node_id}/artifacts/{name:.+}", _ARTIFACTS),
         ("*", "/apis/v2beta1/artifacts{rest:.*}", _ARTIFACTS),

@@ -47,5 +47,5 @@ class CachePolicy:
     evictions: tuple[Eviction, ...] = ()
 
     def evict_before(self, site: str, node: str) -> int | None:
-        """Copies on this node that became whole before this moment are to leave; None: none are."""
+        """Return the moment before which copies on this node must have become whole to leave; None: none are to."""
         return max((each.before for each in self.evictions if each.covers(site, node)), default=None)

@@ -129,7 +129,7 @@ def describe(settings: type[object]) -> list[Description]:
 
 
 def parse_level(text: str) -> str:
-    """A log level, in capitals.
+    """Read a log level, in capitals.
 
     Raises:
         ValueError: there is no such level.
@@ -171,7 +171,7 @@ def _parse(variable: str, text: str, wanted: object, rule: _Rule) -> object:
 
 
 def _bare(wanted: object) -> object:
-    """The type without `| None`."""
+    """Return the type without `| None`."""
     if isinstance(wanted, types.UnionType):
         return next(part for part in typing.get_args(wanted) if part is not types.NoneType)
     return wanted

@@ -50,11 +50,11 @@ class Inventory:
 
     @classmethod
     def of(cls, sites: Iterable[Site]) -> "Inventory":
-        """The inventory of `sites`."""
+        """Return the inventory of `sites`."""
         return cls({site.name: site for site in sites})
 
     def currency(self, hinted: str = "") -> str:
-        """The one currency of all prices, as sites or a hint name it; "" where nobody does.
+        """Return the one currency of all prices, as sites or a hint name it; "" where nobody does.
 
         Raises:
             InputError: two are named.
@@ -73,7 +73,7 @@ class Inventory:
         return named[0][1] if named else ""
 
     def place(self, site_name: str) -> Place:
-        """The place of a site by its name."""
+        """Return the place of a site by its name."""
         site = self.sites.get(site_name)
         if site is not None:
             return Place(site_name, site)

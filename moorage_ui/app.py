@@ -64,7 +64,7 @@ async def _asset(request: web.Request) -> web.Response:
 
 @web.middleware
 async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nobody gets further whom the gate does not admit."""
+    """Refuse requests that the gate does not admit."""
     if not request.path.startswith(_OPEN):
         request[VIEWER] = await request.app[PARTS].gate.admit(request)
     return await handler(request)

@@ -11,7 +11,7 @@ _MOST_NUMBER: Final = 10**12
 
 
 def told(request: web.Request, key: str, most: int = _LONGEST) -> str:
-    """A parameter of the query; "" where it is absent.
+    """Return a parameter of the query; "" where it is absent.
 
     Raises:
         web.HTTPBadRequest: it is too long, or no text.
@@ -23,7 +23,7 @@ def told(request: web.Request, key: str, most: int = _LONGEST) -> str:
 
 
 def counted(request: web.Request, key: str, default: int = 0) -> int:
-    """A number of the query, 0 at least.
+    """Return a number of the query, 0 at least.
 
     Raises:
         web.HTTPBadRequest: it is none.
@@ -37,7 +37,7 @@ def counted(request: web.Request, key: str, default: int = 0) -> int:
 
 
 def namespace_of(request: web.Request) -> str:
-    """The namespace of the path or the query; "": none.
+    """Return the namespace of the path or the query; "": none.
 
     Raises:
         web.HTTPBadRequest: it is no name that a namespace can have.
@@ -49,7 +49,7 @@ def namespace_of(request: web.Request) -> str:
 
 
 def name_of(request: web.Request) -> str:
-    """The name of the path.
+    """Return the name of the path.
 
     Raises:
         web.HTTPBadRequest: no object can have it.

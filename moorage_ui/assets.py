@@ -27,7 +27,7 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """All of them, by name."""
+    """Return all of them, by name."""
     return {
         "drawing.css": Asset(drawing_style().encode(), "text/css; charset=utf-8"),
         "ui.css": Asset(_file("ui.css"), "text/css; charset=utf-8"),

@@ -42,7 +42,7 @@ def version_of(rows: Iterable[RunRow]) -> str:
 
 
 async def changes_of_list(client: Client, namespace: str, shown: str) -> AsyncIterator[Sent]:
-    """`changed`, whenever the list is another one than was shown."""
+    """Yield `changed` whenever the list differs from the one that was shown."""
     while True:
         began = time.monotonic()
         try:
@@ -60,7 +60,7 @@ async def changes_of_list(client: Client, namespace: str, shown: str) -> AsyncIt
 
 
 async def changes_of_run(client: Client, namespace: str, name: str, shown: str) -> AsyncIterator[Sent]:
-    """`changed`, whenever the run is another one than was shown, once a second at most; `gone` at its end."""
+    """Yield `changed` when the run differs from the one shown, at most once a second; `gone` at its end."""
     while True:
         try:
             raw = await client.get(STRETCHED_PIPELINES, name, namespace)

@@ -30,7 +30,7 @@ _JSON_ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028"
 
 
 def element(tag: str, /, *children: Content, **attributes: Attribute) -> Markup:
-    """One element. `class_` is `class`, `data_key` is `data-key`; None and False leave an attribute out.
+    """Return one element. `class_` is `class`, `data_key` is `data-key`; None and False leave an attribute out.
 
     Raises:
         ValueError: an address leads elsewhere.
@@ -42,17 +42,17 @@ def element(tag: str, /, *children: Content, **attributes: Attribute) -> Markup:
 
 
 def join(*children: Content) -> Markup:
-    """Several after each other."""
+    """Join several after each other."""
     return Markup("".join(_content(child) for child in children))
 
 
 def visible(text: str) -> str:
-    """The text, with what a reader would not see, or be misled by, as escapes."""
+    """Return the text, with what a reader would not see, or be misled by, as escapes."""
     return _OBEYED.sub(lambda found: _escape(ord(found[0])), text)
 
 
 def address(*parts: str, **query: str | int | None) -> str:
-    """A path of this server: each part is one segment, whatever is in it."""
+    """Return a path of this server: each part is one segment, whatever is in it."""
     path = "/" + "/".join(quote(part, safe="") for part in parts)
     told = {key: value for key, value in query.items() if value not in (None, "")}
     return f"{path}?{urlencode(told)}" if told else path

@@ -17,7 +17,7 @@ _AT_ONCE: Final = asyncio.Semaphore(2)
 
 
 async def parquet_preview(content: bytes) -> Preview:
-    """The first rows, or why there are none."""
+    """Return the first rows, or why there are none."""
     async with _AT_ONCE:
         child = await asyncio.create_subprocess_exec(
             *_CHILD,

@@ -42,7 +42,7 @@ class Kept(Generic[T]):
         self._values: OrderedDict[object, T] = OrderedDict()
 
     def get(self, key: object) -> T | None:
-        """The value, where it is kept."""
+        """Return the value, where it is kept."""
         if key in self._values:
             self._values.move_to_end(key)
         return self._values.get(key)
@@ -79,7 +79,7 @@ class Records:
         self._reports: Kept[Mapping[str, Any]] = Kept(_PLANS)
 
     async def drawn(self, run: RunView) -> Drawn:
-        """The plan in force of a run."""
+        """Return the plan in force of a run."""
         if not run.plan_file:
             return Drawn(None, None, "")
         key = run.ref, run.plan_digest

@@ -49,7 +49,7 @@ def content_rights(carried: Mapping[DatasetRef, Governance]) -> list[Right]:
 
 
 async def missing(viewer: Viewer, rights: list[Right]) -> list[Right]:
-    """Those that they do not have.
+    """Return those that they do not have.
 
     Raises:
         KubeError: the API server did not answer.

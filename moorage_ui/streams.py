@@ -86,7 +86,7 @@ def written(sent: Sent) -> str:
 
 
 async def with_silence(events: AsyncIterator[Sent], seconds: float) -> AsyncGenerator[Sent | None]:
-    """The same events, and None wherever nothing came for so long."""
+    """Yield the same events, and None wherever nothing came for so long."""
     coming: asyncio.Future[Sent] | None = None
     try:
         while True:

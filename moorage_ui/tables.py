@@ -20,7 +20,7 @@ class Pages:
 
 
 async def read_table(client: Client, resource: Resource, namespace: str) -> Pages:
-    """The table of a namespace's objects, or of all where it is "".
+    """Read the table of a namespace's objects, or of all where it is "".
 
     Raises:
         KubeError: the API server does not let the client, or did not answer.

@@ -25,7 +25,7 @@ class Blocks:
 
 
 def make_blocks(graph: Graph) -> Blocks:
-    """The finest partition that keeps `graph.together` and whose quotient graph is acyclic.
+    """Make the finest partition that keeps `graph.together` and whose quotient graph is acyclic.
 
     Tied sets that share a task are merged. Then whatever lies on a path from a block back to itself belongs to it: in
     the quotient graph these are the strongly connected components, and contracting them all at once is the fixpoint
@@ -43,7 +43,7 @@ def make_blocks(graph: Graph) -> Blocks:
 
 
 def _contracted(graph: Graph, tied: Iterable[Sequence[str]]) -> dict[str, str]:
-    """A representative of each task: the same for all tasks of one block."""
+    """Return a representative of each task: the same for all tasks of one block."""
     import networkx as nx  # noqa: PLC0415 - a slow import, and few pipelines tie anything
 
     ties = nx.Graph()

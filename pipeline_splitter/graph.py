@@ -199,7 +199,7 @@ class Graph:
     warnings: tuple[str, ...] = ()
 
     def edges(self) -> frozenset[tuple[str, str]]:
-        """Every dependency between two different tasks: by data, parameter or order."""
+        """Return every dependency between two different tasks: by data, parameter or order."""
         by_data = {
             (producer, task.name)
             for task in self.tasks.values()

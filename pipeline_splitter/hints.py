@@ -67,5 +67,5 @@ class Hints:
     measured: frozenset[tuple[str, str]] = frozenset()
 
     def stated(self, section: str, names: Iterable[str]) -> list[str]:
-        """Those of the names in a section (`tasks`, `artifacts`) that a person wrote; sorted."""
+        """Return those of the names in a section (`tasks`, `artifacts`) that a person wrote; sorted."""
         return sorted(name for name in names if (section, name) not in self.measured)

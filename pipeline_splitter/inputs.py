@@ -24,7 +24,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
-    """All sites of the documents, by name.
+    """Read all sites of the documents, by name.
 
     Args:
         documents: Site objects, or Lists of them; Namespaces among them are `read_purposes`' to read.
@@ -46,7 +46,7 @@ def read_sites(documents: Sequence[Any], subject: str) -> Inventory:
 
 
 def read_datasets(documents: Sequence[Any], subject: str) -> dict[DatasetRef, Dataset]:
-    """All datasets of the documents, by identity; one without a namespace is in `default`.
+    """Read all datasets of the documents, by identity; one without a namespace is in `default`.
 
     Args:
         documents: Dataset objects, or Lists of them; Namespaces among them are `read_purposes`' to read.
@@ -66,7 +66,7 @@ def read_datasets(documents: Sequence[Any], subject: str) -> dict[DatasetRef, Da
 
 
 def read_purposes(documents: Sequence[Any], subject: str) -> dict[str, frozenset[str]]:
-    """The purposes that namespaces list, for those that limit them (annotation `moorage.dev/purposes`).
+    """Read the purposes that namespaces list, for those that limit them (annotation `moorage.dev/purposes`).
 
     Args:
         documents: Namespace objects, or Lists of them; objects of other kinds are passed over.
@@ -141,7 +141,7 @@ def _refuse_extremes(where: str, amounts: Mapping[str, float | None], least: flo
 
 
 def _objects(documents: Sequence[Any], kind: str, subject: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The objects of one kind, Lists opened, each with the words that name it in an error."""
+    """Yield the objects of one kind, Lists opened, each with the words that name it in an error."""
     for index, document in enumerate(documents, start=1):
         yield from _opened(document, kind, subject, f"document {index}")
 
@@ -224,7 +224,7 @@ def _trimmed_dataset(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _found(source: Mapping[str, Any]) -> dict[str, str] | None:
-    """The folder of a catalogue's table; its reader takes none that the spec does not permit."""
+    """Return the folder of a catalogue's table; its reader takes none that the spec does not permit."""
     found = source.get("found")
     if not isinstance(found, Mapping):
         return None

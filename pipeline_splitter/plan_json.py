@@ -38,7 +38,7 @@ _REMEDY_ORDER = ("release", "acceptance", "clearance", "dataset", "task", "site"
 
 
 def write_plan(plan: Plan) -> str:
-    """The text of `plan.json`.
+    """Write the text of `plan.json`.
 
     Raises:
         ValueError: a number of the plan is not finite.
@@ -61,7 +61,7 @@ def write_plan(plan: Plan) -> str:
 
 
 def write_infeasible(infeasible: Infeasible) -> str:
-    """The text of `infeasible.json`."""
+    """Write the text of `infeasible.json`."""
     return _text(
         {
             "facts": [_sentence(fact, _FACT_ORDER) for fact in infeasible.facts],

@@ -28,7 +28,7 @@ Record = TypeVar("Record")
 
 
 def read_plan(text: str | bytes, subject: str = "plan.json") -> Plan:
-    """The plan that `write_plan` wrote.
+    """Read the plan that `write_plan` wrote.
 
     Raises:
         InputError: it is not JSON, a field is missing, unknown or of another type.
@@ -57,7 +57,7 @@ def read_plan(text: str | bytes, subject: str = "plan.json") -> Plan:
 
 
 def read_infeasible(text: str | bytes, subject: str = "infeasible.json") -> Infeasible:
-    """The explanation that `write_infeasible` wrote.
+    """Read the explanation that `write_infeasible` wrote.
 
     Raises:
         InputError: it is not JSON, or not of that form.

@@ -20,7 +20,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def read_hints(files: Sequence[tuple[str, Sequence[Any]]]) -> Hints:
-    """All hint files, merged field by field; the later wins.
+    """Read all hint files, merged field by field; the later wins.
 
     Dataset names without a namespace are in the merged `defaults.namespace`, else in `default`, whichever file named
     them.

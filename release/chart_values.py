@@ -35,7 +35,7 @@ def rows(values: str) -> Iterator[tuple[str, str, str]]:
 
 
 def table(values: str) -> str:
-    """The rows in Markdown."""
+    """Return the rows in Markdown."""
     lines = ["| value | default | meaning |", "|---|---|---|"]
     for path, default, meaning in rows(values):
         cells = (f"`{path}`", f"`{default}`" if default else "", meaning)
@@ -44,7 +44,7 @@ def table(values: str) -> str:
 
 
 def with_table(readme: str, values: str) -> str:
-    """The README with today's table between its marks."""
+    """Return the README with today's table between its marks."""
     before, _, rest = readme.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n\n{table(values)}\n\n{END}{after}"

@@ -38,7 +38,7 @@ class Archive:
 
 
 def manifest(version: str, url: str, archives: tuple[Archive, ...]) -> Mapping[str, Any]:
-    """The manifest of one version, whose archives lie at its release."""
+    """Return the manifest of one version, whose archives lie at its release."""
     return {
         "apiVersion": "krew.googlecontainertools.github.com/v1alpha2",
         "kind": "Plugin",

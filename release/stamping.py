@@ -54,7 +54,7 @@ def chart_with_urls(chart: str, url: str, changes: str, examples: str) -> str:
 
 
 def page_with_urls(page: str, url: str, folder: str = "") -> str:
-    """A page whose relative links lead to the repository: packages carry the page alone.
+    """Return a page whose relative links lead to the repository: packages carry the page alone.
 
     Args:
         page: Markdown.

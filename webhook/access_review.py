@@ -34,7 +34,7 @@ def refuse_to_store(review: Review) -> Refusal | None:
 
 
 def read_question(review: Review) -> PodRequest:
-    """The question, as the pod that would read these Datasets.
+    """Read the question, as the pod that would read these Datasets.
 
     Raises:
         InputError: it can't be read.
@@ -58,7 +58,7 @@ def _ref(fields: Fields, own_namespace: str) -> DatasetRef:
 
 
 def answer(question: PodRequest, facts: Facts, inventory: Inventory) -> Raw:
-    """The status: the policy's decision at each Site, in the words of a refusal."""
+    """Return the status: the policy's decision at each Site, in the words of a refusal."""
     reader = make_reader(question, facts.listed_purposes)
     pairs = [(use.ref, facts.datasets.get(use.ref)) for use in question.usage.uses]
     names = sorted(inventory.sites)

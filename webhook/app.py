@@ -37,7 +37,7 @@ TURNS = web.AppKey("TURNS", Turns)
 
 
 def make_app(gatherer: Gatherer, serving: Serving, witness: Witness, health: Health) -> web.Application:
-    """The application; it is ready once the caches are complete, and whatever else `health` is given."""
+    """Make the application; it is ready once the caches are complete, and whatever else `health` is given."""
     app = web.Application(client_max_size=review.BOUNDS.most_bytes)
     app[GATHERER], app[SERVING], app[WITNESS] = gatherer, serving, witness
     app[TURNS] = Turns()
@@ -79,7 +79,7 @@ def _labels(asked: Review) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _label(request: web.Request, pod: Raw, namespace: str, subject: str) -> Labelled:
-    """The pod with the labels that its namespace gives to it, and those that its claims stand for.
+    """Return the pod with the labels that its namespace gives to it, and those that its claims stand for.
 
     Raises:
         InputError: it or its namespace can't be read, or it uses a claim as no dataset can be used.
@@ -182,7 +182,7 @@ async def _read(request: web.Request) -> Review:
 
 
 def _complete(request: web.Request) -> Gatherer:
-    """The gatherer, once it knows everything; before that, no answer is better than a wrong one."""
+    """Return the gatherer, once it knows everything; before that, no answer is better than a wrong one."""
     gatherer = request.app[GATHERER]
     missing = gatherer.missing()
     if missing is not None:

@@ -43,7 +43,7 @@ class Search:
 
 
 def read_search(review: Review) -> Search | None:
-    """The question; None where the review names Datasets.
+    """Read the question; None where the review names Datasets.
 
     Raises:
         InputError: it can't be read.
@@ -59,7 +59,7 @@ def read_search(review: Review) -> Search | None:
 
 
 async def answer(search: Search, listed_purposes: frozenset[str] | None, known: Datasets, inventory: Inventory) -> Raw:
-    """The status: Datasets by namespace and name.
+    """Return the status: Datasets by namespace and name.
 
     Where there are more, it says after which the next answer begins: the last one of this answer, never one that the
     account has not found. So `after` tells nothing, and whoever makes one up learns nothing by it.
@@ -115,7 +115,7 @@ def _told(refusal: policy.Decision | None) -> Raw:
 
 
 def _decided(dataset: Dataset, reader: Reader, inventory: Inventory) -> tuple[list[str], policy.Decision | None]:
-    """The Sites that permit the reader, and the first refusal."""
+    """Return the Sites that permit the reader, and the first refusal."""
     near = {source.site for source in inventory.sources(dataset)}
     names = heapq.nsmallest(MOST_SITES, inventory.sites, key=lambda name: (name not in near, name))
     permitted: list[str] = []

@@ -34,7 +34,7 @@ def mounts_claims(pod: Raw) -> bool:
 
 
 def label_by_claims(pod: Raw, namespace: str, find: Callable[[DatasetRef], Dataset | None], subject: str) -> Labelled:
-    """The pod with the labels that its claims stand for; as it is, where none is a Dataset's.
+    """Return the pod with the labels that its claims stand for; as it is, where none is a Dataset's.
 
     Args:
         pod: as it is written.
@@ -91,7 +91,7 @@ def _mounts(spec: Raw) -> Iterator[Raw]:
 
 
 def _written_to(spec: Raw) -> frozenset[str]:
-    """The volumes that some container mounts without `readOnly`."""
+    """Return the volumes that some container mounts without `readOnly`."""
     return frozenset(str(mount.get("name")) for mount in _mounts(spec) if not mount.get("readOnly"))
 
 

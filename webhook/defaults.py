@@ -20,7 +20,7 @@ Raw = dict[str, Any]
 
 
 def label_by_defaults(pod: Raw, namespace: str, defaults: Mapping[str, str]) -> Labelled:
-    """The pod with the datasets of its namespace, where it names none, and the purpose, where it states none.
+    """Return the pod with the datasets of its namespace, where it names none, and the purpose, where it states none.
 
     Raises:
         LabelError: the namespace's annotations can't be read.

@@ -25,7 +25,7 @@ def may_be_handed_out(dataset: Dataset, namespace: str) -> bool:
 def variables(
     dataset: Dataset, namespace: str, subject: str, field: str, unproven: str = ""
 ) -> tuple[list[Raw], str | None]:
-    """The variables of a dataset, all prefixed `<id>_` as Datashim's are, and a warning or None.
+    """Return the variables of a dataset, all prefixed `<id>_` as Datashim's are, and a warning or None.
 
     Args:
         dataset: with the places that its claims lead to.
@@ -90,7 +90,7 @@ def _snapshot_values(dataset: Dataset) -> dict[str, str]:
 
 
 def add_variables(spec: Raw, wanted: Sequence[Raw], subject: str) -> Raw:
-    """The pod's spec with the variables in front of every container's own, which may so refer to them.
+    """Return the pod's spec with the variables in front of every container's own, which may so refer to them.
 
     Raises:
         InputError: a container has a variable of that name already, with another value.
@@ -122,7 +122,7 @@ def _add(container: Raw, wanted: Sequence[Raw], kind: str, subject: str) -> Raw:
 
 
 def _names_a_snapshot(entry: Raw) -> bool:
-    """A pod that names one keeps it: the table may have a new one since it was written, or since a moment ago."""
+    """Return whether the pod names a snapshot, which it keeps: the table may have a new one since."""
     return entry["name"].rpartition("_")[2] in _SNAPSHOT_KEYS
 
 

@@ -30,7 +30,7 @@ class Witness:
         self._namespaces = RateLimit(_PER_SECOND, AT_ONCE, clock)
 
     def refused(self, request: PodRequest, refusal: Refusal) -> None:
-        """A pod may not have a dataset."""
+        """Record that a pod may not have a dataset."""
         if refusal.dataset is None:
             return
         if not (self._namespaces.admits(request.namespace) and self._recorder.has_room(What.REFUSED)):

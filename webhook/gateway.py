@@ -50,7 +50,7 @@ def name_is_too_short(ref: DatasetRef, subject: str, field: str) -> None:
 
 
 def add_gateway(spec: Raw, shape: SidecarShape, subject: str) -> Raw:
-    """The pod's spec with the gateway; the datasets are mounted in it as in any other container.
+    """Return the pod's spec with the gateway; the datasets are mounted in it as in any other container.
 
     Raises:
         InputError: others could read through it, or its name or port is taken.

@@ -31,7 +31,7 @@ MOST_PLACEMENTS = 4096
 
 
 def read_for_admission(raw: RawObject) -> Dataset:
-    """A Dataset without what admission never asks for: most of the status, and keys that somebody wrote into it.
+    """Read a Dataset without what admission never asks for: most of the status, and keys that somebody wrote into it.
 
     So a status that is written again and again changes nothing here, and no secret is in our memory.
 
@@ -80,7 +80,7 @@ class Gatherer:
         await self._catalogue.__aexit__(kind, error, trace)
 
     def missing(self) -> str | None:
-        """The caches that are not complete yet, in words; None once all are."""
+        """Return the caches that are not complete yet, in words; None once all are."""
         return self._catalogue.missing()
 
     @property
@@ -94,21 +94,21 @@ class Gatherer:
         return self._catalogue.datasets.snapshot()
 
     def purposes(self, namespace: str) -> frozenset[str] | None:
-        """The purposes that the namespace lists; None where it lists none."""
+        """Return the purposes that the namespace lists; None where it lists none."""
         terms = self._catalogue.namespace(namespace)
         return None if terms is None else terms.purposes
 
     def defaults(self, namespace: str) -> Mapping[str, str] | None:
-        """The labels that a namespace gives to its pods, not checked yet; None where it gives none."""
+        """Return the labels that a namespace gives to its pods, not checked yet; None where it gives none."""
         terms = self._catalogue.namespace(namespace)
         return None if terms is None else terms.defaults
 
     def find(self, ref: DatasetRef) -> Dataset | None:
-        """The Dataset, where it is in the cache and can be read; nothing is asked of the API server."""
+        """Find the Dataset, where it is in the cache and can be read; nothing is asked of the API server."""
         return self._catalogue.dataset(ref)
 
     async def gather(self, request: PodRequest) -> Facts:
-        """Everything that is asked about one pod.
+        """Return everything that is asked about one pod.
 
         Raises:
             KubeError: a Dataset is not in the cache, or has a claim, and the API server could not be asked for it.

@@ -12,7 +12,7 @@ Operation = dict[str, Any]
 
 
 def diff(before: object, after: object, path: str = "") -> list[Operation]:
-    """The operations that make `after` of `before`; in order, each valid when its turn comes."""
+    """Return the operations that make `after` of `before`; in order, each valid when its turn comes."""
     return list(_diff(before, after, path))
 
 
@@ -61,7 +61,7 @@ def _diff_sequences(before: Sequence[Any], after: Sequence[Any], path: str) -> I
 
 
 def _names(items: Sequence[Any]) -> list[str] | None:
-    """The names of all items, or None where one has none or two share one."""
+    """Return the names of all items, or None where one has none or two share one."""
     names = [item.get("name") if isinstance(item, dict) else None for item in items]
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
         return None

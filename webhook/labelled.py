@@ -23,7 +23,7 @@ class Labelled:
     origins: Mapping[int, str] = field(default_factory=dict)
 
     def explain(self, outcome: Served | Refusal) -> Served | Refusal:
-        """A refusal that speaks of such a label says where that came from."""
+        """Explain in a refusal about such a label where the label came from."""
         if not isinstance(outcome, Refusal):
             return outcome
         told = [

@@ -47,7 +47,7 @@ class Mounted:
 
 
 def add_mounts(spec: Raw, mounted: Collection[Mounted], shape: SidecarShape, subject: str) -> Raw:
-    """The pod's spec with the datasets mounted; `mounted` in any order.
+    """Return the pod's spec with the datasets mounted; `mounted` in any order.
 
     Raises:
         InputError: a name or a path is taken.
@@ -85,7 +85,7 @@ def add_mounts(spec: Raw, mounted: Collection[Mounted], shape: SidecarShape, sub
 
 
 def _name_volumes(mounted: Collection[Mounted], subject: str) -> dict[str, Mounted]:
-    """The datasets by the volume's name, which is the dataset's; sorted."""
+    """Return the datasets by the volume's name, which is the dataset's; sorted."""
     by_volume: dict[str, Mounted] = {}
     for each in sorted(mounted, key=lambda each: each.ref):
         ref = each.ref
@@ -127,7 +127,7 @@ def _add_volumes(
 
 
 def _our_volume(volume: Raw, name: str, mounted: Mounted, subject: str) -> Raw:
-    """A volume that bears the dataset's name, if it is the dataset's."""
+    """Return a volume that bears the dataset's name, if it is the dataset's."""
     csi = volume.get("csi") or {}
     attributes = csi.get("volumeAttributes") or {}
     if csi.get("driver") != CSI_DRIVER or (attributes.get("dataset"), attributes.get("namespace")) != (
@@ -206,7 +206,7 @@ def _as_ours(mount: Raw, mounted: Mounted) -> Raw:
 
 
 def _clashes(mounts: Sequence[Raw], ours: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """Every (path, dataset, other volume) where the other would have to be mounted on, or inside, the dataset."""
+    """Yield every (path, dataset, other volume) where the other would have to be mounted on, or inside, the dataset."""
     paths = [(_normal(mount.get("mountPath") or ""), str(mount.get("name"))) for mount in mounts]
     first_at: dict[str, str] = {}
     for path, name in paths:
@@ -226,7 +226,7 @@ def _normal(path: str) -> str:
 
 
 def subpath_mounts(spec: Raw, volumes: set[str]) -> Iterator[tuple[str, str]]:
-    """Every (container, volume) where only a part of a dataset is mounted."""
+    """Yield every (container, volume) where only a part of a dataset is mounted."""
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
         for mount in container.get("volumeMounts") or ():
             if mount.get("name") in volumes and (mount.get("subPath") or mount.get("subPathExpr")):

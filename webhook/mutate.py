@@ -112,7 +112,7 @@ def make_reader(request: PodRequest, listed_purposes: frozenset[str] | None) -> 
 
 
 def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refusal:
-    """The pod with its datasets, or why not."""
+    """Return the pod with its datasets, or why not."""
     request = _without_links(request)
     try:
         refusal = _ask_policy(request, facts, repository_of(serving.sidecar.image))
@@ -124,7 +124,7 @@ def mutate(request: PodRequest, facts: Facts, serving: Serving) -> Served | Refu
 
 
 def _without_links(request: PodRequest) -> PodRequest:
-    """A pod that makes a release gets no variables that are named after other people's Services."""
+    """Turn off the variables that are named after other people's Services, for a pod that makes a release."""
     if not any(use.release for use in request.usage.uses):
         return request
     return replace(
@@ -133,7 +133,7 @@ def _without_links(request: PodRequest) -> PodRequest:
 
 
 def refuse(error: InputError, near_misses: Sequence[str] = ()) -> Refusal:
-    """The answer to what can't be used: 400 for labels, 403 for the rest.
+    """Return the answer to what can't be used: 400 for labels, 403 for the rest.
 
     Args:
         error: names the field.
@@ -145,7 +145,7 @@ def refuse(error: InputError, near_misses: Sequence[str] = ()) -> Refusal:
 
 
 def _ask_policy(request: PodRequest, facts: Facts, repository: str) -> Refusal | None:
-    """The first dataset, by identity, that refuses this reader wherever it may run."""
+    """Return the first dataset, by identity, that refuses this reader wherever it may run."""
     reader = make_reader(request, facts.listed_purposes)
     for use in sorted(request.usage.reading, key=lambda use: use.ref):
         where = f"{request.subject}: metadata.labels[dataset.{use.index}.id]"
@@ -162,7 +162,7 @@ def _ask_policy(request: PodRequest, facts: Facts, repository: str) -> Refusal |
 
 
 def _ask_to_write(request: PodRequest, facts: Facts, writer: Reader, repository: str) -> Refusal | None:
-    """The first dataset, by identity, that may not be written by this pod, given all that its labels read."""
+    """Return the first dataset, by identity, that may not be written by this pod, given all that its labels read."""
     writing = sorted(request.usage.writing, key=lambda use: use.ref)
     if not writing:
         return None

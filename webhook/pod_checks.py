@@ -83,7 +83,7 @@ def pod_can_not_mount(spec: Raw, subject: str) -> None:
 def choose_scheduler(
     spec: Raw, usage: Usage, datasets: Mapping[DatasetRef, Dataset | None], ours: str, subject: str
 ) -> tuple[str, str | None]:
-    """The scheduler's name that the pod gets, and a warning or None.
+    """Return the scheduler's name that the pod gets, and a warning or None.
 
     Raises:
         InputError: it names a foreign one, and its data is governed.
@@ -107,7 +107,7 @@ def choose_scheduler(
 
 
 def limits_below(spec: Raw, size_bytes: int) -> Iterator[str]:
-    """The containers whose memory limit does not hold so many bytes."""
+    """Yield the containers whose memory limit does not hold so many bytes."""
     for kind in ("initContainers", "containers"):
         for container in spec.get(kind) or ():
             limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")

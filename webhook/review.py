@@ -54,7 +54,7 @@ class Review:
 
 
 def read_review(body: bytes) -> Review:
-    """The question in an HTTP body.
+    """Read the question in an HTTP body.
 
     Raises:
         InputError: it is not an AdmissionReview of version v1, or beyond `BOUNDS`.
@@ -76,18 +76,18 @@ def read_review(body: bytes) -> Review:
 
 
 def allowed(uid: str, warnings: Sequence[str] = ()) -> bytes:
-    """The answer that lets the request pass as it is."""
+    """Return the answer that lets the request pass as it is."""
     return _answer({"uid": uid, "allowed": True}, warnings)
 
 
 def denied(uid: str, refusal: Refusal, warnings: Sequence[str] = ()) -> bytes:
-    """The answer that refuses the request."""
+    """Return the answer that refuses the request."""
     status = {"code": refusal.code, "reason": refusal.reason, "message": refusal.message}
     return _answer({"uid": uid, "allowed": False, "status": status}, warnings)
 
 
 def patched(uid: str, operations: Sequence[Operation], warnings: Sequence[str] = ()) -> bytes:
-    """The answer that lets the request pass, changed; without operations, as it is."""
+    """Return the answer that lets the request pass, changed; without operations, as it is."""
     if not operations:
         return allowed(uid, warnings)
     patch = base64.b64encode(orjson.dumps(operations)).decode()

@@ -101,6 +101,6 @@ class WebhookSettings(ListenerSettings, EvidenceSettings):
         )
 
     def sidecar_resources(self) -> dict[str, Any]:
-        """The resources of the sidecar's container."""
+        """Return the resources of the sidecar's container."""
         resources: dict[str, Any] = orjson.loads(self.mount_resources)
         return resources

@@ -47,7 +47,7 @@ class SidecarShape:
 
 
 def make_sidecar(shape: SidecarShape, volumes: Sequence[str]) -> Raw:
-    """The container that serves these volumes; nothing in it is secret."""
+    """Make the container that serves these volumes; nothing in it is secret."""
     return {
         "name": NAME,
         "image": shape.image,
@@ -75,7 +75,7 @@ def make_sidecar(shape: SidecarShape, volumes: Sequence[str]) -> Raw:
 
 
 def restricted() -> Raw:
-    """The security context of our containers in others' pods."""
+    """Return the security context of our containers in others' pods."""
     return {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
@@ -88,7 +88,7 @@ def restricted() -> Raw:
 
 
 def own_volumes(shape: SidecarShape) -> tuple[Raw, ...]:
-    """The volumes that the sidecar needs for itself."""
+    """Return the volumes that the sidecar needs for itself."""
     return (
         {"name": SOCKET_VOLUME, "emptyDir": {"sizeLimit": "1Mi"}},
         {"name": CACHE_VOLUME, "emptyDir": {"sizeLimit": str(shape.cache_size_limit_bytes)}},
@@ -106,7 +106,7 @@ def is_ours(container: Mapping[str, Any]) -> bool:
 
 
 def serve_volumes(container: Raw, volumes: Iterable[str]) -> Raw:
-    """The sidecar as it is, serving these volumes."""
+    """Return the sidecar as it is, serving these volumes."""
     wanted = ",".join(volumes)
     env: list[Raw] = container.get("env") or []
     if any(variable.get("name") == VOLUMES_VARIABLE and variable.get("value") == wanted for variable in env):

@@ -22,7 +22,7 @@ RESTRICTED_PREFIX = "node-restriction.kubernetes.io/"
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """It may be written."""
+    """The acceptance of an object that may be written."""
 
     warnings: tuple[str, ...] = ()
 

@@ -24,7 +24,7 @@ Ask = Callable[[dict[str, Any], str, str], Awaitable[Answer | None]]
 
 
 async def warnings_of(review: Review, ask: Ask) -> tuple[str, ...]:
-    """The warnings about a workload.
+    """Return the warnings about a workload.
 
     Args:
         review: what is applied.

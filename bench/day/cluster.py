@@ -24,7 +24,7 @@ class Cluster:
         self._index = {node: number for nodes in nodes_of.values() for number, node in enumerate(nodes)}
 
     def most_free(self, site: str) -> int:
-        """The most free slots of any node of the site."""
+        """Return the most free slots of any node of the site."""
         alike = self._alike[site]
         return next((count for count in range(SLOTS, 0, -1) if alike[count]), 0)
 
@@ -46,11 +46,11 @@ class Cluster:
         raise AssertionError
 
     def take(self, node: str) -> None:
-        """A pod starts there."""
+        """Take a slot of the node."""
         self._move(node, self.free[node] - 1)
 
     def give_back(self, node: str) -> None:
-        """A pod ended there."""
+        """Give a slot of the node back."""
         self._move(node, self.free[node] + 1)
 
     def _move(self, node: str, count: int) -> None:

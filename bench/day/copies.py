@@ -63,20 +63,20 @@ class Copies:
         self._known: dict[DatasetRef, _Known] = defaultdict(_Known)
 
     def get(self, node: str, ref: DatasetRef) -> Copy | None:
-        """The copy there, whole or not."""
+        """Return the copy there, whole or not."""
         return self._of_node[node].get(ref)
 
     def holders(self, ref: DatasetRef) -> Iterator[str]:
-        """The nodes that have a copy, or make one."""
+        """Yield the nodes that have a copy, or make one."""
         known = self._known[ref]
         return chain(known.whole, known.coming)
 
     def coming(self, ref: DatasetRef) -> Mapping[str, Copy]:
-        """The nodes that make a copy."""
+        """Return the nodes that make a copy."""
         return self._known[ref].coming
 
     def whole(self, ref: DatasetRef) -> Mapping[str, Copy]:
-        """The nodes that had a whole copy when the index was last asked for."""
+        """Return the nodes that had a whole copy when the index was last asked for."""
         return self._known[ref].whole
 
     def index(self, ref: DatasetRef, now: float) -> CacheIndex:

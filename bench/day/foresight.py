@@ -38,7 +38,7 @@ class Foresight:
 
     @classmethod
     def of(cls, world: World) -> "Foresight":
-        """The plan for a day."""
+        """Return the plan for a day."""
         wanted: dict[DatasetRef, np.ndarray] = defaultdict(lambda: np.zeros(_BINS))
         arrivals: dict[DatasetRef, list[float]] = defaultdict(list)
         for job in world.jobs:

@@ -18,7 +18,7 @@ class Placing(Protocol):
     """A strategy that chooses nodes."""
 
     def place(self, dataset: Dataset, cluster: Cluster, copies: Copies, now: float) -> str | None:
-        """The node for a pod that reads it; None where all are full."""
+        """Return the node for a pod that reads it; None where all are full."""
 
 
 class SpreadingPlacing:
@@ -71,5 +71,5 @@ class LocalityPlacing:
 
 
 def _total(points: int, free: int) -> float:
-    """The extender's score, and NodeResourcesFit's, which prefers the least allocated; the others are alike."""
+    """Return the extender's score, and NodeResourcesFit's, which prefers the least allocated; the others are alike."""
     return points * WEIGHT * _FULL_SCORE / MAX_SCORE + _FULL_SCORE * (free - 1) / SLOTS

@@ -110,7 +110,7 @@ class _Day:
         return True
 
     def read(self, pod: _Pod, node: str, now: float) -> float:
-        """The seconds that all reads of a pod take; counts what moves for them."""
+        """Read the seconds that all reads of a pod take; counts what moves for them."""
         dataset, site = pod.dataset, self.cluster.site_of[node]
         size_bytes = dataset_bytes(dataset)
         whole = pod.job.reads * size_bytes

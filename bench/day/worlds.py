@@ -69,7 +69,7 @@ class World:
 
 
 def draw(nodes: int, seed: int) -> World:
-    """The day of a seed."""
+    """Return the day of a seed."""
     rng = np.random.default_rng([seed, nodes])
     names = [f"site-{number}" for number in range(_SITES)]
     sites = [_site(name, names, rng) for name in names]

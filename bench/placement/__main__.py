@@ -75,7 +75,7 @@ def run(name: str, problem: Problem, gap: float, seconds: float, solver: Solver 
 
 
 def traces(*, quick: bool) -> Iterator[Row]:
-    """Every recorded workflow, seed, objective and number of sites."""
+    """Solve every recorded workflow, for each seed, objective and number of sites."""
     paths = workloads.recorded_paths()
     runs = []
     for path in paths[:: 8 if quick else 1]:
@@ -161,7 +161,7 @@ def _skypilot(compared: Compared, python: Path, name: str, problem: Problem, our
 
 
 def large(kind: str, tasks: int, gap: float, seconds: float, gib: float) -> Iterator[Row]:
-    """One large workload on 50 sites; each objective in its own process, for its peak memory."""
+    """Solve one large workload on 50 sites; each objective in its own process, for its peak memory."""
     for objective in instances.OBJECTIVES:
         warm = [sys.executable, "-m", "bench.placement", "--one", kind, str(tasks), objective, str(gap), str(seconds)]
         answer = subprocess.run(warm, check=True, capture_output=True, text=True).stdout.split()
@@ -232,7 +232,7 @@ def quotas(*, quick: bool) -> Iterator[Row]:
 
 
 def file_rows() -> Iterator[Row]:
-    """The command on a pipeline of 60 tasks."""
+    """Time the command on a pipeline of 60 tasks."""
     ours, nothing = files.seconds_of_the_command(60, 7)
     median = statistics.median(ours)
     yield Row(

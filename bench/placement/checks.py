@@ -49,7 +49,7 @@ def bound(problem: Problem, certificate: Certificate) -> float:
 
 
 def check(problem: Problem, solution: Solution) -> str:  # noqa: PLR0911  # one return for each thing that may be wrong
-    """Empty where the solution is what it says; else what is wrong."""
+    """Return what is wrong with the solution; empty where it is what it says."""
     placement = solution.placement
     if placement is None:
         return "no placement"

@@ -34,7 +34,7 @@ class Compared:
         self.seconds.append(seconds)
 
     def row(self, name: str, unmeasured: str = "") -> Row:
-        """All of it as one line of the table.
+        """Return all of it as one line of the table.
 
         Args:
             name: the peer's.

@@ -60,7 +60,7 @@ def _from(producer: int) -> dict[str, Any]:
 
 
 def sites(seed: int) -> str:
-    """Sites with prices of their own."""
+    """Return sites with prices of their own."""
     rng = np.random.default_rng([seed, _SITES])
     names = [f"site-{number}" for number in range(_SITES)]
     documents = []
@@ -75,7 +75,7 @@ def sites(seed: int) -> str:
 
 
 def hints(tasks: int, seed: int) -> str:
-    """Seconds and sizes for every task, and a site for one in ten, so that the plan has several groups."""
+    """Return seconds and sizes for every task, and a site for one in ten, so that the plan has several groups."""
     rng = np.random.default_rng([seed, tasks])
     names = [f"step-{number:03d}" for number in range(tasks)]
     pinned = {name: [f"site-{rng.integers(0, _SITES)}"] for name in names if rng.random() < _PINNED}

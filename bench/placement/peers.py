@@ -85,7 +85,7 @@ def greedy_moves(workload: Workload, world: World, problem: Problem) -> Integers
 
 
 def data_gravity(workload: Workload, world: World, problem: Problem) -> Integers:  # noqa: ARG001  # as above
-    """Each task where its biggest input is, if it may; else where it computes cheapest."""
+    """Place each task where its biggest input is, if it may be there; else where it computes cheapest."""
     site_of = np.zeros(len(problem.blocks), dtype=np.int64)
     placing = _Placing(problem)
     for task in in_order(workload):
@@ -102,7 +102,7 @@ def data_gravity(workload: Workload, world: World, problem: Problem) -> Integers
 
 
 def one_site(workload: Workload, world: World, problem: Problem) -> Integers:  # noqa: ARG001  # as above
-    """All at one site, the cheapest such; what may not be there is where it computes cheapest."""
+    """Place all at one site, the cheapest such; what may not be there is where it computes cheapest."""
     from bench.placement.checks import cost  # noqa: PLC0415  # checks and peers look at each other's figures
 
     fallback = np.where(problem.allowed, problem.costs.unary, np.inf).argmin(axis=1)

@@ -39,7 +39,7 @@ def links(world: worlds.World, seed: int) -> Links:
 
 
 def time_problem(workload: workloads.Workload, world: worlds.World, drawn: Links, traffic: float) -> TimeProblem:
-    """The problem of a workload in a world."""
+    """Return the problem of a workload in a world."""
     tasks, sites = len(workload.seconds), len(world.speed)
     away = drawn.bytes_per_second[~np.eye(sites, dtype=bool)]
     moving = float(workload.size_bytes.sum()) * float((1 / away).mean()) if sites > 1 else 0.0

@@ -43,12 +43,12 @@ class Workload:
 
 
 def recorded_paths() -> list[Path]:
-    """All recorded workflows beside this clone, by name; none where the folder is absent."""
+    """Return all recorded workflows beside this clone, by name; none where the folder is absent."""
     return sorted(RECORDED.glob("*.json.gz"))
 
 
 def read(path: Path) -> Workload:
-    """A recorded workflow in WfFormat 1.5, gzipped or not."""
+    """Read a recorded workflow in WfFormat 1.5, gzipped or not."""
     content = path.read_bytes()
     workflow = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)["workflow"]
     tasks: list[dict[str, Any]] = sorted(workflow["specification"]["tasks"], key=lambda task: task["id"])
@@ -78,7 +78,7 @@ def read(path: Path) -> Workload:
 
 
 def joined(workloads: Sequence[Workload], tasks: int) -> Workload:
-    """Copies of the workloads, in turn, side by side, until there are at least so many tasks."""
+    """Return copies of the workloads, in turn, side by side, until there are at least so many tasks."""
     parts: list[Workload] = []
     count = 0
     while count < tasks:
@@ -108,7 +108,7 @@ def joined(workloads: Sequence[Workload], tasks: int) -> Workload:
 
 
 def layered(tasks: int, seed: int) -> Workload:
-    """A layered graph: layers of up to 200 tasks; each task writes one file.
+    """Return a layered graph: layers of up to 200 tasks; each task writes one file.
 
     A task reads one to three files of the layer before, one in ten also one of an earlier layer; one file in fifty is
     read by a tenth of the next layer; one task in twenty reads an input, of which there is one for every forty tasks.

@@ -49,7 +49,7 @@ class World:
 
 
 def draw(workload: Workload, sites: int, seed: int) -> World:
-    """The world of a seed for a workload."""
+    """Return the world of a seed for a workload."""
     rng = np.random.default_rng([seed, sites, len(workload.seconds), len(workload.readers)])
     tasks = len(workload.seconds)
     files = len(workload.size_bytes)
@@ -116,7 +116,7 @@ def _carried(workload: Workload, rules: Flags, rng: np.random.Generator) -> Flag
 
 
 def in_order(workload: Workload) -> list[int]:
-    """Tasks, writers before readers."""
+    """Return tasks, writers before readers."""
     tasks = len(workload.seconds)
     later: list[set[int]] = [set() for _ in range(tasks)]
     for file, writer in enumerate(workload.producer.tolist()):

@@ -63,14 +63,14 @@ class Figures:
 
 
 async def measure_in_flight(bench: Bench, runs: int) -> Iterable[Row]:
-    """Many runs beside a few."""
+    """Measure many runs beside a few."""
     few = await _figures(bench, min(FEW_RUNS, runs))
     many = await _figures(bench, runs) if runs > FEW_RUNS else few
     return rows(few, many)
 
 
 def rows(few: Figures, many: Figures) -> list[Row]:
-    """The rows. Pure."""
+    """Return the rows. Pure."""
     what = f"hub, {many.runs:,} runs in flight over {CLUSTERS} spokes"
     p50, p99 = (quantile(many.reaction_seconds, share) for share in (0.5, 0.99))
     few_p50, few_p99 = (quantile(few.reaction_seconds, share) for share in (0.5, 0.99))

@@ -29,7 +29,7 @@ _WRITES = 'mkdir -p "$(dirname "$0")"; echo done > "$0"'
 
 
 async def measure_overhead(bench: Bench, tasks: int, rounds: int) -> Iterable[Row]:
-    """Seconds of a group and of a task beyond what the pods themselves take: medians of the rounds."""
+    """Measure seconds of a group and of a task beyond what the pods themselves take: medians of the rounds."""
     async with bench.stage() as stage:
         await _furnish(stage)
         async with (
@@ -51,7 +51,7 @@ async def measure_overhead(bench: Bench, tasks: int, rounds: int) -> Iterable[Ro
 
 
 def rows(tasks: int, taken: dict[str, list[float]]) -> list[Row]:
-    """The rows. Pure."""
+    """Return the rows. Pure."""
     split, whole, single, bare = (statistics.median(taken[how]) for how in ("split", "whole", "single", "bare"))
     pod = bare / tasks
     of_group, of_task = (split - whole) / (tasks - 1), (whole - single) / (tasks - 1) - pod
@@ -88,7 +88,7 @@ async def _furnish(stage: Stage) -> None:
 
 
 def chain(tasks: int) -> str:
-    """Each task reads what the one before it wrote."""
+    """Return a chain of tasks, each of which reads what the one before it wrote."""
     names = [f"step-{number}" for number in range(tasks)]
     text = pipeline({name: names[max(number - 1, 0) : number] for number, name in enumerate(names)})
     for name in names:
@@ -100,7 +100,7 @@ def chain(tasks: int) -> str:
 
 
 async def _run(stage: Stage, tasks: int, *, split: bool) -> tuple[float, int]:
-    """Seconds from the submission to the run's end, and how many groups it had."""
+    """Return seconds from the submission to the run's end, and how many groups it had."""
     where = {f"step-{number}": stage.us if split and number % 2 else stage.eu for number in range(tasks)}
     name = f"chain-{uuid.uuid4().hex[:6]}"
     began = time.monotonic()
@@ -110,7 +110,7 @@ async def _run(stage: Stage, tasks: int, *, split: bool) -> tuple[float, int]:
 
 
 async def _bare(stage: Stage, tasks: int) -> float:
-    """Seconds for as many pods, each made once the one before it has succeeded."""
+    """Return seconds for as many pods, each made once the one before it has succeeded."""
     began = time.monotonic()
     for _ in range(tasks):
         name = f"bare-{uuid.uuid4().hex[:6]}"

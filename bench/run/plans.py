@@ -27,7 +27,7 @@ class Plan:
     sites: tuple[str, str]
 
     def at(self, sites: tuple[str, str]) -> dict[str, str]:
-        """The same plan for two other sites."""
+        """Return the same plan for two other sites."""
         files = {name: text for name, text in self.files.items() if name != "report.html"}
         for then, now in zip(self.sites, ("\0first\0", "\0second\0"), strict=True):
             files = {name.replace(then, now): text.replace(then, now) for name, text in files.items()}

@@ -37,7 +37,7 @@ class Bench:
 
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[Stage]:
-        """Names of a measurement's own."""
+        """Provide names of a measurement's own."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         async with staged(self.hub, self.spoke, self.store, rendered_rights(), folder) as made:
             yield made

@@ -22,7 +22,7 @@ COLUMNS = 4
 
 
 def make(rows: int) -> pa.Table:
-    """A table of numbers."""
+    """Make a table of numbers."""
     dice = np.random.default_rng(1)
     return pa.table({f"c{number}": dice.random(rows) for number in range(COLUMNS)})
 
@@ -41,7 +41,7 @@ def ours(place: str) -> tuple[Callable[[pa.Table], object], Callable[[], pa.Tabl
 
 
 def pickled(place: str) -> tuple[Callable[[pa.Table], object], Callable[[], pa.Table]]:
-    """A pickle in shared memory."""
+    """Return the functions of a pickle in shared memory."""
     path = Path(place) / "table.pickle"
 
     def put(table: pa.Table) -> None:

@@ -110,7 +110,7 @@ def _run(way: Way, step: str, count: int) -> Mapping[str, float]:
 
 @contextmanager
 def _vineyardd(python: Path, folder: Path, size_mib: int) -> Iterator[None]:
-    """The daemon of vineyard, with so much memory."""
+    """Provide the daemon of vineyard, with so much memory."""
     program = next(python.parents[1].glob("lib/*/site-packages/vineyard/bdist/vineyardd"))
     socket = f"{folder}/vineyard.sock"
     command = [str(program), "--meta", "local", "--socket", socket, "--size", f"{size_mib}Mi", "--rpc=false"]

@@ -57,7 +57,7 @@ class _Limit:
     end: float
 
     def entries(self, pages: Iterator[Sequence[Entry]]) -> Iterator[Entry]:
-        """The entries of all pages, as long as the budget lasts."""
+        """Yield the entries of all pages, as long as the budget lasts."""
         objects = size_bytes = 0
         for page in pages:
             self.stop.check(self.name)
@@ -75,7 +75,7 @@ class _Limit:
                 yield entry
 
     def spilling(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """The same, as long as the disk's share lasts."""
+        """Yield the same, as long as the disk's share lasts."""
         spilled_bytes = 0
         for entry in entries:
             spilled_bytes += len(entry[0]) + len(entry[2]) + 16

@@ -15,7 +15,7 @@ class Reader(Protocol):
     """Reads parts of objects."""
 
     def open(self, key: str, size_bytes: int) -> BinaryIO:
-        """An object for ranged reads.
+        """Return an object for ranged reads.
 
         Args:
             key: relative to the folder.
@@ -33,7 +33,7 @@ class Folder(Protocol):
         ...
 
     def pages(self) -> AbstractContextManager[Iterator[Sequence[Entry]]]:
-        """All objects, page by page, in any order. It may be called again for a second pass.
+        """Return all objects, page by page, in any order. It may be called again for a second pass.
 
         Raises:
             SourceError: with a stable reason.
@@ -41,7 +41,7 @@ class Folder(Protocol):
         ...
 
     def reader(self) -> AbstractContextManager[Reader]:
-        """A reader of objects; what the block raises about the source becomes a `SourceError`.
+        """Return a reader of objects; what the block raises about the source becomes a `SourceError`.
 
         Raises:
             SourceError: with a stable reason.
@@ -91,7 +91,7 @@ class Lister(Protocol):
     async def credentials(
         self, ways: WaysToKeys, namespace: str, location: Location, stop: Cancellation
     ) -> Credentials | None:
-        """The keys, read anew; None where none are needed.
+        """Return the keys, read anew; None where none are needed.
 
         Args:
             ways: where keys come from.
@@ -106,5 +106,5 @@ class Lister(Protocol):
         ...
 
     def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Folder:
-        """The source, ready to be listed."""
+        """Return the source, ready to be listed."""
         ...

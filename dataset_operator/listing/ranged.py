@@ -52,7 +52,7 @@ class RangedObject(io.RawIOBase):
         return body
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever holds bytes
-        """The same into a buffer."""
+        """Read the same into a buffer."""
         body = self.read(len(buffer))
         buffer[: len(body)] = body
         return len(body)

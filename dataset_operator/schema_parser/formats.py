@@ -39,7 +39,7 @@ class _NotThatError(Exception):
 
 
 def parse(question: Question) -> Schema | Unreadable:
-    """The columns, or why there are none.
+    """Read the columns, or why there are none.
 
     Raises:
         MemoryError: it takes more than it may.
@@ -131,7 +131,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _whole_lines(question: Question) -> bytes:
-    """The lines that the first bytes hold in full, unpacked where they are packed."""
+    """Return the lines that the first bytes hold in full, unpacked where they are packed."""
     head, cut = question.body, not question.whole
     if head.startswith(_GZIP_MAGIC):
         unpacker = zlib.decompressobj(wbits=31)

@@ -11,7 +11,7 @@ _TIMES = 6
 
 
 def allowance_bytes(body_bytes: int) -> int:
-    """The memory that parsing so many bytes may take, themselves included."""
+    """Return the memory that parsing so many bytes may take, themselves included."""
     return _BASE_BYTES + _TIMES * body_bytes
 
 

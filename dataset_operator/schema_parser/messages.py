@@ -50,7 +50,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """It is not what it should be.
+    """An object that is not what it should be.
 
     Attributes:
         detail: in the library's words; "" for a reason of ours.
@@ -76,7 +76,7 @@ def write_question(file: BinaryIO, question: Question) -> None:
 
 
 def read_question(file: BinaryIO) -> Question | None:
-    """The next question; None where there will be none."""
+    """Read the next question; None where there will be none."""
     lengths = file.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None
@@ -103,7 +103,7 @@ def write_answer(file: BinaryIO, answer: Schema | Unreadable) -> None:
 
 
 def read_answer(file: BinaryIO) -> Schema | Unreadable | None:
-    """The answer; None where the parser ended without one.
+    """Read the answer; None where the parser ended without one.
 
     Raises:
         InputError: it is none. Whatever got hold of the parser says no more than an answer can.

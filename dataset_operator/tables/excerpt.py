@@ -36,7 +36,7 @@ class Blob:
     open: Callable[[], BinaryIO]
 
     def read(self, start: int, length: int) -> bytes:
-        """A range of it, cut where it ends."""
+        """Read a range of it, cut where it ends."""
         with self.open() as file:
             file.seek(start)
             return bytes(file.read(min(length, self.size_bytes - start)))
@@ -75,7 +75,7 @@ def excerpt_of(blob: Blob, form: Format) -> Excerpt:
 
 
 def sniff(blob: Blob) -> Format | None:
-    """The tabular format that the first bytes give away, where the name tells none."""
+    """Return the tabular format that the first bytes give away, where the name tells none."""
     start = blob.read(0, 8)
     if start.startswith(_PARQUET_MAGIC[0]):
         return Format.PARQUET
@@ -109,7 +109,7 @@ def _arrow(blob: Blob) -> Excerpt:
 
 
 def _footer(blob: Blob, footer_bytes: int, end_bytes: int, begin: bytes) -> Excerpt:
-    """The footer and what follows it, as a file of its own: readers look for the first magic, too."""
+    """Return the footer and what follows it, as a file of its own: readers look for the first magic, too."""
     _check_footer(footer_bytes)
     length = footer_bytes + end_bytes
     if length > blob.size_bytes:

@@ -66,7 +66,7 @@ def _look_at_tables(reader: Reader, samples: tuple[Sample, ...], form: Format, p
 
 
 def _look_at_unnamed(reader: Reader, sample: Sample, kind: str, parse: Parse) -> TableLook:
-    """An object whose name tells no format may still be a table; if it is none, that is no error."""
+    """Look at an object whose name tells no format: it may still be a table; if it is none, that is no error."""
     blob = _blob(reader, sample)
     form = Format.JSONL if kind == JSON else (sniff(blob) if sample.size_bytes else None)
     if form is None:

@@ -74,7 +74,7 @@ class ParserPool:
     def parse(
         self, tenant: str, size_bytes: int, ask: Callable[[], Question], stop: Cancellation
     ) -> Schema | Unreadable:
-        """The columns of one object, or why it has none that can be read within bounds.
+        """Read the columns of one object, or why it has none that can be read within bounds.
 
         Args:
             tenant: whose it is.

@@ -27,7 +27,7 @@ _NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr"
 
 
 def needed(spec: ClusterSpec) -> list[str]:
-    """The programs that a cluster runs."""
+    """Return the programs that a cluster runs."""
     return [*_CONTROL_PLANE, *(_NODE if spec.nodes else ()), *(["kwok"] if spec.fake_nodes else ())]
 
 
@@ -83,7 +83,7 @@ def link(found: dict[str, Path], folder: Path) -> None:
 
 
 def _package(package: Package, progress: Progress) -> Path:
-    """The folder in the cache with all programs of a package."""
+    """Return the folder in the cache with all programs of a package."""
     folder = cache_dir() / _FOLDER / f"{package.name}-{package.version}"
     if _is_whole(package, folder):
         return folder

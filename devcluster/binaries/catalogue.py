@@ -63,7 +63,7 @@ def _architecture() -> str:
 
 
 def packages() -> tuple[Package, ...]:
-    """Every package, for this machine's architecture."""
+    """Return every package, for this machine's architecture."""
     arch = _architecture()
     kubernetes = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet", "kube-proxy")
     containerd = ("containerd", "containerd-shim-runc-v2", "ctr")

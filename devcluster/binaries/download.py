@@ -64,7 +64,7 @@ def _mirrored(url: str, mirror: str | None) -> str:
 
 
 def _expected(client: httpx.Client, url: str, file_url: str) -> str:
-    """The checksum of a file, from a bare one or from lines that name files."""
+    """Return the checksum of a file, from a bare one or from lines that name files."""
     try:
         answer = client.get(url).raise_for_status()
     except httpx.HTTPError as error:

@@ -16,7 +16,7 @@ _VERSION = re.compile(r"\bgo(\d+)\.(\d+)")
 
 
 def go_program(progress: Progress) -> Path:
-    """The `go` command of a toolchain that builds this Kubernetes.
+    """Return the `go` command of a toolchain that builds this Kubernetes.
 
     Raises:
         DevClusterError: there is none, and PyPI can't be reached.

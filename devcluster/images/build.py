@@ -115,7 +115,7 @@ class _Builder:
         self._repository = repository
 
     def image(self, name: str) -> Image:
-        """All layers of a component, put together."""
+        """Return all layers of a component, put together."""
         try:
             recipe = COMPONENTS[name]
         except KeyError:
@@ -264,7 +264,7 @@ def _put_program(program: Path, root: Path) -> None:
 
 
 def _ordered(base: object) -> dict[str, object]:
-    """A dataclass as a dictionary that prints alike in every run: sets sorted."""
+    """Return a dataclass as a dictionary that prints alike in every run: sets sorted."""
     return {
         name: sorted(value) if isinstance(value, frozenset) else value for name, value in sorted(vars(base).items())
     }

@@ -33,7 +33,7 @@ class Distribution:
 
 
 def this_distribution() -> Distribution:
-    """The distribution of this machine.
+    """Return the distribution of this machine.
 
     Raises:
         DevClusterError: there is no apt here.

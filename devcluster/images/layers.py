@@ -52,7 +52,7 @@ class LayerStore:
             yield
 
     def known(self, key: str) -> Layer | None:
-        """The layer that these inputs gave, or None when they were never built or the blob is gone."""
+        """Return the layer that these inputs gave, or None when they were never built or the blob is gone."""
         try:
             digest = (self._keys / key).read_text().strip()
             path = self._blobs / digest
@@ -61,7 +61,7 @@ class LayerStore:
             return None
 
     def layer(self, inputs: dict[str, Any], fill: Callable[[Path], None]) -> Layer:
-        """The layer for `inputs`: from the store, or from what `fill` writes into an empty folder.
+        """Return the layer for `inputs`: from the store, or from what `fill` writes into an empty folder.
 
         The folder stands for the image's root.
         """
@@ -85,7 +85,7 @@ class LayerStore:
 
 
 def key_of(inputs: dict[str, Any]) -> str:
-    """A name for a set of inputs; anything that JSON can hold."""
+    """Return a name for a set of inputs; anything that JSON can hold."""
     return hashlib.sha256(json.dumps({"format": FORMAT, **inputs}, sort_keys=True).encode()).hexdigest()
 
 

@@ -69,7 +69,7 @@ COMPONENTS: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for rec
 
 
 def image_reference(name: str) -> str:
-    """The full reference under which a component's image is imported, as `docker.io/moorage/webhook:0.1.0`."""
+    """Return the full reference under which a component's image is imported, as `docker.io/moorage/webhook:0.1.0`."""
     return f"{REGISTRY}/{name}:{moorage.__version__}"
 
 

@@ -23,7 +23,7 @@ def copy_packages(packages: tuple[str, ...], target: Path, repository: Path) -> 
 
 
 def digest_of_packages(packages: tuple[str, ...], repository: Path) -> str:
-    """A digest of all that `copy_packages` would copy."""
+    """Return a digest of all that `copy_packages` would copy."""
     digest = hashlib.sha256()
     for package in (DOMAIN, *packages):
         for path in sorted((repository / package).rglob("*")):

@@ -15,7 +15,7 @@ _INSTALL_TIMEOUT_SECONDS = 1200
 
 
 def pins(text: str) -> dict[str, str]:
-    """The pins of a requirements file: project name to its line with hashes, comments left out.
+    """Return the pins of a requirements file: project name to its line with hashes, comments left out.
 
     A project that has another version for other Pythons has several lines.
 

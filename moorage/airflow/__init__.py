@@ -20,7 +20,7 @@ __all__ = ["MemoryXCom"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what the backend has
-    """The backend, when it is asked for: it alone imports Airflow."""
+    """Return the backend, when it is asked for: it alone imports Airflow."""
     if name in __all__:
         return getattr(import_module(f"{__name__}.backend"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

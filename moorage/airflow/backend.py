@@ -67,7 +67,7 @@ class MemoryXCom(BaseXCom):
 
     @staticmethod
     def deserialize_value(result: Any) -> Any:  # noqa: ANN401 - whatever has a `value`
-        """The value, which may be changed: what lies in memory stays as it is.
+        """Return the value, which may be changed: what lies in memory stays as it is.
 
         Raises:
             XComError: it is not in this node's memory.

@@ -58,7 +58,7 @@ class Endpoint:
         return context
 
     def connect(self) -> "Connection":
-        """A connection that is made with its first request.
+        """Return a connection that is made with its first request.
 
         Raises:
             SourceError: its certificates can't be read.
@@ -70,7 +70,7 @@ class Endpoint:
         return _Plain(host, parts.port or 80, self)
 
     def dial(self, host: str, port: int) -> socket.socket:
-        """A connection to an address that was checked, and to no other that the name may mean a moment later.
+        """Return a connection to an address that was checked, and to no other that the name may mean a moment later.
 
         Raises:
             SourceError: `EndpointRefused`.
@@ -85,7 +85,7 @@ class Endpoint:
         return _dial_address(addresses[-1], port, self)
 
     def secured(self, line: socket.socket, host: str) -> ssl.SSLSocket:
-        """The same connection over TLS.
+        """Return the same connection over TLS.
 
         Raises:
             OSError: its certificate is not trusted, among others.
@@ -93,7 +93,7 @@ class Endpoint:
         return self._context.wrap_socket(line, server_hostname=host)
 
     def unshaken(self, line: socket.socket, host: str) -> ssl.SSLSocket:
-        """The same connection, before the first byte of TLS."""
+        """Return the same connection, before the first byte of TLS."""
         return self._context.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
 
 

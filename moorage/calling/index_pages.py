@@ -19,7 +19,7 @@ class _Links(HTMLParser):
 
 
 def names_on(page: str, url: str) -> list[str]:
-    """The names directly in the folder, each once, those of folders with a slash at their end.
+    """Return the names directly in the folder, each once, those of folders with a slash at their end.
 
     Links that lead elsewhere are no entries: to the parent, to another host, with a query as headings that sort have.
     Names that no file can have are left out, as a mount leaves them out.

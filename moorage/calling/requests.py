@@ -57,7 +57,7 @@ class Reply:
 
 
 def to_its_end(end: Callable[[], None]) -> AbstractContextManager[None]:
-    """The `Ending` of work that nobody gives up."""
+    """Return the `Ending` of work that nobody gives up."""
     del end
     return contextlib.nullcontext()
 

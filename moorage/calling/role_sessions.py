@@ -33,7 +33,7 @@ _MOST_NAME_LENGTH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The other side gives no keys for this token, whenever it is asked.
+    """A rejection: the other side gives no keys for this token, whenever it is asked.
 
     Attributes:
         code: its word, as `AccessDenied`.

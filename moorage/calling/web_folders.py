@@ -92,7 +92,7 @@ class WebFolder:
         self._connection.shut()
 
     def files(self) -> Iterator[list[WebFile]]:
-        """The files, folder by folder, in the pages' order.
+        """Yield the files, folder by folder, in the pages' order.
 
         Raises:
             TryAgainError: the server does not answer.
@@ -117,7 +117,7 @@ class WebFolder:
     def open(
         self, key: str, validator: str, start: int, length: int | None = None
     ) -> Iterator[http.client.HTTPResponse]:
-        """A file from an offset on, if it is the one that was listed.
+        """Provide a file from an offset on, if it is the one that was listed.
 
         Args:
             key: relative to the folder.
@@ -261,7 +261,7 @@ class WebFolder:
 
 
 def as_written(url: str) -> str:
-    """A URL or a part of one as it is sent: as it was written, but for what no request can hold."""
+    """Return a URL or a part of one as it is sent: as it was written, but for what no request can hold."""
     return quote(url, safe=_AS_WRITTEN)
 
 

@@ -36,7 +36,7 @@ class RunArtifact:
     _read: Callable[[FileEntry, int], bytes] = field(repr=False, compare=False)
 
     def read(self, file: str = "", *, most_bytes: int = MOST_BYTES) -> bytes:
-        """The content of one file: of the only one, where none is named.
+        """Read the content of one file: of the only one, where none is named.
 
         Raises:
             InputError: there is no such file, or none is named of several.
@@ -52,7 +52,7 @@ class RunArtifact:
         return self._read(entry, most_bytes)
 
     def to_pandas(self, file: str = "", *, format: str | None = None) -> Any:  # noqa: A002, ANN401 - pandas' own word, and optional
-        """The file as a pandas DataFrame; it needs pandas.
+        """Return the file as a pandas DataFrame; it needs pandas.
 
         Args:
             file: which of several.
@@ -73,7 +73,7 @@ class RunArtifact:
 
 
 def artifact_of(site: str, manifest: Manifest, read: Callable[[FileEntry, int], bytes]) -> RunArtifact:
-    """The artifact that a manifest describes."""
+    """Return the artifact that a manifest describes."""
     kind = manifest.type.get("schemaTitle") or "system.Artifact"
     return RunArtifact(
         name=manifest.artifact,

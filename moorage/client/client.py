@@ -100,7 +100,7 @@ class Client:
         return sorted(found, key=lambda dataset: dataset.ref)
 
     def dataset(self, name: str) -> Dataset:
-        """One Dataset, by `name` or `namespace/name`.
+        """Return one Dataset, by `name` or `namespace/name`.
 
         Raises:
             NotFoundError: there is none.
@@ -134,7 +134,7 @@ class Client:
     # --- sites, and who may read where ---
 
     def sites(self) -> list[Site]:
-        """All Sites, by name.
+        """Return all Sites, by name.
 
         Raises:
             KubeError: the API server refused, or did not answer.
@@ -222,7 +222,7 @@ class Client:
         return Run(self, submitting.create(self.objects, wanted, packed))
 
     def run(self, name: str) -> Run:
-        """A run, by `name` or `namespace/name`, to follow it again.
+        """Return a run, by `name` or `namespace/name`, to follow it again.
 
         Raises:
             NotFoundError: there is none.
@@ -231,7 +231,7 @@ class Client:
         return Run(self, self.objects.get("stretchedpipelines", ref.namespace, ref.name))
 
     def runs(self, namespace: str | None = None) -> list[Run]:
-        """The runs of a namespace, the newest first.
+        """Return the runs of a namespace, the newest first.
 
         Raises:
             KubeError: the API server refused, or did not answer.
@@ -245,7 +245,7 @@ class Client:
     def labels(
         self, *names: str, use_as: Iterable[UseAs] = (UseAs.MOUNT,), purpose: str | None = None
     ) -> dict[str, str]:
-        """The pod labels that ask for these datasets, for a pod in the client's namespace.
+        """Return the pod labels that ask for these datasets, for a pod in the client's namespace.
 
         For kfp: `for key, value in moorage.labels("claims").items(): kubernetes.add_pod_label(task, key, value)`.
         """

@@ -16,7 +16,7 @@ DEFAULT_NAMESPACE = "default"
 
 
 def connect_by_kubeconfig(path: str | None, context: str | None) -> tuple[Any, str]:
-    """An API client and the context's namespace.
+    """Return an API client and the context's namespace.
 
     Raises:
         SettingError: there is no usable kubeconfig.
@@ -36,7 +36,7 @@ def connect_by_kubeconfig(path: str | None, context: str | None) -> tuple[Any, s
 
 
 def connect_in_cluster() -> tuple[Any, str]:
-    """An API client of the pod's own account, and the pod's namespace.
+    """Return an API client of the pod's own account, and the pod's namespace.
 
     Raises:
         SettingError: this is no pod.

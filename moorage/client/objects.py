@@ -31,7 +31,7 @@ class Objects:
     # --- ours ---
 
     def get(self, plural: str, namespace: str | None, name: str) -> Raw:
-        """One object; `namespace` None: it is the cluster's."""
+        """Return one object; `namespace` None: it is the cluster's."""
         with self._errors("get", plural, namespace, name):
             if namespace is None:
                 raw: Raw = self._own.get_cluster_custom_object(GROUP, VERSION, plural, name, **_TIMEOUT)
@@ -40,7 +40,7 @@ class Objects:
         return raw
 
     def list(self, plural: str, namespace: str | None) -> Iterator[Raw]:
-        """All of a namespace; None: of all namespaces, or the cluster's."""
+        """Yield all of a namespace; None: of all namespaces, or the cluster's."""
         token = ""
         while True:
             options = {"limit": _PAGE, "_continue": token, **_TIMEOUT}
@@ -107,7 +107,7 @@ class Objects:
     # --- the connection ---
 
     def token(self) -> str:
-        """The bearer token that requests show, unless MOORAGE_TOKEN holds one; "" where they show none."""
+        """Return the bearer token that requests show, unless MOORAGE_TOKEN holds one; "" where they show none."""
         own = os.environ.get("MOORAGE_TOKEN")
         shown = own or self._api.configuration.get_api_key_with_prefix("authorization") or ""
         return str(shown).removeprefix("Bearer ").strip()

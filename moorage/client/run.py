@@ -141,7 +141,7 @@ class Run:
         return outputs
 
     def artifact(self, name: str) -> RunArtifact:
-        """The artifact `<task>.<output>`.
+        """Return the artifact `<task>.<output>`.
 
         Raises:
             InputError: the task has no such output.

@@ -20,7 +20,7 @@ _MOST_TASKS = 200
 
 
 def run_html(name: str, status: RunStatus) -> str:
-    """A heading, a bar for the bytes that cross, and a table with a row for each group."""
+    """Return a heading, a bar for the bytes that cross, and a table with a row for each group."""
     parts = [f"<strong>{escape(name)}</strong>", _phase(status.phase)]
     if status.cost is not None:
         first = status.objective.partition(",")[0]

@@ -93,7 +93,7 @@ class RunStatus:
 
 
 def moment(text: object) -> datetime | None:
-    """A time in RFC 3339; None where it is none."""
+    """Return a time in RFC 3339; None where it is none."""
     try:
         return datetime.fromisoformat(str(text or ""))
     except ValueError:

@@ -95,7 +95,7 @@ async def read_outputs(store: ReadableStore, run: RunRef, task: str, attempt: in
 
 
 async def read_file(store: ReadableStore, manifest: Manifest, file: FileEntry, most_bytes: int) -> bytes:
-    """One file of an artifact.
+    """Read one file of an artifact.
 
     Raises:
         StoreError: `NotThere`: it is gone; `TooLarge`: it has more bytes than that.
@@ -108,7 +108,7 @@ async def read_file(store: ReadableStore, manifest: Manifest, file: FileEntry, m
 
 
 async def read_whole_log(read: Callable[[int | None, int], Awaitable[LogPiece | None]]) -> bytes | None:
-    """All that there is of a log, the first bytes where it is very long; None where there is no such log.
+    """Read all that there is of a log, the first bytes where it is very long; None where there is no such log.
 
     Args:
         read: gives the piece of an attempt (None: the last) at an offset.

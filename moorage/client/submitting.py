@@ -22,7 +22,7 @@ def submission(
     name: str | None,
     **more: Any,  # noqa: ANN401 - fields of StretchedPipeline
 ) -> tuple[StretchedPipeline, Packed]:
-    """The run, and where its pipeline goes.
+    """Return the run, and where its pipeline goes.
 
     Raises:
         InputError: it is no pipeline, or too large.

@@ -7,7 +7,7 @@ from moorage.evidence.line import NOTHING_BEFORE, Event, Line, Link, What, make_
 
 
 def chain_name(begun: datetime, random: bytes) -> str:
-    """A chain's name: when it began, so that names are in order, and six random bytes.
+    """Return a chain's name: when it began, so that names are in order, and six random bytes.
 
     Args:
         begun: in UTC.
@@ -40,11 +40,11 @@ class Chain:
         return self._last.chain
 
     def begin(self, before: tuple[Link, ...]) -> Line:
-        """The first line, which names the heads of the chains before it."""
+        """Return the first line, which names the heads of the chains before it."""
         return self.append(Event(what=What.BEGUN, chains=before))
 
     def append(self, event: Event) -> Line:
-        """The next line."""
+        """Return the next line."""
         last = self._last
         place = Link(last.component, last.chain, last.sequence + 1, "")
         time = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

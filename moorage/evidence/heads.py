@@ -27,7 +27,7 @@ class Head:
     signature: str
 
     def write(self) -> bytes:
-        """One line of JSON, without the line's end."""
+        """Write one line of JSON, without the line's end."""
         return canonical(write_link(self.link) | {"key": self.key, "signature": self.signature})
 
 
@@ -58,7 +58,7 @@ def read_head(data: bytes) -> Head:
 
 
 def sealed_head(line: Line) -> Head | None:
-    """The head that a seal signs: that of the line before it; None where the line is no seal."""
+    """Return the head that a seal signs: that of the line before it; None where the line is no seal."""
     event = line.event
     if event.what is not What.SEALED or event.key is None or event.signature is None or line.sequence == 0:
         return None

@@ -132,11 +132,11 @@ class Line:
         return Link(self.component, self.chain, self.sequence, self.hash)
 
     def document(self) -> dict[str, Any]:
-        """The line as a JSON object."""
+        """Return the line as a JSON object."""
         return _document(self) | {"hash": self.hash}
 
     def write(self) -> bytes:
-        """The line as it is kept, without the line's end."""
+        """Write the line as it is kept, without the line's end."""
         return canonical(self.document())
 
 
@@ -198,7 +198,7 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def read_link(raw: object) -> Link:
-    """A link from its JSON object.
+    """Read a link from its JSON object.
 
     Raises:
         InputError: it is none.
@@ -214,12 +214,12 @@ def read_link(raw: object) -> Link:
 
 
 def write_link(link: Link) -> dict[str, Any]:
-    """The JSON object of a link."""
+    """Write the JSON object of a link."""
     return {"component": link.component, "chain": link.chain, "sequence": link.sequence, "hash": link.hash}
 
 
 def _document(line: Line) -> dict[str, Any]:
-    """All but the hash."""
+    """Return all but the hash."""
     document: dict[str, Any] = {
         "format": _FORMAT,
         "component": line.component,

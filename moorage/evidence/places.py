@@ -16,7 +16,7 @@ class Batch:
     first: int
 
     def key(self, prefix: str) -> str:
-        """Its key in the bucket."""
+        """Return its key in the bucket."""
         return f"{folder(prefix, self.component)}{self.chain}/{self.first:012}.jsonl"
 
     @classmethod

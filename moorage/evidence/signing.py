@@ -53,11 +53,11 @@ class SealingKey:
         return PublicKey(raw)
 
     def sign(self, link: Link) -> Head:
-        """The signed head."""
+        """Return the signed head."""
         signature = base64.b64encode(self.private.sign(signed_bytes(link))).decode()
         return Head(link, self.public.name, signature)
 
     def seal(self, link: Link) -> Event:
-        """The event of a seal over all up to this line; it must be the next line."""
+        """Return the event of a seal over all up to this line; it must be the next line."""
         head = self.sign(link)
         return Event(what=What.SEALED, key=head.key, signature=head.signature)

@@ -37,7 +37,7 @@ class PublicKey:
 
 
 def read_public_keys(text: str) -> list[PublicKey]:
-    """All keys of a PEM text.
+    """Read all keys of a PEM text.
 
     Raises:
         InputError: it holds none, or one that is not Ed25519.

@@ -44,7 +44,7 @@ class Usage:
 
 
 def fold(lines: Iterable[Line]) -> dict[Reading, Usage]:
-    """The grants among these lines, in any order, by reader."""
+    """Return the grants among these lines, in any order, by reader."""
     found: dict[Reading, Usage] = {}
     for line in lines:
         event = line.event

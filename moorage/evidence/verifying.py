@@ -156,7 +156,7 @@ def _summary(key: tuple[str, str], whole: Sequence[_Seen], sealed_to: int | None
 
 
 def _in_order(key: tuple[str, str], seen: Sequence[_Seen], findings: list[Finding]) -> Iterator[_Seen]:
-    """The lines of a chain by their numbers, each once."""
+    """Yield the lines of a chain by their numbers, each once."""
     name = "/".join(key)
     known: dict[int, _Seen] = {}
     highest = -1

@@ -72,7 +72,7 @@ class Pass:
 
 
 def server_name(node: str) -> str:
-    """The name in the certificate that a node serves with. No Service and no store has a name like that."""
+    """Return the name in the certificate that a node serves with. No Service and no store has a name like that."""
     return f"{node}{_SERVER_SUFFIX}"
 
 
@@ -82,7 +82,7 @@ def reading_uri(node: str, ref: DatasetRef) -> str:
 
 
 def read_reading_uri(uri: str) -> tuple[str, DatasetRef] | None:
-    """The node and the dataset; None where it says something else."""
+    """Read the node and the dataset; None where it says something else."""
     found = _READS.fullmatch(uri)
     return None if found is None else (found[1], DatasetRef(found[2], found[3]))
 
@@ -105,7 +105,7 @@ def read_asked(body: bytes) -> GrantQuestion | None:
 
 
 def write_neighbourhood(told: Neighbourhood) -> dict[str, Any]:
-    """The body of an answer."""
+    """Write the body of an answer."""
     return {
         "neighbours": write_neighbours(told.neighbours),
         "shares": told.shares,
@@ -154,7 +154,7 @@ def read_neighbours(fields: Fields) -> tuple[Neighbour, ...]:
 
 
 def write_pass(made: Pass) -> dict[str, Any]:
-    """The body of an answer. It holds the key."""
+    """Write the body of an answer. It holds the key."""
     return {"certificate": made.certificate, "privateKey": made.key}
 
 
@@ -174,7 +174,7 @@ def read_pass(status: int, body: object) -> Pass | Refusal:
 
 
 def read_pass_fields(fields: Fields) -> Pass:
-    """A pass as a part of a document.
+    """Read a pass as a part of a document.
 
     Raises:
         InputError: a field is missing.

@@ -37,7 +37,7 @@ class GrantQuestion:
 
 
 def write_question(question: GrantQuestion) -> bytes:
-    """The body of a request."""
+    """Write the body of a request."""
     return json.dumps(write_grant_question(question)).encode()
 
 
@@ -73,7 +73,7 @@ def read_grant_question(fields: Fields) -> GrantQuestion:
 
 
 def read_ref(fields: Fields) -> DatasetRef:
-    """A dataset, as a node plugin names it.
+    """Read a dataset, as a node plugin names it.
 
     Raises:
         InputError: a name is none.

@@ -34,7 +34,7 @@ class Review:
 
 
 def write_volumes(asked: Iterable[GrantQuestion]) -> bytes:
-    """The body of a question."""
+    """Write the body of a question."""
     return json.dumps({"volumes": [write_grant_question(each) for each in asked]}).encode()
 
 
@@ -48,7 +48,7 @@ def read_volumes(body: bytes) -> tuple[GrantQuestion, ...]:
 
 
 def write_reviews(reviews: Iterable[Review]) -> dict[str, Any]:
-    """The body of an answer: a verdict for each volume, in the order of the question."""
+    """Write the body of an answer: a verdict for each volume, in the order of the question."""
     return {"volumes": [{"rule": each.rule, "message": each.message} if each.rule else {} for each in reviews]}
 
 

@@ -53,7 +53,7 @@ class Standing:
 
 
 def write_holdings(refs: Iterable[DatasetRef]) -> bytes:
-    """The body of a question."""
+    """Write the body of a question."""
     return json.dumps({"datasets": [_write_ref(ref) for ref in refs]}).encode()
 
 
@@ -67,7 +67,7 @@ def read_holdings(body: bytes) -> tuple[DatasetRef, ...]:
 
 
 def write_standings(standings: Iterable[Standing]) -> dict[str, Any]:
-    """The body of an answer."""
+    """Write the body of an answer."""
     return {"datasets": [_write_standing(standing) for standing in standings]}
 
 

@@ -87,7 +87,7 @@ def is_parameter(dataset: str) -> bool:
 
 
 def compiled(project: Project, container: Container) -> list[dict[str, Any]]:
-    """The documents of a Kubeflow pipeline, schema 2.1: the spec, and the platform's where tasks have labels.
+    """Return the documents of a Kubeflow pipeline, schema 2.1: the spec, and the platform's where tasks have labels.
 
     Raises:
         InputError: a node can't run in a container of its own; names it, and the remedy.
@@ -254,7 +254,7 @@ def _check(project: Project, node: Node, made_by: Mapping[str, str]) -> None:
 
 
 def _unique(names: Iterable[str], joint: str) -> list[str]:
-    """Names that Kubeflow takes, in order, each once."""
+    """Return names that Kubeflow takes, in order, each once."""
     made: list[str] = []
     taken: set[str] = set()
     for name in names:

@@ -34,7 +34,7 @@ def place_intermediates(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) 
 
 
 def _place() -> str:
-    """The one that a pod was given; else a directory of this process, which goes with it."""
+    """Return the one that a pod was given; else a directory of this process, which goes with it."""
     return os.environ.get(VARIABLE) or _own_directory().name
 
 

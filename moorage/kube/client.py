@@ -65,7 +65,7 @@ class Selection:
     fields: str = ""
 
     def parameters(self) -> dict[str, str]:
-        """The query parameters for it; the namespace is in the path."""
+        """Return the query parameters for it; the namespace is in the path."""
         given = {"labelSelector": self.labels, "fieldSelector": self.fields}
         return {key: value for key, value in given.items() if value}
 
@@ -104,7 +104,7 @@ class Client:
 
     @classmethod
     def from_kubeconfig(cls, text: str, subject: str, field_manager: str = "moorage") -> Self:
-        """An API server that somebody else's kubeconfig leads to, as a Secret holds it.
+        """Return an API server that somebody else's kubeconfig leads to, as a Secret holds it.
 
         Raises:
             SettingError: it can't be used; names `subject` and what to write instead.
@@ -114,7 +114,7 @@ class Client:
 
     @classmethod
     def for_bearer(cls, token: str, kubeconfig: Path | None = None, field_manager: str = "moorage") -> Self:
-        """The API server that `from_environment` finds, asked by whoever has this token and by nobody else.
+        """Return the API server that `from_environment` finds, asked by whoever has this token and by nobody else.
 
         Raises:
             SettingError: there is no usable cluster.

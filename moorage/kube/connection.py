@@ -55,7 +55,7 @@ def find_config(path: Path | None = None, context: str | None = None) -> kubecon
 
 
 def given_config(text: str, subject: str) -> kubeconfig.SingleConfig:
-    """The API server of a kubeconfig that somebody else wrote: it must hold all that it needs.
+    """Return the API server of a kubeconfig that somebody else wrote: it must hold all that it needs.
 
     Args:
         text: YAML, its current context the one that counts.
@@ -98,7 +98,7 @@ def given_config(text: str, subject: str) -> kubeconfig.SingleConfig:
 
 
 def bearer_token(path: Path | None = None, context: str | None = None) -> str:
-    """The token that requests to the API server show; "" where they show none, as with a client certificate.
+    """Return the token that requests to the API server show; "" where they show none, as with a client certificate.
 
     Raises:
         SettingError: there is no usable cluster.
@@ -120,7 +120,7 @@ def bearer_token(path: Path | None = None, context: str | None = None) -> str:
 
 
 def bearer_config(config: kubeconfig.SingleConfig, token: str) -> kubeconfig.SingleConfig:
-    """The same API server with somebody else's token in the place of all credentials."""
+    """Return the same API server with somebody else's token in the place of all credentials."""
     return config._replace(user=User(token=token))
 
 

@@ -30,7 +30,7 @@ _LONGEST_TOKEN = 16_384
 
 
 async def read_credentials(client: Client, namespace: str, location: Location) -> Credentials | None:
-    """The keys for a source; None where it names none, for a bucket that anybody may read.
+    """Read the keys for a source; None where it names none, for a bucket that anybody may read.
 
     Args:
         client: the API server.
@@ -60,7 +60,7 @@ async def read_credentials(client: Client, namespace: str, location: Location) -
 
 
 async def read_catalogue_token(client: Client, namespace: str, source: CataloguedSource) -> str | None:
-    """The token that is shown to a table's catalogue; None where it wants none.
+    """Read the token that is shown to a table's catalogue; None where it wants none.
 
     Unlike the keys of a store, which only sign, it is sent as it is. So the Secret must name the catalogue, too: who
     may write Datasets and not read Secrets could have any token sent to a server of their own.
@@ -118,7 +118,7 @@ async def _read(client: Client, namespace: str, name: str, named_in: str, wanted
 
 
 def credentials_of(secret: dict[str, Any], subject: str) -> Credentials:
-    """The keys that a Secret holds, under Datashim's names or AWS's.
+    """Return the keys that a Secret holds, under Datashim's names or AWS's.
 
     Raises:
         SourceError: SecretKeyMissing, naming what is missing or can't be read.
@@ -139,7 +139,7 @@ def credentials_of(secret: dict[str, Any], subject: str) -> Credentials:
 
 
 def _text(encoded: str, name: str, subject: str) -> str:
-    """The value, without the line end that `echo` leaves behind and that makes signatures wrong."""
+    """Return the value, without the line end that `echo` leaves behind and that makes signatures wrong."""
     try:
         return base64.b64decode(encoded).decode("ascii").strip()
     except (binascii.Error, UnicodeDecodeError):

@@ -113,7 +113,7 @@ class Reflector(Generic[T]):
     # --- what callers see ---
 
     def snapshot(self) -> Mapping[Key, T]:
-        """The records by (namespace, name), immutable.
+        """Return the records by (namespace, name), immutable.
 
         The same object is returned until something changes, so an index made of it can be kept as long as it is the
         same (`is`). Costs nothing to call; only the first change after a call copies the dictionary.
@@ -276,7 +276,7 @@ class Reflector(Generic[T]):
                 _log.exception("%s: a listener failed on %s/%s", self._resource.plural, *key)
 
     def _read(self, key: Key, raw: RawObject) -> tuple[T | None, InputError | None]:
-        """The record of an object, or why there is none."""
+        """Read the record of an object, or why there is none."""
         try:
             return self._project(raw), None
         except InputError as refusal:

@@ -28,7 +28,7 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path of one object, or of the collection where no name is given.
+        """Return the URL path of one object, or of the collection where no name is given.
 
         Without a namespace, the collection of a namespaced resource is that of all namespaces.
         """
@@ -43,7 +43,7 @@ class Resource:
         return "/" + "/".join(quote(part, safe=":") for part in parts)
 
     def describe(self, namespace: str = "", name: str = "") -> str:
-        """The object's name in messages: `Dataset steward/claims`."""
+        """Return the object's name in messages: `Dataset steward/claims`."""
         place = "/".join(part for part in (namespace if self.namespaced else "", name) if part)
         return f"{self.kind} {place}" if place else self.plural
 

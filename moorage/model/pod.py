@@ -78,7 +78,7 @@ class OnlyComponent:
     servers: frozenset[str]
 
     def digest_beside(self, repository: str) -> str | None:
-        """The digest, where nothing but images of this repository serves the mounts."""
+        """Return the digest, where nothing but images of this repository serves the mounts."""
         return self.digest if self.servers <= {repository} else None
 
 

@@ -30,7 +30,7 @@ HOOK = ("python3", "-m", "node_plugin.sidecar.post_start")
 
 
 def repository_of(image: str) -> str:
-    """An image's name without its tag and digest: what is there is its owner's, whatever the version."""
+    """Return an image's name without its tag and digest: what is there is its owner's, whatever the version."""
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"

@@ -24,12 +24,12 @@ def format_bytes(size_bytes: int) -> str:
 
 
 def linear() -> tuple[Objective, ...]:
-    """Those that are sums over tasks and transfers."""
+    """Return those that are sums over tasks and transfers."""
     return tuple(each for each in OBJECTIVES.values() if each.is_linear)
 
 
 def priced() -> tuple[Objective, ...]:
-    """Those whose share of a transfer is written down beside its bytes and seconds."""
+    """Return those whose share of a transfer is written down beside its bytes and seconds."""
     return tuple(each for each in linear() if each is not BYTES)
 
 

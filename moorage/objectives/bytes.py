@@ -19,7 +19,7 @@ class _Bytes(Objective):
         return cpu_hours * 0.0
 
     def moving(self, size_bytes: Figure, way: Way) -> Figure:
-        """All of them, if they cross."""
+        """Return all of them, if they cross."""
         return size_bytes * way.crosses
 
 

@@ -16,11 +16,11 @@ class _Carbon(Objective):
     computes_best = "least carbon for computing"
 
     def computing(self, cpu_hours: Figure, place: Place) -> Figure:
-        """The energy of busy cores, at the site's intensity."""
+        """Return the energy of busy cores, at the site's intensity."""
         return cpu_hours * place.kilowatts * place.grams_per_kwh
 
     def moving(self, size_bytes: Figure, way: Way) -> Figure:
-        """The network's energy, at the mean intensity of the two ends."""
+        """Return the network's energy, at the mean intensity of the two ends."""
         grams_per_gb = way.kwh_per_gb * (way.origin.grams_per_kwh + way.target.grams_per_kwh) / 2
         return size_bytes / BYTES_PER_GB * grams_per_gb * way.crosses
 

@@ -20,7 +20,7 @@ class _Money(Objective):
         return cpu_hours * place.cpu_hour_price
 
     def moving(self, size_bytes: Figure, way: Way) -> Figure:
-        """Bytes at the link's price."""
+        """Return bytes at the link's price."""
         return size_bytes / BYTES_PER_GB * way.price_per_gb
 
 

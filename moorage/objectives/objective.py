@@ -30,7 +30,7 @@ class Place:
 
     @classmethod
     def of(cls, site: Site) -> "Place":
-        """The figures of one site."""
+        """Return the figures of one site."""
         return cls(site.cpu_hour_price, site.cpu_watts / 1000, site.carbon_grams_per_kwh)
 
 
@@ -57,7 +57,7 @@ class Way:
 
     @classmethod
     def between(cls, origin: Site, target: Site, link: ResolvedLink, kwh_per_gb: float) -> "Way":
-        """The way between two different sites."""
+        """Return the way between two different sites."""
         ends = Place.of(origin), Place.of(target)
         crossing = link.price_per_gb, link.latency_seconds, link.bytes_per_second
         return cls(*ends, True, *crossing, kwh_per_gb)  # noqa: FBT003 - the two sites differ
@@ -100,7 +100,7 @@ class Objective(ABC):
         """Return the cost of bringing so many bytes that way."""
 
     def said(self, value: float, currency: str = "") -> str:
-        """A figure that stands alone: with its unit, and what it measures where the unit doesn't say that."""
+        """Return a figure that stands alone: with its unit, and what it measures where the unit doesn't say that."""
         amount = self.unit.amount(value, currency)
         is_named = self.unit.is_money and currency
         return f"{amount} {self.noun}" if self.noun and not is_named else amount

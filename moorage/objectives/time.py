@@ -18,7 +18,7 @@ class _Time(Objective):
     computes_best = "fastest computing"
 
     def computing(self, cpu_hours: Figure, place: Place) -> Figure:  # noqa: ARG002 - the speed is counted already
-        """The seconds of one core."""
+        """Return the seconds of one core."""
         return cpu_hours * SECONDS_PER_HOUR
 
     def moving(self, size_bytes: Figure, way: Way) -> Figure:

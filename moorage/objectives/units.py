@@ -25,7 +25,7 @@ class Unit:
     is_money: bool = False
 
     def amount(self, value: float, currency: str = "") -> str:
-        """The figure with its unit; `currency` is the name that the sites give theirs, "" where none does."""
+        """Return the figure with its unit; `currency` is the name that the sites give theirs, "" where none does."""
         if self.is_duration:
             return duration(value)
         if self.is_money and currency:

@@ -13,7 +13,7 @@ Pair = tuple[DatasetRef, Dataset | None]
 
 
 def effective_purpose(stated: str | None, listed: frozenset[str] | None) -> str | None:
-    """The purpose that counts: the stated one, if the reader's namespace does not limit purposes or lists it."""
+    """Return the purpose that counts: the stated one, if the reader's namespace does not limit purposes or lists it."""
     return stated if stated and (listed is None or stated in listed) else None
 
 
@@ -125,7 +125,7 @@ def decide_joined(
     place: Place | None,
     checks: tuple[tuple[Rule, Check], ...] = ALL_CHECKS,
 ) -> Decision:
-    """The rules on the join of a map; a refusal names the first dataset that refuses alone by that rule."""
+    """Return the rules on the join of a map; a refusal names the first dataset that refuses alone by that rule."""
     return next(_joined_refusals(governances, reader, place, checks), ALLOWED)
 
 

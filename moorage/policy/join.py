@@ -12,7 +12,7 @@ from moorage.policy.places import intersection
 
 
 def join(governances: Iterable[Governance]) -> Governance:
-    """The strictest of all; of one alone, that one; of none, the one that permits anything."""
+    """Return the strictest of all; of one alone, that one; of none, the one that permits anything."""
     return reduce(_join_two, governances, Governance())
 
 
@@ -68,7 +68,7 @@ def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozens
 
 
 def join_maps(maps: Iterable[Mapping[DatasetRef, Governance]]) -> dict[DatasetRef, Governance]:
-    """The union of the maps of all that a task reads, equal keys joined."""
+    """Return the union of the maps of all that a task reads, equal keys joined."""
     joined: dict[DatasetRef, Governance] = {}
     for governances in maps:
         for ref, governance in governances.items():

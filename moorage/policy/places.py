@@ -39,7 +39,7 @@ def lies_in(jurisdiction: str | None, residency: Iterable[str]) -> bool:
 
 
 def intersection(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
-    """The places that both denote. Equal words stay as they were written."""
+    """Return the places that both denote. Equal words stay as they were written."""
     if one == other:
         return one
     left, right = denoted(one), denoted(other)
@@ -49,7 +49,7 @@ def intersection(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
 
 
 def unknown_places(words: Iterable[str]) -> tuple[str, ...]:
-    """The words that name neither an assigned country, nor a subdivision of one, nor a union; sorted."""
+    """Return the words that name neither an assigned country, nor a subdivision of one, nor a union; sorted."""
     return tuple(sorted(word for word in words if word not in UNIONS and not _is_place(word)))
 
 

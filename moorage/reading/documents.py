@@ -38,7 +38,7 @@ def decode_strictly(data: bytes) -> object:
 
 
 def read_object(data: bytes, subject: str, bounds: Bounds, decode: Decode = decode_strictly) -> Fields:
-    """The object that a document is, ready to be read field by field.
+    """Read the object that a document is, ready to be read field by field.
 
     Args:
         data: as it arrived.
@@ -60,7 +60,7 @@ def read_object(data: bytes, subject: str, bounds: Bounds, decode: Decode = deco
 
 
 def fields_of(raw: object, subject: str, most_depth: int) -> Fields:
-    """The same for what is decoded already.
+    """Return the same for what is decoded already.
 
     Raises:
         InputError: it is nested too deep, or no JSON object.

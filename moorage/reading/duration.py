@@ -13,7 +13,7 @@ _MINUTES = re.compile(r"([0-9.]{1,18})m")
 
 
 def parse_seconds(text: str | float, *, as_kubectl: bool = False) -> Fraction:
-    """The exact seconds of a duration.
+    """Read the exact seconds of a duration.
 
     Args:
         text: as somebody wrote it.

@@ -21,7 +21,7 @@ _MOST_SHOWN = 80
 
 
 def shown(value: object) -> str:
-    """A value in a message: as Python writes it, and never long."""
+    """Return a value in a message: as Python writes it, and never long."""
     text = repr(value[:_MOST_SHOWN] if isinstance(value, str) else value)
     return text if len(text) <= _MOST_SHOWN + 2 else f"{text[:_MOST_SHOWN]}..."
 
@@ -57,12 +57,12 @@ class Fields:
         return f"{self.path}.{key}" if self.path and key else self.path or key
 
     def value(self, key: str) -> Any:  # noqa: ANN401 - raw JSON
-        """The raw value, or None."""
+        """Return the raw value, or None."""
         self._seen.add(key)
         return self.raw.get(key)
 
     def text(self, key: str, *, lines: bool = False) -> str | None:
-        """A string that is not empty, or None where it is absent; control characters only with `lines`.
+        """Return a string that is not empty, or None where it is absent; control characters only with `lines`.
 
         No message repeats it: whoever takes one field for another may have put a key there.
         """
@@ -83,14 +83,14 @@ class Fields:
             )
 
     def required_text(self, key: str) -> str:
-        """A string that is not empty."""
+        """Return a string that is not empty."""
         value = self.text(key)
         if value is None:
             self.fail(key, "is required and must not be empty")
         return value
 
     def url(self, key: str, *schemes: str, query: bool = False) -> str:
-        """A URL of one of the schemes, with a host and at most a path (and a `query`); no message repeats it."""
+        """Return a URL of one of the schemes, with a host and at most a path (and a `query`); no message repeats it."""
         value = self.required_text(key)
         if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             self.fail(key, f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
@@ -103,14 +103,14 @@ class Fields:
         return value
 
     def name(self, key: str) -> str:
-        """A DNS label."""
+        """Return a DNS label."""
         value = self.required_text(key)
         if not DNS_LABEL.fullmatch(value):
             self.fail(key, f"{shown(value)} must be lower-case letters, digits and '-', at most 63 of them")
         return value
 
     def flag(self, key: str) -> bool:
-        """A boolean; absent is False. The strings of Datashim's vocabulary are understood."""
+        """Return a boolean; absent is False. The strings of Datashim's vocabulary are understood."""
         value = self.value(key)
         if isinstance(value, str) and value.lower() in {"true", "false"}:
             return value.lower() == "true"
@@ -119,21 +119,21 @@ class Fields:
         self.fail(key, f"must be true or false, not {shown(value)}")
 
     def exact_flag(self, key: str) -> bool:
-        """A boolean and nothing that looks like one; absent is False."""
+        """Return a boolean and nothing that looks like one; absent is False."""
         value = self.value(key)
         if value is None or isinstance(value, bool):
             return bool(value)
         self.fail(key, "must be true or false")
 
     def word(self, key: str, *words: str) -> str:
-        """One of the words."""
+        """Return one of the words."""
         value = self.required_text(key)
         if value not in words:
             self.fail(key, f"must be one of {', '.join(words)}")
         return value
 
     def number(self, key: str, *, positive: bool = False) -> float | None:
-        """A number >= 0 (> 0 where `positive`), as a number, a decimal string or a quantity; or None."""
+        """Return a number >= 0 (> 0 where `positive`), as a number, a decimal string or a quantity; or None."""
         value = self.value(key)
         if value is None:
             return None
@@ -150,7 +150,7 @@ class Fields:
         return number
 
     def seconds(self, key: str) -> float | None:
-        """A duration >= 0, as a number of seconds or with `s`, `min` or `h`; or None."""
+        """Return a duration >= 0, as a number of seconds or with `s`, `min` or `h`; or None."""
         value = self.value(key)
         if value is None:
             return None
@@ -169,7 +169,7 @@ class Fields:
         return seconds
 
     def moment(self, key: str) -> int:
-        """A time in RFC 3339, as whole seconds since 1970; it is required."""
+        """Return a time in RFC 3339, as whole seconds since 1970; it is required."""
         from datetime import datetime  # noqa: PLC0415 - see the package's text
 
         text = self.required_text(key)
@@ -182,7 +182,7 @@ class Fields:
         return int(time.timestamp())
 
     def size_bytes(self, key: str) -> int | None:
-        """A quantity of bytes, rounded up, or None."""
+        """Return a quantity of bytes, rounded up, or None."""
         number = self.number(key)
         if number is None:
             return None
@@ -192,7 +192,7 @@ class Fields:
         return -(-exact.numerator // exact.denominator)
 
     def count(self, key: str, *, least: int = 0) -> int | None:
-        """A whole number of at least `least`, or None."""
+        """Return a whole number of at least `least`, or None."""
         value = self.value(key)
         if value is None:
             return None
@@ -203,7 +203,7 @@ class Fields:
         return value
 
     def choice(self, key: str, options: Iterable[Choice]) -> Choice | None:
-        """The option whose word the value is, or None where it is absent."""
+        """Return the option whose word the value is, or None where it is absent."""
         value = self.value(key)
         if value is None:
             return None
@@ -233,7 +233,7 @@ class Fields:
             self.fail(key, f"must have at most {most} entries, not {len(value)}")
 
     def text_map(self, key: str) -> dict[str, str]:
-        """A mapping of strings to strings; absent is empty."""
+        """Return a mapping of strings to strings; absent is empty."""
         value = self.value(key) or {}
         if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
             self.fail(key, "must map strings to strings")
@@ -243,7 +243,7 @@ class Fields:
         return dict(value)
 
     def sub(self, key: str) -> "Fields | None":
-        """The mapping under `key`, or None where it is absent."""
+        """Return the mapping under `key`, or None where it is absent."""
         value = self.value(key)
         if value is None:
             return None
@@ -253,21 +253,21 @@ class Fields:
         return Fields(self.subject, self._at(key), value)
 
     def required_sub(self, key: str) -> "Fields":
-        """The mapping under `key`."""
+        """Return the mapping under `key`."""
         fields = self.sub(key)
         if fields is None:
             self.fail(key, "is required")
         return fields
 
     def mapping(self, key: str) -> dict[str, Any]:
-        """The mapping under `key` as it is, for whoever reads on in it; absent is empty."""
+        """Return the mapping under `key` as it is, for whoever reads on in it; absent is empty."""
         value = self.value(key) or {}
         if not isinstance(value, dict):
             self.fail(key, "must be a mapping")
         return value
 
     def subs(self, key: str) -> "list[Fields]":
-        """The mappings of the list under `key`; absent is empty."""
+        """Return the mappings of the list under `key`; absent is empty."""
         value = self.value(key) or []
         if not isinstance(value, list):
             self.fail(key, "must be a list")
@@ -287,7 +287,7 @@ class Fields:
 
 
 def object_fields(raw: Raw, kind: str) -> tuple[str, str, Raw]:
-    """The subject, the name and the metadata of a Kubernetes object.
+    """Return the subject, the name and the metadata of a Kubernetes object.
 
     Raises:
         InputError: it is not an object of that kind, or has no name.

@@ -29,7 +29,7 @@ _TOO_MUCH = "is too large: write at most 9223372036854775807, which is just belo
 
 
 def parse_quantity(text: str | float) -> Fraction:
-    """The exact value of a quantity.
+    """Read the exact value of a quantity.
 
     Raises:
         ValueError: `text` is not a quantity, or larger than the API can hold.

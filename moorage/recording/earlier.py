@@ -58,7 +58,7 @@ async def _last_key(store: ReadableStore, prefix: str, chain: str, first: str) -
 
 
 def _lines(content: bytes | None) -> list[Line]:
-    """The first and the last line of a batch, where they can be read."""
+    """Return the first and the last line of a batch, where they can be read."""
     written = (content or b"").splitlines()
     try:
         return [read_line(each) for each in (written[:1] + written[-1:])]

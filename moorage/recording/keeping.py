@@ -87,7 +87,7 @@ class EvidenceStore:
             await self._readable.close()
 
     async def reading(self) -> ReadableStore:
-        """The same store, to read from.
+        """Return the same store, to read from.
 
         Raises:
             StoreError: the keys can't be read.
@@ -149,7 +149,7 @@ class EvidenceStore:
         return {"x-amz-object-lock-mode": self._retention.mode, "x-amz-object-lock-retain-until-date": until}
 
     async def _forget_keys(self) -> None:
-        """They are read anew before the next try: somebody may have renewed them."""
+        """Forget the keys, which are read anew before the next try: somebody may have renewed them."""
         if self._readable is not None:
             await self._readable.close()
             self._readable = None
@@ -164,5 +164,5 @@ async def _drain(answer: httpx.Response) -> None:
 
 
 def _md5(content: bytes) -> str:
-    """S3 wants it of objects that are locked."""
+    """Return the MD5 digest that S3 wants of locked objects."""
     return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()

@@ -62,7 +62,7 @@ class Outbox:
         self._bytes += len(written)
 
     def batch(self) -> Waiting | None:
-        """The oldest lines; the same ones until `stored`. None where nothing waits."""
+        """Return the oldest lines; the same ones until `stored`. None where nothing waits."""
         if self._batch is None and self._lines:
             chosen: list[bytes] = []
             size = 0
@@ -76,7 +76,7 @@ class Outbox:
         return self._batch
 
     def stored(self) -> None:
-        """The batch is in the store."""
+        """Note that the batch is in the store."""
         if self._batch is None:
             return
         for _ in range(self._batch.lines):

@@ -26,12 +26,12 @@ class Places:
 
     @classmethod
     def of(cls, namespace: str, component: str) -> Self:
-        """Those of a component."""
+        """Return those of a component."""
         return cls(namespace, f"moorage-{component}-evidence")
 
 
 async def settled_key(client: Client, places: Places) -> SealingKey:
-    """The key that all replicas seal with; made where there is none.
+    """Return the key that all replicas seal with; made where there is none.
 
     Raises:
         KubeError: it could not be read or written.

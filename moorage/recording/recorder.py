@@ -231,7 +231,7 @@ def _failed(reason: str, message: str) -> None:
 
 
 def _masked(event: Event) -> Event:
-    """A log masks what looks like a credential; so that its lines are those of the chain, they are masked before."""
+    """Mask what looks like a credential, as the log does, so that its lines are those of the chain."""
     values: dict[str, Any] = {name: getattr(event, name) for name in _MASKED}
     masked: dict[str, Any] = {name: mask(text) for name, text in values.items() if text is not None}
     if event.source is not None:

@@ -65,7 +65,7 @@ class EvidenceSettings:
 
 
 def recorder_of(client: Client, component: str, namespace: str, settings: EvidenceSettings) -> Recorder:
-    """The recorder of a component, as its settings say.
+    """Return the recorder of a component, as its settings say.
 
     Args:
         client: the API server.

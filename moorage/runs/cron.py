@@ -69,7 +69,7 @@ class Timing:
         return _NAMED.get(self.cron.strip().lower(), self.cron)
 
     def following(self, after: datetime) -> datetime | None:
-        """The first time after `after` at which it is due; None where there is none any more."""
+        """Return the first time after `after` at which it is due; None where there is none any more."""
         after = max(after, self.start - _SECOND)
         if self.every_seconds:
             passed = (after - self.start) // timedelta(seconds=self.every_seconds)
@@ -79,7 +79,7 @@ class Timing:
         return None if due is None or (self.end is not None and due > self.end) else due
 
     def missed(self, after: datetime, until: datetime, most: int) -> list[datetime]:
-        """The times after `after`, up to `until`, at which it was due: the latest `most` of them, oldest first.
+        """Return the times after `after`, up to `until`, at which it was due: the latest `most` of them, oldest first.
 
         It costs what is asked for, however long nobody looked.
         """

@@ -71,7 +71,7 @@ class _Seen:
 
 
 def attempt_logs(objects: Iterable[tuple[str, int]]) -> list[AttemptLog]:
-    """The attempts of one task, by number.
+    """Return the attempts of one task, by number.
 
     Args:
         objects: names below `R/tasks/<task>/`, and sizes. What belongs to tasks inside of it is passed over.
@@ -94,7 +94,7 @@ def attempt_logs(objects: Iterable[tuple[str, int]]) -> list[AttemptLog]:
 
 
 def log_part(what: str) -> int | None:
-    """The number of a part, by the name of its object; None where it is none."""
+    """Return the number of a part, by the name of its object; None where it is none."""
     number = what.removeprefix("log.")
     return int(number) if number != what and _is_number(number) else None
 
@@ -111,7 +111,7 @@ def _is_number(text: str) -> bool:
 
 
 def sites_of(status: Mapping[str, Any], task: str) -> list[str]:
-    """The sites in whose stores a task's logs may be, the likeliest first.
+    """Return the sites in whose stores a task's logs may be, the likeliest first.
 
     Args:
         status: of the StretchedPipeline.
@@ -125,7 +125,7 @@ def sites_of(status: Mapping[str, Any], task: str) -> list[str]:
 
 
 def checked_task(text: str) -> str:
-    """A task's name that somebody sent: it becomes part of a key, and must not lead to another run's objects.
+    """Return a task's name that somebody sent: it becomes part of a key, and must not lead to another run's objects.
 
     Raises:
         InputError: it can be none.

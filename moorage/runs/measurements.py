@@ -85,7 +85,7 @@ class History:
     version: int = 0
 
     def with_run(self, measured: Measured) -> "History":
-        """The same and what one run more took; the same where that run is in it already."""
+        """Return the same and what one run more took; the same where that run is in it already."""
         if any(each.uid == measured.run.uid for each in self.runs):
             return self
         teacher = Teacher(measured.run.name, measured.run.uid, measured.digest, measured.end)

@@ -49,7 +49,7 @@ class RunKeys:
         return f"{self.root}report.html"
 
     def plan(self, file: str) -> str:
-        """One file of the plan, as `plan.json` or `groups/eu-1-1.yaml`."""
+        """Return the key of a file of the plan, as `plan.json` or `groups/eu-1-1.yaml`."""
         return f"{self.root}plan/{file}"
 
     def tasks(self, task: str = "") -> str:
@@ -57,7 +57,7 @@ class RunKeys:
         return f"{self.root}tasks/{task}/" if task else f"{self.root}tasks/"
 
     def task(self, task: str, attempt: int, what: str) -> str:
-        """An object of one attempt: `started`, `log`, `log.<n>`, `outputs` or `ended`."""
+        """Return the key of an attempt's object: `started`, `log`, `log.<n>`, `outputs` or `ended`."""
         return f"{self.tasks(task)}{attempt}/{what}"
 
     def seen(self, group: str, attempt: int | None = None) -> str:
@@ -69,11 +69,11 @@ class RunKeys:
         return f"{self.seen(group, attempt)}/submitted"
 
     def artifact(self, task: str, output: str) -> str:
-        """The manifest of an artifact."""
+        """Return the key of an artifact's manifest."""
         return f"{self.root}artifacts/{task}/{output}.json"
 
     def value(self, task: str, output: str) -> str:
-        """A parameter that crosses."""
+        """Return the key of a parameter that crosses."""
         return f"{self.root}values/{task}/{output}.json"
 
     def data(self, task: str, attempt: int, output: str) -> str:

@@ -65,7 +65,7 @@ class Manifest:
         return sum(file.size_bytes for file in self.files)
 
     def write(self) -> bytes:
-        """The object's content; the same record gives the same bytes."""
+        """Write the object's content; the same record gives the same bytes."""
         document = {
             "artifact": self.artifact,
             "type": dict(self.type),
@@ -102,7 +102,7 @@ class Manifest:
 
 
 def manifest_digest(files: Iterable[FileEntry]) -> str:
-    """One digest for all files: the file's own where there is one with an empty path.
+    """Return one digest for all files: the file's own where there is one with an empty path.
 
     Otherwise the SHA-256 over `path NUL bytes NUL sha256 LF` of all files, sorted by their paths' bytes.
     """
@@ -122,7 +122,7 @@ class Value:
     attempt: int
 
     def write(self) -> bytes:
-        """The object's content."""
+        """Write the object's content."""
         return _written({"value": self.value, "group": self.group, "attempt": self.attempt})
 
     @classmethod
@@ -148,7 +148,7 @@ class TaskOutputs:
     lists: frozenset[str] = frozenset()
 
     def write(self) -> bytes:
-        """The object's content."""
+        """Write the object's content."""
         artifacts = {
             name: [json.loads(manifest.write()) for manifest in several] for name, several in self.artifacts.items()
         }
@@ -193,7 +193,7 @@ class TaskEnd:
     interrupted: bool = False
 
     def write(self) -> bytes:
-        """The object's content."""
+        """Write the object's content."""
         document = {
             "phase": self.phase.value,
             "exitCode": self.exit_code,

@@ -109,7 +109,7 @@ class RunReport:
     end: str = ""
 
     def write(self) -> bytes:
-        """The object's content; the same record gives the same bytes."""
+        """Write the object's content; the same record gives the same bytes."""
         document = {
             "apiVersion": API_VERSION,
             "kind": _KIND,

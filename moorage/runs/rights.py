@@ -22,7 +22,7 @@ _RBAC = "rbac.authorization.k8s.io"
 def hub_rights(
     namespace: str = SYSTEM_NAMESPACE, account: str = HUB_ACCOUNT, run_namespaces: tuple[str, ...] | None = None
 ) -> list[dict[str, Any]]:
-    """The objects to apply in a spoke's cluster: the hub's account there, and what it may do.
+    """Return the objects to apply in a spoke's cluster: the hub's account there, and what it may do.
 
     Args:
         namespace: Moorage's own in that cluster.
@@ -51,7 +51,7 @@ def hub_rights(
 def work_agent_rights(
     namespace: str = SYSTEM_NAMESPACE, run_namespaces: tuple[str, ...] | None = None
 ) -> list[dict[str, Any]]:
-    """The objects to apply in a managed cluster, for Open Cluster Management's work agent there.
+    """Return the objects to apply in a managed cluster, for Open Cluster Management's work agent there.
 
     The agent makes what the hub's works ask for, and reads its status back. It has these rights already where it is
     cluster-admin, as it is by default.

@@ -10,7 +10,7 @@ _MOST_SITES: Final = 64
 
 
 def read_sites(listed: str, subject: str) -> tuple[str, ...]:
-    """The sites that the annotation `moorage.dev/sites` names, separated by commas.
+    """Read the sites that the annotation `moorage.dev/sites` names, separated by commas.
 
     Raises:
         InputError: it names none, too many, or what is no Site's name.

@@ -25,7 +25,7 @@ class Packed:
     gzipped: bytes | None = None
 
     def config_map(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """The ConfigMap to create before the run; None: none is needed."""
+        """Return the ConfigMap to create before the run; None: none is needed."""
         if self.gzipped is None:
             return None
         metadata = {"name": name, "namespace": namespace}
@@ -34,7 +34,7 @@ class Packed:
 
 
 def pack(content: bytes, name: str, subject: str) -> Packed:
-    """The pipeline in the run itself where it fits, else for a ConfigMap called `name`.
+    """Return the pipeline in the run itself where it fits, else for a ConfigMap called `name`.
 
     Raises:
         InputError: it is too long for either, or no text; says what to do instead.
@@ -57,13 +57,13 @@ def pack(content: bytes, name: str, subject: str) -> Packed:
 
 
 def made_name(pipeline: str) -> str:
-    """A name for a run of the pipeline: a DNS label that ends in a few letters of its own."""
+    """Return a name for a run of the pipeline: a DNS label that ends in a few letters of its own."""
     stem = _NOT_IN_NAMES.sub("-", pipeline.lower()).strip("-")[:_LONGEST_STEM].strip("-") or "run"
     return f"{stem}-{secrets.token_hex(3)}"
 
 
 def owned_by(created: dict[str, Any], namespace: str, name: str) -> dict[str, Any]:
-    """A merge patch by which the ConfigMap goes when the run does."""
+    """Return a merge patch by which the ConfigMap goes when the run does."""
     owner = {key: created[key] for key in ("apiVersion", "kind")}
     owner |= {key: created["metadata"][key] for key in ("name", "uid")}
     return {"metadata": {"name": name, "namespace": namespace, "ownerReferences": [owner]}}

@@ -27,7 +27,7 @@ def admit_only(names: Collection[str]) -> Middleware:
 
 
 def names_in(certificate: Mapping[str, Any]) -> frozenset[str]:
-    """The common names and DNS names of a certificate, as `ssl.SSLSocket.getpeercert` gives it. Pure."""
+    """Return the common names and DNS names of a certificate, as `ssl.SSLSocket.getpeercert` gives it. Pure."""
     subject = [pair for part in certificate.get("subject", ()) for pair in part]
     alternative = certificate.get("subjectAltName", ())
     return frozenset(

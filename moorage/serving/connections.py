@@ -87,7 +87,7 @@ class _Queue:
             del self._of_peer[connection.peer]
 
     def oldest(self, peer: str | None) -> Connection | None:
-        """The oldest of an address; None asks for the address that has most."""
+        """Return the oldest of an address; None asks for the address that has most."""
         if peer is None:
             peer = max(self._of_peer, key=lambda each: len(self._of_peer[each]), default=None)
         return next(iter(self._of_peer.get(peer, ())), None) if peer is not None else None
@@ -123,7 +123,7 @@ class ConnectionTable:
         )
 
     def replaceable(self, peer: str) -> Connection | None:
-        """The connection to close, so that one from this address finds room; None: all are busy."""
+        """Return the connection to close, so that one from this address finds room; None: all are busy."""
         limits = self._limits
         if self._of_peer.get(peer, 0) >= limits.connections_per_peer:
             return self._choose(self._newcomers.of(peer), limits.connections_per_peer, peer)
@@ -136,13 +136,13 @@ class ConnectionTable:
         return first or second
 
     def add(self, connection: Connection) -> None:
-        """A connection was accepted."""
+        """Add a connection that was accepted."""
         self._all[connection] = None
         self._of_peer[connection.peer] = self._of_peer.get(connection.peer, 0) + 1
         self._newcomers.add(connection)
 
     def remove(self, connection: Connection) -> None:
-        """A connection is gone, or about to be."""
+        """Remove a connection that is gone, or about to be."""
         if connection not in self._all:
             return
         self.release_body(connection)
@@ -156,19 +156,19 @@ class ConnectionTable:
             del self._of_peer[connection.peer]
 
     def header_arrived(self, connection: Connection, now: float) -> None:
-        """A request began; its body is still to come."""
+        """Note that a request began, whose body is still to come."""
         if connection in self._all:
             connection.phase, connection.since = Phase.BODY, now
 
     def request_arrived(self, connection: Connection, now: float) -> None:
-        """The request is here whole: from now on the connection is busy."""
+        """Note that the whole request is here: the connection is busy from now on."""
         if connection in self._all:
             connection.phase, connection.since = Phase.ANSWER, now
             self._newcomers.discard(connection)
             self._settled.discard(connection)
 
     def answered(self, connection: Connection, now: float) -> None:
-        """The answer is under way, and the connection free for the next request."""
+        """Note that the answer is under way: the connection is free for the next request."""
         if connection not in self._all:
             return
         self.release_body(connection)

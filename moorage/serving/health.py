@@ -50,11 +50,11 @@ class Health:
         return self._draining
 
     def live_problems(self) -> dict[str, str | None]:
-        """The state of each liveness check."""
+        """Return the state of each liveness check."""
         return {name: _ask(check) for name, check in self._live.items()}
 
     def ready_problems(self) -> dict[str, str | None]:
-        """The state of each readiness check."""
+        """Return the state of each readiness check."""
         problems = {name: _ask(check) for name, check in self._ready.items()}
         if self._draining:
             problems["shutdown"] = "the process is about to end"

@@ -204,7 +204,7 @@ class Keeper:
 
 
 def _common(bundles: list[bytes]) -> frozenset[str]:
-    """The fingerprints of the CAs that every bundle contains."""
+    """Return the fingerprints of the CAs that every bundle contains."""
     found: list[frozenset[str]] = []
     for bundle in bundles:
         try:

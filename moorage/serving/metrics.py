@@ -133,11 +133,11 @@ class CertificateExpiry(Collector):
         self._timestamp: float | None = None
 
     def set(self, timestamp: float) -> None:
-        """It is served now, and expires then."""
+        """Note when the certificate that is served now expires."""
         self._timestamp = timestamp
 
     def collect(self) -> Iterable[Metric]:
-        """One sample, or none."""
+        """Return one sample, or none."""
         yield GaugeMetricFamily(
             "moorage_certificate_expiry_timestamp_seconds",
             "When the certificate that is served expires.",
@@ -158,7 +158,7 @@ def follow_caches(caches: Mapping[str, Followed]) -> None:
 
 
 def forget_caches(caches: Mapping[str, Followed]) -> None:
-    """Expose them no longer."""
+    """Stop exposing these caches."""
     for resource, cache in caches.items():
         if _CACHES.followed.get(resource) is cache:
             del _CACHES.followed[resource]

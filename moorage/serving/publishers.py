@@ -11,7 +11,7 @@ class Publisher(Protocol):
     """The places that clients read a bundle from."""
 
     async def read(self) -> list[bytes]:
-        """The bundle in each place, b"" where there is none yet."""
+        """Read the bundle in each place, b"" where there is none yet."""
         ...
 
     async def write(self, bundle: bytes) -> None:
@@ -31,7 +31,7 @@ class ConfigMapPublisher:
         self._name = name
 
     async def read(self) -> list[bytes]:
-        """The bundle as it is."""
+        """Read the bundle as it is."""
         try:
             found = await self._client.get(CONFIG_MAPS, self._name, self._namespace)
         except NotFoundError:
@@ -55,7 +55,7 @@ class WebhookPublisher:
         self._configurations = configurations
 
     async def read(self) -> list[bytes]:
-        """The bundle of each webhook."""
+        """Read the bundle of each webhook."""
         bundles: list[bytes] = []
         for resource, name in self._configurations:
             try:

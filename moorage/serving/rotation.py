@@ -142,7 +142,7 @@ def _leaf_is_due(leaf: KeyPair, authorities: tuple[Authority, ...], now: datetim
 
 
 def _choose_signer(authorities: tuple[Authority, ...], leaf: KeyPair | None, now: datetime, plan: Plan) -> Authority:
-    """The oldest CA that clients know and that outlives the leaf: so each new one is known as long as can be."""
+    """Return the oldest CA that clients know and that outlives the leaf: so each new one is known as long as can be."""
     settled = _settled(authorities, now, plan)
     for authority in settled:
         if authority.certificate.not_after >= now + plan.leaf_life:
@@ -154,7 +154,7 @@ def _choose_signer(authorities: tuple[Authority, ...], leaf: KeyPair | None, now
 
 
 def _settled(authorities: tuple[Authority, ...], now: datetime, plan: Plan) -> list[Authority]:
-    """The CAs that every client has had the time to learn of."""
+    """Return the CAs that every client has had the time to learn of."""
     return [known for known in authorities if known.published_since and now - known.published_since >= plan.grace]
 
 

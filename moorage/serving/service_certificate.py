@@ -40,7 +40,7 @@ class CertificateSettings(Protocol):
 
 
 def certificate_of(client: Client, settings: CertificateSettings, publisher: Publisher) -> Keeper | MountedCertificate:
-    """The certificate, to be entered as a context.
+    """Return the certificate, to be entered as a context.
 
     Args:
         client: the API server that holds the Secret.

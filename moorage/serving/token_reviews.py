@@ -34,7 +34,7 @@ class TooManyReviewsError(MoorageError):
 
 
 def reviewed_user(review: Mapping[str, Any], audience: str) -> Mapping[str, Any]:
-    """The user that a TokenReview's status vouches for: `username`, `uid`, `groups`, `extra`. Pure.
+    """Return the user that a TokenReview's status vouches for: `username`, `uid`, `groups`, `extra`. Pure.
 
     Args:
         review: the status.
@@ -58,7 +58,7 @@ def bound_to(user: Mapping[str, Any], what: str) -> str | None:
 
 
 def bearer_token(request: web.Request) -> str:
-    """The token that a request presents; "" for none."""
+    """Return the token that a request presents; "" for none."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

@@ -6,6 +6,6 @@ from moorage.sources import Credentials
 
 
 def own_keys() -> Credentials | None:
-    """The keys that AWS's own variables hold; None where they hold none."""
+    """Return the keys that AWS's own variables hold; None where they hold none."""
     key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
     return Credentials(key, secret, os.environ.get("AWS_SESSION_TOKEN") or None) if key and secret else None

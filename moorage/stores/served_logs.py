@@ -54,7 +54,7 @@ class ServedLogs:
         await self._http.aclose()
 
     async def read(self, run_id: str, task: str, attempt: int | None, offset: int) -> LogPiece | None:
-        """The bytes of a task's log from `offset` on, some of them; None where there is no such log.
+        """Read the bytes of a task's log from `offset` on, some of them; None where there is no such log.
 
         Args:
             run_id: by which the server knows the run.

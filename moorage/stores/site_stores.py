@@ -54,7 +54,7 @@ class SiteStores:
             await each.store.close()
 
     async def get(self, name: str) -> ReadableStore:
-        """The store of a site.
+        """Return the store of a site.
 
         Raises:
             StoreError: there is no such Site, it declares no store, or the store's keys can't be read.

@@ -76,11 +76,11 @@ class ReadableStore:
         await self._http.aclose()
 
     def key(self, uri: str) -> str | None:
-        """The key of `s3://bucket/key` below the store's prefix; None where it lies elsewhere."""
+        """Return the key of `s3://bucket/key` below the store's prefix; None where it lies elsewhere."""
         return self._location.key_of(uri)
 
     async def get(self, key: str, most_bytes: int) -> bytes | None:
-        """The content; None where there is no such object.
+        """Return the content; None where there is no such object.
 
         Raises:
             StoreError: the store does not answer or refuses; `TooLarge`: there are more than `most_bytes`.
@@ -146,7 +146,7 @@ class ReadableStore:
         return sorted(page, key=lambda each: each.key)[:most]
 
     async def _page(self, query: Mapping[str, str]) -> tuple[builtins.list[Listed], str]:
-        """One page of a listing, and the token of the next; "" after the last."""
+        """Return one page of a listing, and the token of the next; "" after the last."""
         status, _, content = await self._ask("", {"list-type": "2", **query}, {}, _MOST_LISTING_BYTES)
         if status != httpx.codes.OK:
             raise self._refused(status)

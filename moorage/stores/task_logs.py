@@ -72,7 +72,7 @@ class TaskLog:
         return LogPiece(log.number, offset, content, log.is_complete(offset + len(content)))
 
     async def read(self, attempt: int | None, offset: int, most_bytes: int = MOST_PIECE_BYTES) -> LogPiece | None:
-        """The same of one attempt, or of the last; None where there is no such attempt at this site.
+        """Read the same of one attempt, or of the last; None where there is no such attempt at this site.
 
         Raises:
             StoreError: the store does not answer or refuses.
@@ -92,7 +92,7 @@ class LogQuestion:
 
 
 async def find_log(stores: SiteStores, sites: Iterable[str], question: LogQuestion) -> tuple[TaskLog, LogPiece] | None:
-    """The log at the first of these sites that has one, and the piece; None where none has.
+    """Find the log at the first of these sites that has one, and the piece; None where none has.
 
     Raises:
         StoreError: no store has it, and one of them can't be read.

@@ -46,7 +46,7 @@ class Bundle:
             await reflector.wait_synced(seconds)
 
     def missing(self) -> str | None:
-        """The caches that are not complete yet, in words; None once all are."""
+        """Return the caches that are not complete yet, in words; None once all are."""
         behind = [name for name, reflector in self._waited_for().items() if not reflector.synced.is_set()]
         return f"{', '.join(behind)} not in the cache yet" if behind else None
 

@@ -61,7 +61,7 @@ class Catalogue:
         await self._bundle.__aexit__(kind, error, trace)
 
     def missing(self) -> str | None:
-        """The caches that are not complete yet, in words; None once all are."""
+        """Return the caches that are not complete yet, in words; None once all are."""
         return self._bundle.missing()
 
     def problem(self, blind_seconds: float) -> str | None:
@@ -69,7 +69,7 @@ class Catalogue:
         return self._bundle.problem(blind_seconds)
 
     def dataset(self, ref: DatasetRef) -> Dataset | None:
-        """The dataset; None where no Dataset has the name, or its spec can't be read."""
+        """Return the dataset; None where no Dataset has the name, or its spec can't be read."""
         return self.datasets.snapshot().get((ref.namespace, ref.name))
 
     def unreadable(self, ref: DatasetRef) -> InputError | None:
@@ -90,7 +90,7 @@ class Catalogue:
         return self.namespaces.snapshot().get(("", name))
 
     def inventory(self) -> Inventory:
-        """The sites as they are now; the same object until one changes."""
+        """Return the sites as they are now; the same object until one changes."""
         view = self.sites.snapshot()
         if self._inventory[0] is not view:
             self._inventory = view, Inventory.of(view.values())

@@ -12,7 +12,7 @@ _LONGEST_MESSAGE = 500
 
 
 def read_for_deciding(raw: RawObject) -> Dataset:
-    """A Dataset without what no decision asks for: columns and users of its status, commands of releases.
+    """Read a Dataset without what no decision asks for: columns and users of its status, commands of releases.
 
     Of a source that can't be reached the message is kept: a refused mount repeats its remedy.
 
@@ -33,7 +33,7 @@ def read_for_deciding(raw: RawObject) -> Dataset:
 
 
 def without_commands(governance: Governance) -> Governance:
-    """The same rules; what a release runs is for planners, and may be large."""
+    """Return the same rules; what a release runs is for planners, and may be large."""
     releases = tuple(
         replace(release, component=replace(release.component, command=(), args=())) for release in governance.releases
     )

@@ -58,12 +58,12 @@ class ClaimVolume:
 
 
 def volume_name(dataset_uid: str) -> str:
-    """The name of the volume of a Dataset. One that is created again under the same name gets another."""
+    """Return the name of the volume of a Dataset. One that is created again under the same name gets another."""
     return f"{VOLUME_PREFIX}{dataset_uid}"
 
 
 def write_claim(ref: DatasetRef, dataset_uid: str) -> dict[str, Any]:
-    """The claim of a Dataset. It goes with the Dataset, and does not keep it."""
+    """Write the claim of a Dataset. It goes with the Dataset, and does not keep it."""
     owner = {"apiVersion": API_VERSION, "kind": "Dataset", "name": ref.name, "uid": dataset_uid}
     return {
         "apiVersion": "v1",
@@ -85,7 +85,7 @@ def write_claim(ref: DatasetRef, dataset_uid: str) -> dict[str, Any]:
 
 
 def write_claim_volume(ref: DatasetRef, dataset_uid: str, claim_uid: str) -> dict[str, Any]:
-    """The volume, reserved for that very claim."""
+    """Write the volume, reserved for that very claim."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -116,7 +116,7 @@ def write_claim_volume(ref: DatasetRef, dataset_uid: str, claim_uid: str) -> dic
 
 
 def read_claim(raw: Raw) -> Claim:
-    """A PersistentVolumeClaim, whoever made it."""
+    """Read a PersistentVolumeClaim, whoever made it."""
     metadata = raw["metadata"]
     ref = DatasetRef(metadata["namespace"], metadata["name"])
     is_ours = str((raw.get("spec") or {}).get("volumeName") or "").startswith(VOLUME_PREFIX)
@@ -130,7 +130,7 @@ def read_claim(raw: Raw) -> Claim:
 
 
 def read_claim_volume(raw: Raw) -> ClaimVolume | None:
-    """A PersistentVolume of ours; None where it is somebody else's, whatever its labels say."""
+    """Read a PersistentVolume of ours; None where it is somebody else's, whatever its labels say."""
     metadata, spec = raw["metadata"], raw.get("spec") or {}
     claim, csi = spec.get("claimRef") or {}, spec.get("csi") or {}
     if csi.get("driver") != CSI_DRIVER or not str(metadata["name"]).startswith(VOLUME_PREFIX):

@@ -31,7 +31,7 @@ _CLUSTERS_CA: Final = "kube-root-ca.crt"
 
 
 def only_component(spec: Raw) -> OnlyComponent | None:
-    """The only container; None where the pod has others, or where more than was declared decides what it does.
+    """Return the only container; None where the pod has others, or where more than was declared decides what it does.
 
     Raises:
         InputError: its containers can't be read.

@@ -29,7 +29,7 @@ from moorage.wire.source import read_source, write_source
 
 
 def read_dataset(raw: Raw) -> Dataset:
-    """The Dataset that a raw object means.
+    """Read the Dataset that a raw object means.
 
     Raises:
         InputError: naming the object, the field and the remedy.
@@ -152,14 +152,14 @@ def _read_eviction(fields: Fields) -> Eviction:
 
 
 def write_eviction(eviction: Eviction) -> dict[str, str]:
-    """An entry of `spec.cache.evict`."""
+    """Write an entry of `spec.cache.evict`."""
     before = datetime.fromtimestamp(eviction.before, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     places = {"site": eviction.site, "node": eviction.node}
     return {"before": before} | {key: value for key, value in places.items() if value}
 
 
 def read_dataset_status(raw: Raw) -> DatasetStatus:
-    """The `status` of a Dataset. Lenient: we wrote it, and a newer version of ours may have written more."""
+    """Read the `status` of a Dataset. Lenient: we wrote it, and a newer version of ours may have written more."""
     conditions = {condition.get("type"): condition for condition in raw.get("conditions") or ()}
     ready = conditions.get("Ready", {})
     return DatasetStatus(
@@ -213,7 +213,7 @@ def _read_snapshot(raw: Raw | None) -> Snapshot | None:
 
 
 def write_dataset_spec(dataset: Dataset) -> dict[str, Any]:
-    """The `spec` that reads back as `dataset`, in the form with `sources`.
+    """Write the `spec` that reads back as `dataset`, in the form with `sources`.
 
     Raises:
         ValueError: the source has no site or exists only in `spec.local`.

@@ -16,7 +16,7 @@ _VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?")
 
 
 def read_namespace_defaults(raw: Raw) -> Mapping[str, str] | None:
-    """The labels that pods without dataset labels get, not checked yet; None where the Namespace asks for none.
+    """Read the labels that pods without dataset labels get, not checked yet; None where the Namespace asks for none.
 
     What is too long for a label is cut, so that a cache of Namespaces is bounded, and is still too long.
     """

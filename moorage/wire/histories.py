@@ -9,7 +9,7 @@ from moorage.wire.numbers import write_number
 
 
 def read_history(raw: Raw) -> History:
-    """The history that a raw object holds; `version` is its generation.
+    """Read the history that a raw object holds; `version` is its generation.
 
     Raises:
         InputError: naming the object, the field and the remedy.
@@ -77,7 +77,7 @@ def _list(fields: Fields, key: str) -> list[Any]:
 
 
 def write_history_spec(history: History) -> dict[str, Any]:
-    """The `spec` that reads back as `history`."""
+    """Write the `spec` that reads back as `history`."""
     tasks: dict[str, Any] = {}
     for path, samples in history.tasks.items():
         entry: dict[str, Any] = {}

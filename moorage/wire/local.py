@@ -21,7 +21,7 @@ REMOTE_KEYS = ("type", "site", *(key for each in REMOTE_KINDS.values() for key i
 
 
 def read_remote(fields: Fields) -> Source:
-    """The one source that `spec.remote` means, a table of a catalogue. Its site is as that of `spec.local`."""
+    """Read the one source that `spec.remote` means, a table of a catalogue. Its site is as that of `spec.local`."""
     kind = fields.required_text("type")
     if kind not in REMOTE_KINDS:
         fields.fail("type", f"{shown(kind)} is not one of {', '.join(REMOTE_KINDS)}")
@@ -32,7 +32,7 @@ def read_remote(fields: Fields) -> Source:
 
 
 def read_local(fields: Fields, namespace: str) -> Source:
-    """The one source that `spec.local` means. Its site is `site`, else "": the only Site there is."""
+    """Read the one source that `spec.local` means. Its site is `site`, else "": the only Site there is."""
     for key in _ACCEPTED_UNUSED:
         fields.value(key)
     kind = fields.required_text("type").upper()

@@ -39,7 +39,7 @@ def near_misses(labels: Mapping[str, Any], annotations: Mapping[str, Any], *, ca
 
 
 def named_in_vain(labels: Mapping[str, Any]) -> list[str]:
-    """The dataset labels among labels of something that is no pod; sorted."""
+    """Return the dataset labels among labels of something that is no pod; sorted."""
     return sorted(key for key in labels if looks_like_dataset_label(key))
 
 

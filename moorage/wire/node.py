@@ -7,7 +7,7 @@ from moorage.reading.fields import Fields, Raw, object_fields
 
 
 def read_node(raw: Raw) -> Node:
-    """The node's name and labels.
+    """Read the node's name and labels.
 
     Raises:
         InputError: it has no name.
@@ -47,7 +47,7 @@ def read_node_cache(raw: Raw) -> NodeCache:
 
 
 def write_node_cache(cache: NodeCache) -> dict[str, Any]:
-    """The whole object, status included."""
+    """Write the whole object, status included."""
     return {
         "apiVersion": API_VERSION,
         "kind": "NodeCache",

@@ -2,5 +2,5 @@
 
 
 def write_number(value: float) -> str:
-    """The shortest decimal string that reads back as `value`."""
+    """Write the shortest decimal string that reads back as `value`."""
     return str(int(value)) if value == int(value) else repr(value)

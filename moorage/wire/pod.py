@@ -160,7 +160,7 @@ def _read_access(value: str, use_as: frozenset[UseAs], error: LabelError) -> Acc
 
 
 def read_pod(raw: Raw) -> Pod:
-    """The pod as far as we ask.
+    """Read the pod as far as we ask.
 
     Raises:
         LabelError: its dataset labels can't be read.
@@ -223,7 +223,7 @@ def _has_started(status: Raw, subject: str) -> bool:
 
 
 def _read_volumes(spec: Raw, namespace: str, subject: str) -> dict[str, DatasetRef]:
-    """The dataset that each volume of our driver names, by the volume's name."""
+    """Read the dataset that each volume of our driver names, by the volume's name."""
     refs: dict[str, DatasetRef] = {}
     distinct: set[DatasetRef] = set()
     for volume in mappings(spec, "volumes", subject, "spec"):
@@ -275,7 +275,7 @@ def _read_published(spec: Raw, status: Raw, volumes: Mapping[str, DatasetRef], s
 
 
 def read_only_component(raw: Raw) -> OnlyComponent | None:
-    """A pod's only container, as a release declares it; see `components`.
+    """Read a pod's only container, as a release declares it; see `components`.
 
     Raises:
         InputError: its containers can't be read.
@@ -284,7 +284,7 @@ def read_only_component(raw: Raw) -> OnlyComponent | None:
 
 
 def read_namespace_purposes(raw: Raw) -> frozenset[str] | None:
-    """The purposes that a namespace lists (comma-separated annotation); None where it does not limit them.
+    """Read the purposes that a namespace lists (comma-separated annotation); None where it does not limit them.
 
     Raises:
         InputError: it is not a Namespace.

@@ -18,7 +18,7 @@ from moorage.wire.numbers import write_number
 
 
 def read_stretched_pipeline(raw: Raw) -> StretchedPipeline:
-    """The run that a raw object means.
+    """Read the run that a raw object means.
 
     Raises:
         InputError: naming the object, the field and the remedy.
@@ -75,7 +75,7 @@ def _read_source(fields: Fields) -> PipelineSource:
 
 
 def write_stretched_pipeline_spec(run: StretchedPipeline) -> dict[str, Any]:
-    """The `spec` that reads back as `run`; defaults are left out."""
+    """Write the `spec` that reads back as `run`; defaults are left out."""
     spec: dict[str, Any] = {"pipeline": _write_source(run.source)}
     numbers = (
         ("tolerance", run.tolerance, 0.01),
@@ -114,7 +114,7 @@ def _write_source(source: PipelineSource) -> dict[str, Any]:
 
 
 def read_pipeline_group(raw: Raw) -> PipelineGroup:
-    """The PipelineGroup that a raw object means.
+    """Read the PipelineGroup that a raw object means.
 
     Raises:
         InputError: naming the object, the field and the remedy.
@@ -184,7 +184,7 @@ def _check_one(fields: Fields, found: ImportSpec | ExportSpec) -> None:
 
 
 def write_pipeline_group_spec(group: GroupSpec) -> dict[str, Any]:
-    """The `spec` that reads back as `group`; defaults are left out."""
+    """Write the `spec` that reads back as `group`; defaults are left out."""
     spec: dict[str, Any] = {
         "run": {"namespace": group.run.namespace, "name": group.run.name, "uid": group.run.uid},
         "group": group.group,

@@ -22,7 +22,7 @@ _MOST = 1000
 
 
 def read_schedule(raw: Raw) -> PipelineSchedule:
-    """The schedule that a raw object means.
+    """Read the schedule that a raw object means.
 
     Raises:
         InputError: naming the object, the field and the remedy.
@@ -129,12 +129,12 @@ def read_schedule_state(raw: Mapping[str, Any] | None) -> ScheduleState:
 
 
 def _ready(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The condition of a raw status; empty where there is none."""
+    """Return the condition of a raw status; empty where there is none."""
     return next((each for each in raw.get("conditions") or () if each.get("type") == "Ready"), {})
 
 
 def write_schedule_state(state: ScheduleState, before: Mapping[str, Any] | None, generation: int, now: str) -> Raw:
-    """The whole status; `before`: the raw status until now, whose condition keeps its time until it turns."""
+    """Write the whole status; `before`: the raw status until now, whose condition keeps its time until it turns."""
     known = _ready(before or {})
     holds = "False" if state.problem else "True"
     written: dict[str, Any] = {
@@ -171,7 +171,7 @@ def _write_trigger(state: TriggerState) -> dict[str, Any]:
 
 
 def read_time(value: object) -> datetime | None:
-    """A time in RFC 3339 as UTC; None where it is none."""
+    """Read a time in RFC 3339 as UTC; None where it is none."""
     if not isinstance(value, str):
         return None
     try:

@@ -12,7 +12,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def read_site(raw: Raw) -> Site:
-    """The Site that a raw object means.
+    """Read the Site that a raw object means.
 
     Raises:
         InputError: naming the object, the field and the remedy.
@@ -47,7 +47,7 @@ def read_site(raw: Raw) -> Site:
 
 
 def read_currency(fields: Fields, key: str) -> str | None:
-    """An ISO 4217 code, or None where it is absent."""
+    """Read an ISO 4217 code, or None where it is absent."""
     value = fields.text(key)
     if value is not None and not _CURRENCY.fullmatch(value):
         fields.fail(key, "must be three capital letters of ISO 4217, such as EUR")
@@ -93,7 +93,7 @@ def _read_store(fields: Fields | None) -> Location | None:
 
 
 def write_site_spec(site: Site) -> dict[str, Any]:
-    """The `spec` that reads back as `site`; defaults are left out."""
+    """Write the `spec` that reads back as `site`; defaults are left out."""
     spec: dict[str, Any] = {}
     if site.jurisdiction:
         spec["jurisdiction"] = site.jurisdiction

@@ -8,7 +8,7 @@ from moorage.sources import SPEC_KINDS, one_of
 
 
 def read_source(fields: Fields) -> Source:
-    """One entry of `spec.sources`: a site and exactly one kind of place."""
+    """Read one entry of `spec.sources`: a site and exactly one kind of place."""
     site = fields.name("site")
     location = one_of(fields, SPEC_KINDS)
     fields.finish()
@@ -16,5 +16,5 @@ def read_source(fields: Fields) -> Source:
 
 
 def write_source(source: Source) -> dict[str, Any]:
-    """One entry of `spec.sources`."""
+    """Write one entry of `spec.sources`."""
     return {"site": source.site, source.as_written.kind: source.as_written.write()}

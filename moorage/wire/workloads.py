@@ -53,7 +53,7 @@ def _template(field: str, template: Raw) -> PodTemplate:
 
 
 def _argo(field: str, spec: Raw) -> Iterator[PodTemplate]:
-    """Each template of a workflow that runs a container, with what the workflow says of all its pods."""
+    """Yield each template of a workflow that runs a container, with what the workflow says of all its pods."""
     common = _mapping(spec.get("podMetadata"))
     templates = spec.get("templates")
     for index, template in enumerate(templates if isinstance(templates, list) else ()):

@@ -36,11 +36,11 @@ class LocalGate:
         return f"http://127.0.0.1:{self.port}/enter?word={self._word}"
 
     def add_routes(self, app: web.Application) -> None:
-        """The way in."""
+        """Register the route of the printed address."""
         app.router.add_get("/enter", self._enter)
 
     async def admit(self, request: web.Request) -> Viewer:
-        """The person, where their browser has come in.
+        """Return the person, where their browser has come in.
 
         Raises:
             web.HTTPUnauthorized: it has not.

@@ -73,7 +73,7 @@ class TokenGate:
         self._tries = RateLimit(_TRIES_PER_SECOND, _TRIES_AT_ONCE, clock)
 
     def add_routes(self, app: web.Application) -> None:
-        """Signing in and out."""
+        """Register the routes of signing in and out."""
         app.router.add_get("/sign-in", self._show)
         app.router.add_post("/sign-in", self._sign_in)
         app.router.add_post("/sign-out", self._sign_out)
@@ -182,7 +182,7 @@ class TokenGate:
 
 
 def _check_origin(request: web.Request) -> None:
-    """Another site's form signs nobody in, or out."""
+    """Refuse a form of another site: it signs nobody in, or out."""
     origin = request.headers.get(hdrs.ORIGIN, "")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"} or (
         origin and urlsplit(origin).netloc != request.host

@@ -11,7 +11,7 @@ from moorage_ui.parts import PARTS, viewer_of
 
 
 def page(request: web.Request, title: str, section: str, content: list[Content], **frame: Any) -> web.Response:  # noqa: ANN401 - of Frame
-    """A page for the person who asks."""
+    """Return a page for the person who asks."""
     made = Frame(
         title=title,
         section=section,

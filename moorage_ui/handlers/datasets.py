@@ -18,7 +18,7 @@ from moorage_ui.views.run import Condition
 
 
 def add_routes(app: web.Application) -> None:
-    """All of them."""
+    """Register the routes of these pages."""
     app.router.add_get("/datasets", _datasets)
     app.router.add_get("/datasets/{namespace}/{name}", _dataset)
 

@@ -30,7 +30,7 @@ _MOST_NAMESPACES: Final = 500
 
 
 def add_routes(app: web.Application) -> None:
-    """All of them."""
+    """Register the routes of these pages."""
     app.router.add_get("/", _home)
     app.router.add_get("/runs", _runs)
     app.router.add_get("/runs/{namespace}/{name}", _run)
@@ -81,7 +81,7 @@ async def first_namespace(client: Client, own: str, resource: Resource) -> str:
 
 
 async def namespaces_of(client: Client) -> tuple[str, ...]:
-    """Those that may be chosen from; none where they may not be listed."""
+    """Return those that may be chosen from; none where they may not be listed."""
     try:
         listed = await client.page_as(METADATA, NAMESPACES, size=_MOST_NAMESPACES)
     except KubeError:
@@ -133,12 +133,12 @@ def _problem(run: RunView, problem: str) -> str:
 
 
 def colours(facts: Any) -> dict[str, int]:  # noqa: ANN401 - raw JSON
-    """The number of each site in a drawing, which gives it its colour."""
+    """Return the number of each site in a drawing, which gives it its colour."""
     return {text(each.get("name")): index for index, each in enumerate(items(facts.get("sites")))}
 
 
 async def sites_of(client: Client) -> Inventory:
-    """The Sites, as far as they may be seen and can be read."""
+    """Return the Sites, as far as they may be seen and can be read."""
     found: list[Site] = []
     try:
         listed = await client.list(SITES)

@@ -12,7 +12,7 @@ from moorage_ui.parts import viewer_of
 
 
 def add_routes(app: web.Application) -> None:
-    """All of them."""
+    """Register the routes of these pages."""
     app.router.add_get("/sites", _sites)
 
 

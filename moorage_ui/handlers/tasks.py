@@ -37,14 +37,14 @@ _LOOK_SECONDS: Final = 2.5
 
 
 def add_routes(app: web.Application) -> None:
-    """All of them."""
+    """Register the routes of these pages."""
     app.router.add_get("/runs/{namespace}/{name}/task", _task)
     app.router.add_get("/runs/{namespace}/{name}/log", _whole_log)
     app.router.add_get("/live/log/{namespace}/{name}", _live_log)
 
 
 async def _found(request: web.Request) -> tuple[RunView, TaskView, int]:
-    """The run as the person sees it, the task in it that is meant, and the attempt."""
+    """Return the run as the person sees it, the task in it that is meant, and the attempt."""
     viewer = viewer_of(request)
     run = read_run(await viewer.client.get(STRETCHED_PIPELINES, name_of(request), namespace_of(request)))
     name = told(request, "task")
@@ -123,7 +123,7 @@ async def _log(request: web.Request, run: RunView, task: TaskView, attempt: int,
 
 
 async def _whole_log(request: web.Request) -> web.StreamResponse:
-    """The whole of it, as a file: nothing in it is for a browser to show."""
+    """Send the whole log as a file: nothing in it is for a browser to show."""
     run, task, attempt = await _found(request)
     lacking = await rights.missing(viewer_of(request), [rights.log_right(run.ref)])
     if lacking:
@@ -215,7 +215,7 @@ async def _outputs(request: web.Request, run: RunView, task: TaskView, attempt: 
 
 
 async def _lacking(viewer: Viewer, run: RunRef, task: TaskView, drawn: Drawn) -> list[Right] | None:
-    """The rights that the person lacks; None: nobody can say which it takes."""
+    """Return the rights that the person lacks; None: nobody can say which it takes."""
     carried = None if drawn.plan is None else governance_of(drawn.plan, task.name)
     if carried is None:
         return None

@@ -159,7 +159,7 @@ def _headline(dataset: Dataset) -> str:
 
 
 def rule_badges(rules: Governance) -> Markup:
-    """Its rules, each a few words."""
+    """Return its rules, each a few words."""
 
     def words(values: frozenset[str], nobody: str) -> str:
         return ", ".join(sorted(values)) or nobody

@@ -20,7 +20,7 @@ _REMEDIES = {
 
 
 def problem_content(status: int, text: str, who: str) -> list[Content]:
-    """The page's content."""
+    """Return the page's content."""
     remedy = _REMEDIES.get(status, "") if who or status != 403 else ""  # noqa: PLR2004
     return [
         element(

@@ -70,7 +70,7 @@ class RunPage:
 
 
 def run_content(page: RunPage) -> list[Content]:
-    """The page's content."""
+    """Return the page's content."""
     run = page.run
     steps = (("Runs", "/runs"), (run.ref.namespace, address("runs", namespace=run.ref.namespace)), (run.ref.name, ""))
     return [

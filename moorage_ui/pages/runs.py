@@ -43,7 +43,7 @@ class RunsPage:
 
 
 def runs_content(page: RunsPage) -> list[Content]:
-    """The page's content."""
+    """Return the page's content."""
     return [
         element(
             "section",

@@ -5,7 +5,7 @@ from moorage_ui.pages.words import note
 
 
 def sign_in_content(problem: str) -> list[Content]:
-    """The page's content."""
+    """Return the page's content."""
     field = element("textarea", name="token", aria_label="Token", autocomplete="off", spellcheck="false", required=True)
     return [
         element(

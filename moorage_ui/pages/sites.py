@@ -25,7 +25,7 @@ _MOST_IN_MATRIX = 24
 def sites_content(
     inventory: Inventory, numbers: Mapping[str, int], unread: Sequence[str], problem: str
 ) -> list[Content]:
-    """The page's content.
+    """Return the page's content.
 
     Args:
         inventory: the Sites that can be read.

@@ -77,7 +77,7 @@ class TaskPage:
 
 
 def task_content(page: TaskPage) -> list[Content]:
-    """The page's content."""
+    """Return the page's content."""
     ref = page.run.ref
     steps = (
         ("Runs", "/runs"),

@@ -27,7 +27,7 @@ _WORDS = {"AwaitingApproval": "Awaiting approval"}
 
 
 def phase_chip(phase: str) -> Markup:
-    """A phase, with a sign and a colour of its own."""
+    """Return a phase, with a sign and a colour of its own."""
     tone = _TONES.get(phase, "waits")
     return element(
         "span", element("i", class_="sign", aria_hidden="true"), _WORDS.get(phase, phase), class_=f"phase {tone}"
@@ -35,7 +35,7 @@ def phase_chip(phase: str) -> Markup:
 
 
 def site_label(site: str, number: int | None) -> Markup:
-    """A site with its colour; the number is its place among the sites of the page."""
+    """Return a site with its colour; the number is its place among the sites of the page."""
     if not site:
         return element("span", ABSENT, class_="quiet")
     name = "" if number is None else f" s{number % 10}"
@@ -61,7 +61,7 @@ def count(number: int, noun: str, several: str = "") -> str:
 
 
 def cost_text(objective: str, value: str, currency: str = "") -> str:
-    """A plan's cost by its first objective, as its status tells it; "" where it tells none."""
+    """Return a plan's cost by its first objective, as its status tells it; "" where it tells none."""
     first = OBJECTIVES.get(objective.partition(",")[0])
     try:
         figure = float(value)
@@ -84,12 +84,12 @@ def difference(planned: float | None, actual: float | None) -> Content:
 
 
 def note(*children: Content, tone: str = "") -> Markup:
-    """A remark in a box."""
+    """Return a remark in a box."""
     return element("p", *children, class_=f"note {tone}".strip())
 
 
 def head(title: str, *tools: Content, identity: str = "") -> Markup:
-    """The heading of a section."""
+    """Return the heading of a section."""
     return element("div", element("h2", title, id=identity or None), *tools, class_="head")
 
 

@@ -22,7 +22,7 @@ class DatasetRow:
 
 
 def read_dataset_rows(tables: Iterable[Mapping[str, Any]]) -> list[DatasetRow]:
-    """The rows of Tables with the objects' metadata, by namespace and name."""
+    """Read the rows of Tables with the objects' metadata, by namespace and name."""
     rows = []
     for table in tables:
         columns = [text(each.get("name")) for each in items(table.get("columnDefinitions"))]

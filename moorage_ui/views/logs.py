@@ -23,7 +23,7 @@ def readable(content: bytes) -> str:
 
 
 def whole_characters(content: bytes) -> bytes:
-    """The bytes without a character at the end of which more are to come."""
+    """Return the bytes without a character at the end of which more are to come."""
     for back in range(1, min(_LONGEST_SEQUENCE, len(content)) + 1):
         byte = content[-back]
         if byte & 0xC0 == 0x80:  # noqa: PLR2004 - goes on

@@ -55,7 +55,7 @@ class Ended:
 
 
 def task_rows(run: RunView, plan: Plan | None, ended: Sequence[Ended]) -> list[TaskRow]:
-    """All tasks: of the plan, inside of its loops, and what the run tells besides; by their planned start."""
+    """Return all tasks: of the plan, inside of its loops, and what the run tells besides; by their planned start."""
     planned = {task.name: task for task in plan.tasks} if plan is not None else {}
     last = {(each.task, each.attempt): each.end for each in ended}
     told = {task.name for task in run.tasks}
@@ -126,7 +126,7 @@ def live_state(run: RunView, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def facts_of_status(run: RunView, inventory: Inventory) -> dict[str, Any]:
-    """A drawing where the plan can't be read: each site's tasks in one box, and nothing between them."""
+    """Return a drawing where the plan can't be read: each site's tasks in one box, and nothing between them."""
     tasks = tuple(
         PlannedTask(name, site, site, 0.0, 0.0, "", {})
         for name, site in sorted({unit_of(task.name): task.site for task in run.tasks}.items())
@@ -147,14 +147,14 @@ def facts_of_status(run: RunView, inventory: Inventory) -> dict[str, Any]:
 
 
 def planned_task(plan: Plan, task: str) -> PlannedTask | None:
-    """The task of the plan that a task of the run is, or is inside of."""
+    """Return the task of the plan that a task of the run is, or is inside of."""
     planned = {each.name: each for each in plan.tasks}
     name = _planned(task, planned)
     return None if name is None else planned[name]
 
 
 def governance_of(plan: Plan, task: str) -> Mapping[DatasetRef, Governance] | None:
-    """The rules that a task's outputs carry, at their strictest; None where the plan knows no such task."""
+    """Return the rules that a task's outputs carry, at their strictest; None where the plan knows no such task."""
     found = planned_task(plan, task)
     return None if found is None else found.governance
 

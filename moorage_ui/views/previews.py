@@ -79,7 +79,7 @@ def preview(content: bytes, size_bytes: int) -> Preview:  # noqa: PLR0911 - one 
 
 
 def rows_preview(kind: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], total: int | None) -> TablePreview:
-    """A table of at most so many rows and columns, whose cells are shortened."""
+    """Return a table of at most so many rows and columns, whose cells are shortened."""
     shown = [tuple(_cell(value) for value in row[:MOST_COLUMNS]) for row in itertools.islice(rows, MOST_ROWS)]
     told = []
     if total is not None and total > len(shown):
@@ -92,7 +92,7 @@ def rows_preview(kind: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 
 def metrics(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The figures that an artifact's metadata holds, by name; at most forty."""
+    """Return the figures that an artifact's metadata holds, by name; at most forty."""
     found = []
     for name, value in sorted(metadata.items()):
         if isinstance(value, bool) or not isinstance(value, int | float | str):

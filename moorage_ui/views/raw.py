@@ -7,17 +7,17 @@ Raw: TypeAlias = Mapping[str, Any]
 
 
 def mapping(value: Any) -> Raw:  # noqa: ANN401 - raw JSON
-    """The mapping, or an empty one."""
+    """Return the mapping, or an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: Any) -> Sequence[Raw]:  # noqa: ANN401
-    """The mappings of a list."""
+    """Return the mappings of a list."""
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list | tuple) else []
 
 
 def text(value: Any, most: int = 4096) -> str:  # noqa: ANN401
-    """The text, shortened; a number is its digits."""
+    """Return the text, shortened; a number is its digits."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     told = str(value)
@@ -25,12 +25,12 @@ def text(value: Any, most: int = 4096) -> str:  # noqa: ANN401
 
 
 def whole(value: Any) -> int:  # noqa: ANN401
-    """The number, 0 where it is none."""
+    """Return the number, 0 where it is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def number(value: Any) -> float | None:  # noqa: ANN401
-    """The number; None where it is none, nor finite."""
+    """Return the number; None where it is none, nor finite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

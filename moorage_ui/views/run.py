@@ -88,7 +88,7 @@ class RunView:
         return tuple(sorted({group.site for group in self.groups}))
 
     def task(self, name: str) -> TaskView | None:
-        """The task of that name."""
+        """Return the task of that name."""
         return next((task for task in self.tasks if task.name == name), None)
 
 
@@ -143,7 +143,7 @@ def read_run(raw: Mapping[str, Any]) -> RunView:
 
 
 def unit_of(name: str) -> str:
-    """The task of the plan that a task of the run belongs to: a loop's own name for what is inside of it."""
+    """Return the task of the plan that a task of the run belongs to: a loop's own name for what is inside of it."""
     return "/".join(part.partition("#")[0] for part in name.split("/"))
 
 

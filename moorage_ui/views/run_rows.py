@@ -45,7 +45,7 @@ class RunRow:
 
 
 def read_rows(table: Mapping[str, Any]) -> list[RunRow]:
-    """The rows of a Table with the objects' metadata."""
+    """Read the rows of a Table with the objects' metadata."""
     columns = [text(each.get("name")) for each in items(table.get("columnDefinitions"))]
     return [_row(columns, row) for row in items(table.get("rows"))]
 
@@ -83,7 +83,7 @@ class RunList:
 
 
 def choose(rows: Iterable[RunRow], phase: str, words: str, most: int) -> RunList:
-    """The rows that a person asks for.
+    """Return the rows that a person asks for.
 
     Args:
         rows: all.

@@ -8,7 +8,7 @@ _SHORT = ((60, 1, "s"), (3600, 60, "min"), (2 * 86400, 3600, "h"))
 
 
 def read_time(text: str) -> datetime | None:
-    """An RFC 3339 time; None where it is none."""
+    """Read an RFC 3339 time; None where it is none."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

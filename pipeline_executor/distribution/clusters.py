@@ -51,10 +51,10 @@ class Cluster(Protocol):
         """Return a value that tells one loss of the cluster from another, and from none; compared by `==`."""
 
     def runs(self) -> frozenset[RunRef]:
-        """The runs of which a PipelineGroup that this hub wrote is there."""
+        """Return the runs of which a PipelineGroup that this hub wrote is there."""
 
     def groups_of(self, run_uid: str) -> Mapping[str, SeenGroup]:
-        """The PipelineGroups of a run that this hub wrote there, by name, as they were seen last."""
+        """Return the PipelineGroups of a run that this hub wrote there, by name, as they were seen last."""
 
     async def submit(self, group: Mapping[str, Any]) -> None:
         """Create a PipelineGroup; nothing happens where it is there already."""
@@ -110,7 +110,7 @@ class Engine(Protocol):
         """Follow what is new, leave what is gone. Called after `stir` and every few seconds; asks nobody at rest."""
 
     def ways(self) -> Iterable[Way]:
-        """All that there are, as they were arranged last."""
+        """Return all ways, as they were arranged last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +136,10 @@ class Distribution(Protocol):
     """Leads from sites to clusters."""
 
     def cluster(self, site: str) -> Cluster | None:
-        """The site's cluster; None where the way there is broken, see `problem`."""
+        """Return the site's cluster; None where the way there is broken, see `problem`."""
 
     def problem(self, site: str) -> str:
         """Return the reason why the site has no cluster, with what to do about it; "" where it has one."""
 
     def clusters(self) -> Iterable[Cluster]:
-        """All that can be asked."""
+        """Return all clusters that can be asked."""

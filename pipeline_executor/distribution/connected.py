@@ -87,11 +87,11 @@ class ConnectedCluster:
         return self.groups.lost_at, self._heartbeat.seen_at if is_silent else None
 
     def runs(self) -> frozenset[RunRef]:
-        """The runs of the PipelineGroups that are seen."""
+        """Return the runs of the PipelineGroups that are seen."""
         return frozenset(group.run for group in self.groups.snapshot().values())
 
     def groups_of(self, run_uid: str) -> Mapping[str, SeenGroup]:
-        """The run's PipelineGroups, by name."""
+        """Return the run's PipelineGroups, by name."""
         return self._by_run.get(run_uid) or {}
 
     async def submit(self, group: Mapping[str, Any]) -> None:

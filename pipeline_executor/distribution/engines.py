@@ -14,7 +14,7 @@ ENGINES: Final[Mapping[str, Callable[[Surroundings], Engine]]] = {
 
 
 def parse_engines(text: str) -> tuple[str, ...]:
-    """Names of ways, separated by commas.
+    """Read names of ways, separated by commas.
 
     Raises:
         ValueError: there is no such way.

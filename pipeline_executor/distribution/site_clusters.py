@@ -87,7 +87,7 @@ class SiteClusters:
     # --- the interface ---
 
     def cluster(self, site: str) -> Cluster | None:
-        """The site's cluster; None where the way there is broken."""
+        """Return the site's cluster; None where the way there is broken."""
         return None if site in self._problems else self._by_site.get(site, self._own)
 
     def problem(self, site: str) -> str:
@@ -95,7 +95,7 @@ class SiteClusters:
         return self._problems.get(site, "")
 
     def clusters(self) -> Iterable[Cluster]:
-        """All that are followed."""
+        """Return all clusters that are followed."""
         ways = [way.cluster for engine in self._engines for way in engine.ways()]
         return (self._own, *(cluster for cluster in ways if cluster is not None))
 
@@ -146,7 +146,7 @@ class SiteClusters:
 
 
 def assign(ways: Iterable[Way]) -> tuple[dict[str, Cluster], dict[str, str]]:
-    """The cluster of each site, and what is wrong with the others: a site that two ways name has none. Pure.
+    """Return the cluster of each site, and what is wrong with the others: a site that two ways name has none. Pure.
 
     Returns:
         by site, the cluster; by site, the problem, with what to do about it.

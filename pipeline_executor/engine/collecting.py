@@ -94,7 +94,7 @@ def iteration_inputs(here: Surroundings, loop: Loop, inputs: Inputs, item: Any) 
 
 
 def without_items(loop: Loop, inputs: Inputs) -> Inputs:
-    """An iteration's inputs without the list that the loop goes over: a container is told its item only."""
+    """Return an iteration's inputs without the list that the loop goes over: a container is told its item only."""
     if loop.is_artifact:
         rest = {name: value for name, value in inputs.artifacts.items() if name != loop.source or name == loop.item}
         return Inputs(inputs.parameters, rest)

@@ -60,7 +60,7 @@ def select(value: Any, selector: Expression) -> Any:  # noqa: ANN401 - JSON
 
 
 def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The fields of `google.protobuf.Value` that are set."""
+    """Return the fields of `google.protobuf.Value` that are set."""
     if isinstance(value, dict):
         return {"struct_value": value}
     if isinstance(value, list):
@@ -69,7 +69,7 @@ def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _old_fields(value: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Those of schema 2.0's own Value."""
+    """Return those of schema 2.0's own Value."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"int_value": int(value) if math.isfinite(value) else value, "double_value": float(value)}
     return {"string_value": text_of(value)}
@@ -96,7 +96,7 @@ def _evaluate(node: Node, names: Mapping[str, Any]) -> Any:  # noqa: ANN401, PLR
 
 
 def _joined(node: Binary, names: Mapping[str, Any]) -> bool:
-    """An error on one side does not matter where the other decides."""
+    """Combine both sides: an error on one does not matter where the other decides."""
     deciding = node.operator == "||"
     failure: ValueError | None = None
     for side in (node.left, node.right):

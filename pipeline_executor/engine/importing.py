@@ -29,7 +29,7 @@ def imported(here: Surroundings, importer: Importer, inputs: Inputs) -> Outputs:
 
 
 def _filled(value: Any, filling: Filling) -> Any:  # noqa: ANN401 - JSON
-    """Values, and keys at any depth."""
+    """Return values, and keys at any depth."""
     if isinstance(value, dict):
         return {fill_deeply(key, filling): _filled(item, filling) for key, item in value.items()}
     return fill_deeply(value, filling)

@@ -25,7 +25,7 @@ _CAPITAL_K: Final = re.compile(r"[0-9.]+K")
 
 
 def launch(here: Surroundings, container: Container, inputs: Inputs, attempt: int) -> Launch:
-    """The attempt of a task that runs a container.
+    """Return the attempt of a task that runs a container.
 
     Raises:
         InputError: it can't be run with these inputs.

@@ -17,7 +17,7 @@ def output_uri(root_uri: str, path: str, attempt: int, output: str) -> str:
 
 
 def parameter_file(output: str) -> str:
-    """The file to which a container may write an output parameter."""
+    """Return the file to which a container may write an output parameter."""
     return f"{_OUTPUTS}/parameters/{plain(output)}"
 
 

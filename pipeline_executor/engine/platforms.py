@@ -16,7 +16,7 @@ _BINDING_KEYS: Final = frozenset(
 
 
 def resolved_platform(here: Surroundings, container: Container, filling: Filling) -> Mapping[str, Any]:
-    """The executor's entry of the platform document, with values where references stood.
+    """Return the executor's entry of the platform document, with values where references stood.
 
     An entry of a list, or the one mapping under a key, whose reference is an optional input without a value is left
     out. A claim to mount has its name under `pvcNameParameter`, however it was written.
@@ -46,7 +46,7 @@ def resolved_platform(here: Surroundings, container: Container, filling: Filling
 
 
 def _whole(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """The mount, the variable, the selector that a reference is a part of."""
+    """Return the mount, the variable, the selector that a reference is a part of."""
     return location[:2] if len(location) > 1 and isinstance(location[1], int) else location[:1]
 
 

@@ -62,13 +62,13 @@ def read_program(documents: Sequence[Any], subject: str, task_names: Mapping[str
 
 
 def _renamed(root: Dag, task_names: Mapping[str, str]) -> Dag:
-    """The files of a plan's groups are flat: `train/evaluate` is called `train-evaluate` there."""
+    """Rename tasks as in the files of a plan's groups, which are flat: `train/evaluate` is `train-evaluate` there."""
     tasks = (replace(task, path_name=task_names.get(task.name, task.name)) for task in root.tasks)
     return replace(root, tasks=tuple(tasks))
 
 
 def _run_time_defaults(spec: Spec) -> Mapping[str, Any]:
-    """Values for the pipeline's parameters that stand beside a wrapped spec."""
+    """Return values for the pipeline's parameters that stand beside a wrapped spec."""
     beside = spec.runtime_config
     if beside is None:
         return {}
@@ -157,7 +157,7 @@ class _Reader:
 
 
 def read_binding(said: Said) -> ParameterBinding:
-    """One parameter binding, its selector parsed."""
+    """Read one parameter binding, its selector parsed."""
     if said.selector is None:
         return ParameterBinding(said.origin)
     try:
@@ -219,7 +219,7 @@ def _seconds(place: Place, key: str, default: float) -> float:
 
 
 def _whole(place: Place, key: str) -> int:
-    """A whole number; protobuf's JSON writes them as numbers or as strings."""
+    """Return a whole number; protobuf's JSON writes them as numbers or as strings."""
     value = place.value(key)
     if value is None:
         return 0

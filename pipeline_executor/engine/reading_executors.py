@@ -23,7 +23,7 @@ _Read = TypeVar("_Read")
 
 
 def read_body(spec: Spec, component: Component) -> Container | Importer:
-    """The executor that a component names.
+    """Read the executor that a component names.
 
     Raises:
         InputError: there is none, or it can't be run.

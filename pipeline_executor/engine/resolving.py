@@ -65,12 +65,12 @@ class Surroundings:
     beside: Mapping[str, State]
 
     def fail(self, field_name: str, problem: str) -> InputError:
-        """The error for something that this task can't be given."""
+        """Return the error for something that this task can't be given."""
         return InputError(f"task {self.path}", field_name, problem)
 
 
 def resolve(here: Surroundings) -> Inputs:
-    """The inputs of a task; a loop's are those of its iterations, the item aside.
+    """Return the inputs of a task; a loop's are those of its iterations, the item aside.
 
     Raises:
         InputError: one is required and not given, or is of the wrong type.
@@ -190,7 +190,7 @@ def is_absent(value: object) -> bool:
 
 
 def _final_status(here: Surroundings, task: str) -> dict[str, Any]:
-    """A PipelineTaskFinalStatus, as Kubeflow's executor reads it."""
+    """Return a PipelineTaskFinalStatus, as Kubeflow's executor reads it."""
     state = here.beside[task]
     error = {"code": 1, "message": state.message or "it failed"} if state.phase is TaskPhase.FAILED else {}
     return {

@@ -57,7 +57,7 @@ def step(  # noqa: PLR0913 - all that holds now is asked for in one place
 
 
 def _failed(attempts: Mapping[str, tuple[Attempt, ...]], message: str) -> Step:
-    """The whole pipeline can't go on: what has begun is as it is, and whoever made it ends it."""
+    """Return the step of a pipeline that can't go on: what has begun is as it is, and whoever made it ends it."""
     last = {path: max(several, key=lambda each: each.number) for path, several in attempts.items() if several}
     return Step(
         phase=TaskPhase.FAILED,

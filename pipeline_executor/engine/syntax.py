@@ -111,7 +111,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def unquote(literal: str) -> str:
-    """The text that a string literal means.
+    """Return the text that a string literal means.
 
     Raises:
         ValueError: it holds what is no character.
@@ -250,7 +250,7 @@ class _Parser:
 
 
 def _balanced(sign: str, operands: list[Node]) -> Node:
-    """A long chain as a shallow tree; `&&` and `||` may be grouped in any way."""
+    """Return a long chain as a shallow tree; `&&` and `||` may be grouped in any way."""
     while len(operands) > 1:
         pairs = [operands[index : index + 2] for index in range(0, len(operands), 2)]
         operands = [pair[0] if len(pair) == 1 else Binary(sign, pair[0], pair[1]) for pair in pairs]

@@ -74,7 +74,7 @@ class Filling:
 
 
 def read_template(text: str) -> Template:
-    """A text, parsed."""
+    """Parse a text with placeholders."""
     if "{{$" not in text:
         return (text,)
     parts: list[str | Slot] = []
@@ -203,7 +203,7 @@ _DEEPEST: Final = 32
 
 
 def read_item(text: str) -> Item:
-    """One entry of a command or of arguments.
+    """Read one entry of a command or of arguments.
 
     Raises:
         ValueError: it is a Concat or IfPresent placeholder that is not well-formed.
@@ -239,7 +239,7 @@ def _read_branch(value: Any, depth: int) -> tuple[Item, ...]:  # noqa: ANN401
 
 
 def fill_item(item: Item, filling: Filling) -> list[str]:
-    """The entries that it becomes: none, one or several.
+    """Return the entries that it becomes: none, one or several.
 
     Raises:
         ValueError: as `fill`.

@@ -22,12 +22,12 @@ _PLAIN_BELOW: Final = 1e21
 
 
 def type_named(parameter_type: str | None, old_type: str | None) -> str:
-    """The type that `parameterType` (schema 2.1) or `type` (2.0) names; "" where none is said."""
+    """Return the type that `parameterType` (schema 2.1) or `type` (2.0) names; "" where none is said."""
     return parameter_type or _OLD_NAMES.get(old_type or "", "")
 
 
 def text_of(value: Any) -> str:  # noqa: ANN401 - JSON
-    """A value as it stands in a command line or in the midst of a text."""
+    """Return a value as it stands in a command line or in the midst of a text."""
     match value:
         case None:
             return ""
@@ -43,7 +43,7 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def json_text(value: Any) -> str:  # noqa: ANN401
-    """A value as JSON."""
+    """Return a value as JSON."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -59,7 +59,7 @@ def _number_text(value: float) -> str:
 
 
 def cast(value: Any, kind: str) -> Any:  # noqa: ANN401
-    """A value as an input of this type takes it: whole numbers whole, anything as text where text is wanted.
+    """Return a value as an input of this type takes it: whole numbers whole, anything as text where text is wanted.
 
     Raises:
         ValueError: it is of another type.
@@ -83,12 +83,12 @@ def cast(value: Any, kind: str) -> Any:  # noqa: ANN401
 
 
 def made_whole(value: Any, kind: str) -> Any:  # noqa: ANN401
-    """An output's value with whole numbers whole; anything else as it is."""
+    """Return an output's value with whole numbers whole; anything else as it is."""
     return int(value) if kind == INTEGER and isinstance(value, float) and value.is_integer() else value
 
 
 def described(value: Any) -> str:  # noqa: ANN401
-    """A value's kind, for a message: contents are the tenant's."""
+    """Return a value's kind, for a message: contents are the tenant's."""
     match value:
         case bool():
             return "a boolean"

@@ -80,7 +80,7 @@ class Walk:
         )
 
     def _blocked(self, task: Task, path: str, states: Mapping[str, State]) -> State:
-        """A task that can't start, for now or for ever."""
+        """Return the state of a task that can't start, for now or for ever."""
         upstream = [(name, states[name].phase) for name in task.upstream]
         if not all(phase.is_final for _, phase in upstream):
             return self._mark(task, path, _WAITING)
@@ -99,7 +99,7 @@ class Walk:
         *,
         cancelling: bool,
     ) -> State:
-        """A task whose upstream has ended as it must; `paths` are those of its dag's tasks, by name."""
+        """Return the state of a task whose upstream has ended as it must; `paths` are those of its dag's tasks."""
         path = paths[task.name]
         if cancelling and task.waits_for_all:
             cancelling = not any(paths[name] in self._begun for name in task.upstream)
@@ -123,7 +123,7 @@ class Walk:
         return self._body(here, inputs, cancelling=cancelling)
 
     def _body(self, here: Surroundings, inputs: Inputs | None, *, cancelling: bool) -> State:
-        """A task that is no loop, or one iteration; inputs that nobody needs are not resolved."""
+        """Return the state of a task that is no loop, or of one iteration; unneeded inputs are not resolved."""
         body = here.task.body
         if isinstance(body, Dag):
             given = inputs or resolve(here)
@@ -217,7 +217,7 @@ class Walk:
 
 
 def _with_all_around(paths: Iterable[str]) -> frozenset[str]:
-    """The paths, and those of all loops, iterations and dags around them."""
+    """Return the paths, and those of all loops, iterations and dags around them."""
     begun: set[str] = set()
     for path in paths:
         end = len(path)

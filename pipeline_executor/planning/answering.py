@@ -112,7 +112,7 @@ def _as_places(sites: Iterable[Site]) -> list[Site]:
 
 
 def _closed(inventory: Inventory) -> str:
-    """A sentence about the sites where nothing may run; "" where there are none."""
+    """Return a sentence about the sites where nothing may run; "" where there are none."""
     stores = [site.artifact_store for site in inventory.sites.values()]
     names = [name for name, site in sorted(inventory.sites.items()) if site.artifact_store is None]
     if not names or not any(stores):
@@ -122,13 +122,13 @@ def _closed(inventory: Inventory) -> str:
 
 
 def _name_of(documents: Sequence[Any]) -> str:
-    """The pipeline's own name, as its plan has it; "" where it has none that could be read."""
+    """Return the pipeline's own name, as its plan has it; "" where it has none that could be read."""
     info = documents[0].get("pipelineInfo") if documents and isinstance(documents[0], Mapping) else None
     return str(info.get("name") or "") if isinstance(info, Mapping) else ""
 
 
 def _own(history: History, pipeline: str) -> History | None:
-    """The history where it is of this pipeline."""
+    """Return the history where it is of this pipeline."""
     return history if history.pipeline == pipeline and history.runs else None
 
 

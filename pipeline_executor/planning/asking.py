@@ -106,7 +106,7 @@ async def _feed(
 
 
 async def _bounded(stream: asyncio.StreamReader | None, most_bytes: int) -> bytes | None:
-    """All that comes; None where that is more than so many bytes. It is read to its end either way."""
+    """Return all that comes; None where that is more than so many bytes. It is read to its end either way."""
     if stream is None:
         return None
     content = bytearray()

@@ -85,7 +85,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """There is a plan.
+    """An answer with a plan.
 
     Attributes:
         files: by name: `plan.json`, `bound.json`, `report.html`, `groups/<id>.yaml`, `inputs.json`; and, as a file of
@@ -97,7 +97,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Unplannable:
-    """There can't be one: the facts that rule it out, with what would help; `files` has `infeasible.json`."""
+    """An answer without a plan: the facts that rule it out, with what would help; `files` has `infeasible.json`."""
 
     message: str
     files: Mapping[str, str]
@@ -112,7 +112,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """Neither was found within the bounds of time and memory."""
+    """An answer where neither was found within the bounds of time and memory."""
 
     message: str
 
@@ -127,7 +127,7 @@ _KINDS: Mapping[str, type[Planned | Unplannable | Refused | Unsettled]] = {
 
 
 def write_answer(answer: Answer) -> bytes:
-    """The whole answer."""
+    """Write the whole answer."""
     kind = next(name for name, made in _KINDS.items() if isinstance(answer, made))
     body: dict[str, Any] = {"answer": kind}
     if not isinstance(answer, Planned):

@@ -60,7 +60,7 @@ def gone(started: bool) -> Verdict:  # noqa: FBT001 - what it says
 
 
 def _has_ended_well(case: _Case) -> Verdict | None:
-    """The task has ended well: it has succeeded once what it wrote is there."""
+    """Judge a task that has ended well: it has succeeded once what it wrote is there."""
     seen = case.seen
     if case.main.exit_code != 0:
         return None
@@ -72,7 +72,7 @@ def _has_ended_well(case: _Case) -> Verdict | None:
 
 
 def _is_taken_from_its_upload(case: _Case) -> Verdict | None:
-    """A sidecar in a pod that is deleted has its grace, and may say what went wrong."""
+    """Wait for a sidecar in a pod that is deleted: it has its grace, and may say what went wrong."""
     pod = case.pod
     if not (pod.is_over or pod.unheard) or (pod.deleting and pod.sidecar.message):
         return None
@@ -172,7 +172,7 @@ def _sidecar_gave_up(case: _Case) -> Verdict | None:
 
 
 def _ended_before_it_began(case: _Case) -> Verdict | None:
-    """The pod is over, and the task's own container never ran."""
+    """Judge a pod that is over, and whose own container never ran."""
     pod = case.pod
     if not pod.is_over:
         return None

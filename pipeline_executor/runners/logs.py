@@ -17,7 +17,7 @@ def may_come_yet(pod: PodState, tried_seconds: float) -> bool:
 
 
 async def read_log(client: Client, pod: PodIdentity, container: str, most_bytes: int) -> bytes:
-    """The log of a task's own container; a line in its place where nobody has it any more.
+    """Read the log of a task's own container; a line in its place where nobody has it any more.
 
     Raises:
         KubeError: it can't be read now; ask again.
@@ -39,5 +39,5 @@ async def read_log(client: Client, pod: PodIdentity, container: str, most_bytes:
 
 
 def note(text: str) -> bytes:
-    """A line of ours in a task's log."""
+    """Return a line of ours in a task's log."""
     return f"[moorage] {' '.join(text.split())}\n".encode()

@@ -21,7 +21,7 @@ class MountEvents:
         self._asked: dict[str, tuple[float, str]] = {}
 
     async def problem(self, pod: PodState, now_seconds: float) -> str:
-        """The newest complaint; "" where there is none, or the pod waits for something else.
+        """Return the newest complaint; "" where there is none, or the pod waits for something else.
 
         Raises:
             KubeError: the API server does not answer.

@@ -115,7 +115,7 @@ def read_state(raw: RawObject, *, main: str, sidecar: str = "") -> PodState:
 
 
 def seconds_of(time: str) -> float | None:
-    """Seconds since the epoch of a time in RFC 3339; None where it is none."""
+    """Return seconds since the epoch of a time in RFC 3339; None where it is none."""
     try:
         return datetime.fromisoformat(time).timestamp()
     except ValueError:
@@ -123,7 +123,7 @@ def seconds_of(time: str) -> float | None:
 
 
 def _is_unheard(spec: Mapping[str, Any], conditions: Mapping[Any, Mapping[str, Any]]) -> bool:
-    """The node controller takes `Ready` from the pods of a node that does not answer, and leaves their containers'."""
+    """Return whether the pod's node does not answer: its controller takes `Ready` from pods, not from containers."""
     ready, containers = ((conditions.get(each) or {}).get("status") for each in ("Ready", "ContainersReady"))
     return ready == "False" and containers == "True" and not spec.get("readinessGates")
 

@@ -7,12 +7,12 @@ from pipeline_executor.engine.program import Container, Dag, Program
 
 
 def container_paths(program: Program) -> frozenset[str]:
-    """The paths of all tasks that are containers, loops' numbers left out."""
+    """Return the paths of all tasks that are containers, loops' numbers left out."""
     return frozenset(_containers(program.root, ""))
 
 
 def without_numbers(path: str) -> str:
-    """A path as the pipeline has it: `train#2/evaluate` is `train/evaluate`."""
+    """Return a path as the pipeline has it: `train#2/evaluate` is `train/evaluate`."""
     return "/".join(part.split("#", 1)[0] for part in path.split("/"))
 
 
@@ -23,7 +23,7 @@ def lies_in(path: str, tops: Collection[str]) -> bool:
 
 
 def renamed(path: str, task_names: Mapping[str, str]) -> str:
-    """A path in the file of a group as the plan has it: the task at the root may be called otherwise there."""
+    """Return a path in the file of a group as the plan has it: the task at the root may be called otherwise there."""
     top = re.split("[/#]", path, maxsplit=1)[0]
     return f"{task_names.get(top, top)}{path[len(top) :]}"
 

@@ -108,7 +108,7 @@ class Runner(Protocol):
         """
 
     async def kept(self, run: GroupRun, artifact: Artifact, target_key: str) -> Kept | None:
-        """An artifact that a task of this run gave out or read, fit to be handed on; None where nobody wrote it.
+        """Return an artifact that a task of this run gave out or read, fit to be handed on; None where nobody wrote it.
 
         Args:
             run: the attempt.

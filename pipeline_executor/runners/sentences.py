@@ -12,6 +12,6 @@ def last_line(text: str) -> str:
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:
-    """A sentence for people: one line, bounded."""
+    """Return a sentence for people: one line, bounded."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 3]}..."

@@ -91,7 +91,7 @@ class TaskRecords:
         )
 
     def paths(self) -> Iterable[str]:
-        """The tasks of which anything is known."""
+        """Return the tasks of which anything is known."""
         return self._attempts
 
     def of(self, path: str) -> dict[int, AttemptRecord]:
@@ -120,7 +120,7 @@ class TaskRecords:
         return outputs
 
     async def files(self, artifact: Artifact) -> tuple[FileEntry, ...] | None:
-        """The files of an artifact that one of these tasks gave out; None where none did.
+        """Return the files of an artifact that one of these tasks gave out; None where none did.
 
         Raises:
             StoreError: the store does not answer.
@@ -192,7 +192,7 @@ class TaskRecords:
         return False
 
     async def _whole_log(self, path: str, number: int, log: bytes) -> bytes:
-        """The log; where the node has no longer what is in the parts, as when it is lost, the parts first."""
+        """Return the log; where the node has no longer what is in the parts, as when it is lost, the parts first."""
         parts, size_bytes = self.log_parts(path, number)
         if not parts:
             return log

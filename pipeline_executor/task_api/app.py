@@ -58,7 +58,7 @@ _Handler: TypeAlias = Callable[[web.Request, Parts, PodIdentity, Task], Awaitabl
 
 
 def make_app(client: Client, tasks: Tasks) -> web.Application:
-    """The application; serve it over TLS, within `LIMITS`.
+    """Make the application; serve it over TLS, within `LIMITS`.
 
     Args:
         client: may create TokenReviews.

@@ -12,7 +12,7 @@ _ACCOUNT: Final = re.compile(r"system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)"
 
 
 def pod_of(review: Mapping[str, Any]) -> PodIdentity:
-    """The pod that a TokenReview's status speaks of, by name and uid.
+    """Return the pod that a TokenReview's status speaks of, by name and uid.
 
     Raises:
         UnknownCallerError: it speaks of none.

@@ -78,7 +78,7 @@ class Pacing:
         return not self._of(pod).is_started
 
     def note_started(self, pod: PodIdentity) -> None:
-        """It is noted now."""
+        """Note that the pod has started."""
         self._of(pod).is_started = True
 
     def _of(self, pod: PodIdentity) -> _Pod:

@@ -6,7 +6,7 @@ from pipeline_executor.task_api.tasks import Task
 
 
 def file_key(artifact_key: str, path: str) -> str:
-    """The key of a file of an artifact; `path` is one that `exchange.path_problem` has nothing against."""
+    """Return the key of a file of an artifact; `path` is one that `exchange.path_problem` has nothing against."""
     return f"{artifact_key}/{path}" if path else artifact_key
 
 
@@ -23,7 +23,7 @@ def data_prefix(task: Task) -> str:
 
 
 def readable_key(task: Task, uri: str) -> str | None:
-    """The key of an artifact that the task reads.
+    """Return the key of an artifact that the task reads.
 
     None: it lies outside the store, or is a run of another namespace.
     """

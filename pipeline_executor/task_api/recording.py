@@ -36,7 +36,7 @@ async def record(task: Task, report: OutputReport) -> list[PieceRequest]:
 
 
 def outputs_of(task: Task, report: OutputReport) -> TaskOutputs:
-    """The record, if all that is reported is in the store. Pure.
+    """Return the record, if all that is reported is in the store. Pure.
 
     Raises:
         InputError: see `record`.
@@ -133,7 +133,7 @@ async def _complete(task: Task, upload: Upload, file: OutputFile) -> list[int]:
 
 
 def lacking_parts(plan: Sequence[Piece], parts: Mapping[int, StoredPart]) -> list[int]:
-    """The numbers of the planned parts that are not there, or are there in another size. Pure."""
+    """Return the numbers of the planned parts that are not there, or are there in another size. Pure."""
     return [
         piece.number
         for piece in plan

@@ -53,7 +53,7 @@ class Tasks(Protocol):
     """The spoke, as the task API sees it. Methods are called often and should answer from memory."""
 
     async def of(self, pod: PodIdentity) -> Task | None:
-        """The attempt that this pod is; None: it is none of ours, or nobody waits for it (cancelled, replaced).
+        """Return the attempt that this pod is; None: it is none of ours, or nobody waits for it (cancelled, replaced).
 
         The pod is the one of this name *and* uid. A pod that was made a moment ago must be found: None is final.
 
@@ -62,7 +62,7 @@ class Tasks(Protocol):
         """
 
     async def recorded(self, pod: PodIdentity, bytes_in: int) -> None:
-        """The attempt's `outputs` are in the store; may be called twice.
+        """Note that the attempt's `outputs` are in the store; may be called twice.
 
         Args:
             pod: as in `of`.

@@ -13,7 +13,7 @@ from pipeline_executor.task_sidecar.pieces import Piece, piece_of
 
 
 async def urls_for(task: Task, pieces: Sequence[PieceRequest]) -> list[str]:
-    """One URL for each piece, in their order. A large file's upload is begun where there is none.
+    """Return one URL for each piece, in their order. A large file's upload is begun where there is none.
 
     Of one pod, one call at a time: two would begin two uploads of one file.
 
@@ -31,7 +31,7 @@ async def urls_for(task: Task, pieces: Sequence[PieceRequest]) -> list[str]:
 
 
 def key_of(task: Task, output: str, path: str) -> str:
-    """The key of a file that the attempt writes.
+    """Return the key of a file that the attempt writes.
 
     Raises:
         InputError: it has no such output.

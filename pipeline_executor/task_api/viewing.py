@@ -40,7 +40,7 @@ def view_of(task: Task) -> TaskView:
 
 
 async def page_of(task: Task, first: int) -> InputPage:
-    """The files from number `first` on, counted over all inputs, with URLs.
+    """Return the files from number `first` on, counted over all inputs, with URLs.
 
     Raises:
         InputError: an input lies where this run may not read.

@@ -51,7 +51,7 @@ class TaskApi:
         return exchange.read_task(self._ask("GET", exchange.TASK))
 
     def inputs(self, first: int) -> InputPage:
-        """The files to fetch from number `first` on, with fresh URLs.
+        """Return the files to fetch from number `first` on, with fresh URLs.
 
         Raises:
             GoneError, StoppedError, TaskError: see `_ask`.
@@ -59,7 +59,7 @@ class TaskApi:
         return exchange.read_inputs(self._ask("GET", f"{exchange.INPUTS}?from={first}"))
 
     def uploads(self, pieces: list[PieceRequest]) -> tuple[str, ...]:
-        """A URL for each piece.
+        """Return a URL for each piece.
 
         Raises:
             GoneError, StoppedError, TaskError: see `_ask`.

@@ -28,7 +28,7 @@ class Found:
 
 
 def collect(outputs: tuple[OutputView, ...], limits: TaskLimits) -> list[Found]:
-    """All files of all artifacts. An artifact that was not written has none.
+    """Return all files of all artifacts. An artifact that was not written has none.
 
     Symbolic links inside an artifact are followed, those that lead out of it are an error.
 

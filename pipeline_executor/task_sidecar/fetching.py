@@ -264,7 +264,7 @@ def _settled(pending: set[Future[None]]) -> set[Future[None]]:
 
 
 def _digest_so_far(written: BinaryIO, size_bytes: int) -> "hashlib._Hash":
-    """The digest of what is there, which ends at the file's position; one that is too long is begun anew."""
+    """Return the digest of what is there, which ends at the file's position; one that is too long is begun anew."""
     digest = hashlib.sha256()
     written.seek(0, os.SEEK_END)
     if written.tell() > size_bytes:

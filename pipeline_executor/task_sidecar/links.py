@@ -24,7 +24,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> "Address":
-        """The address in a URL.
+        """Return the address in a URL.
 
         Raises:
             ValueError: it is no http or https URL.

@@ -15,7 +15,7 @@ _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @contextlib.contextmanager
 def opened(place: str) -> Iterator[BinaryIO]:
-    """A regular file, by an absolute path of which no part is a symbolic link.
+    """Provide a regular file, by an absolute path of which no part is a symbolic link.
 
     Raises:
         OSError: it is not there, or can't be read, or a part is a link.

@@ -35,7 +35,7 @@ def part_bytes(file_bytes: int, least_bytes: int = WHOLE_BYTES) -> int:
 
 
 def pieces_of(file_bytes: int, least_bytes: int = WHOLE_BYTES) -> list[Piece]:
-    """All pieces of a file, in order.
+    """Return all pieces of a file, in order.
 
     Args:
         file_bytes: of the file.
@@ -51,7 +51,7 @@ def pieces_of(file_bytes: int, least_bytes: int = WHOLE_BYTES) -> list[Piece]:
 
 
 def piece_of(file_bytes: int, number: int, least_bytes: int = WHOLE_BYTES) -> Piece | None:
-    """One piece; None: a file of this size has no such piece.
+    """Return one piece; None: a file of this size has no such piece.
 
     Args:
         file_bytes: of the file.

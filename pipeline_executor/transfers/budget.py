@@ -43,7 +43,7 @@ class ByteBudget:
             raise
 
     def give_back(self, size_bytes: int) -> None:
-        """It is free again."""
+        """Give the room back."""
         self._taken -= size_bytes
         self._admit()
 

@@ -141,7 +141,7 @@ class _PartsCopy:
         return False
 
     async def _kept(self, begun: Upload | None) -> dict[int, StoredPart] | None:
-        """Parts of an earlier transfer that fit; None: there is none to go on with."""
+        """Return parts of an earlier transfer that fit; None: there is none to go on with."""
         if begun is None:
             return None
         store = self._copier.target.store

@@ -85,7 +85,7 @@ class ObjectIO:
         return content
 
     async def chunks(self, key: str, size_bytes: int) -> AsyncIterator[bytes]:
-        """An object from its start to its end, as it comes.
+        """Yield an object from its start to its end, as it comes.
 
         Raises:
             StoreError: see `read`.
@@ -163,7 +163,7 @@ class _Tries:
     refusals: int = 0
 
     def went_on(self) -> None:
-        """Bytes move: begin to count anew."""
+        """Note that bytes move, and begin to count anew."""
         self.delay_seconds, self.since = 0.0, None
 
     async def wait(self, problem: str) -> None:
@@ -192,7 +192,7 @@ class _Tries:
         await self.wait(f"it answers HTTP {status}")
 
     def failed(self, reason: str, problem: str) -> StoreError:
-        """The error that says so."""
+        """Return the error that says so."""
         return StoreError(reason, f"artifact store of Site {self.store.site}: can't {self.action}: {problem}")
 
 

@@ -140,7 +140,7 @@ async def _read(target: Place, key: str, artifact: str) -> Manifest | None:
 
 
 def _target_uri(manifest: Manifest, source: Place, target: Place) -> str:
-    """The same path below the run's own in the target's store. Pure.
+    """Return the same path below the run's own in the target's store. Pure.
 
     Raises:
         StoreError: the artifact lies outside its run: a manifest must not have another's data copied.

@@ -100,7 +100,7 @@ class Notes:
         return False
 
     def verdict(self) -> Verdict:
-        """All that was noted."""
+        """Return all that was noted."""
         return Verdict(tuple(self.findings), tuple(self.checked), tuple(self.unchecked))
 
 
@@ -113,7 +113,7 @@ _MOST_SHOWN = 200
 
 
 def shown(value: object) -> str:
-    """A value in a sentence: sorted, and not too long."""
+    """Return a value in a sentence: sorted, and not too long."""
     if isinstance(value, (set, frozenset)):
         value = sorted(value)
     if isinstance(value, (list, tuple)):

@@ -30,7 +30,7 @@ PLAN, BOUND, INFEASIBLE = "plan.json", "bound.json", "infeasible.json"
 
 
 def check(files: Mapping[str, str], inputs: CheckInputs) -> tuple[Finding, ...]:
-    """All that does not hold of what the files say; nothing: it holds. See `examine`."""
+    """Return all that does not hold of what the files say; nothing: it holds. See `examine`."""
     return examine(files, inputs).findings
 
 
@@ -131,7 +131,7 @@ class _Check:
         notes.unchecked.append("report.html, the page for people, and what plan.json says in sentences")
 
     def _rewired(self) -> Graph | None:
-        """The graph with the plan's releases in it; None where one of them can't be."""
+        """Return the graph with the plan's releases in it; None where one of them can't be."""
         graph, datasets, notes = self.inputs.graph, self.inputs.datasets, self.notes
         possible = options(graph, datasets) if self.plan.releases else frozenset()
         names = {name: insertion for insertion, name in insertion_names(graph).items()} if self.plan.releases else {}
@@ -224,7 +224,7 @@ class _Check:
                 self.notes.add(f"{where}[{ref}]", f"is {found[ref]}, expected {expected[ref]}")
 
     def _check_transfers(self, placement: Placement, carried: Carried, permits: Permits) -> Placement:
-        """The exact set; the placement with the origins that the plan chose among copies that are as cheap."""
+        """Return the exact set; the placement with the origins that the plan chose among copies that are as cheap."""
         plan, notes, tariff = self.plan, self.notes, placement.tariff
         found: dict[tuple[str, str, str], Transfer] = {}
         chosen = {}

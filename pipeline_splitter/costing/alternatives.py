@@ -30,7 +30,7 @@ Denials = Mapping[str, Mapping[str, Denial | None]]
 def alternatives(
     basis: Basis, site_of: Mapping[str, str], denials: Denials, makespan_seconds: float | None = None
 ) -> dict[str, tuple[Alternative, ...]]:
-    """Every other site of every task, by name.
+    """Return every other site of every task, by name.
 
     Args:
         basis: of the graph that is placed; deltas are of its first objective.
@@ -126,7 +126,7 @@ class _Quotas:
         return cls(granted, used, needed, used + needed > granted * (1 + QUOTA_TOLERANCE))
 
     def denial(self, sites: Sequence[str], block: int, site: int) -> Denial:
-        """The sentence for one block and one site."""
+        """Return the sentence for one block and one site."""
         return Denial(
             QUOTA_EXCEEDED,
             f"site {sites[site]} grants {plain(float(self.granted[site]))} CPU-hours, of which this plan uses "

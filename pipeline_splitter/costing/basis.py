@@ -55,7 +55,7 @@ class Basis:
 
 
 def gather(graph: Graph, blocks: Blocks, terms: Terms) -> Basis:
-    """The basis of all costs of one graph.
+    """Return the basis of all costs of one graph.
 
     Args:
         graph: the pipeline.

@@ -76,7 +76,7 @@ def make_nets(basis: Basis) -> tuple[Nets, Integers]:
 
 
 def make_costs(basis: Basis, data: Integers, objective: Objective) -> Costs:
-    """The arrays of one linear objective.
+    """Make the arrays of one linear objective.
 
     Raises:
         ValueError: the objective is not linear.

@@ -64,7 +64,7 @@ def charge(basis: Basis, site_of: Mapping[str, str], starts: Mapping[str, float]
 def _sum(
     objective: Objective, basis: Basis, site_of: Mapping[str, str], transfers: Sequence[tuple[Transfer, Way]]
 ) -> float:
-    """One linear objective: what computing costs, and what moving costs."""
+    """Return one linear objective: what computing costs, and what moving costs."""
     terms = [float(objective.moving(made.size_bytes, way)) for made, way in transfers]
     sites = basis.terms.inventory.sites
     places = {name: Place.of(site) for name, site in sites.items()}
@@ -75,7 +75,7 @@ def _sum(
 
 
 def _transfers(basis: Basis, site_of: Mapping[str, str]) -> tuple[tuple[Transfer, Way], ...]:
-    """Each datum once to each site where a task reads it, unless it is made, or has a copy, there."""
+    """Return the transfers: each datum once to each site where a task reads it and that does not have it."""
     table, origins, terms = basis.table, basis.origins, basis.terms
     sites = basis.rates.sites
     number = {name: index for index, name in enumerate(sites)}

@@ -70,7 +70,7 @@ class Rates:
 
 
 def make_rates(inventory: Inventory, kwh_per_gb: float) -> Rates:
-    """The arrays of an inventory.
+    """Make the arrays of an inventory.
 
     Raises:
         InputError: a site has no slot at all.
@@ -101,7 +101,7 @@ def make_rates(inventory: Inventory, kwh_per_gb: float) -> Rates:
 
 
 def _stacked(places: list[Place]) -> Place:
-    """One place whose figures are arrays: one element for each site."""
+    """Return one place whose figures are arrays: one element for each site."""
     return Place(*(_floats([getattr(place, field.name) for place in places]) for field in fields(Place)))
 
 

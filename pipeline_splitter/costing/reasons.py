@@ -53,7 +53,7 @@ class Facts:
 
 
 def reason(facts: Facts) -> str:
-    """One clause, without a full stop."""
+    """Return one clause, without a full stop."""
     if facts.pins:
         return f"pinned here by {' and '.join(facts.pins)}"
     if facts.tied_pins:
@@ -71,7 +71,7 @@ def reasons(
     spare: Sequence[float] = (),
     makespan_seconds: float | None = None,
 ) -> dict[str, str]:
-    """The reason of every task.
+    """Return the reason of every task.
 
     Args:
         basis: of the graph that is placed.
@@ -143,7 +143,7 @@ class _Deciding:
         return self._computing[place]
 
     def asked(self, name: str) -> tuple[int, Mapping[str, float]]:
-        """The place of the objective that decided, and what moving to each site that is left adds to it."""
+        """Return the place of the objective that decided, and what moving to each site that is left adds to it."""
         left = {each.site: each.cost_delta for each in self._alternatives[name] if each.cost_delta is not None}
         last = len(self._basis.objectives) - 1
         for place in range(last + 1):
@@ -198,7 +198,7 @@ def _compared(facts: Facts, deltas: Mapping[str, float]) -> str:
 
 
 def _better(facts: Facts, deltas: Mapping[str, float], best: str, small: float) -> str:
-    """Every other permitted site would cost more: by what."""
+    """Return by what every other permitted site would cost more."""
     computing = {site: facts.computing[site] - facts.computing[facts.site] for site in deltas}
     moving = {site: deltas[site] - computing[site] for site in deltas}
     computes_cheapest = all(extra > small for extra in computing.values())
@@ -230,7 +230,7 @@ def _computing(basis: Basis, objective: Objective) -> list[list[float]]:
 
 
 def _copies(basis: Basis) -> dict[str, frozenset[str]]:
-    """The sites where each datum that no task writes has a copy."""
+    """Return the sites where each datum that no task writes has a copy."""
     sites = basis.rates.sites
     here = basis.origins.site == np.arange(len(sites))
     rows = zip(basis.origins.data.tolist(), here.tolist(), strict=True)

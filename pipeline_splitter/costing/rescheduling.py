@@ -100,7 +100,7 @@ class _Batch:
         self.free = [np.repeat(np.array(free)[:, None], self.columns, axis=1) for free in base.free_at(first)]
 
     def run(self) -> Floats:
-        """The makespan of each column."""
+        """Return the makespan of each column."""
         base = self.base
         before = max((base.ends[task] for task in base.workload.order[: self.first]), default=0.0)
         makespan = np.full(self.columns, before)
@@ -142,7 +142,7 @@ class _Batch:
         return self.ends[row] if row >= 0 else np.full(self.columns, self.base.ends[task])
 
     def _run_task(self, task: int, ready: Floats) -> Floats:
-        """The end of a task that could start when its inputs are ready; takes the slot."""
+        """Return the end of a task that could start when its inputs are ready; takes the slot."""
         base, rates = self.base, self.base.workload.rates
         site = int(base.site_of[task])
         own = self.moved.get(int(base.block_of[task]))

@@ -50,7 +50,7 @@ class Workload:
 
 
 def make_workload(basis: Basis) -> Workload:
-    """All that a schedule needs, whatever the placement."""
+    """Make all that a schedule needs, whatever the placement."""
     table, rates = basis.table, basis.rates
     inputs: list[list[Input]] = [[] for _ in table.tasks]
     datum, reader = largest_reads(table)
@@ -71,7 +71,7 @@ def make_workload(basis: Basis) -> Workload:
 
 
 def schedule(workload: Workload, site_of: Sequence[int]) -> tuple[list[float], list[float]]:
-    """The start and the end of each task, in seconds."""
+    """Return the start and the end of each task, in seconds."""
     rates = workload.rates
     latency, bandwidth = rates.latency_seconds.tolist(), rates.bytes_per_second.tolist()
     arrivals = workload.arrival_seconds[np.arange(len(site_of)), np.array(site_of, dtype=np.int64)].tolist()

@@ -44,7 +44,7 @@ class Table:
 
 
 def tabulate(graph: Graph) -> Table:
-    """The arrays of a graph."""
+    """Return the arrays of a graph."""
     tasks = tuple(sorted(graph.tasks))
     number = {name: index for index, name in enumerate(tasks)}
     readers_of: dict[str, list[int]] = {}

@@ -13,7 +13,7 @@ _SMALLEST_PLAIN = -6
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """The canonical JSON of a value, in UTF-8.
+    """Return the canonical JSON of a value, in UTF-8.
 
     Raises:
         ValueError: it is no JSON value: NaN, infinity, an integer beyond the doubles, half a surrogate pair, a key
@@ -69,7 +69,7 @@ def _write(value: Any, put: Callable[[str], None]) -> None:  # noqa: ANN401
 
 
 def _scalar(value: Any) -> str | None:  # noqa: ANN401
-    """A string, number, bool or null as it is written; None for anything else."""
+    """Return a string, number, bool or null as it is written; None for anything else."""
     if isinstance(value, str):
         return encode_basestring(value)
     if value is None:

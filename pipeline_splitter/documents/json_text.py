@@ -42,7 +42,7 @@ class _NotPlainError(Exception):
 
 
 def parse_json(text: str, subject: str) -> list[Any]:
-    """The one document of a JSON text, or the documents of a YAML text that begins like JSON.
+    """Read the one document of a JSON text, or the documents of a YAML text that begins like JSON.
 
     Raises:
         InputError: with line and column, and the remedy.

@@ -12,7 +12,7 @@ _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def parse(text: str | bytes, subject: str) -> list[Any]:
-    """All documents of a YAML or JSON text; empty ones are left out.
+    """Read all documents of a YAML or JSON text; empty ones are left out.
 
     Bounded in size, depth and number of nodes, aliases expanded; builds nothing but plain values.
 

@@ -9,7 +9,7 @@ def shown(value: object) -> str:
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:
-    """The text, its middle left out where it is long."""
+    """Return the text, its middle left out where it is long."""
     if len(text) <= longest:
         return text
     half = longest // 2

@@ -38,7 +38,7 @@ _CONSTRUCTOR = SafeConstructor()
 
 
 def parse_yaml(text: str, subject: str) -> list[Any]:
-    """All documents of a YAML text; empty ones are left out.
+    """Read all documents of a YAML text; empty ones are left out.
 
     Raises:
         InputError: with line and column, and the remedy.

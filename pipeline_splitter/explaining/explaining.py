@@ -50,7 +50,7 @@ def explain(graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limi
 def irreducible(
     facts: frozenset[Fact], holds: Callable[[frozenset[Fact]], bool], depth: Mapping[str, int] = MappingProxyType({})
 ) -> frozenset[Fact]:
-    """A part of the facts with which no plan is possible, while one is without any one of them.
+    """Return a part of the facts with which no plan is possible, while one is without any one of them.
 
     What concerns one site only is left out first, then what shows late in the pipeline (where data from two places have
     already met), then what comes late in the order of rules: what is kept says most with least. Halves are tried before

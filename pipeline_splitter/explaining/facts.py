@@ -54,7 +54,7 @@ class Fact:
         return bool(self.rule or self.resource) and self.site in {"", site}
 
     def order(self) -> tuple[object, ...]:
-        """A place in a list, for tasks, sites and rules in theirs."""
+        """Return a place in a list, for tasks, sites and rules in theirs."""
         rules = [str(rule) for rule in Rule]
         rank = rules.index(self.rule) if self.rule else len(rules)
         kind = (bool(self.together), bool(self.pin), bool(self.resource))
@@ -88,7 +88,7 @@ class Fact:
 
 
 def facts_of_task(task: Task, asked: Asked, inventory: Inventory) -> frozenset[Fact]:
-    """All that keeps one task from sites: every rule of every step, every resource, every pin."""
+    """Return all that keeps one task from sites: every rule of every step, every resource, every pin."""
     found: set[Fact] = set()
     for step in task.steps:
         where = f"task {step.name}" if not task.inserted else f"inserted task {step.name}"

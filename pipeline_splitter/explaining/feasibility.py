@@ -130,7 +130,7 @@ class _Case:
         return None
 
     def reason_among(self, enforced: Facts) -> Facts | None:
-        """The enforced facts, where they leave no placement here; None where they do."""
+        """Return the enforced facts, where they leave no placement here; None where they do."""
         graph = self._choice.graph
         everywhere = set(self._inventory.sites)
         allowed = dict.fromkeys(graph.tasks, everywhere)

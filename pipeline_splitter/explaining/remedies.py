@@ -118,7 +118,7 @@ class _Trial:
 def _helpful(
     group: Sequence[Acceptance], accepted: Callable[[Sequence[Acceptance]], Remedy], trial: _Trial
 ) -> Iterator[Acceptance]:
-    """Those that help alone. Where the facts stand against all of a group at once, none of it does."""
+    """Yield those that help alone. Where the facts stand against all of a group at once, none of it does."""
     if len(group) == 1 and trial.helps(accepted(group)):
         yield group[0]
     if len(group) > 1 and not trial.changes_nothing(accepted(group)):
@@ -128,7 +128,7 @@ def _helpful(
 
 
 def _acceptances(graph: Graph, datasets: Datasets, facts: frozenset[Fact]) -> Iterator[Acceptance]:
-    """All that could change what the tasks of the facts read."""
+    """Yield all that could change what the tasks of the facts read."""
     if not facts:
         return
     flow = carry(graph, datasets)
@@ -158,7 +158,7 @@ def _accepting(graph: Graph, acceptances: Iterable[Acceptance]) -> Graph:
 
 
 def _mended(graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]) -> Iterator[Remedy]:
-    """A task becomes the declared release that it claims to be."""
+    """Yield the changes by which a task becomes the declared release that it claims to be."""
     for task, step in _concerned(graph, facts):
         for use in step.uses:
             release = None if use.release is None else declared(use.ref, use.release, datasets)
@@ -177,7 +177,7 @@ def _mended(graph: Graph, datasets: Datasets, inventory: Inventory, facts: froze
 def _declared(
     graph: Graph, datasets: Datasets, inventory: Inventory, facts: frozenset[Fact]
 ) -> Iterator[tuple[list[Remedy], list[Remedy]]]:
-    """A dataset declares a release: for tasks that accept it, or with the container of one that claims to be it."""
+    """Yield declarations of releases: for tasks that accept one, or with the container of one that claims to be it."""
     wanted = _datasets_of(facts)
     for (ref, name), tasks in sorted(_wished(graph, facts).items()):
         if ref in datasets and declared(ref, name, datasets) is None and (wanted is None or ref in wanted):
@@ -222,7 +222,7 @@ def _declaration(ref: DatasetRef, name: str, task: str, digest: str) -> Mapping[
 
 
 def _clearances(graph: Graph, datasets: Datasets, inventory: Inventory, name: str) -> Iterator[Remedy]:
-    """A site is cleared for more, step by step."""
+    """Yield the changes that clear a site for more, step by step."""
     site = inventory.sites[name]
     for clearance in Classification:
         if clearance > site.clearance:

@@ -62,13 +62,13 @@ def carry(
 
 
 def rules_of(ref: DatasetRef, datasets: Datasets) -> Governance:
-    """The dataset's own rules, without the releases that it declares."""
+    """Return the dataset's own rules, without the releases that it declares."""
     dataset = datasets.get(ref)
     return Governance() if dataset is None else replace(dataset.governance, releases=())
 
 
 def declared(ref: DatasetRef, name: str, datasets: Datasets) -> Release | None:
-    """The release of that name, if the dataset declares it."""
+    """Return the release of that name, if the dataset declares it."""
     dataset = datasets.get(ref)
     releases = () if dataset is None else dataset.governance.releases
     return next((release for release in releases if release.name == name), None)

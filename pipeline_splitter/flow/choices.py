@@ -88,7 +88,7 @@ def best_over_choices(  # noqa: PLR0913 - all but the first four have defaults
     expired: Callable[[], bool] = lambda: False,
     progress: Callable[[float | None, float], None] = lambda _value, _bound: None,
 ) -> Searched[A]:
-    """The best plan over all choices of releases, choosing none included.
+    """Return the best plan over all choices of releases, choosing none included.
 
     Args:
         graph: without inserted tasks.
@@ -162,7 +162,7 @@ class _Search(Generic[A]):
         return leaf.lower_bound <= value * (1 + _TIE) and _key(leaf.taken) < key
 
     def _branch(self, leaf: Leaf[A]) -> list[Leaf[A]] | None:
-        """The leaf's parts; None where time ran out before all of them were solved."""
+        """Return the leaf's parts; None where time ran out before all of them were solved."""
         parts: list[Leaf[A]] = []
         for taken, free in self._parts(leaf.taken, leaf.free):
             if self._expired():
@@ -173,7 +173,7 @@ class _Search(Generic[A]):
     def _parts(
         self, taken: tuple[Candidate, ...], free: tuple[Candidate, ...]
     ) -> Iterator[tuple[tuple[Candidate, ...], tuple[Candidate, ...]]]:
-        """The ways to decide one more slot; all of them, where few are left."""
+        """Yield the ways to decide one more slot; all of them, where few are left."""
         slot = next(slot for slot in self._slots if slot[0] in free)
         rest = tuple(each for each in free if each not in slot)
         for option in ((), *((each,) for each in slot)):
@@ -204,7 +204,7 @@ _Key = tuple[int, int, tuple[Candidate, ...]]
 
 
 def _slots(graph: Graph, candidates: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], ...]:
-    """The candidates by slot; those whose artifact is largest first, because most hangs on them."""
+    """Return the candidates by slot; those whose artifact is largest first, because most hangs on them."""
     slots: dict[tuple[str, Artifact], list[Candidate]] = {}
     for candidate in candidates:
         slots.setdefault(candidate.slot, []).append(candidate)

@@ -22,7 +22,7 @@ Insertion = tuple[Artifact, DatasetRef, str]
 
 
 def insert(graph: Graph, chosen: Iterable[Candidate], datasets: Datasets) -> Graph:
-    """The graph with the chosen releases in it.
+    """Return the graph with the chosen releases in it.
 
     Readers for whom a release was chosen read what it puts out; all others read the original, as before. Seconds and
     cores are the release's (unknown: 60 s, 1 core, marked as assumed), the released artifact is `outputRatio` times as
@@ -53,7 +53,7 @@ def insert(graph: Graph, chosen: Iterable[Candidate], datasets: Datasets) -> Gra
 
 
 def insertion_names(graph: Graph) -> dict[Insertion, str]:
-    """The name of every task that could be inserted; it does not depend on what is chosen.
+    """Return the name of every task that could be inserted; it does not depend on what is chosen.
 
     `release-<datum>-<release>`, where the datum is `<task>.<output>` (of an importer, too), in characters of a DNS
     label. Where that is taken, or too long, it ends in a digest of artifact, dataset and release.
@@ -146,7 +146,7 @@ def _inserted(
 
 
 def _behind(artifact: Artifact, steps: Mapping[str, Step]) -> set[str]:
-    """The tasks that an importer waits for, because it takes something of them."""
+    """Return the tasks that an importer waits for, because it takes something of them."""
     found: set[str] = set()
     waiting = [artifact.source] if artifact.source else []
     seen = set(waiting)

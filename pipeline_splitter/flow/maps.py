@@ -24,11 +24,11 @@ class Maps(Generic[V]):
         self.empty: Carried[V] = self.keep({})
 
     def keep(self, carried: Carried[V]) -> Carried[V]:
-        """The one map that equals `carried`."""
+        """Return the one map that equals `carried`."""
         return self._kept.setdefault(frozenset(carried.items()), carried)
 
     def union(self, parts: Iterable[Carried[V]]) -> Carried[V]:
-        """The join of maps that were all kept here."""
+        """Return the join of maps that were all kept here."""
         distinct = {id(part): part for part in parts if part is not self.empty}
         if not distinct:
             return self.empty
@@ -41,14 +41,14 @@ class Maps(Generic[V]):
 
 
 def all_steps(graph: Graph) -> dict[str, Step]:
-    """Every step, by name: importers, and what is inside of tasks."""
+    """Return every step, by name: importers, and what is inside of tasks."""
     found = {step.name: step for step in graph.importers}
     found.update((step.name, step) for task in graph.tasks.values() for step in task.steps)
     return found
 
 
 def in_order(steps: Mapping[str, Step]) -> list[Step]:
-    """The steps, each after all that it reads from.
+    """Return the steps, each after all that it reads from.
 
     Raises:
         ValueError: steps read from each other in a circle, or from one that is not there.
@@ -77,7 +77,7 @@ def in_order(steps: Mapping[str, Step]) -> list[Step]:
 
 
 def sources(step: Step) -> Iterable[str]:
-    """The steps that it reads from."""
+    """Return the steps that it reads from."""
     yield from (read.step for read in step.reads if read.step is not None)
     yield from step.parameters_from
 

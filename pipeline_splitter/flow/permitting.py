@@ -106,7 +106,7 @@ def resource_excess(requests: Mapping[str, float], site: Site) -> dict[str, str]
 
 
 def namespace_doubt(step: Step, decision: Decision) -> str:
-    """The cause behind a refusal of somebody whose namespace nobody said; "" where it is none."""
+    """Return the cause behind a refusal of somebody whose namespace nobody said; "" where it is none."""
     if not step.namespace_assumed or step.reader is None:
         return ""
     namespace = step.reader.namespace

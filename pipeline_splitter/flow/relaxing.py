@@ -45,7 +45,7 @@ def choose(
     taken: Iterable[Candidate] = (),
     free: Iterable[Candidate] = (),
 ) -> Choice:
-    """The graph of a choice among `candidates`; those that are neither taken nor free are left.
+    """Return the graph of a choice among `candidates`; those that are neither taken nor free are left.
 
     Raises:
         ValueError: of one slot two are taken, or one is taken and another free.
@@ -77,7 +77,7 @@ def choose(
 
 
 def _without(graph: Graph, by_slot: Mapping[tuple[str, Artifact], list[Candidate]]) -> Graph:
-    """The graph in which nobody with a free candidate brings that artifact."""
+    """Return the graph in which nobody with a free candidate brings that artifact."""
     tasks, order = dict(graph.tasks), set(graph.order)
     for (step, artifact), (candidate, *_) in sorted(by_slot.items()):
         task = tasks[candidate.task]

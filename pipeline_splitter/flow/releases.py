@@ -60,7 +60,7 @@ class Candidate:
 
 
 def release_candidates(graph: Graph, flow: Flow, datasets: Datasets) -> tuple[Candidate, ...]:
-    """Every release that may be inserted, sorted.
+    """Return every release that may be inserted, sorted.
 
     A reader that is a container, an artifact among its inputs that is brought as a whole (no list, nothing made inside
     the reader's own unit, never a mount), a dataset in that artifact's map, a release that the dataset declares and the
@@ -84,7 +84,7 @@ def release_candidates(graph: Graph, flow: Flow, datasets: Datasets) -> tuple[Ca
 
 
 def releasable(task: Task, step: Step, steps: Mapping[str, Step]) -> Iterator[Read]:
-    """The inputs of a step in front of which a release could be put."""
+    """Yield the inputs of a step in front of which a release could be put."""
     if step.role is not Role.CONTAINER or task.inserted:
         return
     for read in step.reads:

@@ -24,7 +24,7 @@ class Variants:
         self._variants: dict[str, list[tuple[Any, str]]] = {}
 
     def name(self, original: str, content: object) -> str:
-        """The name of `content`, a variant of what the pipeline has under `original`."""
+        """Return the name of `content`, a variant of what the pipeline has under `original`."""
         variants = self._variants.setdefault(original, [])
         for known, name in variants:
             if known is content or known == content:
@@ -34,7 +34,7 @@ class Variants:
         return name
 
     def new(self, wanted: str) -> str:
-        """A name for something that the pipeline has not."""
+        """Return a name for something that the pipeline has not."""
         return self._names.take(wanted)
 
 
@@ -83,7 +83,7 @@ class Catalogue:
         return placed
 
     def dag(self, component: Raw, path: str, edit: Edit | None = None) -> Raw:
-        """A component with a dag (the root, too), its tasks' components placed."""
+        """Return a component with a dag (the root, too), its tasks' components placed."""
         if edit is not None:
             component = edit.dag(component, path, self._spec_components)
         dag = component["dag"]

@@ -64,7 +64,7 @@ def _with_literals(condition: str, constants: Mapping[str, Any]) -> str:
 
 
 def _literal(value: object) -> str | None:
-    """A constant in the Common Expression Language; None where that takes more than a word."""
+    """Return a constant in the Common Expression Language; None where that takes more than a word."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -73,7 +73,7 @@ def _literal(value: object) -> str | None:
 
 
 def _channel_of(raw: Raw) -> str | None:
-    """The name that kfp gives a channel that is fed by this; None for a constant."""
+    """Return the name that kfp gives a channel that is fed by this; None for a constant."""
     if (name := raw.get("componentInputParameter") or raw.get("componentInputArtifact")) is not None:
         return f"{CHANNEL}{name}"
     for kind, key in (("taskOutputParameter", "outputParameterKey"), ("taskOutputArtifact", "outputArtifactKey")):

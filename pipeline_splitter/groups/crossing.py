@@ -100,7 +100,7 @@ def _places(groups: Iterable[Group]) -> dict[str, int]:
 
 
 def find_crossings(pipeline: KfpPipeline, nodes: Mapping[str, Node], members: Members) -> Crossings:
-    """All outputs that nodes read of other groups."""
+    """Find all outputs that nodes read of other groups."""
     imports: dict[str, set[Crossing]] = {group: set() for group in members.of}
     exports: dict[str, set[Crossing]] = {group: set() for group in members.of}
     for group, paths in members.of.items():

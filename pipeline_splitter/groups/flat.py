@@ -24,7 +24,7 @@ _WORKSPACE = "{{$.workspace_path}}"
 
 
 def flat_documents(split: Split, group: str) -> list[dict[str, Any]]:
-    """The documents of the group with this id.
+    """Return the documents of the group with this id.
 
     Raises:
         InputError: something can't be written in this form.

@@ -29,7 +29,7 @@ def group(
     settled: Mapping[str, str] | None = None,
     taken: Collection[str] = (),
 ) -> tuple[Group, ...]:
-    """The groups of a placement, sorted by site, then number.
+    """Return the groups of a placement, sorted by site, then number.
 
     Args:
         graph: the pipeline. Importers are no tasks and count for nothing.
@@ -77,7 +77,7 @@ def group(
 
 
 def _staying(blocks: Blocks, site_of: Mapping[str, str], settled: Mapping[str, str]) -> list[str]:
-    """The settled group of each block; "" for those that have none. What shares a block shares a group."""
+    """Return the settled group of each block; "" for those that have none. What shares a block shares a group."""
     found = []
     for members in blocks.members:
         groups = {settled[task] for task in members if task in settled}

@@ -16,7 +16,7 @@ _ANY_TYPE = {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}
 
 
 def import_task(split: Split, wiring: Wiring, catalogue: Catalogue, crossing: Crossing) -> dict[str, Any]:
-    """A task that makes an artifact of a URI, of the type and with the metadata that its component declares."""
+    """Return a task that makes an artifact of a URI, of the type and with the metadata that its component declares."""
     name = split.crossings.tasks[crossing]
     definition = split.definition(crossing)
     artifact_type = definition.get("artifactType") or _ANY_TYPE
@@ -39,7 +39,7 @@ def import_task(split: Split, wiring: Wiring, catalogue: Catalogue, crossing: Cr
 
 
 def release_task(split: Split, wiring: Wiring, catalogue: Catalogue, node: Node) -> dict[str, Any]:
-    """An inserted release: the dataset's own container, labelled as what it is.
+    """Return an inserted release: the dataset's own container, labelled as what it is.
 
     Raises:
         InputError: the dataset declares no such release.

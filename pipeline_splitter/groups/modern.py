@@ -17,7 +17,7 @@ _OPERAND = re.compile(r"inputs\.parameters\[('[^']*'|\"[^\"]*\")\]\.(string|int|
 
 
 def modern_spec(pipeline: KfpPipeline) -> dict[str, Any]:
-    """The pipeline spec in schema 2.1.0, with the values given beside it as defaults."""
+    """Return the pipeline spec in schema 2.1.0, with the values given beside it as defaults."""
     spec = dict(pipeline.spec)
     if is_old(pipeline):
         spec["components"] = {name: _component(raw) for name, raw in pipeline.components.items()}
@@ -37,7 +37,7 @@ def is_old(pipeline: KfpPipeline) -> bool:
 
 
 def modern_task(raw: Raw) -> dict[str, Any]:
-    """A task spec of schema 2.0 in schema 2.1."""
+    """Return a task spec of schema 2.0 in schema 2.1."""
     task = dict(raw)
     if isinstance(policy := task.get("triggerPolicy"), Mapping) and policy.get("condition"):
         task["triggerPolicy"] = {**policy, "condition": _OPERAND.sub(_operand, policy["condition"])}

@@ -17,14 +17,14 @@ def shortened(text: str) -> str:
 
 
 def task_name(path: str) -> str:
-    """A task's name in a flat pipeline: `train/evaluate` becomes `train-evaluate`; a name at the root stays."""
+    """Return a task's name in a flat pipeline: `train/evaluate` becomes `train-evaluate`; a name at the root stays."""
     if "/" not in path:
         return path
     return shortened(re.sub(r"[^0-9A-Za-z]+", "-", path).strip("-").lower() or "task")
 
 
 def parameter_name(text: str) -> str:
-    """A parameter's or an output's name, such as Python takes for an argument: `train/evaluate.model` becomes
+    """Return a parameter's or an output's name, such as Python takes for an argument: `train/evaluate.model` becomes
     `train_evaluate_model`.
 
     No hyphens: kfp reads meaning into `-Output` and `--` in the names of parameters.

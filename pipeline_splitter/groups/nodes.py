@@ -73,7 +73,7 @@ def _outputs(binding: Binding) -> Iterator[TaskOutput]:
 
 
 def node_of(entry: Entry) -> Node:
-    """An entry, with what the constants of nested pipelines around it mention among its parameters."""
+    """Return an entry, with what the constants of nested pipelines around it mention among its parameters."""
     parameters = dict(entry.parameters)
     for name, binding in entry.parameters.items():
         parameters |= _mentioned(binding, parameters, name)

@@ -9,7 +9,7 @@ _KEYS = ("taskOutputParameter", "componentInputParameter", "runtimeValue", "para
 
 
 def rewritten(configuration: Raw, references: Mapping[tuple[str | int, ...], Raw | None]) -> Raw:
-    """The configuration with each reference replaced.
+    """Return the configuration with each reference replaced.
 
     Args:
         configuration: of one executor.

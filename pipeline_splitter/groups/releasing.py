@@ -16,7 +16,7 @@ from pipeline_splitter.kfp.pipeline import Binding, Constant, Entry, EntryKind, 
 
 
 def make_nodes(pipeline: KfpPipeline, graph: Graph) -> dict[str, Node]:
-    """All nodes by path: entries in the pipeline's order, then inserted releases with importers of their own.
+    """Make all nodes by path: entries in the pipeline's order, then inserted releases with importers of their own.
 
     Raises:
         InputError: a release stands where none can be written.
@@ -90,7 +90,7 @@ def _read_before(pipeline: KfpPipeline, node: Node, entry: Entry, use: Use, adde
 
 
 def _importer(pipeline: KfpPipeline, node: Node, entry: Entry, path: str) -> Node | None:
-    """An importer inside of a unit, as it would stand outside; None where it takes something from inside."""
+    """Return an importer inside of a unit, as it would stand outside; None where it takes something from inside."""
     way = list(_way(pipeline, entry, path))
     task = way[-1]
     name = task["componentRef"]["name"]

@@ -36,18 +36,18 @@ class Edit:
         return bool(self.channels or self.released)
 
     def dag(self, component: Raw, path: str, components: Mapping[str, Raw]) -> Raw:
-        """A dag at `path` in the unit, with the edit applied to it (not to what its tasks run)."""
+        """Return a dag at `path` in the unit, with the edit applied to it (not to what its tasks run)."""
         if self.released:
             component = self._released_dag(component, path, components)
         return self.renamed(component) if self.channels else component
 
     def renamed(self, value: Any) -> Any:  # noqa: ANN401 - raw JSON
-        """A raw value with the channels' new names in all its texts and keys."""
+        """Return a raw value with the channels' new names in all its texts and keys."""
         pattern = _pattern(self.channels)
         return _replaced(value, pattern, self.channels) if pattern else value
 
     def configuration(self, configuration: Raw) -> Raw:
-        """A platform configuration inside of the unit: what it refers to has new names."""
+        """Return a platform configuration inside of the unit: what it refers to has new names."""
         if not self.channels:
             return configuration
         replaced: Raw = _with_references(configuration, self.channels)
@@ -75,7 +75,7 @@ class Edit:
         }
 
     def _released_task(self, task: Raw, path: str, components: Mapping[str, Raw]) -> dict[str, Any]:
-        """A task whose container reads released forms, or inside of which one does."""
+        """Edit a task whose container reads released forms, or inside of which one does."""
         component = components[task["componentRef"]["name"]]
         inputs = task.get("inputs") or {}
         artifacts: dict[str, Any] = {}

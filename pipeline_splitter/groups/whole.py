@@ -13,7 +13,7 @@ from pipeline_splitter.kfp.pipeline import KfpPipeline, Raw
 
 
 def whole_documents(pipeline: KfpPipeline, spec: Raw, steps: Mapping[str, Step]) -> list[dict[str, Any]]:
-    """The documents of the only group."""
+    """Return the documents of the only group."""
     catalogue = Catalogue(spec, pipeline.platform, steps)
     root = catalogue.dag(spec["root"], "")
     catalogue.add_unused()

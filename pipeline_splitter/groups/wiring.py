@@ -32,7 +32,7 @@ class Wiring:
         self.present = frozenset(self.split.members.of[self.group])
 
     def inputs_of(self, node: Node) -> dict[str, Any]:
-        """A task's `inputs`; empty where it has none.
+        """Return a task's `inputs`; empty where it has none.
 
         Raises:
             InputError: one can't be given in a flat pipeline, or from another group.
@@ -46,7 +46,7 @@ class Wiring:
         return {kind: bindings for kind, bindings in given.items() if bindings}
 
     def parameter(self, node: Node, name: str, binding: Binding) -> Raw | None:
-        """A parameter's binding here; None where the component's own default holds, or nothing."""
+        """Return a parameter's binding here; None where the component's own default holds, or nothing."""
         source = binding.source
         if isinstance(source, Absent) or (isinstance(source, Constant) and binding.raw is None):
             return None
@@ -79,7 +79,7 @@ class Wiring:
         return sorted(before)
 
     def import_artifact(self, crossing: Crossing) -> str:
-        """The root's parameter that carries an artifact's URI."""
+        """Return the root's parameter that carries an artifact's URI."""
         name = self.split.crossings.parameters[crossing]
         self.inputs[PARAMETERS][name] = {
             "description": f"URI of {self.split.maker(crossing)}.",

@@ -26,7 +26,7 @@ def write_groups(
     plan: Plan,
     datasets: Mapping[DatasetRef, Dataset],
 ) -> tuple[dict[str, str], tuple[Group, ...]]:
-    """One pipeline for each group.
+    """Write one pipeline for each group.
 
     One group without inserted tasks holds the pipeline as it was, nested; else each group's root holds its tasks,
     flattened. A workflow in WfFormat has no such files: its groups' `file` is "" and this is not called.

@@ -20,7 +20,7 @@ class _Dumper(_DUMPER):  # type: ignore[misc] # which of the two it is depends o
         return True
 
     def represent_text(self, data: str) -> Any:  # noqa: ANN401 - PyYAML's node has no types
-        """A string, quoted where somebody could take it for something else."""
+        """Return a string, quoted where somebody could take it for something else."""
         return self.represent_scalar(_STRING, data, style="'" if _AMBIGUOUS.fullmatch(data) else None)
 
 
@@ -28,6 +28,6 @@ _Dumper.add_representer(str, _Dumper.represent_text)
 
 
 def write_documents(documents: Sequence[Mapping[str, Any]]) -> str:
-    """The documents as one YAML text, `---` between them."""
+    """Write the documents as one YAML text, `---` between them."""
     text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True)
     return text

@@ -56,17 +56,17 @@ class Said:
 
 
 def read_parameters(inputs: Place) -> Mapping[str, Said]:
-    """The parameter bindings of a task's `inputs`, by input name, sorted."""
+    """Read the parameter bindings of a task's `inputs`, by input name, sorted."""
     return {name: read_parameter(place) for name, place in inputs.sub("parameters").children()}
 
 
 def read_artifacts(inputs: Place) -> Mapping[str, Said]:
-    """The artifact bindings of a task's `inputs`, by input name, sorted."""
+    """Read the artifact bindings of a task's `inputs`, by input name, sorted."""
     return {name: _read_artifact(place) for name, place in inputs.sub("artifacts").children()}
 
 
 def read_parameter(place: Place) -> Said:
-    """One parameter binding."""
+    """Read one parameter binding."""
     return Said(_parameter_origin(place), place.text("parameterExpressionSelector") or None, place.raw, place)
 
 

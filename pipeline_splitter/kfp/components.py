@@ -103,7 +103,7 @@ class Library:
         self._read_pods: dict[str, PodConfig] = {}
 
     def component_of(self, task: TaskSpec) -> Component:
-        """The component of a task."""
+        """Return the component of a task."""
         found = self._read_components.get(task.component)
         if found is None:
             if not self._components.has(task.component):
@@ -113,7 +113,7 @@ class Library:
         return found
 
     def dag_of(self, component: Component) -> Dag:
-        """The inside of a component that is a dag."""
+        """Return the inside of a component that is a dag."""
         key = component.place.path
         if key not in self._read_dags:
             self._read_dags[key] = self._read_dag(component)

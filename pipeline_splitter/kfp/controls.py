@@ -58,7 +58,7 @@ def _iterated(here: Here, data: DataBook) -> Iterator[Read]:
 
 
 def inside_parameters(task: TaskSpec, inputs: Inputs) -> Mapping[str, Value]:
-    """The parameters inside: the task's inputs, and the item where it loops over parameters."""
+    """Return the parameters inside: the task's inputs, and the item where it loops over parameters."""
     loop = task.iterator
     if loop is None or loop.is_artifact:
         return inputs.parameters
@@ -66,7 +66,7 @@ def inside_parameters(task: TaskSpec, inputs: Inputs) -> Mapping[str, Value]:
 
 
 def inside_artifacts(task: TaskSpec, inputs: Inputs) -> Mapping[str, Value]:
-    """The artifacts inside: the task's inputs, and the item where it loops over artifacts."""
+    """Return the artifacts inside: the task's inputs, and the item where it loops over artifacts."""
     loop = task.iterator
     if loop is None or not loop.is_artifact:
         return inputs.artifacts

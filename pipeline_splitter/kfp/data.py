@@ -62,7 +62,7 @@ class DataBook:
         return path in self._imported
 
     def dataset(self, ref: DatasetRef) -> str:
-        """The key of a whole dataset, which somebody reads."""
+        """Return the key of a whole dataset, which somebody reads."""
         key = str(ref)
         if key not in self.data:
             dataset = self._datasets.get(ref)
@@ -73,7 +73,7 @@ class DataBook:
         return key
 
     def artifact(self, path: str, output: str) -> str:
-        """The key of what the task at `path` writes, which somebody reads."""
+        """Return the key of what the task at `path` writes, which somebody reads."""
         key = f"{path}.{output}"
         if key not in self.data:
             size = self.known_size(path, output)
@@ -108,7 +108,7 @@ class DataBook:
         return Read(name, step, output, None, None, is_list)
 
     def _input(self, name: str) -> str | None:
-        """The key of an input with bytes of its own; None where it stands for the whole dataset or for none."""
+        """Return the key of an input with bytes of its own; None where it stands for the whole dataset or for none."""
         hint = self._hints.inputs.get(name)
         if hint is None or hint.size_bytes is None:
             return None

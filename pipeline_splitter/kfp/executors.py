@@ -50,7 +50,7 @@ class Importer:
 
 
 def read_executor(place: Place) -> Container | Importer:
-    """One entry of `deploymentSpec.executors`."""
+    """Read one entry of `deploymentSpec.executors`."""
     if place.has("importer"):
         return _read_importer(place.required("importer"))
     if place.has("container"):
@@ -122,7 +122,7 @@ def _is_dynamic(value: Any) -> bool:  # noqa: ANN401 - raw JSON
 
 
 def _quantity(place: Place, key: str, unit: int) -> float | None:
-    """A quantity; a bare number counts in units. None for what only the run knows."""
+    """Return a quantity; a bare number counts in units. None for what only the run knows."""
     value = place.value(key)
     if _is_dynamic(value) or value == "":
         return None

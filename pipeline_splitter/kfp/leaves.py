@@ -17,7 +17,7 @@ from pipeline_splitter.kfp.work import NO_WORK, Work, work_of
 
 
 def visit_container(context: Context, here: Here, container: Container) -> Visited:
-    """A container: a task of its own, or a step of the unit that it is in."""
+    """Walk a container: a task of its own, or a step of the unit that it is in."""
     ledger, unit, path = context.ledger, here.scope.unit, here.path
     # A unit's own hint was merged where the unit began.
     is_whole_unit = unit is not None and unit.path == path
@@ -66,7 +66,7 @@ def visit_container(context: Context, here: Here, container: Container) -> Visit
 
 
 def visit_importer(context: Context, here: Here, importer: Importer) -> Visited:
-    """An importer: no task, wherever it stands; inside of a unit a step of it."""
+    """Walk an importer: no task, wherever it stands; inside of a unit a step of it."""
     ledger, unit, path = context.ledger, here.scope.unit, here.path
     if context.book.on(path) != TaskHint():
         ledger.warnings.add(f"{path} is an importer: it has no cost and no site, so its hint means nothing")

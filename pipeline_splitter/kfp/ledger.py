@@ -105,7 +105,7 @@ class Ledger:
         return found
 
     def importer_waits(self, path: str, inputs: Inputs, waits: Waits) -> frozenset[str]:
-        """The tasks that an importer waits for; whoever waits for the importer waits for them."""
+        """Return the tasks that an importer waits for; whoever waits for the importer waits for them."""
         found = set(waits.tasks)
         for value in (*inputs.parameters.values(), *inputs.artifacts.values()):
             found |= self._waited_for(value)
@@ -147,7 +147,7 @@ class Ledger:
 
 
 def _watched(value: Value) -> Iterator[str]:
-    """The entries whose final status it tells."""
+    """Yield the entries whose final status it tells."""
     return (part.source.path for part in value.parts if isinstance(part.source, FinalStatus))
 
 

@@ -11,7 +11,7 @@ _SHOWN = 80
 
 
 def shown(value: Any) -> str:  # noqa: ANN401 - raw JSON
-    """A value, short enough for a sentence."""
+    """Return a value, short enough for a sentence."""
     if isinstance(value, dict | list):
         return f"a {'mapping' if isinstance(value, dict) else 'list'}"
     text = repr(value)
@@ -33,7 +33,7 @@ class Place(NamedTuple):
         raise InputError(self.subject, self.at(*keys) or "document", problem)
 
     def at(self, *keys: str) -> str:
-        """The path of what is under the keys."""
+        """Return the path of what is under the keys."""
         return ".".join((self.path, *keys) if self.path else keys)
 
     def has(self, key: str) -> bool:
@@ -45,7 +45,7 @@ class Place(NamedTuple):
         return self.raw.get(key)
 
     def sub(self, key: str) -> "Place":
-        """The mapping under `key`; an empty one where it is absent."""
+        """Return the mapping under `key`; an empty one where it is absent."""
         value = self.raw.get(key)
         if value is None:
             value = _EMPTY
@@ -54,13 +54,13 @@ class Place(NamedTuple):
         return Place(self.subject, f"{self.path}.{key}" if self.path else key, value)
 
     def required(self, key: str) -> "Place":
-        """The mapping under `key`, which must be there."""
+        """Return the mapping under `key`, which must be there."""
         if self.raw.get(key) is None:
             self.fail("is required", key)
         return self.sub(key)
 
     def subs(self, key: str) -> "list[Place]":
-        """The mappings of the list under `key`; none where it is absent."""
+        """Return the mappings of the list under `key`; none where it is absent."""
         places = []
         for index, item in enumerate(self.items(key)):
             if not isinstance(item, dict):
@@ -69,7 +69,7 @@ class Place(NamedTuple):
         return places
 
     def items(self, key: str) -> list[Any]:
-        """The list under `key`; empty where it is absent."""
+        """Return the list under `key`; empty where it is absent."""
         value = self.raw.get(key)
         if value is None:
             return []
@@ -78,7 +78,7 @@ class Place(NamedTuple):
         return value
 
     def texts(self, key: str) -> list[str]:
-        """The list of strings under `key`; empty where it is absent."""
+        """Return the list of strings under `key`; empty where it is absent."""
         value = self.items(key)
         for index, item in enumerate(value):
             if not isinstance(item, str):
@@ -86,28 +86,28 @@ class Place(NamedTuple):
         return value
 
     def text(self, key: str) -> str | None:
-        """The string under `key`; None where it is absent."""
+        """Return the string under `key`; None where it is absent."""
         value = self.raw.get(key)
         if value is not None and not isinstance(value, str):
             self.fail(f"must be a string, not {shown(value)}", key)
         return value
 
     def required_text(self, key: str) -> str:
-        """The string under `key`, which must be there and not be empty."""
+        """Return the string under `key`, which must be there and not be empty."""
         value = self.text(key)
         if not value:
             self.fail("is required and must not be empty", key)
         return value
 
     def flag(self, key: str) -> bool:
-        """The boolean under `key`; False where it is absent."""
+        """Return the boolean under `key`; False where it is absent."""
         value = self.raw.get(key)
         if value is not None and not isinstance(value, bool):
             self.fail(f"must be true or false, not {shown(value)}", key)
         return bool(value)
 
     def children(self) -> "list[tuple[str, Place]]":
-        """Its mappings with their keys, sorted."""
+        """Return its mappings with their keys, sorted."""
         for key in self.raw:
             if not isinstance(key, str) or not key:
                 self.fail(f"must have names as keys, not {shown(key)}")

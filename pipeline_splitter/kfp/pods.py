@@ -52,7 +52,7 @@ class PodConfig:
 
 
 def read_pod_config(place: Place) -> PodConfig:
-    """One entry of the platform document's `executors`."""
+    """Read one entry of the platform document's `executors`."""
     metadata = place.sub("podMetadata")
     annotations = _texts(metadata.sub("annotations"))
     return PodConfig(

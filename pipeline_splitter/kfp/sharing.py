@@ -71,7 +71,7 @@ class SharingBook:
         return bool(self._workspace_importers) and any(step in self._workspace_importers for step, _ in value.steps())
 
     def sets(self) -> tuple[frozenset[str], ...]:
-        """Every set with at least two tasks, sorted."""
+        """Return every set with at least two tasks, sorted."""
         found = {*self._sets, *map(frozenset, self._claims.values()), frozenset(self._workspace_tasks)}
         return tuple(sorted((each for each in found if len(each) > 1), key=sorted))
 

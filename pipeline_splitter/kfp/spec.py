@@ -55,7 +55,7 @@ def unwrap_value(value: Any) -> Any:  # noqa: ANN401 - raw JSON
 
 
 def _whole_number(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    """The integer that stands there as text (protobuf's JSON does that to 64 bits); anything else as it is."""
+    """Return the integer that stands there as text (protobuf's JSON does that to 64 bits); anything else as it is."""
     return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
 
 

@@ -83,7 +83,7 @@ def artifact_reads(component: Component, artifacts: Mapping[str, Value], data: D
 
 
 def steps_behind(values: Iterable[Value]) -> tuple[str, ...]:
-    """Names of the steps that have a share in the values, sorted."""
+    """Return names of the steps that have a share in the values, sorted."""
     return tuple(sorted({step for value in values for step, _ in value.steps()}))
 
 
@@ -150,7 +150,7 @@ def _check_labels(path: str, uses: Iterable[DatasetUse], reads: Iterable[Read]) 
 
 
 def _accepting(uses: tuple[DatasetUse, ...], accepted: frozenset[tuple[DatasetRef, str]]) -> tuple[DatasetUse, ...]:
-    """The uses with what a hint accepts; datasets that no label names get an index of their own."""
+    """Return the uses with what a hint accepts; datasets that no label names get an index of their own."""
     if not accepted:
         return uses
     releases: dict[DatasetRef, set[str]] = {}

@@ -100,7 +100,7 @@ def read_task(name: str, place: Place) -> TaskSpec:
 
 
 def display_name(text: str) -> str:
-    """A name for people in one line: it goes to terminals, which obey control characters."""
+    """Return a name for people in one line: it goes to terminals, which obey control characters."""
     letters = (letter if letter.isprintable() else " " for letter in text[:_LONGEST_TITLE])
     return " ".join("".join(letters).split())
 
@@ -147,7 +147,7 @@ def _count(items: Place) -> int:
 
 
 def as_list(text: str) -> list[Any] | None:
-    """The JSON list that a text is; None where it is none."""
+    """Return the JSON list that a text is; None where it is none."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ from moorage.sources.uris import Uri
 
 
 def dataset_of(uri: str, datasets: Mapping[DatasetRef, Dataset]) -> DatasetRef | None:
-    """The dataset one of whose sources holds `uri`; None where none does.
+    """Return the dataset one of whose sources holds `uri`; None where none does.
 
     A source holds what lies at or beneath it, by whole path segments. `s3://` and `minio://` mean any S3 endpoint (an
     `endpoint` in the URI's query is not compared: a plan brings the data to the reader's site anyway), `gs://` an S3

@@ -48,14 +48,14 @@ class Value:
         return len(self.parts) + sum(len(part.steps) for part in self.parts) + self.mention_weight
 
     def steps(self) -> Iterator[tuple[str, str]]:
-        """Every (step, output) that has a share in it."""
+        """Yield every (step, output) that has a share in it."""
         for part in self.parts:
             yield from part.steps
         for value in self.mentions.values():
             yield from value.steps()
 
     def task_outputs(self) -> Iterator[tuple[str, TaskOutput]]:
-        """Every entry's output in it, with the name of the input that a mention stands for ("" for itself)."""
+        """Yield every entry's output in it, with the name of the input that a mention stands for ("" for itself)."""
         for part in self.parts:
             if isinstance(part.source, TaskOutput):
                 yield "", part.source
@@ -64,7 +64,7 @@ class Value:
                 yield inner or name, output
 
     def constant(self) -> Any:  # noqa: ANN401 - raw JSON
-        """The value itself where it stands in the pipeline and nothing is selected of it; else None."""
+        """Return the value itself where it stands in the pipeline and nothing is selected of it; else None."""
         if len(self.parts) == 1 and not self.selectors and isinstance(self.parts[0].source, Constant):
             return self.parts[0].source.value
         return None
@@ -94,7 +94,7 @@ class Value:
 
 
 def mentioned(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - raw JSON
-    """Names of the inputs that a constant's placeholders mean, sorted."""
+    """Return names of the inputs that a constant's placeholders mean, sorted."""
     if value is None or isinstance(value, bool | int | float):
         return ()
     text = value if isinstance(value, str) else str(value)
@@ -105,7 +105,7 @@ def mentioned(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - raw JSON
 
 
 def fill_in(text: str, values: Mapping[str, str | None]) -> str | None:
-    """A constant with its placeholders replaced; None where one of them is known to the run only."""
+    """Return a constant with its placeholders replaced; None where one of them is known to the run only."""
     for name in mentioned(text):
         if values.get(name) is None:
             return None

@@ -48,7 +48,7 @@ class Walk:
     _edges: int = 0
 
     def whole(self) -> Outputs:
-        """The whole pipeline: what it gives out."""
+        """Walk the whole pipeline, and return what it gives out."""
         root = self.context.library.root
         scope = Scope("", _own(root.input_parameters), _own(root.input_artifacts), TaskHint())
         return self._outputs(root, self._inside(root, scope))
@@ -118,7 +118,7 @@ class Walk:
         return is_named_group or self.context.library.dag_of(component).chooses
 
     def _plain(self, here: Here) -> Visited:
-        """A container, an importer, or a nested pipeline."""
+        """Walk a container, an importer, or a nested pipeline."""
         if here.component.is_dag:
             return self._nested(here, here.inputs)
         executor = self.context.library.executor_of(here.component)
@@ -127,7 +127,7 @@ class Walk:
         return visit_container(self.context, here, executor)
 
     def _nested(self, here: Here, given: Inputs) -> Visited:
-        """A dag: a nested pipeline or, inside of a unit, also what a loop or a condition contains."""
+        """Walk a dag: a nested pipeline or, inside of a unit, also what a loop or a condition contains."""
         waits = self.context.ledger.waits(here)
         hint = merged(here.scope.hint, self.context.book.on(here.path))
         if here.scope.unit is not None:
@@ -163,7 +163,7 @@ class Walk:
         return together({name: visited.work for name, visited in beside.items()}, upstream)
 
     def _repeated(self, here: Here, unit: Unit) -> Visited:
-        """A loop or a condition inside of a unit."""
+        """Walk a loop or a condition inside of a unit."""
         add_control(here, unit, self.context.ledger.data)
         own = self.context.book.on(here.path)
         hint = merged(here.scope.hint, own)
@@ -239,7 +239,7 @@ def _leaving(path: str, name: str, value: Value) -> Value:
 def _selected(
     component: Component, name: str, choice: tuple[Selected, ...], outputs: Mapping[str, Mapping[str, Value]]
 ) -> Value:
-    """An output of a dag: that of one task inside, or those of several."""
+    """Return an output of a dag: that of one task inside, or those of several."""
     values = []
     for each in choice:
         if each.output not in outputs[each.task]:

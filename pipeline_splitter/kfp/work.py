@@ -68,7 +68,7 @@ NO_WORK = Work()
 
 
 def together(parts: Mapping[str, Work], upstream: Mapping[str, Iterable[str]]) -> Work:
-    """The tasks of one dag: what depends on another comes after it, what doesn't runs beside it.
+    """Sum up the tasks of one dag: what depends on another comes after it, what doesn't runs beside it.
 
     Branches that exclude each other depend on none of the others, so that the longest of them counts.
 

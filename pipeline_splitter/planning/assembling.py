@@ -23,7 +23,7 @@ def result(objective: str, value: float, lower_bound: float, *, certified: bool,
 
 
 def assemble(placed: Placed, basis: Basis, results: Sequence[ObjectiveResult], request: Request) -> Plan:
-    """The plan, without its groups' files; the results' values are replaced by what the plan is charged.
+    """Return the plan, without its groups' files; the results' values are replaced by what the plan is charged.
 
     `basis`: of the graph that was placed, by the whole list of objectives.
 
@@ -95,7 +95,7 @@ def warnings(graph: Graph, of_flow: Sequence[str], request: Request) -> tuple[st
 
 
 def _releases(graph: Graph, site_of: Mapping[str, str]) -> tuple[InsertedRelease, ...]:
-    """Every inserted task, with the datum that it stands in front of and those that read its output."""
+    """Return every inserted task, with the datum that it stands in front of and those that read its output."""
     found = []
     for name, task in sorted(graph.tasks.items()):
         if task.release is None:

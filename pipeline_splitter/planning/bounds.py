@@ -53,7 +53,7 @@ class ProvenObjective:
 
 
 def rounded(certificate: Certificate) -> Certificate:
-    """The multipliers as they are written: what is proven is proven by these."""
+    """Return the multipliers as they are written: what is proven is proven by these."""
 
     def short(values: Any) -> Any:  # noqa: ANN401 - arrays of any shape
         import numpy as np  # noqa: PLC0415 - only where there is something to round
@@ -69,7 +69,7 @@ def rounded(certificate: Certificate) -> Certificate:
 
 
 def proven(problem: Problem, certificate: Certificate | None) -> float:
-    """The bound that a certificate gives; -infinity without one."""
+    """Return the bound that a certificate gives; -infinity without one."""
     return -math.inf if certificate is None else certified_bound(problem, certificate)
 
 

@@ -21,7 +21,7 @@ _ENOUGH_GAP = 1e-3
 def compare(
     prepared: Prepared, basis: Basis, request: Request, limits: Limits, planned: Mapping[str, float]
 ) -> tuple[Scenario, ...]:
-    """The scenarios, for the graph that was planned (with the releases that the plan inserted).
+    """Return the scenarios, for the graph that was planned (with the releases that the plan inserted).
 
     `planned`: what the plan itself costs, by every objective.
     """
@@ -37,7 +37,7 @@ def _scenario(name: str, basis: Basis, site_of: Mapping[str, str]) -> Scenario:
 
 
 def _one_site(prepared: Prepared, basis: Basis, request: Request) -> Iterator[Scenario]:
-    """All at one site: each of the first few by what it costs; where a site may not have all, the first reason."""
+    """Yield all at one site, for each of the first few by cost; where a site may not have all, the first reason."""
     tasks = sorted(prepared.graph.tasks)
     for site in sorted(request.inventory.sites)[:_MOST_SITES]:
         denial = next((found for task in tasks if (found := prepared.permits[task][site]) is not None), None)
@@ -49,7 +49,7 @@ def _one_site(prepared: Prepared, basis: Basis, request: Request) -> Iterator[Sc
 
 
 def _by_gravity(prepared: Prepared, basis: Basis, request: Request) -> Scenario:
-    """Each task, in order, at the permitted site that holds most of its biggest input."""
+    """Place each task, in order, at the permitted site that holds most of its biggest input."""
     name = "each where its biggest input is"
     graph = prepared.graph
     site_of: dict[str, str] = {}

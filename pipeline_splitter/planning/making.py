@@ -86,7 +86,7 @@ def _without_plan(graph: Graph, request: Request, settled: Settled, limits: Limi
 
 
 def read_graph(request: Request) -> tuple[Graph, KfpPipeline | None]:
-    """The pipeline as a graph; with what writing groups needs, where it is Kubeflow's."""
+    """Read the pipeline as a graph; with what writing groups needs, where it is Kubeflow's."""
     if is_workflow(request.documents):
         return read_workflow(request.documents[0], request.hints, request.datasets, request.subject), None
     return read_pipeline(request.documents, request.hints, request.datasets, request.subject)
@@ -95,7 +95,7 @@ def read_graph(request: Request) -> tuple[Graph, KfpPipeline | None]:
 def _with_files(
     plan: Plan, graph: Graph, pipeline: KfpPipeline | None, request: Request
 ) -> tuple[Plan, Mapping[str, str]]:
-    """The plan with its groups' files named, and these files."""
+    """Return the plan with its groups' files named, and these files."""
     if pipeline is None:
         return plan, {}
     files, groups = write_groups(pipeline, graph, plan, request.datasets)

@@ -36,7 +36,7 @@ class Stage:
         return OBJECTIVES[self.objectives[-1]]
 
     def next(self, objective: str, reached: float, tolerance: float) -> "Stage":
-        """The stage after this one, which may give up `tolerance` of what was reached."""
+        """Return the stage after this one, which may give up `tolerance` of what was reached."""
         most = reached * (1 + tolerance)
         objectives = (*self.objectives, objective)
         if not self.objective.is_linear:
@@ -88,7 +88,7 @@ def prepare(choice: Choice, request: Request) -> Prepared:
 
 
 def place(prepared: Prepared, stage: Stage, request: Request, limits: Limits) -> Placed:
-    """The best placement of one graph by the stage's objective."""
+    """Return the best placement of one graph by the stage's objective."""
     basis = gather(prepared.graph, prepared.blocks, request.terms(stage.objectives))
     if not stage.objective.is_linear or stage.horizon_seconds is not None:
         return _place_in_time(prepared, basis, stage, limits)

@@ -32,7 +32,7 @@ _TIES = (BYTES, MONEY)
 
 
 def prefer(placed: Placed, basis: Basis, limits: Limits) -> Placed:
-    """The placement, after all moves of single blocks that leave every objective as good and move or cost less.
+    """Return the placement, after all moves of single blocks that leave every objective as good and move or cost less.
 
     Args:
         placed: the best that was found by the list.
@@ -156,7 +156,7 @@ class _Search:
                 yield readers, copy
 
     def placed(self) -> Placed:
-        """The placement where the search ended."""
+        """Return the placement where the search ended."""
         if not self.moved:
             return self.start
         sites = self.basis.rates.sites

@@ -87,7 +87,7 @@ class Request:
 
 
 def read_objectives(text: str) -> tuple[str, ...]:
-    """The objectives in a comma-separated list.
+    """Read the objectives in a comma-separated list.
 
     Raises:
         InputError: one is not known, or stands there twice.

@@ -29,7 +29,7 @@ class Settled:
 
 
 def settle(graph: Graph, candidates: Sequence[Candidate], request: Request, limits: Limits) -> Settled:
-    """The best placement by the list of objectives.
+    """Return the best placement by the list of objectives.
 
     Args:
         graph: without inserted tasks.

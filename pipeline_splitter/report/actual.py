@@ -44,12 +44,12 @@ class Link:
 
 
 def size(value: float) -> str:
-    """Bytes, for people."""
+    """Format bytes for people."""
     return OBJECTIVES[BYTES.name].unit.amount(value)
 
 
 def rate(size_bytes: float, seconds: float) -> str:
-    """Bytes a second, for people; "" where nothing can be said."""
+    """Format bytes a second for people; "" where nothing can be said."""
     return f"{size(size_bytes / seconds)}/s" if seconds > 0 and size_bytes > 0 else ""
 
 
@@ -130,7 +130,7 @@ def lead(report: RunReport) -> str:
 
 
 def task_seconds(tasks: Collection[ReportedTask]) -> tuple[float, float]:
-    """The sum of what tasks that ran took, and of what was planned for them."""
+    """Return the sum of what tasks that ran took, and of what was planned for them."""
     ran = [(task.actual.seconds, task.planned_seconds) for task in tasks if task.actual and task.actual.seconds]
     return sum(actual for actual, _ in ran), sum(planned for _, planned in ran)
 

@@ -8,7 +8,7 @@ from importlib import resources
 
 
 def policy(style: str, script: str) -> str:
-    """The Content-Security-Policy of a page that holds this style and this script, and nothing else."""
+    """Return the Content-Security-Policy of a page that holds this style and this script, and nothing else."""
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -21,7 +21,7 @@ def bundle(*names: str) -> str:
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:
-    """The template with each `{{NAME}}` replaced by the part of that name."""
+    """Return the template with each `{{NAME}}` replaced by the part of that name."""
     page = "".join(parts[part[1]] if isinstance(part, tuple) else part for part in _pieces(template))
     # Half of a surrogate pair can't be encoded; it can only come from names, which are shown as text.
     return page.encode("utf-8", "replace").decode()
@@ -33,13 +33,13 @@ def _digest(text: str) -> str:
 
 @cache
 def file(name: str) -> str:
-    """The text of a file of the pages."""
+    """Return the text of a file of the pages."""
     return (resources.files("pipeline_splitter.report") / "page" / name).read_text("utf-8")
 
 
 @cache
 def _pieces(template: str) -> tuple[str | tuple[str, str], ...]:
-    """Its text and, between, ("part", NAME) for each {{NAME}}: what is put in is never looked at again."""
+    """Return its text and, between, ("part", NAME) for each {{NAME}}: what is put in is never looked at again."""
     found: list[str | tuple[str, str]] = []
     for piece in file(template).split("{{"):
         name, mark, rest = piece.partition("}}")

@@ -36,7 +36,7 @@ class Stock:
 
 
 def connect(plan: Plan, graph: Graph) -> tuple[tuple[Edge, ...], tuple[Stock, ...]]:
-    """All edges, sorted, and the data that some of them come from."""
+    """Return all edges, sorted, and the data that some of them come from."""
     site_of = {task.name: task.site for task in plan.tasks}
     transfers = {(transfer.key, transfer.target): transfer for transfer in plan.transfers}
     stocks: dict[tuple[str, str], Stock] = {}

@@ -41,7 +41,7 @@ class Table:
 def gather(
     plan: Plan, graph: Graph, inventory: Inventory, comparison: Sequence[Scenario], warnings: Sequence[str]
 ) -> Raw:
-    """The page's data."""
+    """Return the page's data."""
     edges, stocks = connect(plan, graph)
     if len(stocks) > _MOST_STOCKS:
         stocks = ()
@@ -152,7 +152,7 @@ def gather(
 
 
 def _site_names(plan: Plan, inventory: Inventory) -> list[str]:
-    """Sites with tasks first, then those that data come from, then the others; each by name."""
+    """Return sites with tasks first, then those that data come from, then the others; each by name."""
     working = {task.site for task in plan.tasks}
     giving = {transfer.origin for transfer in plan.transfers} - working
     others = set(inventory.sites) - working - giving
@@ -226,7 +226,7 @@ def _producer(transfer: Transfer, graph: Graph) -> str:
 
 
 def _lanes(sites: Sequence[str], plan: Plan) -> tuple[int, ...]:
-    """The order in which sites lie below each other."""
+    """Return the order in which sites lie below each other."""
     index = {name: number for number, name in enumerate(sites)}
     weights: dict[tuple[int, int], float] = {}
     for transfer in plan.transfers:

@@ -24,7 +24,7 @@ class Arrangement:
     continues: tuple[bool, ...]
 
     def places(self) -> list[tuple[int, int, int]]:
-        """All three for each node, as numbers; a new list, so ask once."""
+        """Return all three for each node, as numbers; a new list, so ask once."""
         return list(zip(self.column, self.row, map(int, self.continues), strict=True))
 
 
@@ -85,7 +85,7 @@ def _reach(lanes: Sequence[int], between: Mapping[tuple[int, int], float]) -> fl
 
 
 def _columns(count: int, after: Sequence[Sequence[int]], before: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Each node as early as its predecessors allow; those without any, right before their first successor."""
+    """Put each node as early as its predecessors allow; those without any, right before their first successor."""
     waiting = [len(nodes) for nodes in before]
     column = [0] * count
     ready = [node for node in range(count) if not waiting[node]]

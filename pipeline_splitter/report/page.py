@@ -42,7 +42,7 @@ def write_report(
     comparison: Sequence[Scenario] = (),
     warnings: Sequence[str] = (),
 ) -> str:
-    """The text of `report.html`.
+    """Write the text of `report.html`.
 
     Args:
         plan: what is shown.
@@ -86,12 +86,12 @@ def read_facts(text: str, subject: str = "report.html") -> dict[str, Any]:
 
 
 def drawing_style() -> str:
-    """The page's style sheet."""
+    """Return the page's style sheet."""
     return file("page.css")
 
 
 def drawing_script(names: Sequence[str]) -> str:
-    """Some of the page's scripts, in this order and in one scope, for another page that draws a plan.
+    """Return some of the page's scripts, in this order and in one scope, for another page that draws a plan.
 
     The page has an element `facts` with the facts as JSON, and those that the scripts look for.
     """

@@ -22,7 +22,7 @@ Say: TypeAlias = Callable[[float], str]
 
 
 def write_run_report(plan: Plan, report: RunReport) -> str:
-    """The text of a run's `report.html`.
+    """Write the text of a run's `report.html`.
 
     Args:
         plan: the last plan that was in force, as plan.json has it.
@@ -159,7 +159,7 @@ def _tasks(tasks: Sequence[ReportedTask], plan: Plan, titles: dict[str, str], co
 
 
 def _ordered(tasks: Sequence[ReportedTask]) -> list[ReportedTask]:
-    """Those that differ most from the plan first: that is what a reader looks for."""
+    """Sort those first that differ most from the plan: that is what a reader looks for."""
 
     def missed(task: ReportedTask) -> float:
         seconds = None if task.actual is None else task.actual.seconds

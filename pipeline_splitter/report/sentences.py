@@ -19,7 +19,7 @@ def headline(plan: Plan) -> str:
 
 
 def _price(plan: Plan) -> str:
-    """The first objective's value; where that is bytes, which were told already, the money."""
+    """Return the first objective's value; where that is bytes, which were told already, the money."""
     asked = (OBJECTIVES[result.objective] for result in plan.cost)
     objective = next((each for each in asked if each is not BYTES), MONEY)
     return objective.told.format(objective.unit.amount(plan.costs[objective.name], plan.currency))
@@ -69,12 +69,12 @@ def assumed(plan: Plan) -> str:
 
 
 def amount(objective: str, value: float, currency: str = "") -> str:
-    """A cost with its unit."""
+    """Format a cost with its unit."""
     return OBJECTIVES[objective].unit.amount(value, currency)
 
 
 def percent(share: float) -> str:
-    """A share of one, in percent."""
+    """Format a share of one, in percent."""
     return f"{plain(share * 100)}{TIGHT}%"
 
 

@@ -19,7 +19,7 @@ _MOST_TICKS = 9
 def draw(
     tasks: Sequence[ReportedTask], spans: Mapping[str, Span], titles: Mapping[str, str], colours: Mapping[str, int]
 ) -> str:
-    """An SVG element.
+    """Return an SVG element.
 
     Args:
         tasks: those of the run.

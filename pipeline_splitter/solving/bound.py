@@ -31,7 +31,7 @@ def with_multipliers(problem: Problem, quota_prices: Floats, budget_prices: tupl
 
 
 def certified_bound(problem: Problem, certificate: Certificate) -> float:
-    """The lower bound that the multipliers prove; never above the optimum: every rounding is counted against it.
+    """Return the lower bound that the multipliers prove; never above the optimum: every rounding is counted against it.
 
     Each term carries a bound on its own error (units in the last place times the magnitudes that went into it); the
     block's minimum is taken after that error is subtracted.

@@ -26,7 +26,7 @@ class Contracted:
 
 
 def contract(problem: Problem) -> Contracted | None:
-    """The problem with its budgets of nothing settled; None where it has none, or one that can't be settled so.
+    """Return the problem with its budgets of nothing settled; None where it has none, or one that can't be settled so.
 
     It can't where some way between two sites is free and another is not: then a datum may cross here and not there.
     """
@@ -91,7 +91,7 @@ def _merged(problem: Problem, allowed: Flags, group: Integers) -> Problem:
 
 
 def _given(nets: Nets, group: Integers) -> tuple[Nets, Integers]:
-    """The nets that nobody writes, read by groups; what is written stays where it is or weighs nothing."""
+    """Return the nets that nobody writes, read by groups; what is written stays where it is or weighs nothing."""
     kept = np.flatnonzero(nets.producer < 0)
     net_of = reading_net(nets)
     pairs = np.unique(np.stack([net_of, group[nets.readers]], axis=1), axis=0)

@@ -71,14 +71,14 @@ class Core:
     entry_of: Integers
 
     def whole(self, choice: Integers) -> Integers:
-        """The placement of all blocks, given the sites of the free ones."""
+        """Return the placement of all blocks, given the sites of the free ones."""
         placement = self.fixed_sites.copy()
         placement[self.blocks] = choice
         return placement
 
 
 def reduce(problem: Problem, allowed: Flags, order: Integers) -> Core:
-    """The core of a problem whose blocks may only be where `allowed` says.
+    """Return the core of a problem whose blocks may only be where `allowed` says.
 
     Args:
         problem: what is asked.
@@ -201,7 +201,7 @@ def _folded(  # noqa: PLR0913, PLR0917  # what `reduce` has found, once for each
     groups: _Groups,
     blocks: Integers,
 ) -> CoreCosts:
-    """One cost over the core."""
+    """Return one cost over the core."""
     nets = problem.nets
     net = evaluate.reading_net(nets)
     fetched = np.where(
@@ -227,7 +227,7 @@ def _folded(  # noqa: PLR0913, PLR0917  # what `reduce` has found, once for each
 
 
 def topological_order(problem: Problem) -> Integers:
-    """All blocks, every writer before its readers.
+    """Return all blocks, every writer before its readers.
 
     Raises:
         ValueError: the edges have a cycle.

@@ -22,7 +22,7 @@ def crossings(nets: Nets, placement: Integers, sites: int) -> tuple[Integers, In
 
 
 def cost(costs: Costs, nets: Nets, placement: Integers) -> float:
-    """The cost of a placement under `costs`, rounded once."""
+    """Return the cost of a placement under `costs`, rounded once."""
     net, site = crossings(nets, placement, costs.price.shape[0])
     producer = nets.producer[net]
     made = producer >= 0

@@ -17,7 +17,7 @@ def certificate(  # noqa: PLR0913, PLR0917  # the core, what proves a bound over
     quota_prices: Floats,
     budget_prices: tuple[float, ...],
 ) -> Certificate:
-    """The certificate that proves for the problem what the multipliers prove for the core.
+    """Return the certificate that proves for the problem what the multipliers prove for the core.
 
     A reader with one site carries all of the crossing to it. Readers of what a block with one site writes carry their
     share, and their message is exactly that. What was merged shares in proportion.

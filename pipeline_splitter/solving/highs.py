@@ -55,12 +55,12 @@ class Highs:
 
 
 def budget_limits(problem: Problem) -> Floats:
-    """The limits of the budgets."""
+    """Return the limits of the budgets."""
     return np.array([budget.limit for budget in problem.budgets], dtype=np.float64)
 
 
 def decide(core: cores.Core, budgets: Floats, limits: Limits) -> Answer:
-    """The best choice for the free blocks of a core.
+    """Return the best choice for the free blocks of a core.
 
     Args:
         core: what is left to decide.
@@ -159,7 +159,7 @@ def relax(core: cores.Core, limits: Limits) -> tuple[Multipliers, Integers | Non
 
 
 def _nothing_left(core: cores.Core, budgets: Floats) -> Answer:
-    """The core without free blocks: only the constraints can fail."""
+    """Return the core without free blocks: only the constraints can fail."""
     over = any(
         costs.constant > limit * (1 + evaluate.TOLERANCE) for costs, limit in zip(core.costs[1:], budgets, strict=True)
     ) or bool((core.quota_left < -evaluate.TOLERANCE * (1 + np.abs(core.quota_left))).any())

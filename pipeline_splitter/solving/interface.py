@@ -14,7 +14,7 @@ class Solver(Protocol):
     """Problem in, placement and bound out."""
 
     def solve(self, problem: Problem, limits: Limits) -> Solution:
-        """The best placement found by the deadline, with a bound that holds for every feasible one."""
+        """Return the best placement found by the deadline, with a bound that holds for every feasible one."""
         ...
 
 

@@ -87,7 +87,7 @@ class _Prices:
         return CoreCosts(unary, price, given, constant)
 
     def solve(self, name: str) -> Solution:
-        """The search, then HiGHS, then the answer."""
+        """Search, then run HiGHS, then return the answer."""
         if len(self.core.blocks):
             self._begin()
         large = search.flows(self.core, self.core.allowed) > search.SMALL_FLOWS

@@ -29,7 +29,7 @@ class Ledger:
         self.spent = np.array([self._whole(q) for q in range(len(core.costs))])
 
     def _whole(self, q: int) -> float:
-        """One cost of the choice, the constant included."""
+        """Return one cost of the choice, the constant included."""
         core, costs, choice = self.core, self.core.costs[q], self.choice
         value = costs.constant + float(costs.unary[np.arange(len(choice)), choice].sum())
         if len(core.producer):
@@ -71,7 +71,7 @@ class Ledger:
         return not self.overdrawn().any() and not self.overspent().any()
 
     def overdrawn(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Sites above their quota."""
+        """Return sites above their quota."""
         left = self.core.quota_left
         over: np.ndarray[tuple[int], np.dtype[np.bool_]] = self.hours > left + evaluate.TOLERANCE / 2 * np.abs(left)
         return over
@@ -82,7 +82,7 @@ class Ledger:
         return over
 
     def _open(self, block: int, deltas: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Sites to which the block may move without making any constraint worse."""
+        """Return sites to which the block may move without making any constraint worse."""
         core = self.core
         fits = self.hours + core.cpu_hours[block] <= core.quota_left
         affordable = ((self.spent[1:, None] + deltas[1:] <= self.limits[:, None]) | (deltas[1:] <= 0)).all(axis=0)

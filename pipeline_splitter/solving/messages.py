@@ -61,7 +61,7 @@ def _climb_and_decide(search: Search, limits: Limits) -> None:
 
 
 def _climb(search: Search, ascent: Ascent, sweeps: int, limits: Limits) -> bool:
-    """One round, from hot to cold; returns whether the time is over."""
+    """Run one round, from hot to cold; return whether the time is over."""
     for number in range(sweeps):
         done = number / sweeps
         soft = _HOT * (_COLD / _HOT) ** done
@@ -79,7 +79,7 @@ def _climb(search: Search, ascent: Ascent, sweeps: int, limits: Limits) -> bool:
 
 
 def _reserved(problem: Problem, limits: Limits) -> Limits:
-    """The same limits with time left for recomputing the bound at the end."""
+    """Return the same limits with time left for recomputing the bound at the end."""
     cells = int(problem.allowed[problem.nets.readers].sum()) * len(problem.sites)
     return dataclasses.replace(limits, deadline=limits.deadline - _SECONDS_PER_CELL * cells)
 

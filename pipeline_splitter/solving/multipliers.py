@@ -36,7 +36,7 @@ def split_evenly(allowed: Flags, starts: Integers, readers: Integers, caps: Floa
 
 
 def rescaled(multipliers: Multipliers, old: CoreCosts, new: CoreCosts, core: Core) -> Multipliers:
-    """The same multipliers where given nets cost something else."""
+    """Return the same multipliers where given nets cost something else."""
     counts = np.diff(core.given.starts)
     net_of = np.repeat(np.arange(len(counts)), counts)
     able = core.allowed[core.given.readers]

@@ -9,7 +9,7 @@ from pipeline_splitter.solving.multipliers import Multipliers, split_evenly
 
 
 def carried(problem: Problem, before: Core, after: Core, multipliers: Multipliers) -> Multipliers:
-    """The multipliers for `after`.
+    """Return the multipliers for `after`.
 
     Messages stay; nets that are one now add theirs up. Who carried more carries more, in proportion, and where nobody
     did, everybody does. Of a net whose writer has one site left, readers carry what its crossing from there costs.
@@ -40,7 +40,7 @@ def carried(problem: Problem, before: Core, after: Core, multipliers: Multiplier
 
 
 def _pairs(new: Integers, old: Integers) -> Integers:
-    """Each pair of a new entry and an old one that it stands for, once; shape (2, pairs)."""
+    """Return each pair of a new entry and an old one that it stands for, once; shape (2, pairs)."""
     return np.unique(np.stack([new, old]), axis=1)
 
 

@@ -22,7 +22,7 @@ class Advice:
 
 
 def packed(core: Core, priced: CoreCosts, advice: Advice) -> Integers:
-    """Each block, writers first, where it is cheapest of the sites that have room for it; anywhere, if none has."""
+    """Put each block, writers first, where it is cheapest of the sites that have room for it; anywhere, if none has."""
     blocks, sites = core.allowed.shape
     reads, brings = _by_block(core.made, blocks), _by_block(core.given, blocks)
     net_of, given_of = _net_of(core.made), _net_of(core.given)

@@ -64,7 +64,7 @@ class Record:
         return changed
 
     def heat(self, softness: float) -> Floats:
-        """A temperature for each component, relative to its cost per block."""
+        """Return a temperature for each component, relative to its cost per block."""
         scale = np.where(np.isfinite(self.best_value), np.abs(self.best_value), np.abs(self.best_bound))
         size = np.maximum(1, np.bincount(self.pieces, minlength=self.piece_count))
         heat: Floats = np.maximum(softness * scale / size, 1e-290)
@@ -124,7 +124,7 @@ class Record:
 
 
 def components(core: Core) -> Integers:
-    """The component of each free block, numbered in order of first appearance."""
+    """Return the component of each free block, numbered in order of first appearance."""
     parent = list(range(len(core.blocks)))
 
     def root(block: int) -> int:

@@ -50,7 +50,7 @@ class Regions:
 
 
 def _members(incidence: Incidence, producer: Integers | None) -> list[Integers]:
-    """The blocks of each net, its writer included."""
+    """Return the blocks of each net, its writer included."""
     readers = np.split(incidence.readers, incidence.starts[1:])[:-1]
     if producer is None:
         return readers

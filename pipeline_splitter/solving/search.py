@@ -148,7 +148,7 @@ class Search:
         return allowed
 
     def _reduced(self, open_sites: Flags) -> tuple[Core, float]:
-        """The core of what is left, and how much less than it says settled components might cost."""
+        """Return the core of what is left, and how much less than it says settled components might cost."""
         record = self.record
         settled = (record.best_value - record.best_bound)[~record.active].clip(min=0.0)
         spare = float(settled.sum()) + _ROUNDING * abs(record.value) if record.piece_count else 0.0
@@ -198,7 +198,7 @@ class Search:
 
 
 def cheapest_within(core: Core, dearness: Floats, most_flows: int) -> Flags:
-    """The sites of blocks that are least dear, as many as make a program of so many flows; all at 0 in any case.
+    """Return the sites of blocks that are least dear, as many as make a program of so many flows; all at 0 in any case.
 
     Args:
         core: what is left to decide.

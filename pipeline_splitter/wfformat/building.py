@@ -27,7 +27,7 @@ def build(  # noqa: PLR0913 - what a graph is made of
     name: str,
     digest: str,
 ) -> Graph:
-    """The graph of `recording`.
+    """Make the graph of `recording`.
 
     Raises:
         InputError: a file has two writers, an edge leads nowhere or in a circle, or a hint names nothing.
@@ -96,7 +96,7 @@ class _Files:
         return Read(file, datum=self._dataset_datum(file, hint.dataset, hint.size_bytes), dataset=hint.dataset)
 
     def _dataset_datum(self, file: str, ref: DatasetRef, size_bytes: float | None) -> str:
-        """The dataset as a whole, or, where a hint gives the file bytes of its own, the file."""
+        """Return the dataset as a whole, or, where a hint gives the file bytes of its own, the file."""
         own = self.hints.artifacts.get(file) if size_bytes is None else size_bytes
         if own is not None:
             return self._add(Datum(file, DatumKind.FILE, None, own, ref))
@@ -150,7 +150,7 @@ def _task(recorded: RecordedTask, files: _Files, hints: Hints) -> Task:
 
 
 def _first(*known: float | None, default: float) -> tuple[float, bool]:
-    """The first that is known, and whether it is the default."""
+    """Return the first that is known, and whether it is the default."""
     found = next((value for value in known if value is not None), None)
     return (default, True) if found is None else (found, False)
 

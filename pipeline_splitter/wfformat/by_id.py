@@ -58,7 +58,7 @@ def _read_sizes(specification: Raw, subject: str) -> dict[str, float | None]:
 
 
 def _read_measured(workflow: Raw, subject: str) -> dict[str, tuple[float | None, float | None, str]]:
-    """Seconds, cores and place of each task that was run; a workflow that never ran has none."""
+    """Read seconds, cores and place of each task that was run; a workflow that never ran has none."""
     if workflow.get("execution") is None:
         return {}
     measured: dict[str, tuple[float | None, float | None, str]] = {}

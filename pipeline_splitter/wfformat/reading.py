@@ -23,7 +23,7 @@ def read_workflow(
     datasets: Mapping[DatasetRef, Dataset],
     subject: str,
 ) -> Graph:
-    """The graph of a recorded workflow. Its digest is that of the list of its one document.
+    """Read the graph of a recorded workflow. Its digest is that of the list of its one document.
 
     Args:
         document: as `documents.parse` gives it.

@@ -17,7 +17,7 @@ def fail(subject: str, place: str, problem: str) -> NoReturn:
 
 
 def mapping(raw: Raw, key: str, subject: str, place: str) -> Raw:
-    """The mapping under `key`."""
+    """Return the mapping under `key`."""
     value = raw.get(key)
     if not isinstance(value, Mapping):
         fail(subject, f"{place}.{key}", "must be a mapping: is this a complete WfFormat file?")
@@ -25,7 +25,7 @@ def mapping(raw: Raw, key: str, subject: str, place: str) -> Raw:
 
 
 def entries(raw: Raw, key: str, subject: str, place: str) -> list[Raw]:
-    """The mappings of the list under `key`; absent is empty."""
+    """Return the mappings of the list under `key`; absent is empty."""
     value = raw.get(key)
     if value is None:
         return []
@@ -38,7 +38,7 @@ def entries(raw: Raw, key: str, subject: str, place: str) -> list[Raw]:
 
 
 def text(raw: Raw, key: str, subject: str, place: str) -> str:
-    """The string under `key`, not empty."""
+    """Return the string under `key`, not empty."""
     value = raw.get(key)
     if not isinstance(value, str) or not value:
         fail(subject, f"{place}.{key}", f"{shown(value)} must be a string that is not empty")
@@ -46,7 +46,7 @@ def text(raw: Raw, key: str, subject: str, place: str) -> str:
 
 
 def texts(raw: Raw, key: str, subject: str, place: str) -> tuple[str, ...]:
-    """The strings of the list under `key`, each once; absent is empty."""
+    """Return the strings of the list under `key`, each once; absent is empty."""
     value = raw.get(key)
     if value is None:
         return ()
@@ -56,7 +56,7 @@ def texts(raw: Raw, key: str, subject: str, place: str) -> tuple[str, ...]:
 
 
 def number(raw: Raw, keys: tuple[str, ...], subject: str, place: str) -> float | None:
-    """The number >= 0 under the first of `keys` that is there; None where none is."""
+    """Return the number >= 0 under the first of `keys` that is there; None where none is."""
     for key in keys:
         value = raw.get(key)
         if value is None:

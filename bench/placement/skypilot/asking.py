@@ -68,7 +68,7 @@ def answer(python: Path, problem: Problem, seconds: float) -> Answer:
 
 
 def _run(command: list[str], environ: dict[str, str], seconds: float, output: int) -> int:
-    """The exit status; nothing of the process or of the solvers that it started is left."""
+    """Return the exit status; nothing of the process or of the solvers that it started is left."""
     process = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
     try:
         return process.wait(seconds)

@@ -37,7 +37,7 @@ class Question:
 
 
 def ask(problem: Problem) -> Question:
-    """The question for a problem; quotas and budgets are left out (SkyPilot has none).
+    """Return the question for a problem; quotas and budgets are left out (SkyPilot has none).
 
     Costs are divided so that the dearest candidate or crossing costs 1,000: its solver's tolerances are absolute.
     """

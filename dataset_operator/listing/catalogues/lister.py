@@ -19,7 +19,7 @@ class CataloguedLister:
         self._inner = inner
 
     def identity(self, location: Location) -> tuple[str, ...] | None:
-        """The table, and what its files lie in."""
+        """Return the table, and what its files lie in."""
         inner = self._inner.identity(_within(location))
         return None if inner is None else (location.kind, location.words, *inner)
 
@@ -28,17 +28,17 @@ class CataloguedLister:
         return self._inner.endpoint(_within(location))
 
     def empty(self, location: Location) -> str:
-        """Names the table."""
+        """Return a message that names the table."""
         return f"the folder of {location.words} holds no object: write rows to it, or set spec.allowEmpty: true"
 
     async def credentials(
         self, ways: WaysToKeys, namespace: str, location: Location, stop: Cancellation
     ) -> Credentials | None:
-        """Those of what its files lie in."""
+        """Return those of what its files lie in."""
         return await self._inner.credentials(ways, namespace, _within(location), stop)
 
     def folder(self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation) -> Folder:
-        """All that its files may lie in: the folder itself is a location of its own, once it is known."""
+        """Return all that its files may lie in: the folder itself is a location of its own, once it is known."""
         return self._inner.folder(_within(location), keys, budget, stop)
 
 

@@ -34,7 +34,7 @@ class FoundTable:
 
 
 def found_table(source: CataloguedSource, told: ToldTable) -> FoundTable:
-    """The folder of a table, below what the Dataset permits.
+    """Return the folder of a table, below what the Dataset permits.
 
     Raises:
         SourceError: TableElsewhere, it or a part of it is not there.
@@ -78,7 +78,7 @@ def _folder(within: Location, text: str) -> str | None:
 
 
 def _uri(text: str) -> Uri | None:
-    """Its parts. A path is taken as it is written: nothing in it is escaped, and a `?` belongs to it."""
+    """Return its parts. A path is taken as it is written: nothing in it is escaped, and a `?` belongs to it."""
     head, colon, rest = text.partition(":")
     scheme, rest = (head.lower(), rest) if colon and head.isalnum() else ("", text)
     netloc, path = "", rest

@@ -74,5 +74,5 @@ class Catalogue(Protocol):
 
 
 def column(name: str, type_name: str, *, nullable: bool = True) -> Column:
-    """A column as a status can hold it."""
+    """Return a column as a status can hold it."""
     return Column(name[:LONGEST_NAME], type_name[:LONGEST_TYPE], nullable)

@@ -37,13 +37,13 @@ class ListedWebFolder:
 
     @contextmanager
     def pages(self) -> Iterator[Iterator[Sequence[Entry]]]:
-        """All files, folder by folder."""
+        """Provide all files, folder by folder."""
         with self._opened() as folder:
             yield ([(_bytes(file.key), file.size_bytes, file.validator) for file in page] for page in folder.files())
 
     @contextmanager
     def reader(self) -> Iterator["_Reader"]:
-        """A reader of files."""
+        """Provide a reader of files."""
         with self._opened() as folder:
             yield _Reader(folder, self._budget)
 
@@ -80,11 +80,11 @@ class _Reader:
         self._allowance = Allowance(folder.name, budget.read_bytes)
 
     def open(self, key: str, size_bytes: int) -> BinaryIO:
-        """A file, unbuffered."""
+        """Return a file, unbuffered."""
         return cast("BinaryIO", RangedObject(self.read, key, size_bytes))
 
     def read(self, key: str, start: int, length: int) -> bytes:
-        """A range of a file, which is as long as asked or else a failure.
+        """Read a range of a file, which is as long as asked or else a failure.
 
         Raises:
             SourceError: FormatUnreadable, ListFailed and others.

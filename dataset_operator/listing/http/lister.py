@@ -12,16 +12,16 @@ class HttpLister:
     """Folders, by their index pages, and single files; an archive is a file, and is not looked into."""
 
     def identity(self, location: Location) -> tuple[str, ...] | None:
-        """The URL: other certificates are another way to the same data."""
+        """Return the URL: other certificates are another way to the same data."""
         place = _http(location)
         return (place.url, "unpacked") if place.needs_copy else (place.url,)
 
     def endpoint(self, location: Location) -> str:
-        """The server's URL."""
+        """Return the server's URL."""
         return _http(location).server_url
 
     def empty(self, location: Location) -> str:
-        """Names the folder."""
+        """Return a message that names the folder."""
         return f"the page of {_http(location).words} names no file: correct http.url, or set spec.allowEmpty: true"
 
     async def credentials(
@@ -34,7 +34,7 @@ class HttpLister:
     def folder(
         self, location: Location, keys: Credentials | None, budget: Budget, stop: Cancellation
     ) -> ListedWebFolder:
-        """The folder, or the file as one."""
+        """Return the folder, or the file as one."""
         del keys
         return ListedWebFolder(_http(location), budget, stop)
 

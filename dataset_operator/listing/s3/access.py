@@ -69,7 +69,7 @@ class Access:
 
     @contextlib.contextmanager
     def pages(self) -> Iterator[Iterator[Sequence[Entry]]]:
-        """All objects of the folder, page by page.
+        """Provide all objects of the folder, page by page.
 
         Raises:
             SourceError: see `failures.explained` and `transport.BoundedSession.send`.
@@ -183,7 +183,7 @@ class Access:
 
 @contextlib.contextmanager
 def _certificate_file(bundle: str | None) -> Iterator[str | None]:
-    """The path of a file with the certificates, while the block runs; None: the system's are trusted."""
+    """Provide the path of a file with the certificates, while the block runs; None: the system's are trusted."""
     if bundle is None:
         yield None
         return

@@ -93,7 +93,7 @@ def _explain(error: Exception, forbidden: tuple[str, str]) -> tuple[str, str]:  
 
 
 def _root(error: BaseException) -> str:
-    """The innermost cause in a few words: botocore wraps urllib3 wraps the system's own."""
+    """Return the innermost cause in a few words: botocore wraps urllib3 wraps the system's own."""
     inner: BaseException = error
     seen = 0
     while seen < 8 and (deeper := _cause(inner)) is not None:  # noqa: PLR2004 - chains of causes are short; some loop

@@ -19,11 +19,11 @@ class S3Lister:
         return place.endpoint, place.bucket, folder_prefix(place.prefix)
 
     def endpoint(self, location: Location) -> str:
-        """The store's URL."""
+        """Return the store's URL."""
         return _s3(location).endpoint
 
     def empty(self, location: Location) -> str:
-        """Names the folder, or the bucket."""
+        """Return a message that names the folder, or the bucket."""
         folder = _s3(location).prefix.strip("/")
         where = f"folder {folder!r}" if folder else "bucket"
         return f"the {where} holds no object: upload the data, correct s3.prefix, or set spec.allowEmpty: true"

@@ -30,7 +30,7 @@ _SO = "pods are served all the same, and size, version and format stay unknown"
 async def keys_for_own_token(
     request: SessionRequest, namespace: str, ways: WaysToKeys, stop: Cancellation
 ) -> Credentials:
-    """The keys of a session.
+    """Return the keys of a session.
 
     Args:
         request: to read.

@@ -43,11 +43,11 @@ class S3Reader:
         self._allowance = Allowance(name, budget.read_bytes)
 
     def open(self, key: str, size_bytes: int) -> BinaryIO:
-        """An object, unbuffered."""
+        """Return an object, unbuffered."""
         return cast("BinaryIO", RangedObject(self.read, key, size_bytes))
 
     def read(self, key: str, start: int, length: int) -> bytes:
-        """A range of an object, which is as long as asked or else a failure.
+        """Read a range of an object, which is as long as asked or else a failure.
 
         Raises:
             SourceError: ListTooSlow, FormatUnreadable, ListFailed, Interrupted.

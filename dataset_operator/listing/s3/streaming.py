@@ -32,7 +32,7 @@ class GuardedResolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - both are asked for
     ) -> list[ResolveResult]:
-        """The addresses of a host."""
+        """Return the addresses of a host."""
         found = await asyncio.get_running_loop().run_in_executor(None, resolve, host, port)
         return [
             ResolveResult(
@@ -51,7 +51,7 @@ class GuardedResolver(AbstractResolver):
 
 
 def bounded_session(origin: Origin, budget: Budget) -> type[AIOHTTPSession]:
-    """The session class for one file system; aiobotocore makes the session."""
+    """Return the session class for one file system; aiobotocore makes the session."""
 
     class Bounded(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
         async def send(self, request: AWSPreparedRequest) -> AioAWSResponse:

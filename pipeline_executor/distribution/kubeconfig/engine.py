@@ -70,7 +70,7 @@ class KubeconfigEngine:
         return None if self._secrets.synced.is_set() else "the Secrets of clusters are not in the cache yet"
 
     def ways(self) -> Iterable[Way]:
-        """One for each Secret."""
+        """Return one way for each Secret."""
         return self._ways
 
     async def arrange(self) -> None:
@@ -85,7 +85,7 @@ class KubeconfigEngine:
         self._around.stir()
 
     async def _present(self) -> dict[str, ClusterSecret]:
-        """The Secrets that are there, by name, and those that are away only for a moment."""
+        """Return the Secrets that are there, by name, and those that are away only for a moment."""
         now = asyncio.get_running_loop().time()
         present = {secret.name: secret for secret in self._secrets.snapshot().values()}
         for name, opened in list(self._open.items()):

@@ -44,7 +44,7 @@ class WorkCluster:
     # --- told by the engine ---
 
     def tell(self, managed: ManagedCluster) -> None:
-        """The ManagedCluster as it is now."""
+        """Take the ManagedCluster as it is now."""
         self.managed = managed
         if managed.available:
             self._gone_at = None
@@ -52,15 +52,15 @@ class WorkCluster:
             self._gone_at = self._clock()
 
     def hear(self, renewed: str) -> None:
-        """A renewal of the spoke's Lease came."""
+        """Note a renewal of the spoke's Lease."""
         self._heartbeat = self._heartbeat.heard(renewed, self._clock())
 
     def put(self, group: SeenGroup) -> None:
-        """A group is there, or has changed."""
+        """Note a group that is there, or has changed."""
         self._groups.setdefault(group.run.uid, {})[group.name] = group
 
     def drop(self, group: SeenGroup) -> None:
-        """A group is there no more."""
+        """Note that a group is there no more."""
         mine = self._groups.get(group.run.uid, {})
         mine.pop(group.name, None)
         if not mine:
@@ -93,11 +93,11 @@ class WorkCluster:
         return self._gone_at, self._heartbeat.seen_at if silent else None, self._seeing_since() is None
 
     def runs(self) -> frozenset[RunRef]:
-        """The runs of the groups that are seen."""
+        """Return the runs of the groups that are seen."""
         return frozenset(group.run for groups in self._groups.values() for group in groups.values())
 
     def groups_of(self, run_uid: str) -> Mapping[str, SeenGroup]:
-        """The run's groups, by name."""
+        """Return the run's groups, by name."""
         return self._groups.get(run_uid) or {}
 
     async def submit(self, group: Mapping[str, Any]) -> None:

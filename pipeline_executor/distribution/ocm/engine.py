@@ -84,7 +84,7 @@ class OcmEngine:
         return None if synced else "ManagedClusters and ManifestWorks are not in the cache yet"
 
     def ways(self) -> Iterable[Way]:
-        """One for each ManagedCluster that names sites."""
+        """Return one way for each ManagedCluster that names sites."""
         return [Way(each.name, each.managed.sites, each) for each in self._clusters.values()]
 
     async def arrange(self) -> None:

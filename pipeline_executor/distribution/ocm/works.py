@@ -95,7 +95,7 @@ def read_managed_cluster(raw: RawObject) -> ManagedCluster | None:
 
 
 def group_work(cluster: str, group: Mapping[str, Any]) -> RawObject:
-    """The work that brings a PipelineGroup to a cluster. It has the group's name.
+    """Return the work that brings a PipelineGroup to a cluster. It has the group's name.
 
     Raises:
         KubeError: it is larger than OCM takes, with the status 422.
@@ -123,7 +123,7 @@ def group_work(cluster: str, group: Mapping[str, Any]) -> RawObject:
 
 
 def heartbeat_work(cluster: str, hub: str, namespace: str) -> RawObject:
-    """The work that changes nothing in a cluster, and brings the renewals of its spoke's Lease back.
+    """Return the work that changes nothing in a cluster, and brings the renewals of its spoke's Lease back.
 
     Args:
         cluster: whose.
@@ -192,7 +192,7 @@ def _feedback(paths: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _values(raw: object) -> Iterable[tuple[str, str]]:
-    """The feedback values that are strings; nothing else is asked for."""
+    """Return the feedback values that are strings; nothing else is asked for."""
     for each in raw[:_MOST_VALUES] if isinstance(raw, list) else ():
         value = each.get("fieldValue") if isinstance(each, Mapping) else None
         text = value.get("string") if isinstance(value, Mapping) else None
@@ -201,7 +201,7 @@ def _values(raw: object) -> Iterable[tuple[str, str]]:
 
 
 def _summary(text: str | None) -> Mapping[str, Any]:
-    """Tasks and imports as the spoke summed them up; nothing where that can't be read."""
+    """Return tasks and imports as the spoke summed them up; nothing where that can't be read."""
     if text is None or len(text) > SUMMARY_BYTES:
         return {}
     try:

@@ -18,7 +18,7 @@ _LONGEST_NAME: Final = 253
 
 
 def claim_of(launch: Launch, group: PipelineGroup) -> Raw:
-    """The claim that a task makes.
+    """Return the claim that a task makes.
 
     One whose name is made for the run goes with its PipelineGroup; one that the pipeline names is its own to delete.
 
@@ -46,7 +46,7 @@ def claim_of(launch: Launch, group: PipelineGroup) -> Raw:
 
 
 def claim_to_delete(launch: Launch) -> str:
-    """The name of the claim that a task deletes.
+    """Return the name of the claim that a task deletes.
 
     Raises:
         InputError: it names none.
@@ -58,7 +58,7 @@ def claim_to_delete(launch: Launch) -> str:
 
 
 def workspace_of(workspace: Mapping[str, Any] | None, group: PipelineGroup) -> Raw:
-    """The claim of the run's workspace, shared by all tasks that use it: they are in one group.
+    """Return the claim of the run's workspace, shared by all tasks that use it: they are in one group.
 
     Args:
         workspace: the platform document's `pipelineConfig.workspace`; None: there is none.

@@ -103,5 +103,5 @@ def task_states(
 
 
 def _is_loop(path: str, step: Step) -> bool:
-    """A loop's own entry, beside those of its iterations."""
+    """Return whether a path is a loop's own entry, beside those of its iterations."""
     return "#" not in path.rsplit("/", 1)[-1] and f"{path}#0" in step.phases

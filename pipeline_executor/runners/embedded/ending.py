@@ -120,7 +120,7 @@ class Ending:
             await self._client.delete(PODS, pod.name, pod.namespace, uid=pod.uid, grace_seconds=grace_seconds)
 
     async def _log(self, state: State, facts: PodFacts) -> bytes:
-        """The log; a kubelet that does not answer is asked for a minute, but not where its node is given up."""
+        """Return the log; a kubelet that does not answer is asked for a minute, but not where its node is given up."""
         uid = facts.identity.uid
         try:
             return await read_log(self._client, facts.identity, MAIN, self._log_bytes)

@@ -7,7 +7,7 @@ from pipeline_executor.runners.embedded.state import State
 
 
 async def known_files(state: State, artifact: Artifact) -> tuple[FileEntry, ...] | None:
-    """The files of an artifact that was imported, or that a task of this group wrote; None of any other.
+    """Return the files of an artifact that was imported, or that a task of this group wrote; None of any other.
 
     Raises:
         StoreError: the store does not answer.
@@ -17,7 +17,7 @@ async def known_files(state: State, artifact: Artifact) -> tuple[FileEntry, ...]
 
 
 async def input_files(state: State, artifact: Artifact) -> tuple[FileEntry, ...]:
-    """The files of any artifact that a task reads.
+    """Return the files of any artifact that a task reads.
 
     Raises:
         InputError: there is nothing, or it lies where this site's store does not reach.

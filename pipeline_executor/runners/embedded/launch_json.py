@@ -20,7 +20,7 @@ BOUNDS = Bounds(most_bytes=8 << 20, most_depth=96)
 
 
 def write_launch(launch: Launch) -> bytes:
-    """The object's content; the same launch gives the same bytes."""
+    """Write the object's content; the same launch gives the same bytes."""
     return json.dumps(
         dataclasses.asdict(launch), ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=dict
     ).encode()

@@ -190,7 +190,7 @@ def _mount(made: Extras, name: str, source: Raw, path: str) -> None:
 
 
 def _named(each: Platform, key: str) -> str:
-    """A name, written down or resolved from a parameter."""
+    """Return a name, written down or resolved from a parameter."""
     return str(each.get(f"{key}Parameter") or each.get(key) or "")
 
 

@@ -35,7 +35,7 @@ class PodFacts(PodState):
 
 
 def read_pod(raw: RawObject) -> PodFacts | None:
-    """The facts; None where the pod is none that a spoke makes under such a name."""
+    """Read the facts; None where the pod is none that a spoke makes under such a name."""
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
     owner = next((each for each in metadata.get("ownerReferences") or () if each.get("kind") == "PipelineGroup"), None)

@@ -29,7 +29,7 @@ class PodIndex:
         )
 
     def of(self, group: PipelineGroup) -> list[PodFacts]:
-        """All pods of a group, those of earlier attempts of it, too."""
+        """Return all pods of a group, those of earlier attempts of it, too."""
         return list(self._by_group.get((group.spec.run.uid, group.spec.group), {}).values())
 
     def has(self, pod: PodIdentity) -> bool:
@@ -38,7 +38,7 @@ class PodIndex:
         return found is not None and found.identity.uid == pod.uid
 
     async def find(self, pod: PodIdentity) -> PodFacts | None:
-        """A task's pod, though it was made a moment ago; None where there is none of this name and uid.
+        """Find a task's pod, though it was made a moment ago; None where there is none of this name and uid.
 
         Raises:
             KubeError: the API server does not answer.

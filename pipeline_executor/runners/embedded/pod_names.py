@@ -17,7 +17,7 @@ _LONGEST_LABEL: Final = 63
 
 
 def pod_name(run_uid: str, group: str, task: str, attempt: int) -> str:
-    """A DNS label of at most 63 characters: readable words, the attempt, and a digest of everything."""
+    """Return a DNS label of at most 63 characters: readable words, the attempt, and a digest of everything."""
     digest = hashlib.sha256("\0".join((run_uid, group, task, str(attempt))).encode()).hexdigest()[:16]
     stem = _UNFIT.sub("-", task.lower()).strip("-")[-_LONGEST_STEM:].strip("-") or "task"
     if not stem[0].isalpha():
@@ -26,7 +26,7 @@ def pod_name(run_uid: str, group: str, task: str, attempt: int) -> str:
 
 
 def group_label(group: str) -> str:
-    """A group's id as a label's value; a long one is cut, and the annotation has all of it."""
+    """Return a group's id as a label's value; a long one is cut, and the annotation has all of it."""
     if len(group) <= _LONGEST_LABEL:
         return group
     return f"{group[:40].rstrip('-.')}-{hashlib.sha256(group.encode()).hexdigest()[:12]}"

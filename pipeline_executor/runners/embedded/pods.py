@@ -82,7 +82,7 @@ class PodContext:
 
 
 def build_pod(launch: Launch, context: PodContext) -> Raw:
-    """The pod; the same launch gives the same pod."""
+    """Make the pod; the same launch gives the same pod."""
     group, extras = context.group, extras_of(launch.platform)
     folders = _folders(launch)
     if launch.workspace and context.workspace_claim:
@@ -209,7 +209,7 @@ def _sidecar(settings: SidecarSettings, shared: list[Raw], extras: Extras) -> Ra
 
 
 def _folders(launch: Launch) -> list[str]:
-    """The roots of all paths that the container reads or writes."""
+    """Return the roots of all paths that the container reads or writes."""
     paths = [each.local_path for each in launch.inputs if each.local_path]
     paths += [each.local_path for each in launch.output_artifacts]
     paths += [launch.output_file, *(each.file for each in launch.output_parameters)]

@@ -57,7 +57,7 @@ def read_run(answer: Mapping[str, Any]) -> BackendRun:
 
 
 def problem_of(answer: Any) -> str:  # noqa: ANN401 - JSON of a stranger
-    """The sentence in an answer that is an error; "" where there is none."""
+    """Return the sentence in an answer that is an error; "" where there is none."""
     if not isinstance(answer, Mapping):
         return ""
     for key in ("error_message", "message", "error"):

@@ -25,7 +25,7 @@ _VOLUMES: Final = ("pvcMount", "genericEphemeralVolume")
 
 
 def without_unsafe_caching(documents: Sequence[Raw], imported: frozenset[str], subject: str) -> list[dict[str, Any]]:
-    """The same documents, in which no task is cached that reads governed data; those given stay as they are.
+    """Return the same documents, in which no task is cached that reads governed data; those given stay as they are.
 
     Args:
         documents: the pipeline, and perhaps a platform document.

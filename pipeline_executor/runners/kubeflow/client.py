@@ -52,7 +52,7 @@ class KubeflowClient:
             await self._open.close()
 
     async def get(self, run_id: str) -> BackendRun | None:
-        """A run; None where there is none of this id.
+        """Return a run; None where there is none of this id.
 
         Raises:
             KubeflowError: no answer that says so.

@@ -143,6 +143,6 @@ def task_states(
 
 
 def _last(several: Mapping[int, AttemptRecord], group_attempt: int) -> AttemptRecord | None:
-    """The last attempt that counts: of this attempt of the group."""
+    """Return the last attempt that counts: of this attempt of the group."""
     mine = [each for each in several.values() if each.end is not None and each.end.group_attempt == group_attempt]
     return max(mine, key=lambda record: record.number, default=None)

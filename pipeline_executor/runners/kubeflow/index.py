@@ -61,12 +61,12 @@ class RunIndex:
                 raise KubeflowError(f"the {what} of Kubeflow's runs can't be listed: {why}") from None
 
     def pods_of(self, run_id: str) -> list[KubeflowPod]:
-        """A run's pods, the oldest first."""
+        """Return a run's pods, the oldest first."""
         found = self._pods.get(run_id, {}).values()
         return sorted(found, key=lambda pod: (pod.created_seconds, pod.identity.name))
 
     def workflows_of(self, run_id: str) -> list[WorkflowFacts]:
-        """A run's Workflows: one, unless it was submitted twice."""
+        """Return a run's Workflows: one, unless it was submitted twice."""
         return list(self._workflows.get(run_id, {}).values())
 
     def _pod_changed(self, change: Change[KubeflowPod]) -> None:

@@ -160,7 +160,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401
 
 
 def made_whole_deeply(value: Any) -> Any:  # noqa: ANN401
-    """A value in which whole numbers are whole at any depth: protobuf's Struct has floats only."""
+    """Return a value in which whole numbers are whole at any depth: protobuf's Struct has floats only."""
     match value:
         case float() if value.is_integer():
             return int(value)

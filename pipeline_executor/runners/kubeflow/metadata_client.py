@@ -55,7 +55,7 @@ class MetadataClient:
         await self._channel.close()
 
     async def lineage(self, run_id: str, known: Lineage) -> Lineage:
-        """All that is known of a run; nothing where it has not begun.
+        """Return all that is known of a run; nothing where it has not begun.
 
         Args:
             run_id: Kubeflow's.

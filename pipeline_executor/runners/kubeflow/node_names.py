@@ -14,7 +14,7 @@ _ROOT, _ITERATION, _EXECUTOR, _DRIVER = "root", "iteration", "executor", "-drive
 
 
 def task_of(node_name: str) -> str | None:
-    """The task's path, as `train#2/evaluate`; None where the node is no task's own, as the root's driver.
+    """Return the task's path, as `train#2/evaluate`; None where the node is no task's own, as the root's driver.
 
     A driver and the executor have the same path: they are the same task.
     """
@@ -38,7 +38,7 @@ def task_of(node_name: str) -> str | None:
 
 
 def _split(name: str) -> list[str]:
-    """The parts between dots; an item of a loop, in brackets, may have dots of its own."""
+    """Return the parts between dots; an item of a loop, in brackets, may have dots of its own."""
     parts, depth, begin = [], 0, 0
     for at, letter in enumerate(name):
         depth += (letter == "(") - (letter == ")")

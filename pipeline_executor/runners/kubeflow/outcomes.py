@@ -170,7 +170,7 @@ class _Walk:
         return ""
 
     def _of(self, around: Execution, name: str) -> Execution | None:
-        """The execution of a task inside of another; of several tries, the one that went well, else the last."""
+        """Return the execution of a task inside of another; of several tries, the one that went well, else the last."""
         tries = [each for each in self._inside.get(around.id, ()) if each.task == name]
         return max(tries, key=_standing, default=None)
 
@@ -194,7 +194,7 @@ class _Walk:
         return state
 
     def _mark(self, task: Task, path: str, phase: TaskPhase) -> State:
-        """A task of which nothing was begun, and all inside that has a path of its own."""
+        """Mark a task of which nothing was begun, and all inside that has a path of its own."""
         for below, inner in task.statically_inside(path):
             if isinstance(inner.body, Container) and inner.loop is None:
                 self.found.containers[below] = Outcome(phase)
@@ -202,7 +202,7 @@ class _Walk:
 
 
 def cast_output(value: Any, kind: str) -> Any:  # noqa: ANN401 - JSON
-    """A parameter as its component declares it: ML Metadata has floats only."""
+    """Return a parameter as its component declares it: ML Metadata has floats only."""
     if kind == DOUBLE:
         return value
     return made_whole(value, kind) if kind == INTEGER else made_whole_deeply(value)

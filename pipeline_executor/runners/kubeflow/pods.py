@@ -30,7 +30,7 @@ class KubeflowPod(PodState):
 
 
 def read_pod(raw: RawObject) -> KubeflowPod | None:
-    """The facts; None where it is no task's pod."""
+    """Read the facts; None where it is no task's pod."""
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
     run_id = (metadata.get("labels") or {}).get(RUN_ID_LABEL, "")

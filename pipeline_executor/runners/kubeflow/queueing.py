@@ -15,7 +15,7 @@ _KUBERNETES = "kubernetes"
 
 
 def with_queue(platform: Raw, pipeline: Raw, queue: str) -> dict[str, Any]:
-    """The platform document, in which each container has the queue's label; one that it has already stays.
+    """Return the platform document, in which each container has the queue's label; one that it has already stays.
 
     Args:
         platform: the document as it is; empty where there is none.

@@ -170,7 +170,7 @@ class Recording:
         return await bytes_at(run.store, (each.uri for several in given.artifacts.values() for each in several))
 
     async def _log(self, state: State, attempt: Attempt) -> bytes:
-        """The log, of the pod or, where that is gone, of Kubeflow; who does not answer is asked for a minute."""
+        """Return the log, of the pod or, where that is gone, of Kubeflow; who does not answer is asked for a minute."""
         pod = attempt.pod
         if pod is None:
             return note(attempt.verdict.message)

@@ -9,5 +9,5 @@ _RUNS: Final = uuid.UUID("0f0e7f3c-6d0e-5c5f-8f1a-4f6f2b7f9a52")
 
 
 def run_id(spec: GroupSpec) -> str:
-    """A UUID made of the run's uid, the group's id and the attempt, and of nothing else."""
+    """Return a UUID made of the run's uid, the group's id and the attempt, and of nothing else."""
     return str(uuid.uuid5(_RUNS, "\0".join((spec.run.uid, spec.group, str(spec.attempt)))))

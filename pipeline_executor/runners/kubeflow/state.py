@@ -58,7 +58,7 @@ class State:
         return self.numbers.get(key)
 
     def give_number(self, key: PodKey) -> int:
-        """The next attempt of a task, for a pod that is new."""
+        """Return the next attempt of a task, for a pod that is new."""
         path = key[0]
         taken = [number for (other, _), number in self.numbers.items() if other == path]
         number = max((*self.records.of(path), *taken), default=0) + 1
@@ -72,7 +72,7 @@ def write_launch(run_id: str, pod: str) -> bytes:
 
 
 def pod_launched(content: bytes | None, run_id: str, subject: str) -> str | None:
-    """The pod of an attempt; None where it belongs to no attempt of this run."""
+    """Return the pod of an attempt; None where it belongs to no attempt of this run."""
     if content is None:
         return None
     try:

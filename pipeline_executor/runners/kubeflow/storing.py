@@ -15,7 +15,7 @@ _LISTED_AT_ONCE: Final = 8
 
 
 async def objects_at(store: ArtifactStore, uri: str) -> list[StoredObject]:
-    """The objects of an artifact: the one at its URI, or those of a folder.
+    """Return the objects of an artifact: the one at its URI, or those of a folder.
 
     Raises:
         StoreError: the store does not answer, or there are too many.
@@ -44,7 +44,7 @@ async def bytes_at(store: ArtifactStore, uris: Iterable[str]) -> int:
 
 
 async def hashed_files(store: ArtifactStore, uri: str) -> tuple[FileEntry, ...]:
-    """The files of an artifact with their digests; all its bytes are read for that.
+    """Return the files of an artifact with their digests; all its bytes are read for that.
 
     Raises:
         InputError: there is nothing.

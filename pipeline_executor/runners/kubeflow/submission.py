@@ -22,7 +22,7 @@ _LONGEST_NAME: Final = 100
 def run_request(
     group: PipelineGroup, documents: Sequence[Raw], program: Program, parameters: Raw, root_uri: str
 ) -> dict[str, Any]:
-    """The body of `POST /apis/v2beta1/runs`.
+    """Return the body of `POST /apis/v2beta1/runs`.
 
     Args:
         group: the attempt.
@@ -55,7 +55,7 @@ def run_request(
 
 
 def imported_uris(program: Program, parameters: Raw, subject: str) -> list[str]:
-    """The URIs that the importers at the pipeline's top will bring, as far as they are known before it runs.
+    """Return the URIs that the importers at the pipeline's top will bring, as far as they are known before it runs.
 
     Raises:
         InputError: Kubeflow's importers don't take one.

@@ -39,7 +39,7 @@ class WorkflowFacts:
 
 
 def read_workflow(raw: RawObject) -> WorkflowFacts | None:
-    """The facts; None where it is no run of Kubeflow Pipelines."""
+    """Read the facts; None where it is no run of Kubeflow Pipelines."""
     run_id = (raw["metadata"].get("labels") or {}).get(RUN_ID_LABEL, "")
     if not run_id:
         return None
@@ -56,7 +56,7 @@ def read_workflow(raw: RawObject) -> WorkflowFacts | None:
 
 
 def _nodes(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A Workflow's nodes; many are compressed. What lies in Argo's own database is not seen here."""
+    """Return a Workflow's nodes; many are compressed. What lies in Argo's own database is not seen here."""
     packed = status.get("compressedNodes")
     if not packed:
         return status.get("nodes") or {}

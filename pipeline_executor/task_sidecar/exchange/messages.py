@@ -10,12 +10,12 @@ LONGEST_MESSAGE: Final = 2_000
 
 
 def write_message(message: str) -> bytes:
-    """A request to `FAILURE`, and the body of an answer that is an error."""
+    """Write a request to `FAILURE`, and the body of an answer that is an error."""
     return write_document({"message": message[:LONGEST_MESSAGE]})
 
 
 def read_message(content: bytes) -> str:
-    """A request to `FAILURE`, or the body of an answer that is an error; no line breaks are left in it.
+    """Read a request to `FAILURE`, or the body of an answer that is an error; no line breaks are left in it.
 
     Raises:
         InputError: it is none.

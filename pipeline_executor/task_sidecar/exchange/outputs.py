@@ -9,7 +9,7 @@ from pipeline_executor.task_sidecar.exchange.records import OutputFile, OutputRe
 
 
 def write_pieces(pieces: Iterable[PieceRequest]) -> bytes:
-    """A request to `UPLOADS`, and the answer of `OUTPUTS`."""
+    """Write a request to `UPLOADS`, and the answer of `OUTPUTS`."""
     return write_document(
         {
             "pieces": [
@@ -21,7 +21,7 @@ def write_pieces(pieces: Iterable[PieceRequest]) -> bytes:
 
 
 def read_pieces(content: bytes) -> tuple[PieceRequest, ...]:
-    """A request to `UPLOADS`, or the answer of `OUTPUTS`.
+    """Read a request to `UPLOADS`, or the answer of `OUTPUTS`.
 
     Raises:
         InputError: it is none.
@@ -38,12 +38,12 @@ def read_pieces(content: bytes) -> tuple[PieceRequest, ...]:
 
 
 def write_urls(urls: Sequence[str]) -> bytes:
-    """The answer of `UPLOADS`: one URL for each piece, in their order. They are secrets."""
+    """Write the answer of `UPLOADS`: one URL for each piece, in their order. They are secrets."""
     return write_document({"urls": list(urls)})
 
 
 def read_urls(content: bytes, count: int) -> tuple[str, ...]:
-    """The answer of `UPLOADS` to a request for `count` pieces.
+    """Read the answer of `UPLOADS` to a request for `count` pieces.
 
     Raises:
         InputError: it is none.
@@ -56,7 +56,7 @@ def read_urls(content: bytes, count: int) -> tuple[str, ...]:
 
 
 def write_report(report: OutputReport) -> bytes:
-    """A request to `OUTPUTS`."""
+    """Write a request to `OUTPUTS`."""
     files = [
         {"output": each.output, "path": each.path, "bytes": each.size_bytes, "sha256": each.sha256}
         for each in report.files
@@ -72,7 +72,7 @@ def write_report(report: OutputReport) -> bytes:
 
 
 def read_report(content: bytes, limits: TaskLimits) -> OutputReport:
-    """A request to `OUTPUTS`.
+    """Read a request to `OUTPUTS`.
 
     Raises:
         InputError: it is none, or it is beyond the limits.

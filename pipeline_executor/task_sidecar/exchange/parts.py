@@ -14,7 +14,7 @@ _SHA256_LENGTH: Final = 64
 
 
 def file_path(fields: Fields, key: str) -> str:
-    """A path below an artifact's own, which leads nowhere else; "" for the artifact itself.
+    """Return a path below an artifact's own, which leads nowhere else; "" for the artifact itself.
 
     Raises:
         InputError: it is none.
@@ -45,7 +45,7 @@ def path_problem(path: str) -> str | None:
 
 
 def read_page(fields: Fields, key: str) -> list[Fields]:
-    """A list of at most `MOST_IN_PAGE` objects.
+    """Read a list of at most `MOST_IN_PAGE` objects.
 
     Raises:
         InputError: it is none.
@@ -57,7 +57,7 @@ def read_page(fields: Fields, key: str) -> list[Fields]:
 
 
 def read_place(fields: Fields, key: str) -> str:
-    """An absolute path of a container.
+    """Read an absolute path of a container.
 
     Raises:
         InputError: it is none.
@@ -69,7 +69,7 @@ def read_place(fields: Fields, key: str) -> str:
 
 
 def read_count(fields: Fields, key: str) -> int:
-    """A count, which must be there.
+    """Read a count, which must be there.
 
     Raises:
         InputError: it is none.
@@ -81,7 +81,7 @@ def read_count(fields: Fields, key: str) -> int:
 
 
 def read_digest(fields: Fields, key: str, *, empty: bool = False) -> str:
-    """A SHA-256; "" where `empty` says that it may be missing.
+    """Read a SHA-256; "" where `empty` says that it may be missing.
 
     Raises:
         InputError: it is none.
@@ -95,7 +95,7 @@ def read_digest(fields: Fields, key: str, *, empty: bool = False) -> str:
 
 
 def read_text(fields: Fields, key: str, longest: int) -> str:
-    """A text of at most `longest` characters, of any kind.
+    """Read a text of at most `longest` characters, of any kind.
 
     Raises:
         InputError: it is none.
@@ -107,5 +107,5 @@ def read_text(fields: Fields, key: str, longest: int) -> str:
 
 
 def write_document(document: Mapping[str, Any]) -> bytes:
-    """A message. What is no UTF-8 becomes question marks."""
+    """Write a message. What is no UTF-8 becomes question marks."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

@@ -50,7 +50,7 @@ def write_task(view: TaskView) -> bytes:
 
 
 def read_task(content: bytes) -> TaskView:
-    """The answer to `GET TASK`.
+    """Read the answer to `GET TASK`.
 
     Raises:
         InputError: it is none.
@@ -83,7 +83,7 @@ def read_task(content: bytes) -> TaskView:
 
 
 def write_inputs(page: InputPage) -> bytes:
-    """An answer. It holds secrets."""
+    """Write an answer. It holds secrets."""
     files = [
         {"input": each.input, "path": each.path, "bytes": each.size_bytes, "sha256": each.sha256, "url": each.url}
         for each in page.files
@@ -92,7 +92,7 @@ def write_inputs(page: InputPage) -> bytes:
 
 
 def read_inputs(content: bytes) -> InputPage:
-    """The answer to `GET INPUTS`.
+    """Read the answer to `GET INPUTS`.
 
     Raises:
         InputError: it is none.

@@ -106,7 +106,7 @@ class _Terms:
             self._add(self._first[name], cost, np.abs(cost))
 
     def readers(self) -> dict[str, set[str]]:
-        """The blocks that read each datum, but for the one that writes it."""
+        """Return the blocks that read each datum, but for the one that writes it."""
         graph, found = self._part.graph, dict[str, set[str]]()
         for name, task in graph.tasks.items():
             for key in task.reads:
@@ -145,7 +145,7 @@ class _Terms:
             self._add(self._first[datum.producer], least, size)
 
     def least(self, block: str) -> float:
-        """The least over the allowed sites, after all that rounding may have added is taken off."""
+        """Return the least over the allowed sites, after all that rounding may have added is taken off."""
         error = (self._count[block] + 10 + 2 * len(self._priced)) * _ULP * self._size[block]
         return float(np.where(self.allowed[block], self._sum[block] - error, np.inf).min())
 

@@ -85,7 +85,7 @@ class _Certifier:
         self._notes.checked.append(f"the certificate of {result.objective}: {least!r} over {count} branches")
 
     def _branches(self, where: str, raw: Sequence[Mapping[str, Any]]) -> list[Branch] | None:
-        """The branches; None where they are not all choices."""
+        """Return the branches; None where they are not all choices."""
         branches = [_branch(each) for each in raw]
         for number, branch in enumerate(branches):
             listed = [*branch.taken, *branch.left, *branch.free]

@@ -6,7 +6,7 @@ from pipeline_splitter.graph import Graph
 
 
 def blocks_of(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """The members of each task's block, by task; most blocks are the task alone."""
+    """Return the members of each task's block, by task; most blocks are the task alone."""
     found: dict[str, tuple[str, ...]] = {name: (name,) for name in graph.tasks}
     tied = [set(each) & set(graph.tasks) for each in graph.together]
     ties = nx.Graph()

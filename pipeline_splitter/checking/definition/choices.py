@@ -76,7 +76,7 @@ def part_of(branch: Branch, inputs: CheckInputs) -> Part:
 
 
 def _lighter(graph: Graph, free: Iterable[Option]) -> Graph:
-    """The graph in which whoever has not decided brings nothing, but still comes after who makes it."""
+    """Return the graph in which whoever has not decided brings nothing, but still comes after who makes it."""
     order, tasks = set(graph.order), dict(graph.tasks)
     task_of = {step.name: task.name for task in graph.tasks.values() for step in task.steps}
     for reader, spot in sorted({option.slot for option in free}):
@@ -107,7 +107,7 @@ def slots_of(options: Iterable[Option]) -> list[list[Option]]:
 
 
 def nowhere(part: Part) -> str | None:
-    """A task that, with what must stay with it, may be at no site; None where there is none."""
+    """Return a task that, with what must stay with it, may be at no site; None where there is none."""
     for name, members in sorted(blocks_of(part.graph).items()):
         if name == members[0] and not frozenset.intersection(*map(part.permits.sites_of, members)):
             return name

@@ -71,7 +71,7 @@ class Tariff:
         return self._ways[origin, target]
 
     def copies(self, datum: Datum) -> frozenset[str]:
-        """The sites that hold a datum which no task writes."""
+        """Return the sites that hold a datum which no task writes."""
         dataset = None if datum.dataset is None else self.datasets.get(datum.dataset)
         return frozenset() if dataset is None else frozenset(each.site for each in self.inventory.sources(dataset))
 
@@ -156,7 +156,7 @@ class Placement:
         return found
 
     def costs(self, moves: Sequence[Move]) -> dict[str, float]:
-        """The three sums."""
+        """Return the three sums."""
         tariff = self.tariff
         return {
             objective: fsum(

@@ -18,7 +18,7 @@ _ORDER = {rule: number for number, rule in enumerate(Rule)}
 
 
 def all_steps(graph: Graph) -> dict[str, Step]:
-    """Every step by name."""
+    """Return every step by name."""
     steps = {step.name: step for task in graph.tasks.values() for step in task.steps}
     return {**steps, **{step.name: step for step in graph.importers}}
 
@@ -29,7 +29,7 @@ def own_rules(ref: DatasetRef, datasets: Mapping[DatasetRef, Dataset]) -> Govern
 
 
 def declared(ref: DatasetRef, name: str, datasets: Mapping[DatasetRef, Dataset]) -> Release | None:
-    """The release of that name, if the dataset declares it."""
+    """Return the release of that name, if the dataset declares it."""
     for release in datasets[ref].governance.releases if ref in datasets else ():
         if release.name == name:
             return release
@@ -107,7 +107,7 @@ def found_in(read: Read, carried: Carried, datasets: Mapping[DatasetRef, Dataset
 
 
 def in_order(before: Mapping[str, set[str]]) -> Iterator[str]:
-    """Names, each after those before it.
+    """Yield names, each after those before it.
 
     Raises:
         ValueError: they go round in a circle.
@@ -151,7 +151,7 @@ class Permits:
         return frozenset()
 
     def sites_of(self, task: str) -> frozenset[str]:
-        """All sites where it may be."""
+        """Return all sites where it may be."""
         return frozenset(site for site in self._inventory.sites if not self.denied(task, site))
 
     def bars(self, rules: Rules, reader: Reader | None, site: str) -> Decision | None:
@@ -163,7 +163,7 @@ class Permits:
         return self._decided[key]
 
     def all(self, rules: Rules, reader: Reader | None, site: str) -> tuple[Decision, ...]:
-        """Every refusal, likewise."""
+        """Return every refusal, likewise."""
         key = self._key(rules, reader, site)
         if key not in self._all:
             place = self._inventory.place(site)

@@ -60,7 +60,7 @@ def spot_of(read: Read, graph: Graph) -> Spot:
 
 
 def open_reads(graph: Graph) -> Iterator[tuple[Task, Step, Read]]:
-    """Every input in front of which a release could be put.
+    """Yield every input in front of which a release could be put.
 
     Brought as a whole to a container; never a mount or a list, never made inside the reader's own unit (but for an
     importer there that takes nothing from inside).
@@ -78,7 +78,7 @@ def open_reads(graph: Graph) -> Iterator[tuple[Task, Step, Read]]:
 
 
 def options(graph: Graph, datasets: Mapping[DatasetRef, Dataset]) -> frozenset[Option]:
-    """Every release that could be inserted.
+    """Return every release that could be inserted.
 
     Declared, accepted by the reader, of a dataset that the artifact carries, and not yet applied to all that is in it
     of that dataset.
@@ -206,7 +206,7 @@ def _made(graph: Graph, insertion: Insertion, name: str, datasets: Mapping[Datas
 
 
 def _before_importer(graph: Graph, importer: str) -> set[str]:
-    """The tasks that an importer waits for."""
+    """Return the tasks that an importer waits for."""
     steps, found, waiting = all_steps(graph), set(), [importer] if importer else []
     while waiting:
         step = steps[waiting.pop()]
@@ -219,7 +219,7 @@ def _before_importer(graph: Graph, importer: str) -> set[str]:
 
 
 def _reading(task: Task, readers: set[str], spot: Spot, name: str, graph: Graph) -> Task:
-    """The task, its steps among the readers reading the released form."""
+    """Return the task, its steps among the readers reading the released form."""
     steps = tuple(
         replace(
             step,

@@ -23,7 +23,7 @@ class Waits:
 
 
 def smallest_first(before: Mapping[str, set[str]]) -> list[str]:
-    """Names, repeatedly the smallest of those whose predecessors are all taken."""
+    """Return names, repeatedly the smallest of those whose predecessors are all taken."""
     waits = nx.DiGraph((earlier, name) for name, those in before.items() for earlier in those)
     waits.add_nodes_from(before)
     return list(nx.lexicographical_topological_sort(waits))
@@ -43,7 +43,7 @@ def arrival(placement: Placement, waits: Waits, name: str, ends: Mapping[str, fl
 
 
 def by_definition(placement: Placement, waits: Waits) -> dict[str, tuple[float, float]]:
-    """Each task, in order, at the earliest time that its inputs and a slot allow; no backfilling."""
+    """Schedule each task, in order, at the earliest time that its inputs and a slot allow; no backfilling."""
     sites = placement.tariff.inventory.sites
     count = max(len(waits.order), 1)
     free = {name: [0.0] * min(site.slots, count) for name, site in sites.items() if site.slots is not None}

@@ -55,7 +55,7 @@ class _Spot:
 
 
 def with_own_times(graph: Graph, pipeline: KfpPipeline, hints: Hints) -> Graph:
-    """The graph, the seconds and core-seconds of its units as they are recomputed here."""
+    """Return the graph, the seconds and core-seconds of its units as they are recomputed here."""
     own = _Own(pipeline, hints)
     tasks = dict(graph.tasks)
     for path, entry in pipeline.entries.items():
@@ -70,7 +70,7 @@ class _Own:
         self._pipeline, self._hints = pipeline, hints
 
     def unit(self, entry: Entry) -> Times:
-        """The whole of one unit, with what is said of it itself."""
+        """Return the whole of one unit, with what is said of it itself."""
         outer = tuple(self._hints.tasks.get(path, _NOTHING) for path in _up(entry.path.rpartition("/")[0]))
         spot = _Spot(entry.path, entry.task, entry.component, None, outer)
         found = self._times(spot, entry)
@@ -94,7 +94,7 @@ class _Own:
         return Times(once.seconds * batches, once.core_seconds * times, once.cores)
 
     def _dag(self, spot: _Spot, entry: Entry) -> Times:
-        """The longest path; ends by name, from whatever has none before it."""
+        """Return the longest path; ends by name, from whatever has none before it."""
         inside: dict[str, Times] = {}
         waits: dict[str, set[str]] = {}
         over = (
@@ -151,7 +151,7 @@ class _Own:
         return len(value) if isinstance(value, list) else 1
 
     def _value(self, spot: _Spot, name: str, entry: Entry) -> Any:  # noqa: ANN401 - any JSON
-        """A constant that feeds an input of a task, through the dags around it; None where there is none."""
+        """Return a constant that feeds an input of a task, through the dags around it; None where there is none."""
         if spot.around is None:
             binding = entry.parameters.get(name)
             if binding is None or binding.selectors or not isinstance(binding.source, Constant):
@@ -171,14 +171,14 @@ class _Own:
 
 
 def _up(path: str) -> Iterator[str]:
-    """The path and those around it, nearest first."""
+    """Yield the path and those around it, nearest first."""
     while path:
         yield path
         path = path.rpartition("/")[0]
 
 
 def _producers(raw: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
-    """Every task whose output or end is named below."""
+    """Yield every task whose output or end is named below."""
     if isinstance(raw, Mapping):
         for key, value in raw.items():
             if key in _REFERENCES and isinstance(value, Mapping):

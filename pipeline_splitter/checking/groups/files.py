@@ -21,7 +21,7 @@ Source = tuple[str, str]
 
 
 def names_in_files(paths: Iterable[str]) -> dict[str, str]:
-    """The name of each task in its group's root.
+    """Return the name of each task in its group's root.
 
     A name at the root of the pipeline stays, of a path whatever is no letter or digit becomes `-`; long ones end in a
     digest, equal ones in a number.
@@ -68,7 +68,7 @@ class File:
         pipeline: KfpPipeline,
         notes: Notes,
     ) -> "File":
-        """A file's parsed documents."""
+        """Return a file's parsed documents."""
         inserted = [task.name for task in plan.tasks if task.inserted]
         platform = documents[1] if len(documents) > 1 else {}
         is_whole = len(plan.groups) == 1 and not inserted
@@ -141,7 +141,7 @@ class File:
         return (self.executors().get(str(component.get("executorLabel"))) or {}).get("importer") or {}
 
     def parameter_of(self, task: str) -> str | None:
-        """The root's parameter that an importer reads its URI from; None of any other task."""
+        """Return the root's parameter that an importer reads its URI from; None of any other task."""
         if task not in self.tasks or self._is_original(task):
             return None
         uri = (self.importer(task).get("artifactUri") or {}).get("runtimeParameter")
@@ -153,16 +153,16 @@ class File:
         return task in self.names.values()
 
     def imported(self, task: str) -> str | None:
-        """The key of the artifact that a task imports from another group; None of any other task."""
+        """Return the key of the artifact that a task imports from another group; None of any other task."""
         parameter = self.parameter_of(task)
         return next((each.artifact for each in self.group.imports if each.parameter == parameter), None)
 
     def at(self, task: str) -> str:
-        """A task of the file, as a place in findings."""
+        """Return a task of the file, as a place in findings."""
         return f"{self.group.file} {task}"
 
 
 def definitions_of(component: Raw, side: str) -> dict[tuple[str, str], Any]:
-    """A component's inputs or outputs: kind and name to definition."""
+    """Return a component's inputs or outputs: kind and name to definition."""
     definitions = component.get(side) or {}
     return {(kind, name): raw for kind in definitions for name, raw in (definitions[kind] or {}).items()}

@@ -19,7 +19,7 @@ class Forming:
     of_site: dict[str, list[str]] = field(default_factory=dict)
 
     def join(self, site: str, waits_for: set[str]) -> str:
-        """The lowest-numbered group of the site that makes no cycle, else a new one.
+        """Return the lowest-numbered group of the site that makes no cycle, else a new one.
 
         Joining a group makes a cycle where another group that must be done before waits for it.
         """
@@ -43,7 +43,7 @@ class Forming:
 def groups_of(
     graph: Graph, waits: Waits, blocks: Mapping[str, tuple[str, ...]], site_of: Mapping[str, str]
 ) -> tuple[dict[str, str], Forming]:
-    """The group of each task, and the groups."""
+    """Return the group of each task, and the groups."""
     outside: dict[str, set[str]] = {}
     for name in graph.tasks:
         first = blocks[name][0]

@@ -111,7 +111,7 @@ class Case:
         return all((fact.what, fact.dataset) in self._refusals(task, site) for site in asked)
 
     def _barred(self, fact: Fact) -> frozenset[str]:
-        """The sites that a fact in force keeps its task from."""
+        """Return the sites that a fact in force keeps its task from."""
         everywhere = frozenset(self._inputs.inventory.sites)
         if fact.kind is Kind.PIN:
             return everywhere - fact.pinned
@@ -121,7 +121,7 @@ class Case:
         return pin.sites & self._inputs.inventory.sites.keys()
 
     def _refusals(self, task: Task, site: str) -> frozenset[tuple[str, str]]:
-        """Every refusal of every step: rule, dataset."""
+        """Return every refusal of every step: rule, dataset."""
         if (task.name, site) not in self._refused:
             found: set[tuple[str, str]] = set()
             for step in task.steps:

@@ -76,7 +76,7 @@ def change_of(words: Mapping[str, str], inputs: CheckInputs) -> Change | None:
 
 
 def acceptances(inputs: CheckInputs) -> frozenset[Change]:
-    """Every declared release that a step could take of what it reads, and does not."""
+    """Return every declared release that a step could take of what it reads, and does not."""
     carried, found = carry(inputs.graph, inputs.datasets), set()
     for _, step, read in open_reads(inputs.graph):
         for ref in found_in(read, carried, inputs.datasets):
@@ -87,7 +87,7 @@ def acceptances(inputs: CheckInputs) -> frozenset[Change]:
 
 
 def releases(inputs: CheckInputs) -> frozenset[Change]:
-    """Every release that a known dataset could declare or a step could become.
+    """Return every release that a known dataset could declare or a step could become.
 
     What a step accepts and its dataset does not declare; what a step claims to be and its dataset does not declare,
     with the step's own container; what a step claims to be without being that container.
@@ -109,7 +109,7 @@ def releases(inputs: CheckInputs) -> frozenset[Change]:
 
 
 def clearances(inputs: CheckInputs) -> Iterator[Change]:
-    """Every higher clearance of every site, site by site, the lowest first."""
+    """Yield every higher clearance of every site, site by site, the lowest first."""
     for name, site in sorted(inputs.inventory.sites.items()):
         for clearance in Classification:
             if clearance > site.clearance:
@@ -117,7 +117,7 @@ def clearances(inputs: CheckInputs) -> Iterator[Change]:
 
 
 def changed(inputs: CheckInputs, changes: Iterable[Change]) -> CheckInputs:
-    """The inputs after changes."""
+    """Return the inputs after changes."""
     before, after = all_steps(inputs.graph), dict[str, Step]()
     sites, datasets = dict(inputs.inventory.sites), dict(inputs.datasets)
     for each in changes:

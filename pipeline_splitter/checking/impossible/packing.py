@@ -81,7 +81,7 @@ class _Packing:
         return False
 
     def _ways(self, index: int, placed: Sequence[int], left: Mapping[str, float]) -> list[int]:
-        """The sites to try for a load, the first last; of ways that are alike but for names only one."""
+        """Return the sites to try for a load, the first last; of ways that are alike but for names only one."""
         size, allowed = self.loads[index]
         first = placed[index - 1] if index and self.loads[index - 1] == self.loads[index] else 0
         seen, found = set(), []

@@ -96,7 +96,7 @@ class Search:
 
 
 def _concerning(facts: Iterable[Fact], possible: Iterable[Option], inputs: CheckInputs) -> frozenset[Option]:
-    """The options on which it may depend what a task of the facts reads, or whether it is there."""
+    """Return the options on which it may depend what a task of the facts reads, or whether it is there."""
     steps, tasks = all_steps(inputs.graph), inputs.graph.tasks
     named = {fact.task for fact in facts}
     waiting = {step.name for name in named & tasks.keys() for step in tasks[name].steps}

@@ -35,7 +35,7 @@ class Moves:
                 self.written.setdefault(producer, []).append(key)
 
     def delta(self, members: Iterable[str], target: str) -> tuple[float, float]:
-        """The difference, and the sum of the magnitudes in it."""
+        """Return the difference, and the sum of the magnitudes in it."""
         placement, graph = self.placement, self.placement.graph
         names = set(members)
         terms: list[float] = []

@@ -59,7 +59,7 @@ def _handed(graph: Graph) -> dict[str, set[Handed]]:
 
 
 def _makers(pipeline: KfpPipeline, handed: Handed) -> Iterator[str]:
-    """The steps that make an output of a task: of a unit those inside, as its dags hand it on."""
+    """Yield the steps that make an output of a task: of a unit those inside, as its dags hand it on."""
     kind, path, output = handed
     entry = pipeline.entries.get(path)
     if entry is None:
@@ -79,7 +79,7 @@ def _inside(component: Raw, path: str, output: str, kind: str, components: Mappi
 
 
 def _selected(raw: Mapping[str, Any], kind: str) -> Iterator[tuple[str, str]]:
-    """The tasks of a dag that an output of it is taken from, each with its own output."""
+    """Yield the tasks of a dag that an output of it is taken from, each with its own output."""
     if kind == ARTIFACTS:
         selectors = raw.get("artifactSelectors") or []
     elif "valueFromOneof" in raw:

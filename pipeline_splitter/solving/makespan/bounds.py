@@ -92,7 +92,7 @@ def times(network: Network, allowed: Flags) -> Times:
 
 
 def by_paths(network: Network, known: Times) -> float:
-    """The longest shortest way through a task; infinite where a task has no site."""
+    """Return the longest shortest way through a task; infinite where a task has no site."""
     if len(network.order) == 0:
         return 0.0
     seconds = network.arrays.seconds
@@ -139,7 +139,7 @@ class Refuter:
         return known if self._fits(known, longest) else None
 
     def bound(self, low: float, high: float, tell: Callable[[float], None] = lambda _bound: None) -> float:
-        """The largest lower bound found between a known one and a known makespan, by bisection."""
+        """Return the largest lower bound found between a known one and a known makespan, by bisection."""
         steps = 14
         while steps > 0 and high - low > 1e-4 * high and not self._expired():
             steps -= 1
@@ -163,7 +163,7 @@ class Refuter:
         return _piled(self._before, first, work), _piled(self._before.T, last, work)
 
     def _even(self) -> Floats:
-        """A weight for each site's slots, all alike, that sum to 1 over the slots."""
+        """Return a weight for each site's slots, all alike, that sum to 1 over the slots."""
         total = self._slots.sum()
         return np.where(self._slots > 0, 1.0 / total, 0.0) if total > 0 else np.zeros(len(self._slots))
 

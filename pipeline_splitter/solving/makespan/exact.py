@@ -171,7 +171,7 @@ class Exact:
         return starts
 
     def _sum(self, block: int, amounts: Integers) -> Any:  # noqa: ANN401  # the library's own type
-        """The amount at the site where the block is, as the least plus what exceeds it: that propagates best."""
+        """Return the amount at the site where the block is, as the least plus what exceeds it: that propagates best."""
         here = self._at[block]
         least = min((int(amounts[site]) for site in here), default=0)
         more = [(int(amounts[site]) - least, literal) for site, literal in here.items() if amounts[site] > least]
@@ -253,7 +253,7 @@ class Exact:
                 self._model.add(sum(terms) <= _UNITS)
 
     def _spend(self, costs: Costs, limit: float, *, minimise: bool) -> float:
-        """A cost as a sum of integers: kept within a limit, or minimised; returns what one of them is worth."""
+        """Return a cost as a sum of integers: kept within a limit, or minimised; returns what one of them is worth."""
         unit = max(limit, 1e-200) * (1 + TOLERANCE) / _UNITS
         most = 2 * _UNITS
 

@@ -28,7 +28,7 @@ _LEAST_SECONDS = 0.05
 
 
 def solve_time(t: TimeProblem, limits: Limits, first: TimeSolution | None = None) -> TimeSolution:
-    """The shortest schedule within quotas and budgets, with a bound that holds for every one.
+    """Return the shortest schedule within quotas and budgets, with a bound that holds for every one.
 
     Args:
         t: what is asked.
@@ -192,7 +192,7 @@ class Hunt:
         self.raise_bound(min(found.bound, longest))
 
     def _horizon(self, known: bounds.Times) -> float:
-        """Seconds within which any placement can be scheduled: one task after the other."""
+        """Return seconds within which any placement can be scheduled: one task after the other."""
         arrays = self.network.arrays
         longest = np.where(known.allowed, arrays.seconds + arrays.release, 0.0).max(axis=1).sum()
         used = arrays.in_datum[arrays.in_datum >= 0]
@@ -200,7 +200,7 @@ class Hunt:
 
 
 def listed(network: Network, chosen: Integers) -> Schedule:
-    """A schedule for a placement of blocks, by the critical path."""
+    """Return a schedule for a placement of blocks, by the critical path."""
     sites = chosen[network.arrays.block_of].astype(np.int64)
     rank = np.zeros(len(sites))
     arrays = network.arrays

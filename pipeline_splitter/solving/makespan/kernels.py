@@ -18,7 +18,7 @@ _compiled: dict[str, Callable[..., object]] = {}
 
 
 def fast(kernel: Kernel, compile_it: bool) -> Kernel:  # noqa: FBT001  # reads as `fast(place, large)`
-    """The kernel, compiled where that is worth its seconds."""
+    """Return the kernel, compiled where that is worth its seconds."""
     if not compile_it:
         return kernel
     name = kernel.__name__

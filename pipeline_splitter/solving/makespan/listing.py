@@ -33,7 +33,7 @@ def schedules(network: Network, known: Times, expired: Callable[[], bool]) -> It
 
 
 def _listed(network: Network, known: Times, rank: Floats, weight: float) -> Iterator[Schedule]:
-    """One list schedule; none where a quota left a task without a site."""
+    """Yield one list schedule; none where a quota left a task without a site."""
     count = len(network.order)
     order = _by_rank(network, rank)
     sites = np.full(count, -1, dtype=np.int64)
@@ -47,7 +47,7 @@ def _listed(network: Network, known: Times, rank: Floats, weight: float) -> Iter
 
 
 def _by_rank(network: Network, rank: Floats) -> Integers:
-    """The highest rank first, but nothing before what it waits for."""
+    """Order by rank, the highest first, but nothing before what it waits for."""
     arrays = network.arrays
     starts, task_of = arrays.out_starts.tolist(), arrays.out_task.tolist()
     raised = rank.tolist()

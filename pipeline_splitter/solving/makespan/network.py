@@ -71,7 +71,7 @@ QUOTA_TOLERANCE = 1e-9
 
 
 def prepare(problem: TimeProblem) -> Network:
-    """The network of a problem.
+    """Return the network of a problem.
 
     Raises:
         ValueError: the dependencies have a cycle.
@@ -133,7 +133,7 @@ def _waits(problem: TimeProblem, datum_of: Integers) -> Integers:
 
 
 def _order(arrays: Arrays) -> Integers:
-    """All tasks, topologically."""
+    """Return all tasks, topologically."""
     waiting = np.diff(arrays.in_starts).tolist()
     out_starts, out_task = arrays.out_starts.tolist(), arrays.out_task.tolist()
     ready = [task for task, count in enumerate(waiting) if count == 0]

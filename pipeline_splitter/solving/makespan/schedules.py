@@ -36,7 +36,7 @@ def places(network: Network) -> Integers:
 
 
 def ordered(network: Network, starts: Floats, ends: Floats) -> Integers:
-    """All tasks by start; none may start before the end of one that it waits for.
+    """Return all tasks by start; none may start before the end of one that it waits for.
 
     Of those that start together the one that ends first comes first: what takes no time must not wait for a slot that
     was free when it started.
@@ -45,7 +45,7 @@ def ordered(network: Network, starts: Floats, ends: Floats) -> Integers:
 
 
 def by_start(network: Network, schedule: Schedule) -> Integers:
-    """All tasks of a schedule in order."""
+    """Return all tasks of a schedule in order."""
     return ordered(network, schedule.starts, schedule.starts + _taken(network, schedule.sites))
 
 
@@ -55,14 +55,14 @@ def _taken(network: Network, sites: Integers) -> Floats:
 
 
 def in_order(network: Network, sites: Integers, order: Integers) -> Schedule:
-    """Each task in this order as early as can be."""
+    """Schedule each task in this order as early as can be."""
     starts = np.zeros(len(order))
     makespan = kernels.fast(kernels.forward, is_large(network))(network.arrays, order, sites, starts)
     return Schedule(sites, starts, float(makespan))
 
 
 def improved(network: Network, schedule: Schedule) -> Schedule:
-    """The schedule pushed to the left, then, while that helps, to the right and to the left again."""
+    """Return the schedule pushed to the left, then, while that helps, to the right and to the left again."""
     best = in_order(network, schedule.sites, by_start(network, schedule))
     place = places(network)
     taken = _taken(network, schedule.sites)
@@ -80,7 +80,7 @@ def improved(network: Network, schedule: Schedule) -> Schedule:
 
 
 def given(network: Network, sites: Integers, starts: Floats) -> Schedule:
-    """A schedule from elsewhere, of which only sites and order are believed."""
+    """Return a schedule from elsewhere, of which only sites and order are believed."""
     arrays = network.arrays
     safe = starts.copy()
     for task in network.order.tolist():
@@ -90,7 +90,7 @@ def given(network: Network, sites: Integers, starts: Floats) -> Schedule:
 
 
 def placement(network: Network, schedule: Schedule) -> Integers:
-    """The site of each block; of one without tasks its cheapest."""
+    """Return the site of each block; of one without tasks its cheapest."""
     problem = network.problem.problem
     chosen: Integers = np.where(problem.allowed, problem.costs.unary, np.inf).argmin(axis=1).astype(np.int64)
     chosen[network.arrays.block_of] = schedule.sites

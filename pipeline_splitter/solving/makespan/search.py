@@ -35,7 +35,7 @@ def anneal(  # noqa: PLR0913  # all of them named where it is called
     round_number: int,
     done: Callable[[float], bool],
 ) -> Schedule:
-    """The best schedule found.
+    """Return the best schedule found.
 
     Args:
         network: what is asked.

@@ -72,7 +72,7 @@ class State(NamedTuple):
 
 
 def kernel(function: Kernel) -> Kernel:
-    """The function, compiled."""
+    """Return the function, compiled."""
     try:
         return cast("Kernel", njit(cache=True)(function))
     except RuntimeError:  # nowhere to keep compiled code
@@ -131,7 +131,7 @@ def shift(state: State, start: int, stop: int) -> None:
 
 
 def blank(arrays: Arrays) -> dict[str, Any]:
-    """The marks of an empty schedule, as fields of a state."""
+    """Return the marks of an empty schedule, as fields of a state."""
     machines = int(arrays.machine_starts[-1])
     return {
         "mark_free": np.zeros((MARKS + 1, machines)),

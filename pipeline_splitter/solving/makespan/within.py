@@ -22,7 +22,7 @@ _INFEASIBLE = TimeSolution(None, None, math.inf, math.inf, infeasible=True, solv
 
 
 def solve_within(t: TimeProblem, horizon_seconds: float, limits: Limits) -> TimeSolution:
-    """The least of the problem's own cost among placements with a schedule that ends by then.
+    """Return the least of the problem's own cost among placements with a schedule that ends by then.
 
     Args:
         t: what is asked; quotas and budgets hold as well.
@@ -65,7 +65,7 @@ class _Bargain:
         self._solver = "list"
 
     def run(self) -> TimeSolution:
-        """The relaxation without a time, then a fast schedule made cheaper, then the exact model."""
+        """Solve the relaxation without a time, then make a fast schedule cheaper, then solve the exact model."""
         problem = self._network.problem.problem
         tasks, sites = self._network.arrays.seconds.shape
         large = tasks * sites > fastest.SMALL

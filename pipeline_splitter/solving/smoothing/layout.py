@@ -118,7 +118,7 @@ class Places(NamedTuple):
 
 
 def lay_out(core: Core, costs: CoreCosts, pieces: Integers) -> tuple[Layout, Places]:
-    """The arrays of a core under one of its costs."""
+    """Return the arrays of a core under one of its costs."""
     blocks, sites = core.allowed.shape
     _, site = np.nonzero(core.allowed)
     width = core.allowed.sum(axis=1)
@@ -171,7 +171,7 @@ def lay_out(core: Core, costs: CoreCosts, pieces: Integers) -> tuple[Layout, Pla
 
 
 def begin(layout: Layout, places: Places, start: Multipliers) -> State:
-    """The state that stands for these multipliers."""
+    """Return the state that stands for these multipliers."""
     blocks, labels = len(layout.pieces), len(layout.site)
     made, given = len(layout.starts) - 1, len(layout.given_starts) - 1
 

@@ -124,7 +124,7 @@ class Smoother:
         return self.choice()
 
     def choice(self) -> Integers:
-        """The site of each block."""
+        """Return the site of each block."""
         sites: Integers = self.layout.site[self.layout.first[:-1] + self.state.choice]
         return sites
 
@@ -149,11 +149,11 @@ class Smoother:
         return spread
 
     def best(self) -> Multipliers:
-        """The multipliers that prove the best bounds."""
+        """Return the multipliers that prove the best bounds."""
         return self._multipliers(self._best)
 
     def now(self) -> Multipliers:
-        """The multipliers as they are."""
+        """Return the multipliers as they are."""
         return self._multipliers([self.state.psi, self.state.loads, self.state.given_loads])
 
     def _multipliers(self, values: list[Floats]) -> Multipliers:
