@@ -11,6 +11,7 @@ it. Nothing else in the tree names a kind but whoever lists it or mounts it; doc
     signatures    of requests to an S3 store; signed_gets and signed_puts say of which
     web_identity, permitted_roles   keys for a token: what is asked for, and what the platform permits
     versions      what a version is the hash of
+    fluid         what Fluid mounts of a location
     store_addresses, store_documents   what no answer of a store may lead to or hold
 """
 

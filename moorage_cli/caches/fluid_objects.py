@@ -14,7 +14,7 @@ from moorage.locality.bringing import best_way
 from moorage.model import Dataset, Reader, Revocation, Site
 from moorage.policy import decide
 from moorage.sites import Inventory
-from moorage.sources.s3 import S3Source
+from moorage.sources.fluid import FluidMount, fluid_mount
 
 Raw = dict[str, Any]
 
@@ -57,19 +57,18 @@ def fluid_objects(dataset: Dataset, inventory: Inventory, wanted: Wanted) -> tup
     way = best_way(dataset, wanted.site, 0, inventory)
     if way is None or way.source is None:
         return f"dataset {dataset.ref} has no usable source: look at the Dataset's status"
-    location = way.source.location
-    if problem := _source_problem(location):
-        return f"dataset {dataset.ref}, its source at {way.source.site}: {problem}"
+    mount = fluid_mount(way.source.location)
+    if isinstance(mount, str):
+        return f"dataset {dataset.ref}, its source at {way.source.site}: {mount}"
     quota_bytes = wanted.quota_bytes or _quota_bytes(dataset, wanted.workers)
     if quota_bytes is None:
         return (
             f"dataset {dataset.ref} was not listed yet, so its size is not known: say --quota, or wait for its status"
         )
-    assert isinstance(location, S3Source)  # noqa: S101 - `_source_problem` refuses all others
     metadata = _metadata(dataset)
     selector = dict(place.site.node_selector)
     return (
-        _object("Dataset", metadata, _dataset_spec(dataset, location, selector)),
+        _object("Dataset", metadata, _dataset_spec(dataset, mount, selector)),
         _object("AlluxioRuntime", metadata, _runtime_spec(wanted, quota_bytes, selector)),
     )
 
@@ -100,21 +99,6 @@ def _refusal(dataset: Dataset, inventory: Inventory, site: Site) -> str:
     return ""
 
 
-def _source_problem(location: object) -> str:
-    """Why Alluxio can't read it; "" where it can."""
-    if not isinstance(location, S3Source):
-        return f"Fluid is given s3 sources only, not {getattr(location, 'kind', 'others')}"
-    if location.web_identity is not None:
-        return "webIdentity gives keys to pods of ours only: give the source a secretRef"
-    if location.inline_credentials is not None:
-        return "its keys are in the Dataset itself: put them into a Secret and name it in secretRef"
-    if location.secret_name is None:
-        return "it has no secretRef, and Alluxio would look for keys of its own: name a Secret"
-    if location.ca_bundle is not None:
-        return "Alluxio can't be given its caBundle: let the store show a certificate that Alluxio's image trusts"
-    return ""
-
-
 def _quota_bytes(dataset: Dataset, workers: int) -> int | None:
     size_bytes, limit_bytes = dataset.status.size_bytes, dataset.cache.size_limit_bytes
     if size_bytes is None:
@@ -135,28 +119,18 @@ def _metadata(dataset: Dataset) -> Raw:
     return metadata
 
 
-def _dataset_spec(dataset: Dataset, location: S3Source, selector: Mapping[str, str]) -> Raw:
-    options = {
-        "alluxio.underfs.s3.endpoint": location.endpoint,
-        # As Moorage itself asks stores: the bucket in the path.
-        "alluxio.underfs.s3.disable.dns.buckets": "true",
-        "alluxio.underfs.s3.inherit.acl": "false",
-    }
-    if location.region:
-        options["alluxio.underfs.s3.endpoint.region"] = location.region
-    names = zip(("aws.accessKeyId", "aws.secretKey"), location.key_names, strict=True)
-    folder = "/".join(part for part in (location.bucket, location.prefix.strip("/")) if part)
+def _dataset_spec(dataset: Dataset, mount: FluidMount, selector: Mapping[str, str]) -> Raw:
     expressions = [{"key": key, "operator": "In", "values": [value]} for key, value in sorted(selector.items())]
     return {
         "mounts": [
             {
-                "mountPoint": f"s3://{folder}/",
+                "mountPoint": mount.mount_point,
                 "name": dataset.ref.name,
                 "readOnly": True,
-                "options": options,
+                "options": dict(mount.options),
                 "encryptOptions": [
-                    {"name": name, "valueFrom": {"secretKeyRef": {"name": location.secret_name, "key": key}}}
-                    for name, key in names
+                    {"name": name, "valueFrom": {"secretKeyRef": {"name": mount.secret_name, "key": key}}}
+                    for name, key in mount.secret_options.items()
                 ],
             }
         ],
