@@ -26,6 +26,7 @@ NAMES = (
     "epochs",
     "memory_at_scale",
     "shared_memory",
+    "memory_moves",
     "cluster_clients",
 )
 

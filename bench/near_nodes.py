@@ -15,7 +15,7 @@ from typing import Any
 from broker.neighbours import NodeCopies, neighbourhood, sight
 from broker.passes import reading_pass, serving_pass
 from moorage.grants.grant import FillTerms, Grant
-from moorage.grants.neighbours import Neighbourhood, Pass
+from moorage.grants.neighbours import Neighbourhood, Pass, Reading
 from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.grants.review import Review
 from moorage.grants.standing import Standing
@@ -34,6 +34,7 @@ from node_plugin.filler.exchange import Ending, Job
 from node_plugin.filler.manifest import Entry, version_of
 from node_plugin.journal import Journal
 from node_plugin.neighbours.following import Following
+from node_plugin.neighbours.sending import Sending
 from node_plugin.neighbours.serving import Server, serving_neighbours
 from tests.ports import free_port
 
@@ -123,7 +124,7 @@ class PlayedBroker:
         now = datetime.now(tz=UTC)
         if asked is None:
             return serving_pass(self.authority, self.node, now)
-        return reading_pass(self.authority, self.node, asked.dataset, now)
+        return reading_pass(self.authority, Reading(self.node, asked.dataset), now)
 
 
 @dataclass
@@ -198,7 +199,7 @@ async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[
                 limits=CacheLimits(size_bytes=1 << 40),
                 asked_at=time.monotonic(),
             )
-            server = Server(state, broker, addresses[name], ca_file, 10**9)
+            server = Server(state, broker, addresses[name], ca_file, Sending(10**9))
             await stack.enter_async_context(serving_neighbours(server, "127.0.0.1", ports[name]))
             made.append(Node(name, store, server, Following(name, broker, ca_file, lambda: True)))
         await asyncio.gather(*(node.server.state.moved.wait() for node in made))

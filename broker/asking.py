@@ -57,8 +57,11 @@ async def question_of(parts: Parts, caller: NodeIdentity, asked: GrantQuestion, 
 
 
 def may_be_copied(verdict: Permission | Refusal) -> Permission | Refusal:
-    """Return whether the pod's node may copy the data. A pod that may not read, or that writes, gets no copy. Pure."""
-    if isinstance(verdict, Refusal):
+    """Return whether the pod's node may copy the data. A pod that may not read, or that writes, gets no copy. Pure.
+
+    Objects in the memory of nodes are brought for every pod that may have them, also to write: they are nowhere else.
+    """
+    if isinstance(verdict, Refusal) or verdict.source.location.abilities.in_memory:
         return verdict
     if verdict.fill is not None and verdict.dataset.cache.mode is not CacheMode.NONE:
         return verdict

@@ -17,6 +17,7 @@ from broker.ruling import rule
 from moorage.errors import BrokerError
 from moorage.grants import neighbours
 from moorage.grants.answer import write_answer
+from moorage.grants.neighbours import Reading
 from moorage.grants.question import BOUNDS, GrantQuestion
 from moorage.model import Pod
 from moorage.refusal import Refusal
@@ -69,7 +70,8 @@ async def _reading_pass(parts: Parts, caller: NodeIdentity, asked: GrantQuestion
         audit.refusal(parts.recorder, asked, caller.node, pod, verdict)
         return answer_json(*write_answer(verdict))
     audit.passed(parts.recorder, asked, caller.node, pod, verdict)
-    made = reading_pass(authority, caller.node, asked.dataset, datetime.now(tz=UTC))
+    uid = verdict.dataset.uid if verdict.source.location.abilities.in_memory else ""
+    made = reading_pass(authority, Reading(caller.node, asked.dataset, uid), datetime.now(tz=UTC))
     return answer_json(200, neighbours.write_pass(made))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from moorage.grants.neighbours import MOST_BRINGING, MOST_WHOLE, Neighbour, Neighbourhood
+from moorage.grants.neighbours import MOST_BRINGING, MOST_IN_MEMORY, MOST_WHOLE, Neighbour, Neighbourhood
 from moorage.kube import RawObject
 from moorage.model import Dataset, DatasetRef
 from moorage.wire import read_node_cache
@@ -46,8 +46,8 @@ class Sighting:
         holding: by node, those that have it or bring it.
         serving: the nodes that serve neighbours, whatever they hold.
         whole: those of them that have all of it, in the order of a ring.
-        bringing: those that share the bringing.
-        version: of the dataset.
+        bringing: those that share the bringing; of memory, all that have any of it.
+        version: of the dataset; of memory, the Dataset's uid.
     """
 
     version: str = ""
@@ -58,20 +58,20 @@ class Sighting:
 
 
 def sight(dataset: Dataset, copies: Iterable[NodeCopies]) -> Sighting:
-    """Take a snapshot of the copies of a dataset's current version.
+    """Take a snapshot of the copies of a dataset's current version; of memory, of the nodes that have any of it.
 
     Args:
         dataset: nothing is seen of one without a version.
         copies: of all nodes of one site.
     """
-    version = dataset.status.version
-    if version is None:
+    version = held_as(dataset)
+    if not version:
         return Sighting()
     size_bytes, place = dataset.status.size_bytes or 0, (dataset.ref, version)
-    copies = list(copies)
+    copies, in_memory = list(copies), dataset.in_memory
     # What has no bytes at all is whole at once, and nothing of it is to be brought.
     holding = {
-        each.node: Neighbour(each.node, each.address, each.held_bytes[place] >= size_bytes)
+        each.node: Neighbour(each.node, each.address, not in_memory and each.held_bytes[place] >= size_bytes)
         for each in copies
         if place in each.held_bytes
     }
@@ -81,8 +81,15 @@ def sight(dataset: Dataset, copies: Iterable[NodeCopies]) -> Sighting:
         holding,
         frozenset(each.node for each in copies if each.address),
         _ring((each.node for each in told if each.whole), version),
-        _ring((each.node for each in told if not each.whole), version)[:MOST_BRINGING],
+        _ring((each.node for each in told if not each.whole), version)[
+            : MOST_IN_MEMORY if in_memory else MOST_BRINGING
+        ],
     )
+
+
+def held_as(dataset: Dataset) -> str:
+    """Return what nodes report as a dataset's version; "" as long as it has none."""
+    return dataset.uid if dataset.in_memory else dataset.status.version or ""
 
 
 def neighbourhood(seen: Sighting, node: str) -> Neighbourhood:
@@ -90,7 +97,7 @@ def neighbourhood(seen: Sighting, node: str) -> Neighbourhood:
     own, bringing = seen.holding.get(node), seen.bringing
     if own is not None and not own.whole and not own.address:
         # Nobody is told of it, and it does its share all the same.
-        bringing = tuple(sorted([*bringing, (_place(node, seen.version), node)])[:MOST_BRINGING])
+        bringing = tuple(sorted([*bringing, (_place(node, seen.version), node)])[: max(len(bringing), MOST_BRINGING)])
     sharing = {name for _, name in bringing}
     begin = bisect_left(seen.whole, (_place(node, seen.version), ""))
     # One more than it is told of, as it may be among them itself.

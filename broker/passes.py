@@ -8,8 +8,7 @@ randomness of keys.
 from datetime import datetime, timedelta
 from typing import Final
 
-from moorage.grants.neighbours import Pass, reading_uri, server_name
-from moorage.model import DatasetRef
+from moorage.grants.neighbours import Pass, Reading, server_name
 from moorage.serving.certificates import KeyPair, make_client_leaf, make_leaf
 
 SERVING_LIFE: Final = timedelta(hours=24)
@@ -22,9 +21,9 @@ def serving_pass(authority: KeyPair, node: str, now: datetime) -> Pass:
     return _pass(make_leaf(authority, (server_name(node),), now, SERVING_LIFE))
 
 
-def reading_pass(authority: KeyPair, node: str, ref: DatasetRef, now: datetime) -> Pass:
+def reading_pass(authority: KeyPair, reading: Reading, now: datetime) -> Pass:
     """Sign a client certificate for a node that may hold the dataset."""
-    return _pass(make_client_leaf(authority, node, reading_uri(node, ref), now, READING_LIFE))
+    return _pass(make_client_leaf(authority, reading.node, reading.uri, now, READING_LIFE))
 
 
 def _pass(pair: KeyPair) -> Pass:

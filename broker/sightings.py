@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from broker.neighbours import NodeCopies, Sighting, sight
+from broker.neighbours import NodeCopies, Sighting, held_as, sight
 from moorage.model import Dataset, DatasetRef, Node
 from moorage.sites import Inventory
 
@@ -44,7 +44,7 @@ class Sightings:
             self._look(find, inventory)
         key = dataset.ref, site
         seen = self._seen.get(key)
-        if seen is None or seen.version != (dataset.status.version or ""):
+        if seen is None or seen.version != held_as(dataset):
             seen = self._seen[key] = sight(dataset, self._by_site.get(site, ()))
         return seen
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +17,7 @@ from moorage.serving.health import Health, make_app
 from moorage.serving.run import Listener, serve, stop_on_signals
 from node_plugin import mountinfo
 from node_plugin.attaching import Attacher
-from node_plugin.broker import Granting, HttpsBroker, Introducing, Watching
+from node_plugin.broker import Granting, HttpsBroker, Watching
 from node_plugin.caching.holding import Holding, VersionKey
 from node_plugin.caching.keeping import Keeper
 from node_plugin.caching.reporting import Reporter
@@ -29,6 +30,9 @@ from node_plugin.memory.holding import HeldMemory
 from node_plugin.memory.keeping import MemoryKeeper, keeping_memory
 from node_plugin.memory.shared import SharedMemory
 from node_plugin.neighbours.following import Following
+from node_plugin.neighbours.memory_bringing import MemoryBringer
+from node_plugin.neighbours.memory_serving import MemoryServer
+from node_plugin.neighbours.sending import Sending
 from node_plugin.neighbours.serving import Server, serving_neighbours
 from node_plugin.node_service import Node, Registration, serving
 from node_plugin.pod_sockets import PodSockets
@@ -49,6 +53,8 @@ async def run(settings: NodePluginSettings) -> None:
         SettingError: nothing says where the broker is.
     """
     stop = stop_on_signals()
+    # Whoever opens a file to write to it, in the moment in which it is looked at whether anybody does, would end us.
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
     tokens = PodTokens(settings.web_identity_audience)
     decider = HttpsBroker(
         url=settings.broker_address(),
@@ -59,8 +65,9 @@ async def run(settings: NodePluginSettings) -> None:
     broker = WebIdentityBroker(decider, tokens, settings.web_identity_roles)
     journal, locks = Journal(settings.journal_dir), KeyedLocks[str]()
     cache = open_cache(settings, broker, decider, journal, locks)
-    server = neighbour_server(cache, settings, decider)
     memory = SharedMemory(settings.memory_dir, journal, settings.memory_size_limit)
+    server = neighbour_server(cache, settings, decider, memory)
+    bringer = None if server is None else MemoryBringer(settings.node_name, decider, settings.broker_ca_file, memory)
     state = NodeState(
         kubelet_dir=settings.kubelet_dir,
         host_root=settings.host_root,
@@ -70,6 +77,7 @@ async def run(settings: NodePluginSettings) -> None:
         memory=memory,
         locks=locks,
         cache=cache,
+        bringer=bringer,
         tokens=tokens,
     )
     keeper = MemoryKeeper(
@@ -103,6 +111,8 @@ async def run(settings: NodePluginSettings) -> None:
             await stop.wait()
             health.drain()
     finally:
+        if bringer is not None:
+            await bringer.close()
         await sockets.stop_all()
     _log.info("ended; the pods keep their mounts")
 
@@ -140,24 +150,32 @@ def open_cache(
     return Cache(state)
 
 
-def neighbour_server(cache: Cache | None, settings: NodePluginSettings, broker: Introducing) -> Server | None:
-    """What serves copies to other nodes, and follows theirs; None where there is no cache, or no way to reach us."""
+def neighbour_server(
+    cache: Cache | None, settings: NodePluginSettings, broker: HttpsBroker, memory: SharedMemory
+) -> Server | None:
+    """What serves copies and memory to other nodes, and follows theirs; None without a cache, or a way to reach us."""
     address = settings.neighbour_address
     if cache is None or address is None:
         return None
-    server = Server(cache.state, broker, address, settings.broker_ca_file, settings.neighbour_bytes_per_second)
+    sending = Sending(settings.neighbour_bytes_per_second)
+    own = MemoryServer(memory, broker, settings.node_name, sending)
+    server = Server(cache.state, broker, address, settings.broker_ca_file, sending, memory=own)
     cache.state.neighbours = Following(settings.node_name, broker, settings.broker_ca_file, lambda: server.is_certified)
     return server
 
 
 def as_told(held: HeldMemory) -> Holding:
-    """As NodeCache tells it: its version is the Dataset's uid, and it is never whole."""
+    """As NodeCache tells it: its version is the Dataset's uid, and it is never whole.
+
+    It is told before anything lies there, so that other nodes ask this one as soon as something does.
+    """
     return Holding(
         key=VersionKey(held.key.ref, held.key.uid),
         size_bytes=held.used_bytes,
         disk_bytes=held.size_bytes,
         whole=False,
         last_used=held.last_used,
+        begun=True,
     )
 
 

@@ -25,6 +25,7 @@ from node_plugin.journal import Journal, Volume
 from node_plugin.memory.holding import MemoryKey, key_of, key_of_folder
 from node_plugin.memory.shared import SharedMemory
 from node_plugin.mounting import mount_by_kernel, needs_sidecar
+from node_plugin.neighbours.memory_bringing import MemoryBringer
 from node_plugin.pod_sockets import VOLUME, PodSockets
 from node_plugin.web_identity import PodTokens
 
@@ -46,6 +47,7 @@ class NodeState:
         watcher: says what must end.
         memory: the node's, as far as pods share it.
         cache: the node's; None: it has none.
+        bringer: of what other nodes have in memory; None: nothing is brought.
         tokens: of the pods that the kubelet publishes volumes for.
     """
 
@@ -57,6 +59,7 @@ class NodeState:
     memory: SharedMemory
     locks: KeyedLocks[str] = field(default_factory=KeyedLocks)
     cache: Cache | None = None
+    bringer: MemoryBringer | None = None
     tokens: PodTokens = field(default_factory=lambda: PodTokens(""))
 
 
@@ -122,6 +125,8 @@ class Publisher:
             # A sidecar waits to hear of every volume, also of those that the kernel serves; but not of memory, for
             # which a pod needs none.
             is_heard = answer.location.abilities.in_memory or await self._can_listen(pod)
+            if answer.location.memory_bytes is not None and self._state.bringer is not None:
+                await self._state.bringer.bring(_memory_key(dataset, answer), answer.location.memory_bytes, pod)
             volume = self._volume(request, name, pod, dataset, answer)
             if answer.location.needs_copy and not volume.cached:
                 return answer

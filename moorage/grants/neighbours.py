@@ -25,11 +25,13 @@ MOST_WHOLE: Final = 8
 """Neighbours with a whole copy that one node is told of."""
 MOST_BRINGING: Final = 32
 """Neighbours that share the bringing; more wait for what these bring."""
+MOST_IN_MEMORY: Final = 128
+"""Neighbours whose memory one node is told of."""
 _MOST_DEPTH: Final = 4
 _OK: Final = 200
 _REFUSALS: Final = frozenset({DENIED, NOT_FOUND, NOT_POSSIBLE})
 _SERVER_SUFFIX: Final = ".nodes.moorage.dev"
-_READS: Final = re.compile(r"moorage://([^/]+)/([^/]+)/([^/]+)")
+_READS: Final = re.compile(r"moorage://([^/]+)/([^/]+)/([^/#]+)(?:#([^/#]+))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,15 +78,28 @@ def server_name(node: str) -> str:
     return f"{node}{_SERVER_SUFFIX}"
 
 
-def reading_uri(node: str, ref: DatasetRef) -> str:
-    """Return the URI in a pass: this node may read this dataset."""
-    return f"moorage://{node}/{ref.namespace}/{ref.name}"
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a pass says: this node may read this dataset.
 
+    Attributes:
+        uid: of the Dataset whose memory it is, and no other of its name; "": it is of copies, which have versions.
+    """
 
-def read_reading_uri(uri: str) -> tuple[str, DatasetRef] | None:
-    """Read the node and the dataset; None where it says something else."""
-    found = _READS.fullmatch(uri)
-    return None if found is None else (found[1], DatasetRef(found[2], found[3]))
+    node: str
+    ref: DatasetRef
+    uid: str = ""
+
+    @property
+    def uri(self) -> str:
+        """Return the URI in the certificate."""
+        return f"moorage://{self.node}/{self.ref.namespace}/{self.ref.name}{f'#{self.uid}' if self.uid else ''}"
+
+    @classmethod
+    def read(cls, uri: str) -> "Reading | None":
+        """Read what a certificate says; None where it says something else."""
+        found = _READS.fullmatch(uri)
+        return None if found is None else cls(found[1], DatasetRef(found[2], found[3]), found[4] or "")
 
 
 def write_asked(asked: GrantQuestion | None) -> bytes:
@@ -146,8 +161,8 @@ def read_neighbours(fields: Fields) -> tuple[Neighbour, ...]:
         InputError: there are too many, or one is none.
     """
     found = fields.subs("neighbours")
-    if len(found) > MOST_WHOLE + MOST_BRINGING:
-        fields.fail("neighbours", f"must have at most {MOST_WHOLE + MOST_BRINGING} entries")
+    if len(found) > MOST_IN_MEMORY:
+        fields.fail("neighbours", f"must have at most {MOST_IN_MEMORY} entries")
     return tuple(
         Neighbour(each.required_text("node"), each.required_text("address"), each.exact_flag("whole")) for each in found
     )

@@ -18,7 +18,6 @@ Anything else is pickled, and unpickled for those alone who say that they trust 
     objects    between a value and its bytes; objects in files of any name
     space      what holds whole objects under names
     files      files in shared memory do
-    headroom   how much more the container's memory limit permits
     vineyard/  blobs of a vineyard daemon do
     layout     what an object's bytes are
     kinds/     which types are kept, a file each and one table

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from moorage.memory.headroom import headroom, is_in_memory
+from moorage.headroom import headroom, is_in_memory
 from moorage.memory.layout import MemoryObjectError
 from moorage.memory.space import Content, absent, no_room, quoted
 

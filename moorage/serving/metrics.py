@@ -70,7 +70,10 @@ CACHE_EVICTIONS = Counter(
     ["why"],
 )
 CACHE_BYTES = Gauge("moorage_node_cache_bytes", "What the node's cache takes of its disk.")
-MEMORY_BYTES = Gauge("moorage_node_memory_bytes", "What pods have put into the node's memory.")
+MEMORY_BYTES = Gauge("moorage_node_memory_bytes", "What lies in the node's memory that pods share.")
+MEMORY_BROUGHT_BYTES = Counter(
+    "moorage_node_memory_brought_bytes", "Bytes of objects that came from the memory of other nodes."
+)
 CACHE_READS = Counter(
     "moorage_node_cache_reads", "Volumes of cacheable datasets, by where their bytes come from.", ["source"]
 )

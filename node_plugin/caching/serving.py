@@ -71,6 +71,8 @@ class Cache:
 
     def published(self, volume: Volume, grant: Grant) -> None:
         """A volume was published: count the read, and fill where that is worth it for those who follow."""
+        if volume.memory_folder:
+            self.state.moved.set()  # other nodes should know where something may lie before it does
         if not needs_sidecar(grant.location) or grant.writes:
             return
         metrics.CACHE_READS.labels("node" if volume.cached else "source").inc()

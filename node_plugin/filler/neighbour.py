@@ -90,7 +90,7 @@ class NeighbourFolder:
     def __init__(self, node: str, address: str, context: ssl.SSLContext, path: str) -> None:
         self.node = node
         self._path = path
-        self._connection = _Connection(node, address, context)
+        self._connection = NodeConnection(node, address, context)
 
     def close(self) -> None:
         """Close the connection; the next request makes a new one."""
@@ -155,7 +155,7 @@ def version_path(ref: DatasetRef, version: str) -> str:
     return VERSION_PATH.format(namespace=ref.namespace, name=ref.name, version=version)
 
 
-class _Connection(Connection):
+class NodeConnection(Connection):
     """To an address, that must prove to be a node."""
 
     def __init__(self, node: str, address: str, context: ssl.SSLContext) -> None:
@@ -164,6 +164,11 @@ class _Connection(Connection):
         self._context_of_node, self._name = context, server_name(node)
 
     def connect(self) -> None:
+        """Make it.
+
+        Raises:
+            OSError: nobody answers, or somebody else does.
+        """
         if is_refused(self.host):
             message = "no node can be there"
             raise OSError(message)

@@ -8,8 +8,9 @@ objects, as several of one Dataset's writers, with users of their own, must be a
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ class SharedMemory:
         self._directory = directory
         self._journal = journal
         self._limit_bytes = limit_bytes
+        self.awaited: Counter[MemoryKey] = Counter()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
 
@@ -53,9 +55,24 @@ class SharedMemory:
                 yield self._measure(key, path)
 
     def used(self) -> set[MemoryKey]:
-        """What a volume shows."""
+        """What a volume shows, or a pod waits for."""
         keys = (key_of_folder(volume.memory_folder) for volume in self._journal if volume.memory_folder)
-        return {key for key in keys if key is not None}
+        return {key for key in keys if key is not None} | self.awaited.keys()
+
+    def folder(self, key: MemoryKey) -> Path:
+        """Where a Dataset's memory is, if it is there."""
+        return self._directory / key.folder
+
+    @contextmanager
+    def waiting(self, key: MemoryKey) -> Iterator[None]:
+        """Keep it while the block runs: a pod is about to have it."""
+        self.awaited[key] += 1
+        try:
+            yield
+        finally:
+            self.awaited[key] -= 1
+            if not self.awaited[key]:
+                del self.awaited[key]
 
     def show(self, key: MemoryKey, size_bytes: int, target: Path, *, writable: bool) -> None:
         """Show a Dataset's memory at a pod's mount point; it is made if it is not there.
@@ -63,8 +80,17 @@ class SharedMemory:
         Raises:
             MountError: there is no room, or the kernel refused.
         """
+        self.make(key, size_bytes)
+        binding.bind(self.folder(key), target, writable=writable)
+
+    def make(self, key: MemoryKey, size_bytes: int) -> None:
+        """Have a Dataset's memory here, of that size.
+
+        Raises:
+            MountError: there is no room, or the kernel refused.
+        """
         held = list(self)
-        folder = self._directory / key.folder
+        folder = self.folder(key)
         there = next((each for each in held if each.key == key), None)
         if there is None or size_bytes > there.size_bytes:
             problem = deciding.no_room(key, size_bytes, held, self._limit_bytes)
@@ -75,7 +101,6 @@ class SharedMemory:
         elif there.size_bytes != _whole_pages(size_bytes):
             self._resize(folder, there, size_bytes)
         self.touch(key)
-        binding.bind(folder, target, writable=writable)
 
     def touch(self, key: MemoryKey) -> None:
         """It is used, or was until now."""
@@ -87,7 +112,7 @@ class SharedMemory:
         Raises:
             MountError: the kernel refused.
         """
-        folder = self._directory / departure.key.folder
+        folder = self.folder(departure.key)
         mounts.unmount_all(folder)
         self._clear(folder)
         facts = {"dataset": str(departure.key.ref), "rule": departure.rule, "reason": departure.message}

@@ -20,29 +20,24 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from moorage.errors import MoorageError
-from moorage.grants.neighbours import Pass, read_reading_uri
+from moorage.grants.neighbours import Pass
 from moorage.model import DatasetRef
-from moorage.queueing.rate import Rate, TokenBucket
 from moorage.serving import metrics
 from moorage.serving.context import load_pair, make_server_context, require_clients
 from moorage.serving.limits import Limits
 from moorage.serving.run import Listener, serve
-from moorage.serving.slots import Slots
 from node_plugin.broker import Introducing
 from node_plugin.caching.holding import VersionKey, is_version
 from node_plugin.caching.state import CacheState
 from node_plugin.filler.neighbour import PROGRESS_HEADER, VERSION_PATH
+from node_plugin.neighbours.memory_serving import MemoryServer
+from node_plugin.neighbours.sending import PIECE_BYTES, TRUSTED_SECONDS, Sending, shown
 from node_plugin.neighbours.shelf import NotHereError, Shelf, progress
 
 _log = logging.getLogger(__name__)
 
-_PIECE_BYTES: Final = 1 << 20
-_PIECE_SECONDS: Final = 20.0
-_MOST_OBJECTS_AT_ONCE: Final = 16
-_MOST_OF_ONE: Final = 8
 _RENEW_SECONDS: Final = 8 * 3600.0
 _RETRY_SECONDS: Final = 5.0
-_TRUSTED_SECONDS: Final = 90.0
 _RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
 _LIMITS: Final = Limits(connections=256, connections_per_peer=128, answer_seconds=3600.0)
 
@@ -55,7 +50,8 @@ class Server:
         state: of the cache.
         address: where it is reached, `10.0.0.7:9809`.
         ca_file: who signs the certificates of node plugins.
-        bytes_per_second: that all neighbours get together.
+        sending: at what pace.
+        memory: what it gives of the node's memory.
         clock: seconds since 1970, for the ends of certificates.
     """
 
@@ -63,13 +59,12 @@ class Server:
     broker: Introducing
     address: str
     ca_file: Path
-    bytes_per_second: int
+    sending: Sending
     context: ssl.SSLContext = field(default_factory=make_server_context)
     is_certified: bool = False
     clock: Callable[[], float] = time.time
+    memory: MemoryServer | None = None
     _shelf: Shelf = field(default_factory=Shelf)
-    _slots: Slots = field(default_factory=lambda: Slots(_MOST_OBJECTS_AT_ONCE, _MOST_OF_ONE))
-    _bucket: TokenBucket | None = None
 
     def told_address(self) -> str:
         """Where neighbours may call; "" as long as they could not."""
@@ -107,6 +102,8 @@ class Server:
         app = web.Application(middlewares=[metrics.count_requests])
         app.router.add_get(VERSION_PATH, self._having)
         app.router.add_get(VERSION_PATH + "/{number:[0-9]{1,9}}", self._object)
+        if self.memory is not None:
+            self.memory.add_to(app)
         return app
 
     async def _having(self, request: web.Request) -> web.Response:
@@ -120,7 +117,7 @@ class Server:
 
     async def _object(self, request: web.Request) -> web.StreamResponse:
         key, folder = self._served(request)
-        with self._slots.taken(_shown(request).node) as has_slot:
+        with self.sending.slots.taken(shown(request).reading.node) as has_slot:
             if not has_slot:
                 raise web.HTTPServiceUnavailable(text="busy\n")
             try:
@@ -142,32 +139,21 @@ class Server:
         response.content_length = size_bytes - offset
         response.content_type = "application/octet-stream"
         await response.prepare(request)
-        ends_at = _shown(request).ends_at
+        ends_at = shown(request).ends_at
         while offset < size_bytes:
-            await self._pace()
+            await self.sending.pace()
             # Nothing is sent any more of what was withdrawn meanwhile, nor to whom may not have it any more.
             if self._withheld(key) is not None or self.clock() > ends_at:
                 message = "withdrawn"
                 raise ConnectionResetError(message)
-            piece = await asyncio.to_thread(os.pread, descriptor, min(_PIECE_BYTES, size_bytes - offset), offset)
+            piece = await asyncio.to_thread(os.pread, descriptor, min(PIECE_BYTES, size_bytes - offset), offset)
             if not piece:
                 message = "shorter than it was"
                 raise ConnectionResetError(message)
-            await _write(request, response, piece)
-            metrics.NEIGHBOUR_BYTES.inc(len(piece))
+            await self.sending.write(request, response, piece)
             offset += len(piece)
         await response.write_eof()
         return response
-
-    async def _pace(self) -> None:
-        """Wait until another piece may go."""
-        if self._bucket is None:
-            self._bucket = TokenBucket(Rate(max(self.bytes_per_second / _PIECE_BYTES, 0.1), 4))
-        now = time.monotonic()
-        ready = self._bucket.ready_at(now)
-        self._bucket.spend(now)
-        if ready > now:
-            await asyncio.sleep(ready - now)
 
     def _served(self, request: web.Request) -> tuple[VersionKey, Path]:
         """The version that is asked for, and its folder, where the caller may have it and this node too.
@@ -179,9 +165,9 @@ class Server:
         """
         found = request.match_info
         ref, version = DatasetRef(found["namespace"], found["name"]), found["version"]
-        shown = _shown(request)
+        seen = shown(request)
         # A connection that is kept outlives the certificate that it was made with.
-        if ref != shown.ref or not is_version(version) or self.clock() > shown.ends_at:
+        if seen.reading.ref != ref or seen.reading.uid or not is_version(version) or self.clock() > seen.ends_at:
             raise web.HTTPForbidden
         key, store = VersionKey(ref, version), self.state.store
         if (problem := self._withheld(key)) is not None:
@@ -194,53 +180,9 @@ class Server:
         standing = self.state.standings.get(key.ref)
         if self.state.store.get(key) is None or (standing is not None and not standing.permitted):
             return web.HTTPNotFound()
-        if time.monotonic() - self.state.asked_at > _TRUSTED_SECONDS:
+        if time.monotonic() - self.state.asked_at > TRUSTED_SECONDS:
             return web.HTTPServiceUnavailable(text="the broker has not said lately what may be here\n")
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """What a caller's pass says.
-
-    Attributes:
-        ends_at: seconds since 1970.
-    """
-
-    node: str
-    ref: DatasetRef
-    ends_at: float
-
-
-async def _write(request: web.Request, response: web.StreamResponse, piece: bytes) -> None:
-    """Send a piece to a caller that takes it.
-
-    Raises:
-        ConnectionResetError: it doesn't, and others want its place.
-    """
-    try:
-        async with asyncio.timeout(_PIECE_SECONDS):
-            await response.write(piece)
-    except TimeoutError as error:
-        if request.transport is not None:
-            request.transport.abort()
-        message = "the neighbour takes too little"
-        raise ConnectionResetError(message) from error
-
-
-def _shown(request: web.Request) -> _Shown:
-    """The caller's pass.
-
-    Raises:
-        HTTPForbidden: it shows none.
-    """
-    transport = request.transport
-    certificate = (None if transport is None else transport.get_extra_info("peercert")) or {}
-    uris = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "URI"]
-    found = read_reading_uri(uris[0]) if len(uris) == 1 else None
-    if found is None:
-        raise web.HTTPForbidden
-    return _Shown(*found, ssl.cert_time_to_seconds(str(certificate.get("notAfter"))))
 
 
 def _offset(request: web.Request, size_bytes: int) -> int:

@@ -1,5 +1,6 @@
 """What the broker tells a node of its neighbours: tables, on what nodes tell of their copies."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,13 +11,13 @@ from broker.neighbours import NodeCopies, neighbourhood, sight
 from broker.passes import READING_LIFE, reading_pass, serving_pass
 from moorage.grants.neighbours import (
     MOST_BRINGING,
+    MOST_IN_MEMORY,
     MOST_WHOLE,
     Neighbour,
     Neighbourhood,
+    Reading,
     read_neighbourhood,
     read_pass,
-    read_reading_uri,
-    reading_uri,
     server_name,
     write_neighbourhood,
     write_pass,
@@ -63,6 +64,17 @@ def test_who_is_a_neighbour(other: NodeCopies, neighbours: tuple[Neighbour, ...]
     assert told(other) == Neighbourhood(neighbours=neighbours, others=others)
 
 
+def test_of_memory_all_are_told_that_have_any() -> None:
+    """Nobody has all of it; who has just begun counts, too. It is told by the Dataset's uid."""
+    dataset = replace(make_dataset("features").in_memory_at("eu").obj(), uid="this")
+    crowd = [NodeCopies(f"n{at:03}", "10.0.0.1:9809", {(dataset.ref, "this"): at % 2}) for at in range(MOST_IN_MEMORY)]
+    other = NodeCopies("other", "10.0.0.1:9809", {(dataset.ref, "a later one"): 1})
+    told = neighbourhood(sight(dataset, [*crowd, other]), "n000")
+    assert {each.node for each in told.neighbours} == {each.node for each in crowd[1:]}
+    assert not any(each.whole for each in told.neighbours)
+    assert read_neighbourhood(200, write_neighbourhood(told)) == told
+
+
 def test_a_node_learns_whether_it_is_seen() -> None:
     """Its own NodeCache says that it brings the version; it is no neighbour of itself."""
     assert told(copies("eu/me", 0)) == Neighbourhood(shares=True, seen=True)
@@ -89,18 +101,21 @@ def test_passes_say_one_thing_each() -> None:
     now = datetime.now(tz=UTC)
     authority = make_authority("test", now, timedelta(days=1))
     serving = x509.load_pem_x509_certificate(serving_pass(authority, "n1", now).certificate.encode())
-    reading = x509.load_pem_x509_certificate(reading_pass(authority, "n1", CLAIMS.ref, now).certificate.encode())
+    reading = x509.load_pem_x509_certificate(
+        reading_pass(authority, Reading("n1", CLAIMS.ref), now).certificate.encode()
+    )
     for made, usage, name in (
         (serving, ExtendedKeyUsageOID.SERVER_AUTH, server_name("n1")),
-        (reading, ExtendedKeyUsageOID.CLIENT_AUTH, reading_uri("n1", CLAIMS.ref)),
+        (reading, ExtendedKeyUsageOID.CLIENT_AUTH, Reading("n1", CLAIMS.ref).uri),
     ):
         assert list(made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [usage]
         assert [each.value for each in made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value] == [
             name
         ]
     assert reading.not_valid_after_utc <= now + READING_LIFE
-    assert read_reading_uri(reading_uri("n1", CLAIMS.ref)) == ("n1", CLAIMS.ref)
-    assert read_reading_uri("moorage://n1/a/b/c") is None
-    made_pass = reading_pass(authority, "n" * 253, DatasetRef("n" * 63, "d" * 63), now)
+    for said in (Reading("n1", CLAIMS.ref), Reading("n1", CLAIMS.ref, "uid-1")):
+        assert Reading.read(said.uri) == said
+    assert Reading.read("moorage://n1/a/b/c") is None
+    made_pass = reading_pass(authority, Reading("n" * 253, DatasetRef("n" * 63, "d" * 63)), now)
     assert read_pass(200, write_pass(made_pass)) == made_pass
     assert "PRIVATE" not in repr(made_pass)

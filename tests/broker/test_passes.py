@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from cryptography import x509
 
 from broker.app import make_app, node_limit, pod_limit
 from broker.identity import NodeIdentity
@@ -18,7 +19,7 @@ from broker.vouching import VouchedPods
 from moorage.caching import CacheMode, CachePolicy
 from moorage.errors import NotFoundError
 from moorage.evidence.line import Event, What
-from moorage.grants.neighbours import PASSES_PATH, PATH, Neighbour, read_neighbourhood, read_pass, write_asked
+from moorage.grants.neighbours import PASSES_PATH, PATH, Neighbour, Reading, read_neighbourhood, read_pass, write_asked
 from moorage.grants.question import GrantQuestion, PodIdentity
 from moorage.model import PURPOSE_LABEL, Dataset, DatasetRef, Node
 from moorage.proving import Prover
@@ -140,6 +141,22 @@ async def test_a_pod_that_may_read_gets_its_node_a_pass() -> None:
     assert (event.what, event.dataset, event.pod, event.uid) == (What.GRANTED, str(CLAIMS), "lab/reader", "uid-1")
     assert (event.account, event.purpose, event.node) == ("lab/trainer", "research", "n1")
     assert (event.version, event.source) == ("v2", {"site": "eu-1", "kind": "neighbours"})
+
+
+async def test_memory_is_read_by_who_may_have_it() -> None:
+    """Also by who writes. The pass names the Dataset's uid, so that it reads nothing of an earlier one of the name."""
+    memory = replace(make_dataset("claims").in_memory_at("eu-1").for_consumers("lab/trainer").obj(), uid="uid-7")
+    known = Known(memory)
+    known.copies = lambda: [NodeCopies("n2", "10.0.0.2:9809", {(CLAIMS, "uid-7"): 0})]  # type: ignore[method-assign]
+    async with served(known) as client:
+        told = read_neighbourhood(*await ask(client, PATH, ASKED))
+        given = read_pass(*await ask(client, PASSES_PATH, ASKED))
+    assert told.neighbours == (Neighbour("n2", "10.0.0.2:9809", whole=False),)  # type: ignore[union-attr]
+    certificate = x509.load_pem_x509_certificate(given.certificate.encode())  # type: ignore[union-attr]
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
+    assert Reading.read(uri) == Reading("n1", CLAIMS, "uid-7")
+    assert [event.what for event in known.events] == [What.GRANTED]
 
 
 def refused() -> Iterator[Any]:

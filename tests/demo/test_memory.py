@@ -95,7 +95,7 @@ def lying(stage: Stage) -> list[str]:
 def is_told(stage: Stage) -> bool:
     """Whether the scheduler can know where it lies."""
     told = stage.get("nodecache", NODE).get("status", {}).get("datasets", [])
-    return any(entry["name"] == NAME for entry in told)
+    return any(entry["name"] == NAME and entry["bytes"] for entry in told)
 
 
 def test_what_a_pod_puts_the_next_one_reads(stage: Stage) -> None:

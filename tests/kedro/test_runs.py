@@ -49,7 +49,7 @@ def left() -> set[str]:
     [
         ("moorage.kedro.SequentialRunner", ""),
         ("moorage.kedro.ParallelRunner", ""),
-        ("ParallelRunner", "import moorage.kedro\nHOOKS = (moorage.kedro.MemoryHooks(),)\n"),
+        ("ParallelRunner", "from moorage.kedro import MemoryHooks\n\nHOOKS = (MemoryHooks(),)\n"),
     ],
     ids=["one by one", "processes", "a line in the settings, in processes"],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.memory.headroom import Headroom, headroom, is_in_memory
+from moorage.headroom import Headroom, headroom, is_in_memory
 
 MIB = 1 << 20
 V1 = Path("/sys/fs/cgroup/memory")

@@ -108,6 +108,19 @@ def play_node(
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def play_neighbour(broker: PlayedBroker, name: str, **settings: str) -> Iterator[tuple[Node, str]]:
+    """A node that other nodes of its site read from, and its address."""
+    port = free_port()
+    reached = {
+        "MOORAGE_POD_ADDRESS": "127.0.0.1",
+        "MOORAGE_NEIGHBOUR_LISTEN_PORT": str(port),
+        "MOORAGE_NEIGHBOUR_LISTEN_HOST": "127.0.0.1",
+    }
+    with play_node(broker, broker.token_of(name), name, cached=True, **reached, **settings) as node:
+        yield node, f"127.0.0.1:{port}"
+
+
 @pytest.fixture
 def cache_dir(node: Node) -> Path:
     """The folder of the node's cache; the driver uses it, and looks often."""

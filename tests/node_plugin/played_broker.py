@@ -5,7 +5,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,12 +28,13 @@ from moorage.grants.review import PATH as REVIEW_PATH
 from moorage.grants.review import Review, read_volumes, write_reviews
 from moorage.grants.standing import PATH as STANDING_PATH
 from moorage.grants.standing import Standing, read_holdings, write_standings
-from moorage.model import DatasetRef
+from moorage.model import DatasetRef, Source
 from moorage.reading.fields import Fields
 from moorage.refusal import DENIED, Refusal
 from moorage.serving.certificates import KeyPair, make_authority, make_leaf
 from moorage.serving.context import load_pair
 from moorage.sources import MOUNTED_KINDS, Credentials
+from moorage.sources.memory import MemorySource
 from tests.builders import make_dataset
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG=bPxRfiCYEXAMPLEKEY+"
@@ -90,6 +91,9 @@ class PlayedBroker:
         if not standing.permitted:
             return write_answer(Refusal(DENIED, standing.rule, standing.message))
         dataset = make_dataset(ref.name, ref.namespace).sized(standing.size_bytes or 0, standing.version or "").obj()
+        if self._is_memory(ref):
+            source = Source("eu-1", MemorySource(1))
+            dataset = replace(dataset, sources=(source,), uid=standing.uid)
         told = neighbourhood(sight(dataset, self.copies()), node)
         return 200, neighbours.write_neighbourhood(told)
 
@@ -99,8 +103,13 @@ class PlayedBroker:
         asked, now = neighbours.read_asked(body), datetime.now(tz=UTC)
         ref = None if asked is None else asked.dataset
         self.passes.append(f"{node} {ref}")
-        made = serving_pass(self.authority, node, now) if ref is None else reading_pass(self.authority, node, ref, now)
-        return 200, neighbours.write_pass(made)
+        if ref is None:
+            return 200, neighbours.write_pass(serving_pass(self.authority, node, now))
+        uid = self.standings[str(ref)].uid if self._is_memory(ref) else ""
+        return 200, neighbours.write_pass(reading_pass(self.authority, neighbours.Reading(node, ref, uid), now))
+
+    def _is_memory(self, ref: DatasetRef) -> bool:
+        return "memory" in self.answers[str(ref)][1].get("source", {}).get("kind", "")
 
     def revoke(self, dataset: str) -> None:
         """Take the right away, and have running mounts ended."""

@@ -19,6 +19,7 @@ from moorage.calling.endpoints import Endpoint
 from moorage.calling.failures import TryAgainError
 from moorage.errors import SourceError
 from moorage.grants.grant import FillTerms, Grant
+from moorage.grants.neighbours import Reading
 from moorage.model import DatasetRef
 from moorage.serving.certificates import make_authority
 from moorage.serving.context import load_pair
@@ -162,7 +163,7 @@ def test_a_neighbour_that_drips_is_left(first: bytes) -> None:
     made, ref = serving_pass(authority, "n2", now), DatasetRef("stewards", "claims")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_pair(context, made.certificate.encode(), made.key.encode())
-    ours = client_context(authority.certificate.pem.decode(), reading_pass(authority, "n1", ref, now))
+    ours = client_context(authority.certificate.pem.decode(), reading_pass(authority, Reading("n1", ref), now))
     with (
         serving(partial(drip, first=first), context) as port,
         closing(NeighbourFolder("n2", f"127.0.0.1:{port}", ours, "/x")) as folder,

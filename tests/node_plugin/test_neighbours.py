@@ -21,15 +21,14 @@ from bench.far_line import FarLine, far_line
 from broker.neighbours import NodeCopies
 from broker.passes import reading_pass, serving_pass
 from moorage.grants.grant import FillTerms
-from moorage.grants.neighbours import Pass, server_name
+from moorage.grants.neighbours import Pass, Reading, server_name
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
 from moorage.serving.context import load_pair
-from tests.node_plugin.conftest import make_pod_at, play_node
+from tests.node_plugin.conftest import make_pod_at, play_neighbour
 from tests.node_plugin.object_stores import BUCKET, ObjectStore, put, version_in
 from tests.node_plugin.played_broker import PlayedBroker, play_broker
 from tests.node_plugin.played_node import FakePod, Node, wait_for
-from tests.ports import free_port
 
 pytestmark = pytest.mark.real
 
@@ -106,14 +105,8 @@ def nodes(object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -
         line = stack.enter_context(far_line(parts.hostname or "", parts.port or 0))
         found = Site(broker, object_store, line)
         for name in NAMES:
-            port = free_port()
-            settings = {
-                "MOORAGE_POD_ADDRESS": "127.0.0.1",
-                "MOORAGE_NEIGHBOUR_LISTEN_PORT": str(port),
-                "MOORAGE_NEIGHBOUR_LISTEN_HOST": "127.0.0.1",
-            }
-            node = stack.enter_context(play_node(broker, broker.token_of(name), name, cached=True, **settings))
-            found.nodes[name], found.addresses[name] = node, f"127.0.0.1:{port}"
+            node, found.addresses[name] = stack.enter_context(play_neighbour(broker, name))
+            found.nodes[name] = node
         for node in found.nodes.values():
             wait_for("a certificate", lambda node=node: "neighbours are served" in node.log.read_text())  # type: ignore[misc]
         yield found
@@ -242,11 +235,17 @@ def test_a_neighbour_that_lies_is_believed_nothing(site: Site, object_store: Obj
 
 def ask(site: Site, name: str, path: str, shown: Pass | None, folder: Path) -> int | str:
     """What a node answers to whoever shows this pass; or why there is no connection."""
-    context = ssl.create_default_context(cafile=str(site.broker.ca_file))
+    return ask_at((site.broker, name, site.addresses[name]), path, shown, folder)
+
+
+def ask_at(node: tuple[PlayedBroker, str, str], path: str, shown: Pass | None, folder: Path) -> int | str:
+    """The same, of a node that is known to a broker by its name, and at an address."""
+    broker, name, address = node
+    context = ssl.create_default_context(cafile=str(broker.ca_file))
     if shown is not None:
         (folder / "pass.pem").write_text(shown.certificate + shown.key)
         context.load_cert_chain(folder / "pass.pem")
-    host, _, port = site.addresses[name].rpartition(":")
+    host, _, port = address.rpartition(":")
     try:
         with (
             socket.create_connection((host, int(port)), 10) as line,
@@ -268,14 +267,14 @@ def test_who_is_served(site: Site, object_store: ObjectStore, tmp_path: Path) ->
     wait_for("the copy", lambda: site.has(NAMES[0], version), 120)
     authority, now = site.broker.authority, datetime.now(tz=UTC)
     assert authority is not None
-    good = reading_pass(authority, "eu-1-b", site.ref, now)
+    good = reading_pass(authority, Reading("eu-1-b", site.ref), now)
     path = f"/v1/objects/{site.ref.namespace}/{site.ref.name}/{version}"
     assert ask(site, NAMES[0], path, good, tmp_path) == 200
     assert ask(site, NAMES[0], f"{path}/0", good, tmp_path) == 200
     assert ask(site, NAMES[0], f"{path}/60", good, tmp_path) == 404
     assert ask(site, NAMES[0], f"{path}/..%2f..%2fsummary.json", good, tmp_path) == 404
     assert ask(site, NAMES[0], f"{path[:-1]}g/0", good, tmp_path) == 403
-    other = reading_pass(authority, "eu-1-b", DatasetRef(site.ref.namespace, "other"), now)
+    other = reading_pass(authority, Reading("eu-1-b", DatasetRef(site.ref.namespace, "other")), now)
     assert ask(site, NAMES[0], f"{path}/0", other, tmp_path) == 403
     assert isinstance(ask(site, NAMES[0], f"{path}/0", None, tmp_path), str)
     for_serving = serving_pass(authority, "eu-1-b", now)

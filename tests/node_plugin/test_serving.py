@@ -16,6 +16,7 @@ import pytest
 
 from broker.passes import READING_LIFE, reading_pass, serving_pass
 from moorage.grants.neighbours import Pass, server_name
+from moorage.grants.neighbours import Reading as Said
 from moorage.grants.question import GrantQuestion
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
@@ -29,7 +30,8 @@ from node_plugin.filler import manifest
 from node_plugin.filler.manifest import Entry
 from node_plugin.filler.neighbour import client_context, version_path
 from node_plugin.journal import Journal
-from node_plugin.neighbours import serving
+from node_plugin.neighbours import sending
+from node_plugin.neighbours.sending import Sending
 from node_plugin.neighbours.serving import Server, serving_neighbours
 from tests.polling import until
 from tests.ports import free_port
@@ -137,8 +139,8 @@ async def served(folder: Path) -> AsyncIterator[Served]:
         limits=CacheLimits(size_bytes=1 << 40),
     )
     port = free_port()
-    server = Server(state, signs, f"127.0.0.1:{port}", ca_file, 10**9)  # type: ignore[arg-type]
-    shown = reading_pass(authority, "n2", REF, now)
+    server = Server(state, signs, f"127.0.0.1:{port}", ca_file, Sending(10**9))  # type: ignore[arg-type]
+    shown = reading_pass(authority, Said("n2", REF), now)
     async with serving_neighbours(server, "127.0.0.1", port):
         await state.moved.wait()
         yield Served(server, state, port, client_context(authority.certificate.pem.decode(), shown))
@@ -184,7 +186,7 @@ async def test_what_is_being_sent_ends_with_the_right_to_hold_it(tmp_path: Path,
 
 async def test_who_takes_nothing_keeps_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight that a node asks for and does not read are ended, and then it is served again."""
-    monkeypatch.setattr(serving, "_PIECE_SECONDS", 0.3)
+    monkeypatch.setattr(sending, "_PIECE_SECONDS", 0.3)
     async with served(tmp_path) as node:
         node.state.asked_at = time.monotonic()
         readings = [await to_thread(node.begin) for _ in range(8)]
