@@ -26,6 +26,7 @@ NAMES = (
     "epochs",
     "memory_at_scale",
     "shared_memory",
+    "small_objects",
     "memory_moves",
     "cluster_clients",
 )

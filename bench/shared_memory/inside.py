@@ -1,4 +1,4 @@
-"""Puts a table, or gets it and reads every value: `python inside.py WAY put|get PLACE ROWS`. Prints the seconds.
+"""Puts a table, or gets it and reads every value: `python inside.py WAY put|get|free PLACE ROWS`. Prints the seconds.
 
 It stands alone, as another interpreter may run it; `moorage` is found by PYTHONPATH where it is wanted.
 """
@@ -19,11 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 COLUMNS = 4
+MOST_BYTES = 1 << 30
 
 
 def make(rows: int) -> pa.Table:
-    """Make a table of numbers."""
+    """Make a table of numbers. A large one has one column several times, and so takes a part of the memory."""
     dice = np.random.default_rng(1)
+    if rows * COLUMNS * 8 > MOST_BYTES:
+        column = pa.array(dice.random(rows))
+        return pa.table({f"c{number}": column for number in range(COLUMNS)})
     return pa.table({f"c{number}": dice.random(rows) for number in range(COLUMNS)})
 
 
@@ -124,8 +128,20 @@ WAYS: dict[str, Callable[[str], tuple[Callable[[pa.Table], object], Callable[[],
 }
 
 
+def free(way: str, place: str) -> None:
+    """Give the memory back: a daemon keeps it when its name goes to another object."""
+    if way == "vineyard":
+        client = import_module("vineyard").connect(f"{place}/vineyard.sock")
+        client.delete([client.get_name("table")], force=True, deep=True)
+        client.drop_name("table")
+
+
 def main(way: str, step: str, place: str, rows: str) -> None:
     """Do it once, and tell how long it took."""
+    if step == "free":
+        free(way, place)
+        sys.stdout.write("{}\n")
+        return
     put, get = WAYS[way](place)
     told: dict[str, Any]
     if step == "put":
