@@ -39,7 +39,7 @@ READS = 2_000
 PIECE_BYTES = 64 << 10
 AIM_OF_RCLONE = 1.05
 FILLER_NICENESS = 10
-"""What a filler takes for itself, so that readers come first."""
+"""The niceness that a filler gives itself, so that readers come first."""
 
 
 @dataclass(frozen=True)

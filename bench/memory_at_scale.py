@@ -116,7 +116,7 @@ def ordinary(number: int) -> Raw:
 
 
 def largest(number: int) -> Raw:
-    """A spec at every limit of the CRD, in the shape that takes the most memory: many short texts, all different."""
+    """Return a spec at every limit of the CRD, in the shape that takes most memory: many short, different texts."""
     sources: list[Raw] = [
         {
             "site": f"site-{n}",

@@ -14,7 +14,7 @@ from devcluster.spec import ClusterSpec
 
 @contextmanager
 def plane() -> Iterator[Cluster]:
-    """A control plane without nodes; taken apart afterwards, unless `MOORAGE_BENCH_PLANE` names one that is up."""
+    """Provide a control plane without nodes; removed afterwards, unless `MOORAGE_BENCH_PLANE` names one that is up."""
     if named := os.environ.get("MOORAGE_BENCH_PLANE"):
         yield cluster.find(named)
         return

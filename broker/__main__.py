@@ -25,7 +25,7 @@ from moorage.watching import Catalogue
 
 _COMPONENT = "broker"
 _PROOF_SECONDS = 3.0
-"""What asking where a claim leads may take; an answer has nine."""
+"""The time limit of proving where a claim leads; an answer has nine seconds."""
 
 
 async def run(settings: BrokerSettings) -> None:

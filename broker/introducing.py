@@ -48,7 +48,7 @@ async def tell_neighbours(request: web.Request, address: str) -> web.Response:
 
 
 async def give_pass(request: web.Request, address: str) -> web.Response:
-    """A certificate for the caller's node: to serve with, or to read a dataset from neighbours for one of its pods."""
+    """Give the caller's node a certificate: to serve with, or to read a dataset from neighbours for one of its pods."""
     parts = request.app[PARTS]
     caller, asked = await _asked(request, address)
     authority = parts.signer()

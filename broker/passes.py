@@ -13,7 +13,7 @@ from moorage.serving.certificates import KeyPair, make_client_leaf, make_leaf
 
 SERVING_LIFE: Final = timedelta(hours=24)
 READING_LIFE: Final = timedelta(minutes=15)
-"""As long as a node reads on from its neighbours after the broker would not let it any more."""
+"""The life of a reading pass: so long a node may read on after the broker would refuse it."""
 
 
 def serving_pass(authority: KeyPair, node: str, now: datetime) -> Pass:

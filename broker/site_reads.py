@@ -14,7 +14,7 @@ from moorage.model import DatasetRef
 MOST_PAIRS: Final = 8_192
 """Datasets at sites; those that were read longest ago are forgotten first."""
 MOST_READS: Final = 64
-"""Of one of them; more would change no decision."""
+"""The most reads that are counted of one dataset; more would change no decision."""
 
 
 class SiteReads:

@@ -29,7 +29,7 @@ from moorage.sources.provision import DeletionPolicy
 REMOVED = "BucketRemoved"
 KEPT = "BucketKept"
 ATTEMPTS = 6
-"""With pauses that double, some five minutes in all."""
+"""The number of attempts, with pauses that double: some five minutes in all."""
 _FIRST_PAUSE_SECONDS = 10.0
 _AT_ONCE = 4
 _MOST_WAITING = 10_000

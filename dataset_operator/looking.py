@@ -30,7 +30,7 @@ from moorage.sources.reasons import Reason
 T = TypeVar("T")
 
 SOURCES_AT_ONCE = 2
-"""Of one Dataset: a dead store delays the next source only, and a look takes no more threads than that."""
+"""The number of a Dataset's sources looked at at once, so that a dead store delays only the next source."""
 _MOST_STORES_KNOWN = 1000
 
 

@@ -13,7 +13,7 @@ from moorage.reading.limits import MOST_NUMBER
 
 Raw = Mapping[str, Any]
 MOST_COLUMN_TEXT = 32_768
-"""In all names and types of columns together: what one status may take of everybody's caches."""
+"""The limit of all names and types of columns together, as a status is in the caches of all its watchers."""
 MOST_PLACE = 2048
 
 

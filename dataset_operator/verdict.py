@@ -63,7 +63,7 @@ def keep(  # noqa: PLR0913 - all that a status is made of
     inventory: Inventory,
     users: Sequence[str],
 ) -> Verdict:
-    """The verdict until a restarted operator has looked again: what the last one said of this spec still counts."""
+    """Return the verdict until a restarted operator has looked again: the last one's findings on this spec count."""
     conditions = (told["Ready"], told["Accessible"], _governed(dataset, inventory))
     return Verdict(conditions, _with_users(last, users), sites)
 
@@ -241,7 +241,7 @@ def _catalogued(findings: Findings, last: DatasetStatus) -> _Catalogued:
 
 
 def _rows_version(findings: Findings) -> str | None:
-    """The version of a table's rows as its catalogue knows it, whatever else lies in the folder; None: it does not.
+    """Return the version of a table's rows as its catalogue knows it, whatever else is in the folder; or None.
 
     It counts where the spec pins a snapshot, and where nobody lists the folder.
     """

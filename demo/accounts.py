@@ -43,7 +43,7 @@ def _on(bucket: str, *actions: str) -> tuple[str, ...]:
 
 _DATA = (data.BUCKET, data.WEATHER_BUCKET, data.DELAYS_BUCKET)
 READER = Account("flights-reader", tuple(action for bucket in _DATA for action in _on(bucket, "Read", "List")))
-"""May read the buckets of data and nothing else: its keys are the stewards'."""
+"""The account that may read the buckets of data and nothing else: its keys are the stewards'."""
 DELAYS_WRITER = Account("delays-writer", _on(data.DELAYS_BUCKET, "Read", "Write", "List"))
 """May write the one bucket that pods write to."""
 WITNESS = Account("evidence-writer", _on(EVIDENCE, "Read", "Write", "List"))

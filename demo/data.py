@@ -28,7 +28,7 @@ WEATHER_BUCKET = "weather"
 DELAYS_BUCKET = "delays"
 PREFIX = "2013"
 _FORMAT = b"2"
-"""To be raised when what is prepared changes."""
+"""The format's version, to be raised when the prepared files change."""
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ ACCOUNT = "analyst"
 _PORT = 18443
 _RUN_SECONDS = 420
 _RATIO = "0.0029"
-"""Of the released totals: as many bytes of each byte of the flights that they are made from."""
+"""The size of the released totals, relative to the flights that they are made from."""
 _MOST_OFF = 0.05
-"""How far what crossed may be from what the plan expected, relative."""
+"""The greatest relative difference between planned and crossed bytes."""
 
 
 def a_pipeline_runs_across_clusters(stage: Stage) -> None:

@@ -146,7 +146,7 @@ def _reads(stage: Stage) -> list[dict[str, str]]:
 
 
 def _first_good_after(stage: Stage, moment: float) -> float | None:
-    """The time of the first good read after which none failed; None where the last one failed or none was yet."""
+    """Return the time of the first good read after which none failed; None where there is none."""
     later = [read for read in _reads(stage) if float(read["at"]) > moment]
     good = [float(read["at"]) for read in later if not read["result"].startswith("failed")]
     settled = len(later) >= 5 and all(not read["result"].startswith("failed") for read in later[-5:])  # noqa: PLR2004

@@ -68,7 +68,7 @@ class Authority:
         return self._issue(_subject(user, groups), [ExtendedKeyUsageOID.CLIENT_AUTH], ())
 
     def server(self, name: str, hosts: Sequence[str]) -> KeyPair:
-        """A server's certificate for DNS names and addresses; good as a client's too, as etcd's peers need it."""
+        """Issue a server's certificate for DNS names and addresses; also a client's, as etcd's peers need it."""
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         return self._issue(_subject(name, ()), usages, hosts)
 

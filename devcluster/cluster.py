@@ -235,7 +235,7 @@ def load_image(cluster: Cluster, oci_tar: Path, progress: Progress | None = None
 
 
 def _running_already(spec: ClusterSpec) -> Cluster | None:
-    """The cluster that was asked for, if it is up; None if there is nothing to keep, as its API server is dead."""
+    """Return the requested cluster if it is up; None if there is nothing to keep, as its API server is dead."""
     known = record.read(spec.name)
     if known is None or not known.layout.complete.exists() or not status(spec.name).components["kube-apiserver"]:
         return None

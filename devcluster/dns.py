@@ -41,7 +41,7 @@ RIGHTS: tuple[dict[str, Any], ...] = (
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": _USER}],
     },
 )
-"""What it may see: the administrator makes these."""
+"""The DNS server's rights, which the administrator grants."""
 
 
 def write_files(layout: Layout, addresses: Addresses, authority: Authority) -> None:

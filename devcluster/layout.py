@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Binaries, packages and toolchains: safe to delete, dear to make again.
+    """Return the cache of binaries, packages and toolchains: safe to delete, costly to make again.
 
     `MOORAGE_CACHE`, else `XDG_CACHE_HOME/moorage`, else `~/.cache/moorage`.
     """
@@ -30,7 +30,7 @@ def cache_lock(part: str) -> Iterator[None]:
 
 
 def state_root() -> Path:
-    """One folder per living cluster: `MOORAGE_STATE`, `/var/lib/moorage-dev` for root, else under `XDG_STATE_HOME`."""
+    """Return the folder of living clusters: `MOORAGE_STATE`, `/var/lib/moorage-dev` for root, or `XDG_STATE_HOME`'s."""
     if given := os.environ.get("MOORAGE_STATE"):
         return Path(given).absolute()
     if os.geteuid() == 0:

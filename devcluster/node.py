@@ -161,7 +161,7 @@ def containerd_address(init: process.Process) -> str:
 
 
 def _resolver() -> str:
-    """The host's name servers; a resolver on the host's loopback can't be asked from another network namespace."""
+    """Return the host's name servers; one on the host's loopback can't be asked from another network namespace."""
     for candidate in (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf")):
         if candidate.exists():
             return "".join(line + "\n" for line in candidate.read_text().splitlines() if "127.0.0." not in line)
@@ -259,7 +259,7 @@ def _kube_proxy(node: NodeSpec, files: NodeLayout, addresses: Addresses) -> dict
 
 
 def _cni(node: NodeSpec, addresses: Addresses) -> dict[str, Any]:
-    """Every pod has a cable to its node and is routed: no bridge, so replies always pass the node's translation."""
+    """Return the CNI configuration: each pod has a routed cable to its node, so replies are always translated."""
     ranges = [[{"subnet": str(addresses.node_pods(node.number))}]]
     ipam = {"type": "host-local", "ranges": ranges, "routes": [{"dst": "0.0.0.0/0"}]}
     return {

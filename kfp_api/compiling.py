@@ -15,7 +15,7 @@ from pipeline_splitter.hints import Hints
 from pipeline_splitter.kfp import read_pipeline
 
 MOST_KEPT_BYTES: Final = 900_000
-"""Of a pipeline's text, gzipped: a ConfigMap holds one MiB."""
+"""The limit of a pipeline's text, gzipped: a ConfigMap holds one MiB."""
 BETWEEN: Final = b"\n---\n"
 """Between the two documents; JSON on one line never holds it."""
 # JSON may hold these as they are, YAML may not, and two documents are read as YAML.
@@ -100,7 +100,7 @@ def _compiled(documents: list[Any], subject: str) -> Compiled:
 
 
 def shown_spec(written: bytes) -> bytes:
-    """The JSON of kept documents as the backend shows them: the spec, with its platform spec where it has one."""
+    """Return kept documents as the backend shows them, in JSON: the spec, with its platform spec where it has one."""
     spec, between, platform = written.partition(BETWEEN)
     return b'{"pipeline_spec":%b,"platform_spec":%b}' % (spec, platform) if between else spec
 

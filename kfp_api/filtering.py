@@ -32,7 +32,7 @@ _OPERATIONS: Final = (
     "IN",
     "IS_SUBSTRING",
 )
-"""By their numbers."""
+"""The operations by number."""
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "EQUALS": operator.eq,
     "NOT_EQUALS": operator.ne,

@@ -32,7 +32,7 @@ class Caller:
 
 
 NOBODY = Caller("", b"", {})
-"""Whoever asks where nobody is asked for a token."""
+"""The caller where no token is asked for."""
 
 
 class Callers:

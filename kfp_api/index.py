@@ -18,7 +18,7 @@ Scope = tuple[str, str]
 """A namespace and a parent's id; with the id "" all of the namespace."""
 
 _MOST_KEPT: Final = 32
-"""Answers to filters and orders that are kept until something changes; each is a list of names."""
+"""The cache of answers to filters and orders, each a list of names, until something changes."""
 _AT_ONCE: Final = 500
 """Records that are looked at before others have their turn on the event loop."""
 

@@ -83,7 +83,7 @@ async def _status(parts: Parts, run: Run) -> Mapping[str, Any]:
 
 
 def _task(run: Run, status: Mapping[str, Any], node: str) -> str:
-    """The task that is meant: by its name, its id or its pod. A status tells what spokes said: it is checked, too."""
+    """Find the task by its name, its id or its pod. A status repeats what spokes said, so it is checked, too."""
     named = (text_of(each.get("name")) for each in status.get("tasks") or () if node in _names(run, each))
     try:
         return checked_task(next(named, node))

@@ -27,7 +27,7 @@ PIPELINE_LABEL: Final = "moorage.dev/kfp-pipeline"
 VERSION_LABEL: Final = "moorage.dev/kfp-version"
 EXPERIMENT_LABEL: Final = "moorage.dev/kfp-experiment"
 UNOWNED_LABEL: Final = "moorage.dev/kfp-unowned"
-"""On the ConfigMap of a run's pipeline until the run owns it."""
+"""The label of a ConfigMap with a run's pipeline until the run owns it."""
 
 DISPLAY_NAME: Final = "moorage.dev/display-name"
 DESCRIPTION: Final = "moorage.dev/description"

@@ -15,9 +15,9 @@ from typing import IO, Final
 from moorage.errors import InputError
 
 MOST_TEXT_BYTES: Final = 8 << 20
-"""Of a pipeline, unpacked: the largest known has 580 KB."""
+"""The limit of a pipeline's text, unpacked: the largest known has 580 KB."""
 MOST_ARCHIVE_BYTES: Final = 64 << 20
-"""Of all that is in an archive, as far as it has to be read to find the pipeline."""
+"""The limit of what is read of an archive to find the pipeline."""
 MOST_MEMBERS: Final = 1000
 SUBJECT: Final = "uploaded package"
 _ENDINGS = (".yaml", ".yml", ".json")

@@ -36,11 +36,11 @@ _NAMES: Final[Mapping[str, str]] = {HINTS_CONFIG_MAP: "hints_config_map", SERVIC
 KEYS: Final = (OBJECTIVE, HINTS, HINTS_CONFIG_MAP, SERVICE_ACCOUNT, APPROVAL, TOLERANCE, TIME_LIMIT, LOST_AFTER)
 
 LONGEST_HINTS: Final = 16_384
-"""In characters. Longer hints go into a ConfigMap."""
+"""The limit of hints, in characters. Longer hints go into a ConfigMap."""
 LONGEST_SETTING: Final = 253
-"""Of every other setting, in characters: an object's name."""
+"""The limit of every other setting, in characters: an object's name."""
 _TOO_LONG: Final = "\x00"
-"""Instead of a longer one. Half of it might mean something else, and the whole is not kept for each experiment."""
+"""The text in place of a longer one: half of it might mean something else, and all of it is too much to keep."""
 _NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LONGER: Final = {HINTS: f", or put them into a ConfigMap that {HINTS_CONFIG_MAP} names"}

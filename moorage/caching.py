@@ -13,7 +13,7 @@ class CacheMode(StrEnum):
 
 
 MOST_EVICTIONS = 64
-"""That a Dataset may ask for at the same time."""
+"""The most evictions that a Dataset may ask for at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Inventory:
         return Place(site_name, None, f"site {site_name} is not known (known sites: {known}): create the Site")
 
     def place_of_node(self, node: Node) -> Place:
-        """The place of a node: the one site whose `nodeSelector` matches its labels; two matches permit nothing."""
+        """Return the place of a node: the one site whose `nodeSelector` matches its labels; two permit nothing."""
         matching = sorted(
             site.name
             for site in self.sites.values()
@@ -99,7 +99,7 @@ class Inventory:
         return Place(None, None, "the node belongs to no site: label it so that a Site's nodeSelector matches")
 
     def link(self, origin: str, target: str) -> ResolvedLink:
-        """The link from site `origin` to site `target`, field by field from `links`, `defaultLink`, the constants."""
+        """Return the link from `origin` to `target`, field by field from `links`, `defaultLink`, the constants."""
         site = self.sites.get(origin)
         named = site.links.get(target, Link()) if site else Link()
         default = site.default_link if site else Link()
@@ -110,7 +110,7 @@ class Inventory:
         )
 
     def sources(self, dataset: Dataset) -> tuple[Source, ...]:
-        """The dataset's usable copies: at listed sites, not diverged; `spec.local` lies at the only site there is."""
+        """Return the usable copies: at listed sites, not diverged; `spec.local` lies at the only site there is."""
         diverged = {status.site for status in dataset.status.sources if status.reason == DIVERGED}
         found = []
         for source in dataset.sources:

@@ -21,7 +21,7 @@ _POLL_SECONDS: Final = 3.0
 
 
 async def list_runs(client: Client, namespace: str) -> tuple[list[RunRow], bool]:
-    """The runs of a namespace, or of all where it is "", without their specs; and whether there are more of them.
+    """List a namespace's runs, or all where it is "", without their specs; and tell whether there are more.
 
     Raises:
         KubeError: the API server does not let the client, or did not answer.

@@ -29,7 +29,7 @@ _MOST_REPORT_BYTES: Final = 8 << 20
 _PLANS: Final = 32
 _ENDS: Final = 20_000
 _MOST_ENDS_READ: Final = 120
-"""At one look: a run of more tasks tells its seconds once `run.json` is there."""
+"""The most ends read at one look: a run of more tasks shows their seconds once `run.json` is there."""
 _AT_ONCE: Final = 16
 _SEARCH_SECONDS: Final = 15.0
 

@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 from moorage.serving.slots import Slots
 
 _QUIET_SECONDS: Final = 15.0
-"""A comment is sent so often, so that who is gone is noticed and nobody between them closes the connection."""
+"""The interval of comments, so that lost clients are noticed and no proxy closes the connection."""
 _WRITE_SECONDS: Final = 20.0
 _AGAIN_MILLISECONDS: Final = 2000
 

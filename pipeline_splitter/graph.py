@@ -119,9 +119,9 @@ class Pin:
 
     sites: frozenset[str]
     by: str
-    """What said so, for sentences: `annotation moorage.dev/site` or `hint sites`."""
+    """The pin's origin, for sentences: `annotation moorage.dev/site` or `hint sites`."""
     place: str = field(default="", compare=False)
-    """Where a hint stands that said so, as `tasks[train].sites`."""
+    """The place of the hint that pins, as `tasks[train].sites`."""
 
 
 @dataclass(frozen=True, slots=True)

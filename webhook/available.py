@@ -76,7 +76,7 @@ async def answer(search: Search, listed_purposes: frozenset[str] | None, known: 
 
 
 async def _first_found(after: Key, reader: Reader, known: Datasets) -> list[tuple[Key, Dataset]]:
-    """The first Datasets whose consumers the reader is one of, by namespace and name: one more than an answer has."""
+    """Find the first Datasets that the reader may consume, by namespace and name: one more than an answer has."""
     first: list[tuple[Key, Dataset]] = []
     some: list[tuple[Key, Dataset]] = []
     for number, (key, dataset) in enumerate(known.items(), 1):

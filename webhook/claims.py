@@ -131,7 +131,7 @@ def _origin(mounted: _Mounted) -> str:
 
 
 def _with_own_volumes(spec: Raw, renamed: Mapping[str, str], subject: str) -> Raw:
-    """The spec without the volumes of those claims; their mounts are of the volume that is named after the Dataset."""
+    """Return the spec without the volumes of those claims; their mounts are of the volume named after the Dataset."""
     changed: Raw = {
         **spec,
         "volumes": [

@@ -21,7 +21,7 @@ COMMAND: Final = ("python3", "-m", "node_plugin.gateway")
 HOOK: Final = (*COMMAND[:2], "node_plugin.gateway.post_start")
 _MEMORY_SHARE: Final = 0.7
 _LEAST_NAME_LETTERS: Final = 3
-"""Of a bucket."""
+"""The least length of a bucket's name."""
 
 Raw = dict[str, Any]
 

@@ -20,7 +20,7 @@ from webhook.sidecar import SidecarShape
 
 Raw = dict[str, Any]
 PROPAGATION = "HostToContainer"
-"""So that a mount made anew, after its server died, reaches a container that runs."""
+"""The mount propagation by which a mount made anew, after its server died, reaches a running container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def _say_where(container: Raw, volumes: Mapping[str, Mounted]) -> Raw:
 
 
 def _as_ours(mount: Raw, mounted: Mounted) -> Raw:
-    """A mount as ours are; recursiveReadOnly does not go with propagation, and adds nothing where nothing is below.
+    """Return a mount of our form; recursiveReadOnly does not go with propagation, and adds nothing over a flat mount.
 
     All containers get the same access: a mount that is made anew reaches each of them as the node made it.
     """

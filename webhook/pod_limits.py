@@ -14,7 +14,7 @@ MOST_VOLUMES = 1024
 MOST_MOUNTS = 8192
 MOST_VARIABLES = 12288
 MOST_PATH_LETTERS = 4096
-"""Of the path of a mount: no longer one can be opened on Linux."""
+"""The greatest length of a mount's path: Linux opens no longer one."""
 
 Raw = Mapping[str, Any]
 

@@ -21,7 +21,7 @@ from moorage.model.sidecar import (
 NAME = SIDECAR_NAME
 USER_ID = 65532
 CACHE_SHARE = 0.8
-"""Of the volume's limit: a cache overshoots while files are open, and a volume over its limit evicts the pod."""
+"""The cache's share of the volume: it overshoots while files are open, and too full a volume evicts the pod."""
 _RESOURCES: Mapping[str, Any] = MappingProxyType(
     {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "512Mi"}}
 )

@@ -20,7 +20,7 @@ _MADE_BY_CONTROLLERS = frozenset({"ReplicaSet", "Job", "Workflow"})
 
 Answer = Served | Refusal
 Ask = Callable[[dict[str, Any], str, str], Awaitable[Answer | None]]
-"""What admission would answer to a pod of a namespace, with its name for messages; None where it reads nothing."""
+"""A function that predicts admission's answer to a pod of a namespace, named for messages; None: it reads nothing."""
 
 
 async def warnings_of(review: Review, ask: Ask) -> tuple[str, ...]:

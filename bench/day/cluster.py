@@ -33,7 +33,7 @@ class Cluster:
         return sum(map(len, self._alike[site][1:]))
 
     def pick(self, sites: Sequence[str]) -> str | None:
-        """A node with most free slots at any of the sites, by chance where several have as many; None: all are full."""
+        """Pick a node with most free slots at any of the sites, by chance among equals; None: all are full."""
         most = max(map(self.most_free, sites), default=0)
         if not most:
             return None

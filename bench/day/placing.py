@@ -10,7 +10,7 @@ from moorage.locality.bringing import MAX_SCORE, bring_seconds, scores
 from moorage.model import Dataset
 
 WEIGHT = 10
-"""Of the extender's score, as the chart has it; 0 to 10 count as 0 to 100 of kube-scheduler's own."""
+"""The weight of the extender's score, as in the chart; 0 to 10 count as 0 to 100 of kube-scheduler's own."""
 _FULL_SCORE = 100
 
 

@@ -27,13 +27,13 @@ class Caching(Enum):
 
     NONE = auto()
     ALONE = auto()
-    """As `spec.cache.mode: auto` decides where a node knows only of its own reads."""
+    """Copies by `spec.cache.mode: auto`, where a node knows only of its own reads."""
     AUTO = auto()
-    """As it decides where the broker tells the node of all reads at its site."""
+    """Copies by `auto`, where the broker tells the node of all reads at its site."""
     ASKED = auto()
-    """As where pods say `useas: cache`."""
+    """Copies as for pods that say `useas: cache`."""
     FORESEEN = auto()
-    """With the first read of a dataset that is of another site, which streams from the copy that comes."""
+    """Copies from the first read of another site's dataset on, which streams from the copy that comes."""
 
 
 @dataclass(slots=True)

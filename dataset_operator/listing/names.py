@@ -59,7 +59,7 @@ def kind_of_name(key: bytes, size_bytes: int) -> str | None:
 
 
 def format_of_kinds(kinds: Collection[str]) -> tuple[Format, str | None]:
-    """The format that names alone tell, and the kind of which some objects should be looked into (None: of none).
+    """Return the format by names alone, and the kind of which some objects should be looked into (None: no kind).
 
     Companions of a table (a README, a JSON document) do not make it mixed; two tabular formats do.
     """

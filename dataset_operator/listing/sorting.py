@@ -17,7 +17,7 @@ _HEAD = struct.Struct(">IQI")  # lengths, because a key may contain any byte, th
 
 
 def sorted_by_key(entries: Iterable[Entry], *, entries_in_a_run: int = ENTRIES_IN_A_RUN) -> Iterator[Entry]:
-    """The entries in bytewise order of their keys, each key once (a store may list one twice while it is written).
+    """Yield the entries in bytewise order of their keys, each key once (a store may list one twice during a write).
 
     Args:
         entries: in any order.

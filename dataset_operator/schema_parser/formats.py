@@ -19,7 +19,7 @@ from dataset_operator.schema_parser.messages import MOST_COLUMNS, MOST_SCHEMA_BY
 from moorage.model import Column
 
 HEAD_BYTES = 256 * 1024
-"""Of what has no footer, so much is read, and unpacked."""
+"""The size that is read, and unpacked, of a file without a footer."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_TYPE = 200
 _LONGEST_NAME = 253

@@ -12,7 +12,7 @@ from moorage.reading.documents import Bounds, read_object
 
 MOST_COLUMNS = 1000
 MOST_SCHEMA_BYTES = 32 * 1024
-"""Of names and types together. Every status is kept by the API server and sent to whoever watches Datasets."""
+"""The limit of names and types together. The API server keeps statuses and sends them to all watchers of Datasets."""
 MOST_ANSWER_BYTES = 512 * 1024
 _SUBJECT = "the schema parser's answer"
 _LENGTHS = struct.Struct("<II")

@@ -129,4 +129,4 @@ A_FILE = {
     Format.CSV: "a CSV file",
     Format.JSONL: "a file of JSON lines",
 }
-"""In the sentence `is not ...`."""
+"""The words for a format in the sentence `is not ...`."""

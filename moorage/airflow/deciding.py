@@ -12,9 +12,9 @@ class Keep(Enum):
     """The way a value is kept."""
 
     AS_OBJECT = "object"
-    """In memory, by its type."""
+    """Kept in memory, by its type."""
     AS_AIRFLOW_DOES = "airflow"
-    """In the form that Airflow gives it; in memory where that is long."""
+    """Kept in Airflow's own form, which goes to memory where it is long."""
 
 
 def keep(value: Any) -> Keep:  # noqa: ANN401 - whatever a task returns

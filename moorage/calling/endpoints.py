@@ -14,7 +14,7 @@ from moorage.sources.store_addresses import permitted
 
 _RECEIVE_BUFFER_BYTES: Final = 4 << 20
 _MOST_ADDRESSES: Final = 8
-"""Of one host that are tried: each may take as long as one connection."""
+"""The most addresses of one host that are tried: each may take as long as one connection."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Endpoint:
 
 
 def resolve(host: str, port: int, named_in: str = "s3.endpoint") -> list[str]:
-    """The addresses of a host that may be called. The very address that was checked is called, and its name not again.
+    """Resolve a host to addresses that may be called. The checked address itself is called, not its name again.
 
     Args:
         host: a name, or an address.

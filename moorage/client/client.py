@@ -85,7 +85,7 @@ class Client:
     # --- datasets ---
 
     def datasets(self, namespace: str | None = None, *, everywhere: bool = False) -> list[Dataset]:
-        """The Datasets of a namespace, or of all that you may list; by identity. Those that can't be read are left out.
+        """List the Datasets of a namespace, or of all that you may list, by identity; unreadable ones are left out.
 
         Raises:
             KubeError: the API server refused, or did not answer.

@@ -15,7 +15,7 @@ MOST_LINE_BYTES: Final = 256 << 10
 """More than a line can have, whatever its texts are."""
 MOST_LINKS: Final = 32
 NOTHING_BEFORE: Final = "0" * 64
-"""What the first line of a chain has for the hash of the line before."""
+"""The previous hash in the first line of a chain."""
 
 _FORMAT: Final = 1
 _MOST_TEXT: Final = 1_024

@@ -103,7 +103,7 @@ class Reading:
 
 
 def write_asked(asked: GrantQuestion | None) -> bytes:
-    """The body of both questions: a dataset, and the pod for which it is filled; None: a certificate to serve with."""
+    """Write the body of both questions: a dataset, and the pod to fill for; None: a certificate to serve with."""
     return json.dumps({} if asked is None else write_grant_question(asked)).encode()
 
 

@@ -14,7 +14,7 @@ from moorage.model import MOST_DATASETS as MOST_GOVERNED
 
 MOST_NODES: Final = 1_000
 MOST_DATASETS: Final = 500
-"""Of one node."""
+"""The most datasets of one node."""
 _MOST_NAME: Final = 40
 _PARAMS: Final = "params"
 

@@ -212,7 +212,7 @@ class Client:
     async def page_as(
         self, form: str, resource: Resource, namespace: str = "", *, size: int = PAGE_SIZE, following: str = ""
     ) -> RawObject:
-        """One page of a list in another form: a `TABLE` of its printer columns, or the objects' `METADATA`, no specs.
+        """Get one page of a list in another form: a `TABLE` of printer columns, or the objects' `METADATA`, no specs.
 
         Args:
             form: which.

@@ -111,7 +111,7 @@ class Pod:
         return None if self.component is None else self.component.digest
 
     def trusting(self, repository: str) -> "Pod":
-        """The pod, without its component where servers of mounts run beside it that are not of this repository."""
+        """Return the pod, without its component where servers of mounts beside it are not of this repository."""
         if self.component is None or self.component.digest_beside(repository) is not None:
             return self
         return replace(self, component=None)

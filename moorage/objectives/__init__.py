@@ -19,7 +19,7 @@ OBJECTIVES: dict[str, Objective] = {each.name: each for each in (BYTES, MONEY, C
 
 
 def format_bytes(size_bytes: int) -> str:
-    """A size for terminals and messages, in the units of plans and prices: `1.2 GB`, three significant digits."""
+    """Format a size for terminals and messages in the units of plans and prices: `1.2 GB`, three significant digits."""
     return BYTES.unit.amount(size_bytes).replace(TIGHT, " ")
 
 

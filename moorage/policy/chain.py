@@ -44,7 +44,7 @@ def refusals(
     place: Place,
     inventory: Inventory,
 ) -> Iterator[Decision]:
-    """Every refusal of data that carry `governances`, as far as nothing of it follows from another; the first decides.
+    """Yield the refusals of data that carry `governances`, but none that follows from another; the first decides.
 
     Args:
         governances: what holds for each dataset in the data, which may be other than the dataset's own.

@@ -27,7 +27,7 @@ def shown(value: object) -> str:
 
 
 def mappings(raw: Raw, key: str, subject: str, at: str) -> Sequence[Raw]:
-    """A list of mappings in an object of Kubernetes' own, whose other fields are nobody's business; empty where absent.
+    """Return a list of mappings in an object of Kubernetes' own, with their other fields; empty where absent.
 
     Raises:
         InputError: it is something else.
@@ -214,7 +214,7 @@ class Fields:
         return words[value]
 
     def texts(self, key: str, *, blanks: bool = False) -> tuple[str, ...] | None:
-        """A list of strings (empty ones only with `blanks`) with at least one element, or None where it is absent."""
+        """Read a list of at least one string (empty ones only with `blanks`), or None where it is absent."""
         value = self.value(key)
         if value is None:
             return None

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 LONGEST = 1024
-"""Of a text whose field is not named below."""
+"""The limit of a text in a field that is not named below."""
 
 LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
     {
@@ -49,7 +49,7 @@ LONGEST_BY_FIELD: Mapping[str, int] = MappingProxyType(
         "inline": 1_000_000,
     }
 )
-"""Of a text, of each text of a list and of each value of a mapping."""
+"""The limits by field, of a text, of each text of a list and of each value of a mapping."""
 
 MOST_BY_FIELD: Mapping[str, int] = MappingProxyType(
     {
@@ -77,20 +77,20 @@ MOST_BY_FIELD: Mapping[str, int] = MappingProxyType(
 """Entries of a list or a mapping."""
 
 MOST_SOURCE_TEXT = 16_384
-"""In all sources of a Dataset together, their certificates not counted."""
+"""The limit of all sources of a Dataset together, without their certificates."""
 MOST_CERTIFICATES = 32_768
-"""In all `caBundle` of a Dataset together."""
+"""The limit of all `caBundle` of a Dataset together."""
 MOST_CONSUMER_TEXT = 8192
-"""In all `consumers` of one governance together."""
+"""The limit of all `consumers` of one governance together."""
 MOST_COMPONENT_TEXT = 32_768
-"""In all components of a Dataset's releases together."""
+"""The limit of all components of a Dataset's releases together."""
 MOST_YIELDS_TEXT = 8192
-"""In all consumers, purposes and sites of what a Dataset's releases yield together."""
+"""The limit of all consumers, purposes and sites together that a Dataset's releases yield."""
 
 MOST_NUMBER = 2**63 - 1
-"""What the API counts with."""
+"""The greatest integer of the API."""
 LONGEST_NUMBER = 32
-"""Of a number that is written as a text."""
+"""The limit of a number that is written as a text."""
 
 
 def longest(field: str) -> int:

@@ -13,7 +13,7 @@ _MOST_BATCH_BYTES: Final = 8 << 20
 
 
 async def earlier_heads(store: ReadableStore, prefix: str, component: str) -> tuple[Link, ...]:
-    """The heads that the first line of a new chain is to name: of the newest chains, those that none of these names.
+    """Return the heads for the first line of a new chain: of the newest chains, those that none of these names.
 
     Raises:
         StoreError: the store does not answer or refuses.
@@ -38,7 +38,7 @@ async def earlier_heads(store: ReadableStore, prefix: str, component: str) -> tu
 
 
 async def _last_key(store: ReadableStore, prefix: str, chain: str, first: str) -> str:
-    """The key of a chain's last batch: by doubling steps and then halving them, as there may be many thousands."""
+    """Find the key of a chain's last batch, by doubling and then halving steps, as there may be many thousands."""
     component, name = chain.rstrip("/").rsplit("/", 2)[-2:]
 
     async def after(number: int) -> Batch | None:

@@ -14,7 +14,7 @@ from moorage.errors import InputError
 _LONGEST_TASK: Final = 1024
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 LOG_SUBRESOURCE: Final = "log"
-"""Of StretchedPipelines: whoever may `get` it may read a run's logs. No API serves it; roles name it all the same."""
+"""The subresource of StretchedPipelines whose `get` permits reading logs. No API serves it; roles name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class AttemptLog:
         return self.log_bytes is not None and offset >= self.log_bytes
 
     def extent(self, offset: int) -> Extent | None:
-        """The object that holds the byte at `offset`, and what it holds from there on; None where nothing does yet."""
+        """Return the object with the byte at `offset`, and its content from there on; None where nothing has it yet."""
         if self.log_bytes is not None:
             return Extent("log", offset, self.log_bytes - offset) if offset < self.log_bytes else None
         begins = 0

@@ -14,7 +14,7 @@ from typing import Any, Final
 from moorage.runs.names import RunRef
 
 MOST_SAMPLES: Final = 9
-"""Of one figure, and so of runs that a history is made of."""
+"""The most samples of one figure, and so of runs that a history is made of."""
 MOST_FIGURES: Final = 2000
 """Tasks of one history, and artifacts likewise."""
 MOST_TEXT: Final = 200_000

@@ -86,7 +86,7 @@ class RunKeys:
 
 
 def plain(name: str) -> str:
-    """A name of letters, digits, `.`, `_` and `-` only, which can stand in any URI; two names never share one."""
+    """Return a name of letters, digits, `.`, `_` and `-` only, fit for any URI; two names never share one."""
     made = _PLAIN.sub("_", name)
     if made == name and 0 < len(name) <= _LONGEST_PART and name not in {".", ".."} and not _TAGGED.search(name):
         return name

@@ -11,9 +11,9 @@ from moorage.reading.fields import Fields
 from moorage.runs.phases import TaskPhase
 
 MANIFEST_BOUNDS: Final = Bounds(most_bytes=32 << 20, most_depth=32)
-"""Of a manifest: an artifact may be a folder of 100,000 files."""
+"""The bounds of a manifest: an artifact may be a folder of 100,000 files."""
 RECORD_BOUNDS: Final = Bounds(most_bytes=1 << 20, most_depth=32)
-"""Of every other record."""
+"""The bounds of every other record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ HUB_ACCOUNT = "moorage-hub"
 WORK_AGENT: Final = ("open-cluster-management-agent", "klusterlet-work-sa")
 """Namespace and service account of Open Cluster Management's work agent in a managed cluster."""
 AGGREGATE_LABEL: Final = "open-cluster-management.io/aggregate-to-work"
-"""On a ClusterRole: its rules are the work agent's, too."""
+"""The label of a ClusterRole by which its rules are the work agent's, too."""
 
 _BINDINGS = {True: "RoleBinding", False: "ClusterRoleBinding"}
 _LABELS = {"app.kubernetes.io/name": "moorage", "app.kubernetes.io/component": "hub"}

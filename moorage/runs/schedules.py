@@ -9,9 +9,9 @@ from moorage.model import DatasetRef
 from moorage.runs.cron import Timing
 
 SCHEDULE_LABEL: Final = "moorage.dev/schedule"
-"""On a run that a schedule made: the schedule's uid."""
+"""The label of a run that a schedule made: the schedule's uid."""
 DUE_ANNOTATION: Final = "moorage.dev/scheduled-at"
-"""On such a run: the time for which it was made, RFC 3339; absent where a Dataset's change made it."""
+"""The annotation of such a run with its due time, RFC 3339; absent where a Dataset's change made it."""
 LONGEST_SCHEDULE_NAME: Final = 40
 MOST_TRIGGERS: Final = 16
 

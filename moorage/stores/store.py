@@ -113,7 +113,7 @@ class ReadableStore:
                 raise self._refused(status)
 
     async def list_all(self, prefix: str, most: int, *, folders: bool = False) -> builtins.list[Listed]:
-        """The objects whose keys begin with `prefix`, by key; what lies deeper is told as folders where that is asked.
+        """List the objects whose keys begin with `prefix`, by key; deeper ones as folders where that is asked.
 
         Raises:
             StoreError: the store does not answer or refuses; `TooMany`: there are more than `most`.

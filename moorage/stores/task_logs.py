@@ -58,7 +58,7 @@ class TaskLog:
         return attempt_logs((each.key.removeprefix(prefix), each.size_bytes) for each in listed)
 
     async def piece(self, log: AttemptLog, offset: int, most_bytes: int = MOST_PIECE_BYTES) -> LogPiece:
-        """The bytes of a log from `offset` on: of one object, and no more than so many; empty where none are there yet.
+        """Read the bytes of a log from `offset` on: of one object, and at most so many; empty where none are there yet.
 
         Raises:
             StoreError: the store does not answer or refuses.

@@ -66,7 +66,7 @@ def read_dataset(raw: Raw) -> Dataset:
 
 
 def _resolved(source: Source, sources: Sequence[Source], told: Sequence[SourceStatus]) -> Source:
-    """The source with the folder that the operator found for it: the one place where a table becomes a location."""
+    """Return the source with the folder found for it: the one place where a table becomes a location."""
     status = next((status for status in told if status.site == source.site), None)
     if status is None and not source.site and len(sources) == len(told) == 1:
         status = told[0]  # the operator filled in the site

@@ -11,7 +11,7 @@ from moorage.wire.numbers import write_number
 
 
 def read_governance(fields: Fields | None, *, nested: bool = False) -> Governance:
-    """The rules under `fields`; absent rules permit anything. What a release yields (`nested`) declares no releases."""
+    """Read the rules under `fields`; absent rules permit anything. A release's rules (`nested`) have no releases."""
     if fields is None:
         return Governance()
     sites = fields.sub("sites")

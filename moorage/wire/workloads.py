@@ -26,7 +26,7 @@ class PodTemplate:
 
 
 def pod_templates(kind: str, raw: Raw) -> tuple[PodTemplate, ...]:
-    """The templates of a workload, at most `MOST_TEMPLATES`; none where the kind is not known or nothing is there."""
+    """Return the templates of a workload, at most `MOST_TEMPLATES`; none where its kind is unknown or it is empty."""
     found: list[PodTemplate] = []
     for template in _templates(kind, _mapping(raw.get("spec"))):
         found.append(template)

@@ -28,7 +28,7 @@ from moorage_ui.views.previews import MOST_BYTES, PARQUET, NoPreview, Preview, p
 from moorage_ui.views.run import RunView, TaskView, read_run
 
 LOG_BYTES: Final = 192 << 10
-"""Of a log, that a page begins with: its last."""
+"""The size of the end of a log with which a page begins."""
 _PIECE: Final = 64 << 10
 _MOST_LOG_BYTES: Final = 20 << 20
 _MOST_OUTPUTS_BYTES: Final = 4 << 20

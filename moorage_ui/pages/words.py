@@ -7,7 +7,7 @@ from moorage.objectives.units import TIGHT, plain
 from moorage_ui.markup import Content, Markup, element
 
 ABSENT = "\u2013"
-"""What stands where there is no figure."""
+"""The sign that stands for a missing figure."""
 _TONES = {
     "Succeeded": "good",
     "Cached": "good",
@@ -96,7 +96,7 @@ def head(title: str, *tools: Content, identity: str = "") -> Markup:
 def table(
     columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Content]], *, class_: str = "", caption: str = ""
 ) -> Markup:
-    """A table whose rows become cards on a phone. Each column: its title, and a class (`number`, `full`, `roomy`)."""
+    """Render a table whose rows become cards on a phone. Column: title and class (`number`, `full`, `roomy`)."""
     return element(
         "table",
         element("caption", caption, class_="hidden") if caption else None,

@@ -14,7 +14,7 @@ _LONGEST_SEQUENCE: Final = 3
 
 
 def readable(content: bytes) -> str:
-    """The text. What a terminal would obey is left out where it is colour, and shown as an escape where it is not."""
+    """Return the text. Colour codes are left out, and what else a terminal would obey is shown as an escape."""
     text = content.decode("utf-8", "replace").replace("\r\n", "\n")
     text = _SEQUENCES.sub("", text)
     if "\r" in text:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from moorage_ui.views.logs import readable, whole_characters
 
 MOST_BYTES: Final = 256 << 10
-"""Of a file, that are looked at."""
+"""The limit of what a preview reads of a file."""
 MOST_ROWS: Final = 50
 MOST_COLUMNS: Final = 40
 _MOST_LETTERS: Final = 200

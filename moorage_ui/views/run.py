@@ -9,7 +9,7 @@ from moorage.runs import RunPhase, RunRef
 from moorage_ui.views.raw import items, mapping, text, whole
 
 _ORDER = ("Failed", "Running", "Pending", "Cancelled", "Succeeded", "Cached", "Skipped")
-"""What is told of a loop is the first of these that is true of any task inside."""
+"""The order of precedence: a loop has the first of these phases that any task inside has."""
 
 
 @dataclass(frozen=True, slots=True)

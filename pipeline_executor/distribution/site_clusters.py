@@ -21,7 +21,7 @@ from pipeline_executor.distribution.connected import ConnectedCluster
 from pipeline_executor.distribution.engines import ENGINES
 
 _LOOK_SECONDS = 2.0
-"""How often it is looked, in memory, which clusters went out of sight."""
+"""The interval of the check, in memory, which clusters went out of sight."""
 
 _log = logging.getLogger(__name__)
 

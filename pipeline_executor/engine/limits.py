@@ -7,12 +7,12 @@ MOST_TASKS: Final = 10_000
 DEEPEST: Final = 32
 """Pipelines, loops and conditions within each other."""
 MOST_LAUNCHES: Final = 1_000
-"""In one step. Who calls begins these and asks again."""
+"""The most launches in one step. The caller begins these and asks again."""
 MOST_ARGUMENT_BYTES: Final = 131_071
-"""In one argument or variable of a container: Linux passes no more to a program."""
+"""The limit of one argument or variable of a container: Linux passes no more to a program."""
 MOST_POD_BYTES: Final = 1_000_000
-"""In all arguments and variables of a container: an object in Kubernetes has at most 1.5 MiB."""
+"""The limit of all arguments and variables of a container: an object in Kubernetes has at most 1.5 MiB."""
 MOST_OUTPUT_BYTES: Final = 4 << 20
-"""In the file in which a container says what it gives out, and in the files of its parameters."""
+"""The limit of a container's output file, and of the files of its parameters."""
 DEEPEST_VALUE: Final = 64
 """Lists and mappings within each other in an output."""

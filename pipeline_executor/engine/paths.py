@@ -5,7 +5,7 @@ from typing import Final
 from moorage.runs.names import plain
 
 WORKSPACE_PATH: Final = "/kfp-workspace"
-"""Where Kubeflow mounts a run's workspace."""
+"""The path at which Kubeflow mounts a run's workspace."""
 _OUTPUTS: Final = "/moorage/outputs"
 OUTPUT_FILE: Final = f"{_OUTPUTS}/executor_output.json"
 _MOUNTS: Final = {"s3://": "/s3/", "gs://": "/gcs/", "minio://": "/minio/"}

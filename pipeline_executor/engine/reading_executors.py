@@ -96,7 +96,7 @@ def _parsed(place: Place, key: str, read: Callable[[str], _Read], text: str) -> 
 
 
 def _quantities(resources: Place, which: str) -> Mapping[str, Template]:
-    """The newer spelling, a text that may hold placeholders, before the older, a number of cores or of 1e9 bytes."""
+    """Return the newer spelling, a text perhaps with placeholders, else the older, a number of cores or 1e9 bytes."""
     found = {}
     for name, title, unit in _RESOURCES:
         new = resources.value(f"resource{title}{which}")
@@ -135,7 +135,7 @@ def _timeout(platform: Place) -> int | None:
 
 
 def _references(place: Place, location: tuple[str | int, ...]) -> Iterator[PlatformReference]:
-    """Every mapping in the platform configuration that stands for a value, the outermost where they are nested."""
+    """Yield each mapping in the platform configuration that stands for a value, the outermost of nested ones."""
     if len(location) > _DEEPEST:
         place.fail(f"is nested deeper than {_DEEPEST} levels")
     if location and any(place.has(key) for key in _REFERENCES):

@@ -225,7 +225,7 @@ def given_to_root(
     defaults: Mapping[str, Any],
     subject: str,
 ) -> Inputs:
-    """The inputs of the whole pipeline: what a person says, else what stands beside the pipeline, else its defaults.
+    """Return the pipeline's inputs: those that a person gives, else those beside the pipeline, else its defaults.
 
     Raises:
         InputError: one is unknown, required and not given, or of the wrong type.

@@ -271,7 +271,7 @@ def items_workspace(item: Item) -> bool:
 
 
 def fill_deeply(value: Any, filling: Filling) -> Any:  # noqa: ANN401
-    """A JSON value whose texts, at any depth, may hold placeholders. Values that come from a file are never deep.
+    """Fill in a JSON value whose texts, at any depth, may hold placeholders. Values from a file are never deep.
 
     Raises:
         ValueError: as `fill`.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _MOST_FILE_BYTES = 64 << 20
-"""Of a file that it may write: the compiled kernels of the solver."""
+"""The limit of a file that it may write: the compiled kernels of the solver."""
 
 
 def _bound(memory_bytes: int, seconds: int) -> None:

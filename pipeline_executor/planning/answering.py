@@ -24,7 +24,7 @@ from pipeline_splitter.planning import Request, make_plan, read_objectives
 from pipeline_splitter.reading_hints import read_hints
 
 MOST_GROUPS = 1000
-"""Of one plan: each is an entry of the run's status."""
+"""The most groups of one plan: each is an entry of the run's status."""
 MOST_RENAMED = 4096
 """Tasks of one group that the plan calls otherwise than its file: each is an entry of the PipelineGroup."""
 _MOST_SENTENCES = 20
@@ -101,7 +101,7 @@ def _request(question: Question, objects: list[Mapping[str, Any]]) -> tuple[Requ
 
 
 def _as_places(sites: Iterable[Site]) -> list[Site]:
-    """The sites, those without a store with nodes that have room for nothing: data may be there, and no task runs.
+    """Return the sites; one without a store gets nodes with room for nothing, as it may hold data but run no task.
 
     Where no site has a store, a run waits for one, as it waits for a store that does not answer.
     """

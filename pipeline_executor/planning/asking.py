@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 _MOST_ANSWER_BYTES = 64 << 20
 _MOST_COMPLAINT_BYTES = 16_384
 _BESIDES_SECONDS = 60.0
-"""What starting, reading and writing may take besides the time limit of the plan."""
+"""The time for starting, reading and writing, besides the time limit of the plan."""
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "TZ", "NUMBA_CACHE_DIR", "TMPDIR")
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -29,7 +29,7 @@ LIMITS: Final = Limits(
     answer_seconds=120.0,
     body_bytes=2 * exchange.REPORT_BOUNDS.most_bytes,
 )
-"""For this application's listener. Where pods share a node's address behind a Service, take more a peer."""
+"""The limits of this application's listener. Where pods share a node's address behind a Service, raise those a peer."""
 
 _LARGE_BYTES: Final = 1 << 20
 _IDENTITY_SECONDS: Final = 10.0

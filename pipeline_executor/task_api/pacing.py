@@ -17,7 +17,7 @@ _AT_ONCE: Final = 300.0
 _MOST_WAITING: Final = 8
 _MOST_PODS: Final = 10_000
 _PIECES_PER_FILE: Final = 4
-"""What is asked for again after a restart, or when a URL was too old, counts again."""
+"""The URLs that each piece may take: repeats after a restart, or of an expired URL, count again."""
 _PIECES_BESIDES: Final = 100_000
 """Parts of large files: some 6 TB of them."""
 

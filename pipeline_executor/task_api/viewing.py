@@ -18,7 +18,7 @@ from pipeline_executor.task_sidecar.exchange import (
 )
 
 URL_SECONDS: Final = 3600
-"""How long a URL is valid; a sidecar that is slower asks for another."""
+"""The validity of a URL; a slower sidecar asks for another."""
 
 
 def view_of(task: Task) -> TaskView:

@@ -52,7 +52,7 @@ class Journal:
         return None
 
     def uploaded(self, output: str, path: str, part: int, stamp: Stamp) -> str | None:
-        """The digest that was noted with a piece; None: it was not uploaded, or the file is another one since."""
+        """Return the digest that was noted with a piece; None: it was not uploaded, or the file has changed since."""
         stamp_then, digest = self._pieces.get((output, path, part), (None, ""))
         return digest if stamp_then == stamp else None
 

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 BROKEN: Final = (OSError, http.client.HTTPException)
-"""What is raised where a connection breaks, or what answers does not speak HTTP."""
+"""The exceptions of a broken connection, or of an answer that is no HTTP."""
 _TIMEOUT_SECONDS: Final = 30.0
 
 

@@ -247,7 +247,7 @@ def _biggest_here(
     site_of: Mapping[str, str],
     copies: Mapping[str, frozenset[str]],
 ) -> Datum | None:
-    """The biggest of the task's inputs that come from outside its block, if it is at the task's site by itself."""
+    """Return the biggest of the task's inputs from outside its block, if it is at the task's site by itself."""
     read = [graph.data[key] for key in graph.tasks[name].reads]
     brought = [
         datum

@@ -47,7 +47,7 @@ def choose_origins(
     datasets: Mapping[DatasetRef, Dataset],
     objectives: Sequence[Objective],
 ) -> Origins:
-    """The origin of every datum without a producer, at every site. Data whose copies lie alike are chosen together."""
+    """Return the origin of every datum without a producer, at every site. Data with like copies are chosen together."""
     data = np.flatnonzero(table.producer < 0)
     chosen = np.full((len(data), len(rates.sites)), NOWHERE, dtype=np.int64)
     number = {name: index for index, name in enumerate(rates.sites)}

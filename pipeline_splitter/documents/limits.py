@@ -14,11 +14,11 @@ MAX_NUMBER_LENGTH = 400
 """A number of more characters is a mistake or an attack: converting long ones takes quadratic time."""
 
 MOST = 1e24
-"""Of anything that is measured: seconds, cores, bytes, prices. Products of a few such numbers are still finite."""
+"""The greatest measured value: seconds, cores, bytes, prices. Products of a few such numbers are still finite."""
 MOST_SLOTS = 10**15
-"""Of a site: a number that arrays of integers hold."""
+"""The most slots of a site: a number that arrays of integers hold."""
 LEAST_RATE = 1e-12
-"""Of what is divided by: speeds, bytes per second."""
+"""The least divisor: speeds, bytes per second."""
 
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels: flatten it"
 TOO_LARGE_NUMBER = "is a number that a double can't hold: write it as a string, or correct it"

@@ -20,7 +20,7 @@ from pipeline_splitter.graph import Graph
 from pipeline_splitter.problem import Limits
 
 MOST_CHOICES = 2000
-"""So many choices are looked at before the search gives up."""
+"""The most choices that are looked at before the search gives up."""
 _SECONDS_PER_HOUR = 3600.0
 
 Facts = frozenset[Fact]
@@ -112,7 +112,7 @@ class _Case:
         self._blocks: dict[frozenset[frozenset[str]], tuple[tuple[str, ...], ...]] = {}
 
     def reason(self) -> Facts | None:
-        """All facts about what can't be placed: the smallest block, then the earliest; None where everything can."""
+        """Return all facts about what can't be placed: the smallest block, then the earliest; None where all can."""
         graph = self._choice.graph
         permits = permit(graph, self._choice.flow, self._datasets, self._inventory)
         allowed = {task: {site for site, no in by_site.items() if no is None} for task, by_site in permits.items()}

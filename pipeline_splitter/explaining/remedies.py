@@ -49,7 +49,7 @@ class Acceptance:
 def remedies(
     graph: Graph, datasets: Datasets, inventory: Inventory, limits: Limits, facts: frozenset[Fact]
 ) -> tuple[tuple[Mapping[str, str], ...], bool]:
-    """The changes after which a plan is possible: releases, acceptances, clearances; and whether all could be tried.
+    """Return the changes that make a plan possible: releases, acceptances, clearances; and whether all were tried.
 
     Only such are tried as can make one of the facts untrue: while all of them hold, nothing helps.
     """
@@ -190,7 +190,7 @@ def _declared(
 
 
 def _wished(graph: Graph, facts: frozenset[Fact]) -> dict[tuple[DatasetRef, str], dict[str, str]]:
-    """The releases that tasks of the facts accept or claim to be: by digest ("": of those that accept it), a task."""
+    """Return the releases that tasks of the facts accept or claim to be, each by digest ("": accepted), with a task."""
     wished: dict[tuple[DatasetRef, str], dict[str, str]] = {}
     for _, step in _concerned(graph, facts):
         for form in step.accepts:
@@ -243,7 +243,7 @@ def _datasets_of(facts: frozenset[Fact]) -> frozenset[DatasetRef] | None:
 
 
 def _concerned(graph: Graph, facts: frozenset[Fact]) -> list[tuple[Task, Step]]:
-    """The containers of the tasks that the facts name, then of all before them, the nearest first; else by name."""
+    """Return the containers of the tasks in the facts, then of all before them, the nearest first; else by name."""
     steps = all_steps(graph)
     # An inserted task is not in the graph: whoever could read it is.
     inserted = any(fact.task not in graph.tasks for fact in facts)

@@ -20,7 +20,7 @@ from pipeline_splitter.flow.releases import Artifact, Candidate
 from pipeline_splitter.graph import Graph
 
 FEW_COMPLETIONS = 4
-"""So many choices are solved one by one sooner than relaxed."""
+"""The number of choices that are solved one by one sooner than relaxed."""
 _TIE = 1e-9
 
 

@@ -116,7 +116,7 @@ class Catalogue:
                 self.platforms.setdefault(platform, {}).setdefault(name, configuration)
 
     def platform_document(self, platform: Raw | None, *, without_workspace: bool = False) -> dict[str, Any] | None:
-        """The second document: the pipeline's own, with the configuration of what was placed; None where it is empty.
+        """Return the second document: the pipeline's own, configured for what was placed; None where it is empty.
 
         Args:
             platform: the pipeline's own.

@@ -20,7 +20,7 @@ from pipeline_splitter.graph import Step
 
 
 def added_labels(step: Step | None, own: Mapping[str, str]) -> dict[str, str]:
-    """The labels that a step's pod gets beside `own`, which the pipeline gives it; purpose and accepts: instead."""
+    """Return the labels that a step's pod gets beside the pipeline's, `own`; purpose and accepts replace them."""
     if step is None or step.reader is None:
         return {}
     added: dict[str, str] = {}

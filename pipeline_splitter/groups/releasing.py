@@ -42,7 +42,7 @@ def _rewired(graph: Graph) -> dict[str, dict[Use, str]]:
 
 
 def _with_releases(pipeline: KfpPipeline, node: Node, rewired: Mapping[Use, str], added: dict[str, Node]) -> Node:
-    """The node, reading released forms; the inserted tasks, which read what it read before, are put into `added`."""
+    """Return the node, reading released forms; the inserted tasks, which read its former inputs, go into `added`."""
     entry = node.entry
     if entry is None:
         return node

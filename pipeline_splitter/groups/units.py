@@ -97,7 +97,7 @@ class Edit:
 
 
 def uses(component: Raw, name: str, path: str, components: Mapping[str, Raw]) -> Iterator[Use]:
-    """All that read an artifact input of a component with a dag: containers' inputs, and `""` for a loop's items."""
+    """Yield all readers of an artifact input of a component with a dag: containers' inputs, `""` for a loop's items."""
     for child, task in (component["dag"].get("tasks") or {}).items():
         child_path = f"{path}/{child}"
         inner = components[task["componentRef"]["name"]]

@@ -71,7 +71,7 @@ class Wiring:
         return {**written, "parameterExpressionSelector": binding.selectors[0]} if binding.selectors else written
 
     def waits_for(self, node: Node) -> list[str]:
-        """Names of the tasks here that must be done before: producers, importer tasks, what comes before by order."""
+        """Return the tasks here that must be done before: producers, importer tasks, and predecessors by order."""
         before = {self.split.names[path] for path in self._before(node, set())}
         for source in node.artifact_sources():
             if source.path not in self.present:

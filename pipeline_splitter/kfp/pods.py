@@ -141,7 +141,7 @@ def _list_references(place: Place, key: str, location: tuple[str | int, ...], de
 
 
 def _claims(place: Place) -> Iterator[Said]:
-    """Names of mounted claims: `pvcNameParameter`, or in older files the binding in the mount itself, or `constant`."""
+    """Yield the names of mounted claims: `pvcNameParameter`, in older files the mount's own binding, or `constant`."""
     for mount in place.subs("pvcMount"):
         if mount.has("pvcNameParameter"):
             yield read_parameter(mount.required("pvcNameParameter"))

@@ -12,7 +12,7 @@ from pipeline_splitter.kfp.values import Value
 from pipeline_splitter.kfp.work import NO_WORK, Work
 
 HINT_SITES = "hint sites"
-"""What said where to run, where a hint did."""
+"""The origin of a pin that a hint made."""
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ def proven(problem: Problem, certificate: Certificate | None) -> float:
 
 
 def certify(branches: Sequence[Branch]) -> tuple[Branch, ...]:
-    """The branches, each with the bound that its multipliers prove where that is no less than the least of all bounds.
+    """Return the branches with the bounds that their multipliers prove, each at least the least of all bounds.
 
     A solver may know more of a branch than its multipliers prove. That counts only where the least bound is at stake.
     """

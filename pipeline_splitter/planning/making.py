@@ -25,9 +25,9 @@ from pipeline_splitter.report import write_report
 from pipeline_splitter.wfformat import read_workflow
 
 _EXPLAINING_SECONDS = 5.0
-"""What finding out why there is no plan may take, when the time for finding one is over."""
+"""The time for finding out why there is no plan, when the time for finding one is over."""
 _COMPARING_SECONDS = 5.0
-"""What comparing a plan with others may take, if finding it took less."""
+"""The time for comparing a plan with others, if finding it took less."""
 Tell = Callable[[str, float | None, float | None], None]
 
 

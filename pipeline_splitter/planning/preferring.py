@@ -28,7 +28,7 @@ _MOST_TOGETHER = 200
 _MOST_COUNTED = 2_000_000
 """Transfers in one round, the largest first, whose readers are tried together; and all reads that this counts again."""
 _TIES = (BYTES, MONEY)
-"""What is preferred where all that was asked for is equal."""
+"""The objectives that decide between plans which are equal in all that was asked for."""
 
 
 def prefer(placed: Placed, basis: Basis, limits: Limits) -> Placed:

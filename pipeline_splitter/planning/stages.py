@@ -69,7 +69,7 @@ def settle(graph: Graph, candidates: Sequence[Candidate], request: Request, limi
 
 _GRACE_SECONDS = 1.0
 _SHARE = 0.5
-"""Of the time that is left: what one choice of releases gets, so that others get some too."""
+"""The share of the time left that one choice of releases gets, so that others get some too."""
 
 
 class _Patience:

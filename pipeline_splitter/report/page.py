@@ -30,7 +30,7 @@ _SCRIPTS = (
     "sites",
     "start",
 )
-"""In this order; each may use those before it when the page starts, and all of them later."""
+"""The scripts in order; each may use those before it when the page starts, and all of them later."""
 _FACTS_BEGIN = '<script id="facts" type="application/json">'
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 

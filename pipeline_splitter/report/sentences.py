@@ -39,7 +39,7 @@ def proof(result: ObjectiveResult, currency: str = "") -> str:
 
 
 def proven(plan: Plan) -> str:
-    """The proofs of all objectives; each after the first holds among the plans that are as good by those before."""
+    """Describe the proofs of all objectives; each after the first is about plans as good by those before."""
     said = []
     for index, result in enumerate(plan.cost):
         lead = "" if len(plan.cost) == 1 else f"{result.objective.capitalize()}: "

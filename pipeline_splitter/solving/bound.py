@@ -14,7 +14,7 @@ _CAUTION = 4
 
 
 def with_multipliers(problem: Problem, quota_prices: Floats, budget_prices: tuple[float, ...]) -> tuple[Costs, float]:
-    """The costs with quotas and budgets priced in, and what is subtracted at the end: sum of price times limit."""
+    """Return the costs with quotas and budgets priced in, and what to subtract at the end: sum of price times limit."""
     unary, price, fixed = problem.costs.unary, problem.costs.price, problem.costs.fixed
     constants: list[float] = []
     for nu, budget in zip(budget_prices, problem.budgets, strict=True):

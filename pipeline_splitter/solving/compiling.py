@@ -7,7 +7,7 @@ from numba import njit
 
 
 def fast(function: Any) -> Any:  # noqa: ANN401  # numba's own types
-    """The function, compiled at its first call; kept beside its module or in the user's cache, where there is one."""
+    """Compile the function at its first call, and keep it beside its module or in the user's cache, if there is one."""
     try:
         return njit(cache=True, error_model="numpy", nogil=True)(function)
     except RuntimeError:  # nowhere to keep compiled code

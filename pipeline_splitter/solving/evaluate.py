@@ -16,7 +16,7 @@ def reading_net(nets: Nets) -> Integers:
 
 
 def crossings(nets: Nets, placement: Integers, sites: int) -> tuple[Integers, Integers]:
-    """Each (net, site) where at least one reader sits, once; producers' own sites included (they cost nothing)."""
+    """Return each (net, site) where a reader sits, once, including producers' own sites, which cost nothing."""
     pairs = np.unique(reading_net(nets) * sites + placement[nets.readers])
     return pairs // sites, pairs % sites
 

@@ -109,7 +109,7 @@ def decide(core: cores.Core, budgets: Floats, limits: Limits) -> Answer:
 
 
 def relax(core: cores.Core, limits: Limits) -> tuple[Multipliers, Integers | None] | None:
-    """The linear relaxation's multipliers, and its choice where that is whole; None where the time was too short.
+    """Solve the linear relaxation: its multipliers, and its choice where that is whole; None if time was too short.
 
     Quotas and budgets are not looked at.
     """

@@ -42,7 +42,7 @@ def _suited(problem: Problem) -> Solver:
 
 
 def _expanded(solution: Solution, group: Integers, problem: Problem) -> Solution:
-    """A contracted problem's answer, for the original; its multipliers speak of other blocks and are left out."""
+    """Return a contracted problem's answer for the original, without multipliers, as these are of other blocks."""
     if solution.placement is None:
         return replace(solution, certificate=None)
     placement = solution.placement[group]

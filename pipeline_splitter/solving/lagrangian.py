@@ -35,10 +35,10 @@ _MOST_REGIONS = 100
 _REGION_GAP = 1e-4
 _SEED = 4711
 _PART = 0.5
-"""Of the time that is left: what looking for a better placement may take."""
+"""The share of the time left that looking for a better placement may take."""
 _FASTER, _SLOWER = 1.3, 0.5
 _SEARCH_PART = 0.6
-"""So much of the time may go by before what is left is given to HiGHS."""
+"""The share of the time that may go by before the rest is given to HiGHS."""
 _FINISH_FLOWS = 80_000
 
 

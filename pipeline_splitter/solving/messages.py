@@ -17,10 +17,10 @@ _COLD_HALF = 0.5
 _LOOKS = (1, 3, 7)
 _LOOK_EVERY = 10
 _SECONDS_PER_CELL = 6e-9
-"""What recomputing the bound takes, for each entry, site of its reader and site."""
+"""The time of recomputing the bound, for each entry, site of its reader and site."""
 _MOST_DECISIONS = 4
 _COMPILE_FROM = 15_000
-"""From so many message cells in a sweep on, compiled passes pay."""
+"""The number of message cells in a sweep from which compiled passes pay."""
 
 
 class Messages:

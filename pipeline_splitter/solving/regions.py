@@ -7,9 +7,9 @@ from pipeline_splitter.solving.core import Core, Incidence
 from pipeline_splitter.solving.search import flows
 
 _STEP = 8
-"""So many blocks are added between two looks at how large the program is."""
+"""The number of blocks added between two looks at how large the program is."""
 _NEAR = 30
-"""Of the neighbours of a block so many are looked at: a datum may have a thousand readers."""
+"""The most neighbours of a block that are looked at: a datum may have a thousand readers."""
 
 
 class Regions:

@@ -13,7 +13,7 @@ from pipeline_splitter.solving import core as cores
 from pipeline_splitter.solving import evaluate
 
 _STEEPEST = 1e7
-"""In a row, no coefficient is larger than this, in units of the row's limit."""
+"""The largest coefficient in a row, in units of the row's limit."""
 
 
 class Rows:

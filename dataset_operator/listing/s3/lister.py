@@ -31,7 +31,7 @@ class S3Lister:
     async def credentials(
         self, ways: WaysToKeys, namespace: str, location: Location, stop: Cancellation
     ) -> Credentials | None:
-        """The keys in the Secret, those written into the Dataset, or those that the operator's own token brings."""
+        """Return the keys of the Secret, those written into the Dataset, or those that our own token brings."""
         request = location.session(writes=False)
         if request is not None:
             return await keys_for_own_token(request, namespace, ways, stop)

@@ -19,7 +19,7 @@ from pipeline_executor.distribution.connected import ConnectedCluster
 from pipeline_executor.distribution.kubeconfig.secrets import ClusterSecret, read_cluster_secret
 
 _GONE_SECONDS = 60.0
-"""How long a Secret may be away before its sites are taken to be in the hub's own cluster."""
+"""The time a Secret may be away before its sites are taken to be in the hub's own cluster."""
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pipeline_executor.distribution.ocm.works import MANIFEST_WORKS, ManagedClus
 from pipeline_executor.distribution.seen import SeenGroup
 
 _LEAST_SECONDS = 0.001
-"""What is out of sight is so for more than no time."""
+"""The least time out of sight, as 0 means in sight."""
 
 
 class WorkCluster:

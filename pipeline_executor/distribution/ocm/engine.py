@@ -25,7 +25,7 @@ from pipeline_executor.distribution.ocm.works import (
 
 _TRY_AGAIN_SECONDS = 30.0
 _GONE_SECONDS = 60.0
-"""How long a ManagedCluster may be away before its sites are taken to be in the hub's own cluster."""
+"""The time a ManagedCluster may be away before its sites are taken to be in the hub's own cluster."""
 
 _log = logging.getLogger(__name__)
 

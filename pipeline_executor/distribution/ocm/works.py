@@ -28,7 +28,7 @@ MANAGED_CLUSTERS: Final = Resource(
     "cluster.open-cluster-management.io", "v1", "managedclusters", "ManagedCluster", namespaced=False
 )
 HEARTBEAT_LABEL: Final = "moorage.dev/heartbeat"
-"""On the one work of a cluster that brings the renewals of its spoke's Lease."""
+"""The label of a cluster's one work that brings the renewals of its spoke's Lease."""
 MOST_MANIFEST_BYTES: Final = 400 * 1024
 """OCM's webhook refuses more than 500 KiB. What is large, the pipeline, is in the site's artifact store anyway."""
 

@@ -13,7 +13,7 @@ from pipeline_executor.runners.task_records import AttemptRecord
 from pipeline_executor.runners.verdicts import Verdict
 
 MOST_INTERRUPTIONS = 3
-"""How often an attempt that was interrupted is made good by another, beside the task's own retries."""
+"""The most interrupted attempts that are replaced, beside the task's own retries."""
 
 AttemptKey = tuple[str, int]
 """Task and attempt."""

@@ -19,7 +19,7 @@ from pipeline_executor.runners.pod_states import seconds_of
 from pipeline_executor.runners.verdicts import Verdict
 
 OVER_GRACE_SECONDS: Final = 2
-"""What a pod gets whose own container is over."""
+"""The grace period of a pod whose own container is over."""
 _CANCEL_GRACE_SECONDS: Final = 30
 _NOT_STARTED: Final = 128
 

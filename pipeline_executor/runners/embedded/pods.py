@@ -149,7 +149,7 @@ def owner_reference(group: PipelineGroup) -> Raw:
 
 
 def escaped(text: str) -> str:
-    """A text as a pod's container must say it, so that the kubelet's expansion of `$(NAME)` and `$$` gives it back."""
+    """Escape a text for a pod's container, so that the kubelet's expansion of `$(NAME)` and `$$` gives it back."""
     return text.replace("$", "$$")
 
 

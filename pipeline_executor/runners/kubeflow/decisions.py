@@ -15,13 +15,13 @@ from pipeline_executor.runners.task_records import AttemptRecord
 from pipeline_executor.runners.verdicts import Patience, Seen, Verdict
 
 _KILLED: Final = frozenset({137, 143})
-"""How a container ends that is killed, or told to end."""
+"""The exit codes of a container that was killed, or told to end."""
 REFUSED: Final = "refused"
-"""In the place of a pod's name, where the API server refused it."""
+"""The word in place of a pod's name where the API server refused the pod."""
 CACHED: Final = "cached"
 """Likewise, where there never was a pod."""
 RECORDING_SECONDS: Final = 60.0
-"""How long after a container ended well ML Metadata may know nothing of it."""
+"""The time in which ML Metadata may learn that a container ended well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def outputs_by_execution(
 
 
 def inputs_by_execution(events: Iterable[Any], artifacts: Mapping[int, StoredArtifact]) -> dict[int, tuple[str, ...]]:
-    """The URIs that each execution read, each once, sorted: a list's artifacts, and one that two inputs share."""
+    """Return the URIs that each execution read, sorted: a list's artifacts, and once one that two inputs share."""
     found: dict[int, set[str]] = {}
     for event in events:
         artifact = artifacts.get(event.artifact_id)

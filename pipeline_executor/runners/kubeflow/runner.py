@@ -39,10 +39,10 @@ _SELDOM_SECONDS: Final = 30.0
 _READ_SECONDS: Final = 1.0
 """Between two readings of ML Metadata, where pods or the Workflow have changed."""
 _READ_SELDOM_SECONDS: Final = 10.0
-"""Where nothing has."""
+"""The interval of reading where nothing has changed."""
 _TERMINATE_SECONDS: Final = 10.0
 _COMPLETE_SECONDS: Final = 30.0
-"""How long after a run has SUCCEEDED ML Metadata may lack something of it."""
+"""The time in which ML Metadata may complete its record of a run that has SUCCEEDED."""
 _FORGOTTEN_SECONDS: Final = 5.0
 
 

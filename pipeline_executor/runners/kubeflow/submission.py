@@ -15,7 +15,7 @@ from pipeline_executor.runners.kubeflow.run_ids import run_id
 Raw = Mapping[str, Any]
 
 SCHEMES: Final = ("s3://", "gs://", "minio://")
-"""What Kubeflow's importers take."""
+"""The URI schemes that Kubeflow's importers take."""
 _LONGEST_NAME: Final = 100
 
 

@@ -8,7 +8,7 @@ from moorage.reading.fields import Fields
 from pipeline_executor.task_sidecar.exchange.bounds import MOST_IN_PAGE
 
 LONGEST_PATH_BYTES: Final = 900
-"""Of a file below its output, in UTF-8: an S3 key has at most 1,024 bytes, the output's own place included."""
+"""The limit of a file's path below its output, in UTF-8: an S3 key has 1,024 bytes, the output's place included."""
 
 _SHA256_LENGTH: Final = 64
 

@@ -154,7 +154,7 @@ def _digested(label: str, insertion: Insertion, taken: set[str]) -> str:
 
 
 def insert(graph: Graph, chosen: Iterable[Option], datasets: Mapping[DatasetRef, Dataset]) -> Graph:
-    """The graph with these releases in it: one task for each artifact and release, read by those it was chosen for.
+    """Return the graph with these releases in it: one task for each artifact and release, for its chosen readers.
 
     Raises:
         ValueError: a release is not declared.

@@ -17,7 +17,7 @@ from pipeline_splitter.plan import Group, Plan
 _LONGEST = 100
 _DIGEST_LENGTH = 8
 Source = tuple[str, str]
-"""What feeds an input: `artifact` or `value` with `<task>.<output>`, `input` with its name, `constant` with JSON."""
+"""An input's source: `artifact` or `value` with `<task>.<output>`, `input` with its name, `constant` with JSON."""
 
 
 def names_in_files(paths: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pipeline_splitter.checking.impossible.search import Search
 from pipeline_splitter.plan import Infeasible
 
 EFFORT = 1_000_000
-"""So many steps and blocks are looked at for the facts, and as many for the remedies, before the check says so."""
+"""The budget of steps and blocks looked at for the facts, and again for the remedies, before the check gives up."""
 _FILE = "infeasible.json"
 _SENTENCE = "message"
 _FACTS = "facts"

@@ -37,7 +37,7 @@ _WORDS = {
     Kind.TIE: ({"task", "together"}, set[str]()),
     Kind.QUOTA: ({"site", "resource"}, set[str]()),
 }
-"""By kind: the words that must be there, and those that may."""
+"""The required and the optional words of each kind."""
 
 
 @dataclass(frozen=True, slots=True)

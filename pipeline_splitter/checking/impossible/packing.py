@@ -8,7 +8,7 @@ from pipeline_splitter.checking.findings import TOLERANCE
 from pipeline_splitter.checking.impossible.effort import Effort
 
 MOST_SUMS = 64
-"""So many sets of sites are held against the work that fits nowhere else."""
+"""The most sets of sites that are held against the work that fits nowhere else."""
 Load = tuple[float, frozenset[str]]
 """CPU-seconds at speed 1, and the sites where they may be spent."""
 

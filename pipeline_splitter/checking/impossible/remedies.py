@@ -92,7 +92,7 @@ class _Remedying:
         yield from self._helpful(sorted(acceptances(self._inputs) - said))
 
     def _helpful(self, group: Sequence[Change]) -> Iterator[Change]:
-        """Those acceptances that help alone. Where all of a group together are ruled out at once, none of it helps."""
+        """Yield the acceptances that help alone. If all of a group together are ruled out at once, none of it helps."""
         if len(group) == 1 and self._helps(group[0]):
             yield group[0]
         if len(group) > 1 and not Search(changed(self._inputs, group), self._effort).is_ruled_out_at_once():
@@ -101,7 +101,7 @@ class _Remedying:
             yield from self._helpful(group[half:])
 
     def _least(self, site: str) -> Change | None:
-        """The least clearance of a site that makes a plan possible: what a lower one does, a higher one does, too."""
+        """Return the least clearance of a site that makes a plan possible: a higher one does what a lower one does."""
         higher = [change for change in clearances(self._inputs) if change.where == site]
         if not higher or not self._helps(higher[-1]):
             return None

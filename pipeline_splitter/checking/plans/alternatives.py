@@ -21,7 +21,7 @@ class Moves:
     placement: Placement
     objective: str
     readers: dict[str, Counter[str]] = field(default_factory=dict)
-    """Of each datum, how many tasks read it at each site; not counting its writer."""
+    """The number of tasks that read each datum at each site, its writer not counted."""
     written: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class Elsewhere:
     objective: str
     notes: Notes
     makespan_seconds: float = 0.0
-    """When the plan's last task ends."""
+    """The end of the plan's last task."""
     _times: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def check(self, tasks: Iterable[PlannedTask]) -> None:

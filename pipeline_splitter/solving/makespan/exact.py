@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpSolver
 
 _TICKS = 2**26
-"""How many ticks the known makespan has. With 2**34 OR-tools 9.15 was seen to call feasible models infeasible."""
+"""The number of ticks of the known makespan. With 2**34 OR-tools 9.15 called feasible models infeasible."""
 _UNITS = 2**26
-"""How many units a limit has."""
+"""The number of units of a limit."""
 _LARGEST_MODEL = 1_500_000
 _SECONDS_PER_TERM = 1e-5
 _MARGIN = 1e-9

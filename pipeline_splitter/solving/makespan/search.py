@@ -14,7 +14,7 @@ from pipeline_splitter.solving.makespan.schedules import Schedule
 _SLICE_WORK = 4_000_000
 """Tasks times turns in one slice: a fraction of a second."""
 _HOT = 0.002
-"""Of the makespan, on large problems; on small ones one task counts for more."""
+"""The first temperature, as a share of the makespan of large problems; on small ones one task counts for more."""
 _HOT_COST = 0.1
 """Of the cost, where there is a horizon, but no more than what so many blocks cost:"""
 _HOT_BLOCKS = 30.0

@@ -15,7 +15,7 @@ from pipeline_splitter.solving.makespan.network import Arrays
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 MARKS = 24
-"""At how many places of the order the machines are remembered, so that a move counts anew only what comes after."""
+"""The number of places in the order whose machines are kept, so that a move recounts only what comes after."""
 
 
 class Spending(NamedTuple):

@@ -9,7 +9,7 @@ writers (phi). `loads` is what each reader carries of a crossing: bytes for made
 from typing import Any, NamedTuple
 
 Flat = list[Any]
-"""Numbers."""
+"""A flat list of numbers."""
 
 BIG = 1e60
 """The cost of a site where a block may not be."""

@@ -11,7 +11,7 @@ from pipeline_splitter.solving.plain.layout import BIG, FORBIDDEN, Flat, Layout,
 _UNLIKELY = 3e-4
 _FAINT = -9.0
 _SEED = 1e-3
-"""So much of an even share each reader gets before shares are tilted: a share of zero could not grow."""
+"""The part of an even share that each reader gets before shares are tilted: a share of zero could not grow."""
 
 
 def bound(x: Layout, y: State, todo: Flat) -> None:

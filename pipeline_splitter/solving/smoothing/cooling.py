@@ -19,19 +19,19 @@ _LEAST_SWEEPS = 24
 _KNEE = 0.8
 """A round that has to be shorter goes as slowly as it would for so much of it, for that is where most is gained."""
 _PACED_AT = (8, 24, 48, 96)
-"""When a round looks how many more sweeps there is time for; the first ones take longer."""
+"""The sweeps after which a round looks how many more there is time for; the first ones take longer."""
 _MOVE_EVERY, _HARD_MOVE_EVERY = 8, 4
 _PROVE_EVERY, _LOOK_EVERY = 4, 12
 _LOOKS = (1, 7)
 _NARROW_FROM = 2_000_000
-"""With fewer flows a pass is so quick that a proof over all sites is worth more."""
+"""The flows below which a pass is so quick that a proof over all sites is worth more."""
 _NARROW_AT = 0.6
 _LIKELY_FLOWS = 12_000
 _DECIDED_FLOWS_PER_SECOND = 1_200
-"""How many flows HiGHS decides for sure in a second."""
+"""The number of flows that HiGHS decides for sure in a second."""
 _MOST_DECISIONS = 4
 _PART = 0.25
-"""Of the time that is left: what looking for a better placement may take."""
+"""The share of the time left that looking for a better placement may take."""
 
 
 @dataclass(frozen=True, slots=True)

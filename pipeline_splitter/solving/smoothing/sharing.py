@@ -12,7 +12,7 @@ from pipeline_splitter.solving.compiling import fast
 from pipeline_splitter.solving.smoothing.layout import Layout
 
 _LEAST_SHARE = 1e-5
-"""Of an even share: a share of zero could not grow."""
+"""The least share, as a part of an even share: a share of zero could not grow."""
 
 
 @fast

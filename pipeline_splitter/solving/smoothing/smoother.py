@@ -117,7 +117,7 @@ class Smoother:
             self.record.keep_choice(self.decoded(full=full))
 
     def decoded(self, *, full: bool) -> Integers:
-        """A choice that the messages suggest, as good as moves of one block make it; `full` as in `bounding.decode`."""
+        """Return a choice that messages suggest, improved by moves of one block; `full` as in `bounding.decode`."""
         bounding.decode(self.layout, self.state, self.todo, full)
         self.state.dirty[:] = 1
         bounding.improve(self.layout, self.state, self.todo, _PASSES)
