@@ -89,7 +89,7 @@ class Authority:
 
 
 def service_account_keys() -> KeyPair:
-    """The pair that signs service account tokens (RSA, which every verifier of such tokens knows); no certificate."""
+    """Make the pair that signs service account tokens: RSA, as all verifiers of such tokens know it; no certificate."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return KeyPair(public, _private_pem(key))
