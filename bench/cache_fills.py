@@ -89,7 +89,7 @@ def measure(rounds: int = ROUNDS, small: Workload = SMALL, large: Workload = LAR
 
 
 def put(store: Store, workload: Workload) -> None:
-    """The objects; bytes that don't compress."""
+    """Put the objects into the store; their bytes don't compress."""
 
     def one(number: int) -> None:
         key = f"{workload.folder}/{number:05}"
@@ -214,7 +214,7 @@ def bound(folder: Path, target: Path) -> Iterator[None]:
 
 
 def read_all(folder: Path) -> None:
-    """Every file, from start to end."""
+    """Read every file, from start to end."""
     for path in sorted(folder.iterdir()):
         with path.open("rb", buffering=0) as file:
             while file.read(1 << 20):

@@ -55,7 +55,7 @@ class Reader(Protocol):
     """The reads of a program over a folder of files or a bucket."""
 
     def whole(self, name: str) -> None:
-        """A file from start to end."""
+        """Read a file from start to end."""
 
     def piece(self, name: str, offset: int) -> None:
         """64 KiB of it."""
@@ -106,7 +106,7 @@ class Objects:
         assert len(self._get(name, Range=f"bytes={offset}-{offset + PIECE_BYTES - 1}").read()) == PIECE_BYTES
 
     def columns(self, name: str) -> None:
-        """All of it: boto3 knows no columns."""
+        """Read all of it: boto3 knows no columns."""
         _read_columns(BytesIO(self._get(name).read()))
 
 

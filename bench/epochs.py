@@ -134,7 +134,7 @@ async def _counted(job: Job, way: Callable[[], Awaitable[None]]) -> Took:
 
 
 async def streamed(job: Job, options: list[str] | None) -> None:
-    """All pods stream, wherever they are."""
+    """Measure with all pods streaming, wherever they are."""
     with ExitStack() as stack:
         folders = [_mount(job, stack, options) for _ in range(PODS)]
         await asyncio.gather(*map(_run_pod, folders))
@@ -161,7 +161,7 @@ async def with_copies(job: Job, *, scored: bool) -> None:
 
 
 async def with_parts(job: Job) -> None:
-    """Each node has what it has room for; pods read the rest from the source."""
+    """Measure with as much on each node as it has room for; pods read the rest from the source."""
     with tempfile.TemporaryDirectory(dir=job.root) as name, ExitStack() as stack:
         async with made_nodes(job.source, Path(name), NODES) as nodes:
             room_bytes = int(job.workload.total_bytes * ROOM_SHARE)

@@ -138,7 +138,7 @@ def put_object(store: ObjectStore, size_bytes: int) -> None:
 
 
 def declare(made: Stage, store: ObjectStore) -> None:
-    """A Dataset of the bucket, with a Secret of its own."""
+    """Declare a Dataset of the bucket, with a Secret of its own."""
     fields = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "large"}
     manifest = made.manifest("dataset.yaml", **fields).replace("name: flights", "name: large")
     secret = (

@@ -114,7 +114,7 @@ def moved(near: Store, far: Store, manifest: Manifest, workload: Workload) -> fl
 
 
 def move(near: str, far: str, manifest_file: str, run: str) -> None:
-    """The body of `moved`: prints seconds."""
+    """Run a transfer for `moved`, and print its seconds."""
     keys = RunKeys("moorage", RunRef(*run.split("/")))
     manifest = Manifest.read(Path(manifest_file).read_bytes(), "manifest")
 

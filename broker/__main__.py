@@ -47,7 +47,7 @@ async def _serve(settings: BrokerSettings, client: Client) -> None:
             client,
             with_nodes=True,
             more={"nodecaches": copies},
-            # Who may be asked for a copy is no reason to refuse a mount.
+            # A failure to find neighbours is no reason to refuse a mount.
             optional={"nodecaches": lambda: True},
         ) as catalogue,
         Keeper(

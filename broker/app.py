@@ -184,7 +184,7 @@ async def _answer(parts: Parts, caller: NodeIdentity, asked: GrantQuestion) -> w
             grant = granted(_counted(parts, asked, verdict), keys)
         except SourceError as error:
             _log.warning("dataset %s: %s", asked.dataset, error)
-            # What is wrong with a steward's Secret is not the reader's business.
+            # The fault in a steward's Secret is not the reader's business.
             message = (
                 f"the keys of dataset {asked.dataset} can't be read ({error.reason}): its steward must correct that"
             )

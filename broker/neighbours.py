@@ -100,7 +100,7 @@ def neighbourhood(seen: Sighting, node: str) -> Neighbourhood:
         bringing = tuple(sorted([*bringing, (_place(node, seen.version), node)])[: max(len(bringing), MOST_BRINGING)])
     sharing = {name for _, name in bringing}
     begin = bisect_left(seen.whole, (_place(node, seen.version), ""))
-    # One more than it is told of, as it may be among them itself.
+    # One more than the answer has, as the node itself may be among them.
     nearest = [name for _, name in (*seen.whole[begin:], *seen.whole[:begin])[: MOST_WHOLE + 1] if name != node]
     others = {*nearest[:MOST_WHOLE], *sharing} - {node}
     return Neighbourhood(

@@ -128,7 +128,7 @@ def _decide_writing(
     """Decide whether a pod that writes may still do so, given all that it reads."""
     if not known.usage.writing:
         return ALLOWED
-    # What was read and is gone ends nothing: its steward wants nothing any more.
+    # A dataset that was read and is gone ends nothing, as it has no steward to want that.
     read = {ref: found for ref in known.datasets if (found := dataset_of(ref)) is not None}
     carried = carried_rules(known.usage, read, known.component_digest)
     if known.usage.access_to(dataset.ref) is Access.READ_WRITE:

@@ -266,7 +266,7 @@ class DatasetController:
         )
 
     async def _tell(self, metadata: Mapping[str, Any], ready: Condition | None) -> None:
-        """An Event where readiness turned."""
+        """Write an Event where readiness turned."""
         if ready is None or ready.reason == LOOKING:
             return
         name = f"{metadata['namespace']}/{metadata['name']}"

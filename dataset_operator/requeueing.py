@@ -88,7 +88,7 @@ class Schedule:
         return cause
 
     def due_at(self) -> float | None:
-        """The time of the next round, or None."""
+        """Return the time of the next round, or None."""
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 

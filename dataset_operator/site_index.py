@@ -42,7 +42,7 @@ class SiteIndex:
         return self._inventory
 
     def problem(self) -> str | None:
-        """The reason why the index may be stale, or None."""
+        """Return the reason why the index may be stale, or None."""
         if self._synced_at is None:
             return "sites not in the cache yet"
         age_seconds = asyncio.get_running_loop().time() - self._synced_at

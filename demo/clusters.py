@@ -24,7 +24,7 @@ def names(name: str) -> tuple[str, ...]:
 
 
 def make_buckets(hub: Stage) -> None:
-    """An artifact store at each site; the bucket has the same name everywhere."""
+    """Make an artifact store at each site; the bucket has the same name everywhere."""
     for site in SITES:
         client = buckets.connect(hub.cluster.object_stores[site])
         buckets.make(client, ARTIFACTS)
@@ -62,7 +62,7 @@ def _install(stage: Stage, build: str) -> None:
 
 
 def furnish(hub: Stage, spokes: dict[str, Stage], reader: Identity) -> None:
-    """The same Sites, namespaces and Datasets in every cluster, and the keys that each of them needs."""
+    """Create the same Sites, namespaces and Datasets in every cluster, and the keys that each of them needs."""
     for stage in (hub, *spokes.values()):
         write_secret(stage, SYSTEM, "artifacts-keys", WRITER.identity(hub.cluster.name))
     for stage in spokes.values():

@@ -123,13 +123,13 @@ def wait_for_rollout(stage: Stage, workload: str) -> None:
 
 
 def write_dataset_secrets(stage: Stage, reader: Identity) -> None:
-    """The keys of those who read the data."""
+    """Write the keys of the accounts that read the data."""
     for name, namespace in (("flights-keys", STEWARD), ("weather-keys", US_STEWARD)):
         write_secret(stage, namespace, name, reader)
 
 
 def write_secret(stage: Stage, namespace: str, name: str, identity: Identity) -> None:
-    """An account's keys, through standard input, so that no process title shows them."""
+    """Write an account's keys, through standard input, so that no process title shows them."""
     manifest = (
         f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
         f"stringData: {{accessKeyID: {identity.access_key}, secretAccessKey: {identity.secret_key}}}\n"

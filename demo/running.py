@@ -64,7 +64,7 @@ def _install_hub(stage: Stage, build: str) -> None:
 
 
 def _give_rights(stage: Stage) -> None:
-    """An account for the data scientist; and what her namespace knows of its pipelines from an earlier run."""
+    """Make an account for the data scientist, and hint in her namespace at the sizes of earlier runs."""
     stage.apply("analyst.yaml", show=False)
     sizes = {"read-flights.delays": 474_624, "summarise-weather.weather": 2_690, "join.joined": 3_227}
     hints = {

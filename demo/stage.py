@@ -61,7 +61,7 @@ class Stage:
         self.console.print(f"  {text}", style="cyan", highlight=False, markup=False, soft_wrap=True)
 
     def show(self, command: str, output: str) -> None:
-        """A command and its real output."""
+        """Show a command and its real output."""
         self.console.print(f"  $ {command}", style="bold", highlight=False, markup=False, soft_wrap=True)
         for line in output.rstrip().splitlines():
             self.console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
@@ -84,7 +84,7 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """The environment that commands get."""
         environment = {**_inherited(), **self.cluster.environment}
-        # Where `kubectl dataset` finds its plugin.
+        # The folder with the plugin of `kubectl dataset`.
         plugins = Path(sys.executable).parent
         return {**environment, "PATH": f"{plugins}:{environment['PATH']}"}
 

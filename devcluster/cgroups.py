@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# What pods need on version 2; the others are given on where the kernel has them.
+# The controllers that pods need on version 2; the others are passed on where the kernel has them.
 _CONTROLLERS_V2 = ("cpuset", "cpu", "io", "memory", "pids", "hugetlb", "misc", "rdma")
 _POLL_SECONDS = 0.02
 

@@ -246,7 +246,7 @@ def _running_already(spec: ClusterSpec) -> Cluster | None:
     deadline = time.monotonic() + _RECOVERY_SECONDS
     while not (found := status(spec.name)).running:
         if time.monotonic() > deadline:
-            # Somebody may be using it still: it is not ours to take apart unasked.
+            # It may still be in use, so it is not removed unasked.
             stopped = [name for name, runs in {**found.components, **found.nodes}.items() if not runs]
             message = f"cluster {spec.name} runs in part only ({', '.join(stopped)}): `moorage dev down` it first"
             raise DevClusterError(message)

@@ -31,7 +31,7 @@ def restore_limits(system: Path = _SYSTEM) -> None:
     if not saved.exists():
         return
     for name, value in json.loads(saved.read_text()).items():
-        # Somebody else may have set another value since: then it is theirs.
+        # The value may have been set again since: then it stays.
         if int((system / name).read_text()) == WANTED.get(name):
             (system / name).write_text(str(value))
     saved.unlink()

@@ -22,7 +22,7 @@ CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 _INIT_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 
-# What the kubelet's protectKernelDefaults wants to see; only shown to it, never set.
+# The values that the kubelet's protectKernelDefaults expects; only shown to it, never set.
 _KERNEL_SETTINGS = {
     "vm/overcommit_memory": 1,
     "vm/panic_on_oom": 0,

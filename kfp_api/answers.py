@@ -51,7 +51,7 @@ def invalid(message: str) -> RequestError:
 
 
 def not_found(kind: str, name: str) -> RequestError:
-    """There is none, or none that the caller may see: the two are not told apart."""
+    """Return the error for an object that is missing, or that the caller may not see: the two are not told apart."""
     return RequestError(Code.NOT_FOUND, f"{kind} {shortened(name)} is not there, or you may not see it")
 
 

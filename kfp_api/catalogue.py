@@ -180,7 +180,7 @@ class Catalogue:
         self._tell()
 
     def _kept_changed(self, change: Change[Experiment | Pipeline | Version]) -> None:
-        # Somebody may have changed a label: then it is of another kind than it was.
+        # A label may have changed, and with it the kind.
         for kind, index in self._indexes():
             if isinstance(change.after, kind):
                 index.put(change.after)

@@ -91,7 +91,7 @@ async def _create(request: web.Request) -> web.Response:
 
 
 def _pipeline(source: Source) -> PipelineSource:
-    """A version's ConfigMap, or the pipeline itself: a ConfigMap of its own would outlive what nobody ever runs."""
+    """Return a version's ConfigMap, or the pipeline itself: an own ConfigMap would outlive what is never run."""
     if source.compiled is None:
         return PipelineSource(config_map=source.config_map, key=objects.FILE)
     text = gzip.decompress(source.compiled.kept).decode()

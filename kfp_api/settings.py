@@ -83,7 +83,7 @@ class KfpApiSettings:
     )
 
     def limits(self) -> Limits:
-        """The limits on clients' connections; an upload over a slow line may take a minute."""
+        """Return the limits on clients' connections; an upload over a slow line may take a minute."""
         return Limits(
             connections=self.connections,
             connections_per_peer=self.connections_per_peer,

@@ -74,7 +74,7 @@ def read_spec(raw: RawObject) -> Spec:
     try:
         packed = base64.b64decode((raw.get("binaryData") or {})[objects.FILE], validate=True)
         inflating = zlib.decompressobj(wbits=31)
-        # What is cut off is no JSON any more.
+        # A truncated text is no JSON any more.
         text = inflating.decompress(packed, MOST_TEXT_BYTES)
         spec = orjson.loads(text.partition(BETWEEN)[0])
         description = (spec.get("pipelineInfo") or {}).get("description")

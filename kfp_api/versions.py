@@ -160,7 +160,7 @@ async def _delete(request: web.Request) -> web.Response:
 
 
 def refuse_in_use(parts: Parts, version: Version) -> None:
-    """A run reads its pipeline from the version until it has ended, a recurring run again and again.
+    """Refuse to delete a version in use: a run reads its pipeline from it until its end, a recurring run always.
 
     Raises:
         RequestError: there is one.

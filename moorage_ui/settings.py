@@ -34,7 +34,7 @@ class UiSettings(ListenerSettings):
     )
 
     def limits(self) -> Limits:
-        """The limits on clients' connections. A stream counts as an answer, and ends long before its limit."""
+        """Return the limits on clients' connections. A stream counts as an answer, and ends long before its limit."""
         return Limits(
             connections=self.connections, connections_per_peer=self.connections_per_peer, answer_seconds=900.0
         )

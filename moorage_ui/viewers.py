@@ -34,7 +34,7 @@ class Right:
     name: str = ""
 
     def words(self) -> str:
-        """The right in words, as in a role."""
+        """Return the right in words, as in a role."""
         what = f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
         place = f" in namespace {self.namespace}" if self.namespace else ""
         return f"{self.verb} {what}.{self.resource.group}{f' {self.name}' if self.name else ''}{place}"

@@ -155,7 +155,7 @@ def _opened(raw: Any, kind: str, subject: str, place: str) -> Iterator[tuple[str
         if not isinstance(items, list):
             raise InputError(subject, f"{place}, items", f"must be a list of {kind} objects")
         for index, item in enumerate(items):
-            # What a typed list holds need not say its kind.
+            # An item of a typed list need not state its kind.
             typed = {"apiVersion": raw.get("apiVersion"), "kind": kind} if found != "List" else {}
             opened = typed | dict(item) if isinstance(item, Mapping) else item
             yield from _opened(opened, kind, subject, f"{place}, items[{index}]")

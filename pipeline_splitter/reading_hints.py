@@ -45,7 +45,7 @@ def refuse_unknown_names(
     inputs: Collection[str],
     artifacts: Collection[str],
 ) -> None:
-    """A hint that names nothing is an error. A dataset that is not known is none: governance refuses whoever reads it.
+    """Refuse hints that name nothing in the pipeline. An unknown dataset is no error: governance refuses its readers.
 
     Args:
         hints: as they were merged.

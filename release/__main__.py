@@ -50,7 +50,7 @@ def main(url: str, out: Path, revision: str) -> None:
 
 
 def export(revision: str, tree: Path) -> None:
-    """The files of a commit, and nothing else; links stay links."""
+    """Export the files of a commit, and nothing else; links stay links."""
     done = subprocess.run(["git", "archive", "--format=tar", revision], cwd=_ROOT, capture_output=True, check=False)
     if done.returncode:
         message = f"git can't export {revision}: {done.stderr.decode(errors='replace').strip()}"
@@ -82,7 +82,7 @@ def make_wheel(tree: Path, out: Path) -> None:
 
 
 def make_chart(tree: Path, out: Path) -> None:
-    """The archive holds the definitions themselves: in the tree they are a link, which an archive must not have."""
+    """Make the chart's archive, with the definitions themselves where the tree has a link."""
     definitions = tree / "charts/moorage/files/crds"
     if definitions.is_symlink():
         definitions.unlink()

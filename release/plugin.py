@@ -15,7 +15,7 @@ from moorage.errors import DevClusterError
 from release.krew import LAUNCHER, NAME, Archive
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-# By krew's operating system and architecture: uv's name for it.
+# uv's names of platforms, by krew's operating system and architecture.
 PLATFORMS = {
     ("linux", "amd64"): "x86_64-manylinux_2_28",
     ("linux", "arm64"): "aarch64-manylinux_2_28",

@@ -122,7 +122,7 @@ def _add(container: Raw, wanted: Sequence[Raw], kind: str, subject: str) -> Raw:
 
 
 def _names_a_snapshot(entry: Raw) -> bool:
-    """Return whether the pod names a snapshot, which it keeps: the table may have a new one since."""
+    """Return whether an entry names a snapshot, which the pod keeps: the table may have a new one since."""
     return entry["name"].rpartition("_")[2] in _SNAPSHOT_KEYS
 
 

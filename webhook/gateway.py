@@ -106,7 +106,7 @@ def _environment(resources: Mapping[str, Any]) -> list[Raw]:
     """Return the gateway's environment: its port, and a soft memory limit so that Go collects garbage in time."""
     told: list[Raw] = [{"name": "MOORAGE_GATEWAY_PORT", "value": str(PORT)}]
     limit = (resources.get("limits") or {}).get("memory")
-    # What is no quantity, the API server refuses.
+    # The API server refuses what is no quantity.
     with suppress(ValueError, TypeError):
         if limit is not None:
             told.append({"name": "GOMEMLIMIT", "value": f"{int(parse_quantity(limit) * _MEMORY_SHARE)}B"})

@@ -150,7 +150,7 @@ def _ask_policy(request: PodRequest, facts: Facts, repository: str) -> Refusal |
     for use in sorted(request.usage.reading, key=lambda use: use.ref):
         where = f"{request.subject}: metadata.labels[dataset.{use.index}.id]"
         if use.ref in facts.unreadable:
-            # Of a spec that can't be read, nobody knows whose consumers there are.
+            # Where a spec can't be read, its consumers are unknown.
             own = request.namespace == use.ref.namespace
             why = facts.unreadable[use.ref] if own else "its conditions say why"
             problem = f"dataset {use.ref} can't be used until its steward corrects it: {why}"

@@ -111,7 +111,7 @@ def limits_below(spec: Raw, size_bytes: int) -> Iterator[str]:
     for kind in ("initContainers", "containers"):
         for container in spec.get(kind) or ():
             limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
-            # What is no quantity, the API server refuses.
+            # The API server refuses what is no quantity.
             with suppress(ValueError, TypeError):
                 if limit is not None and parse_quantity(limit) < size_bytes:
                     yield str(container.get("name"))

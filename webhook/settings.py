@@ -92,7 +92,7 @@ class WebhookSettings(ListenerSettings, EvidenceSettings):
     lookup_seconds: float = setting("How long a GET may take after a cache miss.", default=1.0, minimum=0.05)
 
     def limits(self) -> Limits:
-        """The limits on clients' connections; an API server waits three seconds for an answer."""
+        """Return the limits on clients' connections; an API server waits three seconds for an answer."""
         return Limits(
             connections=self.connections,
             connections_per_peer=self.connections_per_peer,

@@ -29,7 +29,7 @@ SEED = int(os.environ.get("MOORAGE_BENCH_SEED", "1"))
 
 
 def measure(nodes: int = NODES, seed: int = SEED) -> Iterator[Row]:
-    """Measure bytes between sites, beside those of who knows the day."""
+    """Measure bytes between sites, beside those of a placement that knows the day."""
     world = draw(nodes, seed)
     plan = Foresight.of(world)
     foreseen = run(world, plan, Caching.FORESEEN)

@@ -49,7 +49,7 @@ class Foresight:
         room = {site: np.full(_BINS, _TAKEN_SHARE * SLOTS * len(nodes)) for site, nodes in world.nodes_of.items()}
         homes = {ref: [source.site for source in world.datasets[ref].sources] for ref in wanted}
         leaving = []
-        # Those that are dear to move come first, and stay.
+        # Those that are costly to move come first, and stay.
         for ref in sorted(wanted, key=lambda ref: -dataset_bytes(world.datasets[ref]) / wanted[ref].sum()):
             staying = next((site for site in homes[ref] if (room[site] >= wanted[ref]).all()), None)
             if staying is None:

@@ -31,7 +31,7 @@ class _Placing:
         self.site_of = np.full(tasks, -1, dtype=np.int64)
 
     def bringing(self, task: int) -> Floats:
-        """(s,): what bringing its inputs to each site costs beyond what is there."""
+        """Return what bringing its inputs to each site costs beyond what is there, (s,)."""
         problem, nets = self.problem, self.reads[task]
         made = problem.nets.producer[nets] >= 0
         cost = np.where(made[:, None], 0.0, problem.costs.fixed[nets])
@@ -41,7 +41,7 @@ class _Placing:
         return total
 
     def sending(self, task: int) -> Floats:
-        """(s,): what bringing its outputs to the readers placed so far costs, were it at each site."""
+        """Return what bringing its outputs to the readers placed so far costs, were it at each site, (s,)."""
         nets = self.wrote[task]
         carried = ((self.counts[nets] > 0) * self.problem.nets.size_bytes[nets, None]).sum(axis=0)
         total: Floats = self.problem.costs.price @ carried

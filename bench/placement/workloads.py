@@ -1,7 +1,7 @@
 """Workloads to place: recorded workflows in WfFormat, several joined, and generated layered graphs."""
 
 # ruff: noqa: PLR2004
-# What is drawn, and with which odds, is told in one place: the docstring of the function or module that draws.
+# The docstring of the function or module that draws says what is drawn, and with which odds.
 
 import gzip
 import json

@@ -18,7 +18,7 @@ What is drawn (s sites):
 """
 
 # ruff: noqa: PLR2004
-# What is drawn, and with which odds, is told in one place: the docstring of the function or module that draws.
+# The docstring of the function or module that draws says what is drawn, and with which odds.
 
 from dataclasses import dataclass
 

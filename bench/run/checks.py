@@ -11,7 +11,7 @@ class BenchCheckError(MoorageError):
 
 
 def check_released_once(released: Iterable[str], runs: Collection[str]) -> None:
-    """Each run's second group was released, and once.
+    """Check that each run's second group was released, and once.
 
     Raises:
         BenchCheckError: names some for which that is not so.
@@ -26,7 +26,7 @@ def check_released_once(released: Iterable[str], runs: Collection[str]) -> None:
 
 
 def check_groups(seen: Mapping[str, int], wanted: Mapping[str, int]) -> None:
-    """Each way of running the pipeline had as many groups as it should.
+    """Check that each way of running the pipeline had as many groups as it should.
 
     Raises:
         BenchCheckError: one had not.

@@ -88,7 +88,7 @@ def _package(package: Package, progress: Progress) -> Path:
     if _is_whole(package, folder):
         return folder
     with cache_lock(_FOLDER):
-        # Whoever had the lock before may have made it.
+        # The former holder of the lock may have made it.
         if not _is_whole(package, folder):
             _make(package, folder, progress)
     return folder

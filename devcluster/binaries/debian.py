@@ -24,7 +24,7 @@ PACKAGES = {
 }
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
-# What every node's network is made with.
+# The programs that make every node's network.
 CNI_PLUGINS = ("ptp", "host-local", "loopback")
 
 
@@ -49,7 +49,7 @@ def provide(wanted: list[str], progress: Progress) -> dict[str, Path]:
 
 def _fetched(wanted: list[str], progress: Progress) -> dict[str, Path]:
     with cache_lock("debian"):
-        # Whoever had the lock before may have fetched some.
+        # The former holder of the lock may have fetched some.
         found = {name: path for name in wanted if (path := _kept(name)) is not None}
         if missing := [PACKAGES[name] for name in wanted if name not in found]:
             with progress.step(f"Fetching {', '.join(missing)} from Debian"):

@@ -178,7 +178,7 @@ def _prune(root: Path, base: Base) -> None:
 
 
 def _write_identity(root: Path) -> None:
-    """The few files of /etc that packages' install scripts would have made."""
+    """Write the few files of /etc that packages' install scripts would have made."""
     etc = root / "etc"
     etc.mkdir(exist_ok=True)
     users = f"root:x:0:0:root:/:/sbin/nologin\nnonroot:x:{NON_ROOT_ID}:{NON_ROOT_ID}:nonroot:/tmp:/sbin/nologin\n"

@@ -12,7 +12,7 @@ from moorage.errors import DevClusterError
 
 Told = Callable[[str], None]
 
-# How each tool takes an archive into its nodes or its own store.
+# The commands by which each tool takes an archive into its nodes or its own store.
 LOADERS: dict[str, Callable[[Path, str], list[str]]] = {
     "kind": lambda archive, cluster: ["kind", "load", "image-archive", str(archive), "--name", cluster or "kind"],
     "k3d": lambda archive, cluster: ["k3d", "image", "import", str(archive), "--cluster", cluster or "k3s-default"],

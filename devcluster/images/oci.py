@@ -34,7 +34,7 @@ class Document:
         return hashlib.sha256(self.content).hexdigest()
 
     def descriptor(self) -> dict[str, Any]:
-        """The descriptor by which other documents refer to this one."""
+        """Return the descriptor by which other documents refer to this one."""
         return {"mediaType": self.media_type, "digest": f"sha256:{self.digest}", "size": len(self.content)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from devcluster.images.layers import copy_tree
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# What a package consists of at run time.
+# The parts of a package at run time.
 _SUFFIXES = frozenset({".py", ".json", ".yaml", ".html", ".css", ".js"})
 # Part of every image: the ground that all rooms stand on.
 DOMAIN = "moorage"

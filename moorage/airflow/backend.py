@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SECTION: Final = "moorage"
 THRESHOLD_BYTES: Final = 48 << 10
 KEEP_HOURS: Final = 7 * 24.0
-# What Airflow says of a value that it can't keep: no serializer, too deep, a key of its own.
+# The errors by which Airflow refuses a value: no serializer, too deep, a key of its own.
 _UNKEPT: Final = (TypeError, ValueError, RecursionError, AttributeError)
 
 

@@ -69,7 +69,7 @@ class WebFolder:
         parts = urlsplit(location.url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._path = as_written(parts.path)
-        # What an archive holds is another version than the archive as a file is.
+        # The content of an archive is another version than the archive as a file.
         self._single = None if location.is_folder else location.file_name + ("/" if location.needs_copy else "")
         self._query = as_written(f"?{parts.query}" if parts.query else "")
         self._endpoint = endpoint
@@ -174,7 +174,7 @@ class WebFolder:
                 return self._told(key, answer.headers.get("Content-Length") or "", answer)
             if self._single is None or answer.status not in _HEAD_REFUSED:
                 raise self._failure(answer, key)
-        # Whoever signs a URL signs it for one method.
+        # A URL is signed for one method.
         with self._ask("GET", key, {"Range": "bytes=0-0"}) as answer:
             if answer.status not in {_OK, _PARTIAL, _UNSATISFIABLE}:
                 raise self._failure(answer, key)

@@ -128,7 +128,7 @@ class Line:
 
     @property
     def link(self) -> Link:
-        """Return the reference to this line as its chain's last."""
+        """The reference to this line as its chain's last."""
         return Link(self.component, self.chain, self.sequence, self.hash)
 
     def document(self) -> dict[str, Any]:

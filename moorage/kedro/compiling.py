@@ -193,7 +193,7 @@ def _executor(project: Project, container: Container, task: _Task) -> dict[str, 
 
 
 def _task(project: Project, task: _Task, tasks: Mapping[str, _Task], made_by: Mapping[str, str]) -> dict[str, Any]:
-    # What lies outside of the pipeline may have changed, or may have to be written again.
+    # Data outside of the pipeline may have changed, or may have to be written again.
     is_closed = project.named.isdisjoint((*task.node.inputs, *task.node.outputs))
     inputs: dict[str, Any] = {"parameters": {_PARAMS: {"componentInputParameter": _PARAMS}}}
     made: dict[str, Any] = {

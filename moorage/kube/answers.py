@@ -14,7 +14,7 @@ from moorage.errors import (
     UnreachableError,
 )
 
-# What reading a token file or running a credential plugin (an exec entry of a kubeconfig) can fail with.
+# The errors of reading a token file or running a credential plugin (an exec entry of a kubeconfig).
 NO_CREDENTIALS = (ConfigError, OSError, KeyError)
 
 _BY_STATUS: dict[int, type[KubeError]] = {

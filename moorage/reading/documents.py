@@ -79,7 +79,7 @@ def is_deeper(raw: object, most: int) -> bool:
         below: list[object] = []
         for each in level:
             values = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
-            # By far most lists are of texts alone: their elements are not looked at one by one.
+            # Most lists are of texts alone: their elements are not looked at one by one.
             if not _SCALARS.issuperset(map(type, values)):
                 below += [value for value in values if isinstance(value, (dict, list))]
         if not below:

@@ -190,7 +190,7 @@ class ConnectionTable:
         return True
 
     def release_body(self, connection: Connection) -> None:
-        """The body was read, or never will be."""
+        """Release the room of a body that was read, or never will be."""
         self._body_bytes -= connection.body_bytes
         connection.body_bytes = 0
 

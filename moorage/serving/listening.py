@@ -169,7 +169,7 @@ class BoundedListener:
                 accepted, address = listener.accept()
             except OSError as error:
                 if error.errno not in _GONE:
-                    # As when this process has too many files open. It passes; until then the loop must not spin.
+                    # For example, this process has too many open files. It passes; until then the loop must not spin.
                     _log.warning("a connection can't be accepted", extra={"cause": str(error)})
                     loop = asyncio.get_running_loop()
                     loop.remove_reader(listener)
@@ -201,7 +201,7 @@ class BoundedListener:
         connection.opening.add_done_callback(partial(self._opened, connection, accepted))
 
     def _opened(self, connection: _Open, accepted: socket.socket, opening: "asyncio.Task[Any]") -> None:
-        """The handshake is done, or never will be. A socket that was not handed over has nobody else to close it."""
+        """Note that the handshake is done, or never will be. Close a socket that was not handed over."""
         connection.opening = None
         if not opening.cancelled() and opening.exception() is None:
             return

@@ -69,7 +69,7 @@ class TokenGate:
         self._sessions: OrderedDict[bytes, _Session] = OrderedDict()
         self._met: OrderedDict[bytes, _Met] = OrderedDict()
         self._asking: KeyedLocks[bytes] = KeyedLocks()
-        # Guesses, and tokens that are nobody's, are asked about so often at most.
+        # The API server is asked about guesses and unknown tokens at a limited rate.
         self._tries = RateLimit(_TRIES_PER_SECOND, _TRIES_AT_ONCE, clock)
 
     def add_routes(self, app: web.Application) -> None:

@@ -128,7 +128,7 @@ class SiteClusters:
             if losses != self._losses:
                 self._losses = losses
                 self._on_sight()
-                # Of a run that is over, a group may still be there in a cluster that comes back.
+                # A group of a run that is over may still be in a cluster that comes back.
                 self.look_at_all()
 
     async def _arrange(self) -> None:

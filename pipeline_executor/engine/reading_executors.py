@@ -142,7 +142,7 @@ def _references(place: Place, location: tuple[str | int, ...]) -> Iterator[Platf
         yield PlatformReference(location, _binding(place))
         return
     for key, value in sorted(place.raw.items(), key=lambda entry: str(entry[0])):
-        # What a person wrote into labels and annotations is theirs, whatever its keys are called.
+        # The texts of labels and annotations are their author's, whatever their keys are called.
         if key in {"podMetadata", "metadata"}:
             continue
         if isinstance(value, dict):

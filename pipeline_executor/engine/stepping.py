@@ -35,7 +35,7 @@ def step(  # noqa: PLR0913 - all that holds now is asked for in one place
         cancelling: whether the run shall end; once true it stays so.
     """
     if not job.resource_name:
-        # As in Kubeflow, where it is the Workflow's name.
+        # Kubeflow uses the Workflow's name here.
         job = replace(job, resource_name=f"{program.name}-{job.uid}")
     walk = Walk(job, attempts, now_seconds, program.root.leaves)
     try:

@@ -76,7 +76,7 @@ def _request(question: Question, objects: list[Mapping[str, Any]]) -> tuple[Requ
     learned: History | None = None
     name = _name_of(documents)
     for raw in objects:
-        # What one person wrote wrongly must not keep everybody else from planning: it is taken as not there.
+        # One person's mistake must not keep everybody else from planning: the object is ignored.
         with contextlib.suppress(InputError):
             if raw.get("kind") == "Site":
                 sites.update(read_sites([raw], "the cluster").sites)

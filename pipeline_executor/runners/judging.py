@@ -72,7 +72,7 @@ def _has_ended_well(case: _Case) -> Verdict | None:
 
 
 def _is_taken_from_its_upload(case: _Case) -> Verdict | None:
-    """Wait for a sidecar in a pod that is deleted: it has its grace, and may say what went wrong."""
+    """Judge a pod that is over or unheard; a deleted pod's sidecar has its grace, and may say what went wrong."""
     pod = case.pod
     if not (pod.is_over or pod.unheard) or (pod.deleting and pod.sidecar.message):
         return None

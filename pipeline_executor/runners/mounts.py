@@ -43,7 +43,7 @@ class MountEvents:
         return _AFTER_SECONDS + 1 if _may_wait_for_volumes(pod) else None
 
     def forget(self, uid: str) -> None:
-        """A pod is gone."""
+        """Forget a pod that is gone."""
         self._asked.pop(uid, None)
 
     async def _ask(self, pod: PodState) -> str:

@@ -123,7 +123,7 @@ def seconds_of(time: str) -> float | None:
 
 
 def _is_unheard(spec: Mapping[str, Any], conditions: Mapping[Any, Mapping[str, Any]]) -> bool:
-    """Return whether the pod's node does not answer: its controller takes `Ready` from pods, not from containers."""
+    """Return whether the pod's node is silent: the node controller then takes `Ready` from pods, not containers."""
     ready, containers = ((conditions.get(each) or {}).get("status") for each in ("Ready", "ContainersReady"))
     return ready == "False" and containers == "True" and not spec.get("readinessGates")
 

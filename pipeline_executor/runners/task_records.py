@@ -203,7 +203,7 @@ class TaskRecords:
         return b"".join([first, *[await self._store.get(key, size_bytes) or b"" for key in keys[1:]], log])
 
     async def _drop_log_parts(self, path: str, number: int) -> None:
-        """They are in the log now. Where the keys may not delete, they stay and nobody reads them."""
+        """Drop the parts, which are in the log now. Where the keys may not delete, they stay unread."""
         parts = self._log_parts.pop((path, number), {})
         if parts:
             with contextlib.suppress(StoreError):

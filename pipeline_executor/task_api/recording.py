@@ -81,7 +81,7 @@ def _check_paths(subject: str, output: ArtifactOutput, files: Sequence[FileEntry
 
 
 def _check_foreign(task: Task, output: ArtifactOutput, uri: str) -> None:
-    """An executor may say that an artifact lies elsewhere; but not in our own store, where it may read its own only."""
+    """Refuse an artifact that an executor places in our own store, but outside of its own folder."""
     if uri.startswith(f"s3://{task.store.bucket}/"):
         problem = (
             "its executor says that it lies elsewhere in the site's artifact store: leave its uri and path as they were"

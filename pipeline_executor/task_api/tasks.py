@@ -70,7 +70,7 @@ class Tasks(Protocol):
         """
 
     async def failed(self, pod: PodIdentity, message: str) -> None:
-        """The sidecar gave up, and the pod won't end by itself: end it, and the attempt has failed for this reason.
+        """End the pod, whose sidecar gave up: the attempt has failed for this reason.
 
         Args:
             pod: as in `of`.

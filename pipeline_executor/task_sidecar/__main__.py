@@ -55,7 +55,7 @@ def _serve(settings: SidecarSettings, journal: Journal) -> None:
     told_to_end = threading.Event()
     restarted = journal.is_noted(FETCHED)
     if not restarted:
-        # Nobody needs what is under way, and a read from a silent server would last half a minute.
+        # The running transfers are not needed, and a read from a silent server would last half a minute.
         _when_told_to_end(lambda: os._exit(0))
         api = _api(settings, threading.Event())
         _fetch(settings, api, api.task())

@@ -33,7 +33,7 @@ class Journal:
         self._load()
 
     def note(self, what: str) -> None:
-        """It is so from now on."""
+        """Note that this is so from now on."""
         self._write(what, "")
 
     def is_noted(self, what: str) -> bool:
@@ -41,12 +41,12 @@ class Journal:
         return (self._folder / what).exists()
 
     def fail(self, message: str) -> None:
-        """Nothing more will happen."""
+        """Note that nothing more will happen."""
         self._write(_FAILED, message)
 
     @property
     def failure(self) -> str | None:
-        """Return the reason why nothing more will happen, or None."""
+        """The reason why nothing more will happen, or None."""
         with contextlib.suppress(FileNotFoundError):
             return (self._folder / _FAILED).read_text(encoding="utf-8")
         return None
@@ -57,7 +57,7 @@ class Journal:
         return digest if stamp_then == stamp else None
 
     def note_uploaded(self, output: str, path: str, part: int, stamp: Stamp, digest: str) -> None:
-        """A piece is in the store.
+        """Note that a piece is in the store.
 
         Args:
             output: the artifact's name.
@@ -72,7 +72,7 @@ class Journal:
         self._pieces[output, path, part] = stamp, digest
 
     def forget_uploaded(self, output: str, path: str, part: int) -> None:
-        """The store does not have it after all."""
+        """Forget an upload that the store does not have after all."""
         self._pieces.pop((output, path, part), None)
 
     def _load(self) -> None:

@@ -182,7 +182,7 @@ class Uploader:
         self._journal.note_uploaded(file.output, file.path, piece.number, stamp, whole)
 
     def _digest(self, file: Found) -> None:
-        """The digest of a file that was uploaded in parts."""
+        """Compute the digest of a file that was uploaded in parts."""
         if (file.output, file.path) in self._digests:
             return
         with _told(file), opened(file.place) as content:

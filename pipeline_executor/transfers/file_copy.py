@@ -150,7 +150,7 @@ class _PartsCopy:
             return None
         sizes = {piece.number: piece.size_bytes for piece in self._plan}
         if any(sizes.get(part.number) != part.size_bytes for part in parts):
-            # Of another plan: an older version made it.
+            # It is of another plan, which an older version made.
             await multipart.abort(store, begun)
             return None
         return {part.number: part for part in parts}

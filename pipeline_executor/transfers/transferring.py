@@ -81,7 +81,7 @@ async def transfer(
         await _copy(manifest, source, target, made, progress, limits)
     if await target.store.put_once(manifest_key, made.write()):
         return made
-    # Somebody else was first: theirs counts, for all readers.
+    # Another writer was first: its manifest counts, for all readers.
     return await _read(target, manifest_key, manifest.artifact) or made
 
 

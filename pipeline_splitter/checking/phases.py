@@ -82,7 +82,7 @@ class _Check:
         self.plan, self.files, self.inputs, self.notes = plan, files, inputs, notes
 
     def run(self) -> None:
-        """All phases, as far as each makes sense after those before it."""
+        """Run all phases, as far as each makes sense after those before it."""
         plan, inputs, notes = self.plan, self.inputs, self.notes
         # 1. Which pipeline.
         notes.same("pipeline.name", plan.pipeline_name, inputs.graph.name)

@@ -234,7 +234,7 @@ class _Builder:
         if parent.key is None:
             parent.value.append(value)
         elif parent.merges:
-            # Of several mappings the first prevails.
+            # The first of several mappings prevails.
             parent.merged += reversed(value) if isinstance(value, list) else [value]
             if not parent.merged or not all(isinstance(mapping, dict) for mapping in parent.merged):
                 self._fail(event, "<< takes a mapping, or a list of them")

@@ -14,14 +14,14 @@ _LEAF = "condition"
 
 
 def add_control(here: Here, unit: Unit, data: DataBook) -> None:
-    """The control step of a loop or a condition inside of the unit."""
+    """Add the control step of a loop or a condition inside of the unit."""
     step = control_step(here.path, unit.path, _looked_at(here), _iterated(here, data))
     if step is not None:
         unit.steps.append(step)
 
 
 def add_unit_control(here: Here, unit: Unit, data: DataBook) -> None:
-    """The control step of the unit itself, before all others; call it when these are known.
+    """Add the control step of the unit itself, before all others; call it when these are known.
 
     It also reads what the unit is given and nothing inside reads: artifacts are brought, and values handed over, all
     the same. An importer inside is no reader: it has no site of its own.

@@ -21,7 +21,7 @@ class DataBook:
         self._imported: dict[str, tuple[DatasetRef | None, str | None]] = {}
 
     def annotate(self, path: str, output: str, size_bytes: float) -> None:
-        """A pod's annotation says how large an output is."""
+        """Note the size of an output by a pod's annotation."""
         self._annotated[path, output] = size_bytes
 
     def known_size(self, path: str, output: str) -> float | None:
@@ -30,17 +30,17 @@ class DataBook:
         return self._annotated.get((path, output)) if hinted is None else hinted
 
     def declare_list(self, path: str, output: str) -> None:
-        """An output is a list of artifacts."""
+        """Note that an output is a list of artifacts."""
         self._lists.add((path, output))
 
     def leaves_unit(self, unit: str, output: str, value: Value) -> None:
-        """An output of a unit is as large as that of the step that writes it: of several branches, the largest."""
+        """Note that an output of a unit has the size of its writer's: of several branches, the largest."""
         sizes = [size for path, key in value.steps() if (size := self.known_size(path, key)) is not None]
         if sizes:
             self._annotated[unit, output] = max(sizes)
 
     def imports(self, path: str, output: str, dataset: DatasetRef | None, pipeline_input: str | None) -> None:
-        """The importer at `path` imports a dataset.
+        """Note that the importer at `path` imports a dataset.
 
         Args:
             path: the importer.

@@ -59,7 +59,7 @@ class Ledger:
         is_unit: bool,
         title: str = "",
     ) -> None:
-        """A task, with all that its steps read from outside."""
+        """Add a task, with all that its steps read from outside."""
         reads: set[str] = set()
         for step in steps:
             for read in step.reads:
@@ -113,7 +113,7 @@ class Ledger:
         return self.importers_wait_for[path]
 
     def await_all(self, here: Here) -> None:
-        """A task that runs also after failures stays with what it waits for; one that is told an end, with that."""
+        """Tie a task that runs also after failures, or reads a final status, to the tasks that it waits for."""
         watched = {path for value in here.inputs.parameters.values() for path in _watched(value)}
         self.sharing.stay({here.path} | (watched - self.importers_wait_for.keys()))
         if here.task.waits_for_all:

@@ -124,7 +124,7 @@ def _references(place: Place, location: tuple[str | int, ...], depth: int) -> It
         yield Reference(location, read_parameter(place))
     for key in sorted(place.raw, key=str):
         value = place.raw[key]
-        # What a person wrote into labels, selectors and templates is theirs, whatever its keys are called.
+        # The texts of labels, selectors and templates are their author's, whatever their keys are called.
         if key in _REFERENCES or (not location and key == "podMetadata"):
             continue
         if isinstance(value, dict):

@@ -29,19 +29,19 @@ class SharingBook:
         self._sets.add(frozenset(tasks))
 
     def claim(self, task: str, name: Value) -> None:
-        """The task uses the claim of that name: a constant, the pipeline's own input, or what a step gives out."""
+        """Note that the task uses a claim: a constant's, the pipeline's own input's, or that of a step's output."""
         for identity in _identities(name):
             self._claims.setdefault(identity, set()).add(task)
 
     def claims_of(self, task: str, step: str, container: Container, inputs: Inputs) -> None:
-        """The claim that a step of the task makes or removes, if it does."""
+        """Note the claim that a step of the task makes or removes, if it does."""
         if container.creates_claim:
             self._claims.setdefault(("step", step, _NAME), set()).add(task)
         if (container.creates_claim or container.deletes_claim) and _CLAIM in inputs.parameters:
             self.claim(task, inputs.parameters[_CLAIM])
 
     def fill_workspace(self, step: str) -> None:
-        """An importer puts its artifact into the workspace: whoever reads it uses the workspace."""
+        """Note that an importer puts its artifact into the workspace, which all its readers then use."""
         self._workspace_importers.add(step)
 
     def workspace_of(self, task: str, step: str, container: Container, component: Component, inputs: Inputs) -> None:

@@ -93,7 +93,7 @@ class Walk:
         self._paths.add(path)
 
     def _guard_edges(self, here: Here) -> None:
-        """A small file may mean more edges than memory holds: everybody waits for everybody, lists of lists."""
+        """Guard against more edges than memory holds: a small file may have long lists that all wait for each other."""
         values = (*here.inputs.parameters.values(), *here.inputs.artifacts.values())
         waited = (here.scope.before, *(here.beside[name].tasks for name in here.task.after))
         self._edges += sum(value.weight for value in values) + sum(map(len, waited))

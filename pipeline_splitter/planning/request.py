@@ -57,7 +57,7 @@ class Request:
         return self.inventory.currency(self.hints.defaults.currency)
 
     def refuse_missing_datasets(self, graph: Graph) -> None:
-        """A pipeline that names datasets, and nobody said which there are.
+        """Refuse a pipeline that names datasets where nobody said which there are.
 
         Raises:
             InputError: naming the first task that does.

@@ -47,7 +47,7 @@ def arrange(count: int, edges: Iterable[tuple[int, int]], most_rows: int | None 
     column, row, continues = [0] * count, [0] * count, [False] * count
     place = 0
     for nodes in columns:
-        # As even as can be: 9 nodes in rows of 8 become 5 and 4.
+        # Rows are as even as can be: 9 nodes in rows of 8 become 5 and 4.
         parts = -(-len(nodes) // limit)
         height = -(-len(nodes) // parts)
         for index, node in enumerate(nodes):

@@ -93,7 +93,7 @@ def _site(name: str, colours: dict[str, int]) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[str], numbers: int) -> str:
-    """The first `numbers` columns hold words, the others figures."""
+    """Render a table whose first `numbers` columns hold words, the others figures."""
     titles = "".join(
         f'<th scope="col"{"" if index < numbers else " class=number"}>{title}</th>' for index, title in enumerate(head)
     )

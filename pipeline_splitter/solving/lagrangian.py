@@ -100,7 +100,7 @@ class _Prices:
         return self._solution(name, proven)
 
     def _begin(self) -> None:
-        """A first placement within the constraints, if one is found at once: there is one whatever the deadline is."""
+        """Find a first placement within the constraints, if one is found at once, whatever the deadline."""
         core = self.core
         for cost in (core.costs[0].unary, core.cpu_hours):
             choice = np.where(core.allowed, cost, np.inf).argmin(axis=1)
@@ -204,7 +204,7 @@ class _Prices:
             self._decide_within(self.regions.around(open_sites, self.choice, most), until)
 
     def _decide_within(self, within: Flags, until: float) -> None:
-        """The best placement with blocks where they may be by `within`, if HiGHS finds one in time."""
+        """Find the best placement with blocks where `within` has them, if HiGHS finds one in time."""
         from pipeline_splitter.solving import highs  # noqa: PLC0415  # scipy is slow to load
 
         allowed = self.problem.allowed.copy()
@@ -216,7 +216,7 @@ class _Prices:
             self._offer(left.whole(answer.choice)[self.core.blocks])
 
     def _step(self, likely: Floats, heat: float, longest: float) -> None:
-        """A Newton step on the prices of quotas, each for itself, by how likely blocks are somewhere."""
+        """Take a Newton step on each price of a quota, by how likely blocks are somewhere."""
         core = self.core
         if not self.scarce.any():
             return

@@ -6,7 +6,7 @@ _COMPILING_SECONDS = 40.0
 
 
 def affordable(limits: Limits) -> bool:
-    """They were compiled here before, or there is time for that."""
+    """Return whether passes were compiled here before, or there is time for compiling them."""
     if limits.deadline - limits.clock() >= _COMPILING_SECONDS:
         return True
     from pipeline_splitter.solving.compiling import is_kept  # noqa: PLC0415  # loads numba

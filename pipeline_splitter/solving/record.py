@@ -12,7 +12,7 @@ from pipeline_splitter.problem import Flags, Floats, Integers
 from pipeline_splitter.solving.core import Core, CoreCosts
 
 _CAUTION = 1e-9
-"""Relative: a site counts as too dear only where it is so by more than rounding."""
+"""A relative margin: a site counts as too expensive only where it is so by more than rounding."""
 
 
 class Record:
@@ -81,7 +81,7 @@ class Record:
         return bool(better.any())
 
     def keep_bound(self, least: Floats, reduced: Floats) -> Flags:
-        """Keeps bounds where they are the best seen, and forgets sites that are too dear.
+        """Keep bounds where they are the best seen, and drop sites that are too expensive.
 
         Args:
             least: of each block; their sum over a component bounds its cost.

@@ -54,12 +54,12 @@ class Rows:
 
     @property
     def values(self) -> Floats:
-        """Return the coefficients' values."""
+        """The coefficients' values."""
         return np.concatenate(self._value_parts)
 
     @property
     def cost(self) -> Floats:
-        """Return the objective's coefficients."""
+        """The objective's coefficients."""
         return np.concatenate(self._cost_parts)
 
     def _new(self, cost: Floats) -> Integers:
@@ -83,7 +83,7 @@ class Rows:
         self._value_parts.append(np.broadcast_to(np.asarray(values, dtype=np.float64), columns.shape))
 
     def _given(self) -> None:
-        """A given net is brought to a site where any reader is."""
+        """Add the rows of a given net, which is brought to a site where any reader is."""
         core = self.core
         entry = 0
         for net in range(len(core.given.starts) - 1):
@@ -103,7 +103,7 @@ class Rows:
                 entry += 1
 
     def _made(self) -> None:
-        """A made net: flows from the producer's site to each reader's."""
+        """Add the rows of a made net: flows from the producer's site to each reader's."""
         core = self.core
         entry = 0
         for net in range(len(core.producer)):
@@ -162,14 +162,14 @@ class Rows:
 
     @property
     def most(self) -> Floats:
-        """Return the upper bound of each column."""
+        """The upper bound of each column."""
         most = np.full(self.variables, np.inf)
         for columns, ceilings in self._caps:
             np.minimum.at(most, columns, ceilings)
         return most
 
     def add_budget(self, q: int, limit: float) -> None:
-        """A budget as a row, in units of what is left of it."""
+        """Add a budget as a row, in units of what is left of it."""
         costs = self.core.costs[q]
         spent = [(self.column_of[self.core.allowed], costs.unary[self.core.allowed]), *self._budget_columns[q]]
         columns, values = (np.concatenate(parts) for parts in zip(*spent, strict=True))

@@ -198,7 +198,7 @@ class Search:
 
 
 def cheapest_within(core: Core, dearness: Floats, most_flows: int) -> Flags:
-    """Return the sites of blocks that are least dear, as many as make a program of so many flows; all at 0 in any case.
+    """Return the least expensive sites of blocks, as many as make a program of so many flows; all at 0 anyhow.
 
     Args:
         core: what is left to decide.

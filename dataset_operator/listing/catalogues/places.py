@@ -12,7 +12,7 @@ from moorage.sources.reasons import Reason
 from moorage.sources.uris import Uri
 
 _MOST_SHOWN = 200
-# As Hadoop's file systems call what others call s3.
+# The schemes by which Hadoop's file systems call s3.
 _SAME = {"s3a": "s3", "s3n": "s3"}
 
 

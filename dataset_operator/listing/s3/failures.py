@@ -81,7 +81,7 @@ def _explain(error: Exception, forbidden: tuple[str, str]) -> tuple[str, str]:  
                 f"the endpoint does not answer ({_root(error)}): check s3.endpoint, and that the store is running and "
                 "reachable from the cluster"
             )
-        # What s3fs makes of answers:
+        # The errors that s3fs makes of answers:
         case PermissionError():
             return forbidden[0], forbidden[1].format(code="AccessDenied")
         case FileNotFoundError():

@@ -47,7 +47,7 @@ class GuardedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Close nothing, as nothing is kept."""
 
 
 def bounded_session(origin: Origin, budget: Budget) -> type[AIOHTTPSession]:

@@ -177,7 +177,7 @@ class BoundedSession(URLLib3Session):  # type: ignore[misc]  # botocore has no t
 
     @staticmethod
     def _check_whole(request: AWSPreparedRequest, response: AWSResponse, body: bytes) -> None:
-        """Nothing at all would be read as a listing without objects."""
+        """Refuse an empty answer, which would be read as a listing without objects."""
         told = response.headers.get("Content-Length", "")
         short = told.isascii() and told.isdigit() and int(told) > len(body) and request.method != "HEAD"
         if short or (not body and response.status_code == _OK and request.method == "GET"):
@@ -205,7 +205,7 @@ class BoundedSession(URLLib3Session):  # type: ignore[misc]  # botocore has no t
                     line.shutdown(socket.SHUT_RDWR)
 
     def choose(self, addresses: Sequence[str]) -> Sequence[str]:
-        """Those of a name's addresses that may be called.
+        """Return those of a name's addresses that may be called.
 
         Raises:
             OSError: none of them.

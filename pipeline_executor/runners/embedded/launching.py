@@ -119,7 +119,7 @@ class Launching:
             raise
 
     async def _present(self, pod: RawObject, context: PodContext) -> RawObject:
-        """The pod that has the name already: an earlier process of ours made it, or somebody else one of his own."""
+        """Find the pod that has the name already: by an earlier process of ours, or by somebody else."""
         metadata = pod["metadata"]
         raw = await self._client.get(PODS, metadata["name"], metadata["namespace"])
         facts = read_pod(raw)

@@ -85,7 +85,7 @@ class Looker:
         return [seconds for seconds in wakes if seconds is not None]
 
     def forget(self, pod_uid: str) -> None:
-        """A pod's attempt has ended."""
+        """Forget a pod whose attempt has ended."""
         self._mounts.forget(pod_uid)
 
     async def _check_made(self, state: State) -> None:

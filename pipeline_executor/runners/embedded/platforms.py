@@ -99,7 +99,7 @@ def _add_volumes(made: Extras, platform: Platform) -> None:
 
 
 def _add_claims(made: Extras, platform: Platform) -> None:
-    """A claim that is mounted twice is one volume."""
+    """Add the claims as volumes; one that is mounted twice is one volume."""
     volumes: dict[str, str] = {}
     for each in platform.get("pvcMount") or ():
         claim = str(each["pvcNameParameter"])

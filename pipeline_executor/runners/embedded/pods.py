@@ -97,7 +97,7 @@ def build_pod(launch: Launch, context: PodContext) -> Raw:
         "enableServiceLinks": False,
         # The sidecar gets so long for the upload; whoever cancels a task deletes its pod with less.
         "terminationGracePeriodSeconds": context.sidecar.upload_seconds,
-        # Where the Site's nodes are is not the pipeline's to say.
+        # The pipeline may not choose the nodes of a Site.
         "nodeSelector": {**extras.spec.get("nodeSelector", {}), **context.site.node_selector},
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "initContainers": [_sidecar(context.sidecar, shared, extras)],

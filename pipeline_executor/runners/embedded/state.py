@@ -67,7 +67,7 @@ class State:
         return known
 
     def drop(self, key: AttemptKey, pod_uid: str = "") -> None:
-        """An attempt has ended: keep nothing more of it than its record."""
+        """Drop all but the record of an attempt that has ended."""
         self.launches.pop(key, None)
         self.made.pop(key, None)
         self.known.discard(key)

@@ -87,7 +87,7 @@ class Looker:
         return seen
 
     def forget(self, pod_uid: str) -> None:
-        """A pod's attempt has ended."""
+        """Forget a pod whose attempt has ended."""
         self._mounts.forget(pod_uid)
 
     async def _executor(self, state: State, pod: KubeflowPod, outcomes: Outcomes, terminating: str, seen: Look) -> None:

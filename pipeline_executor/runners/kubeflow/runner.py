@@ -128,7 +128,7 @@ class KubeflowRunner:
         imported = run.imported.get(artifact.uri)
         if imported is not None:
             return Kept(artifact.uri, imported)
-        # Where it lies was judged when it was taken for an output.
+        # Its place was judged when it was taken for an output.
         key, uri = run.store.key(artifact.uri), artifact.uri
         if key is None:
             return None

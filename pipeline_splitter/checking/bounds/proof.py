@@ -123,7 +123,7 @@ class _Certifier:
         return value
 
     def _check_limit(self, where: str, objective: str, limit: float) -> None:
-        """An earlier objective's value is within the tolerance of its best."""
+        """Check that an earlier objective's value is within the tolerance of its best."""
         value = self._plan.costs[objective]
         bound_of = {each.objective: each.lower_bound for each in self._plan.cost}
         least = bound_of[objective] * (1 + self._inputs.tolerance)

@@ -90,7 +90,7 @@ def options(graph: Graph, datasets: Mapping[DatasetRef, Dataset]) -> frozenset[O
     for _, step, read in open_reads(graph):
         held = found_in(read, carried, datasets)
         for ref, release in step.accepts:
-            # What stands there of the dataset itself has no release applied to it.
+            # Data of the dataset itself have no release applied to them.
             raw = read.step is None or read.dataset is not None
             done = not raw and release in forms[read.step or ""].get(ref, frozenset())
             if ref in held and declared(ref, release, datasets) is not None and not done:

@@ -62,7 +62,7 @@ def by_definition(placement: Placement, waits: Waits) -> dict[str, tuple[float, 
 
 
 def check_as_defined(placement: Placement, waits: Waits, times: Times, notes: Notes) -> None:
-    """The plan's times are those of the schedule by definition."""
+    """Check that the plan's times are those of the schedule by definition."""
     expected = by_definition(placement, waits)
     scale = max((end for _, end in expected.values()), default=0.0)
     for name, (start, end) in sorted(times.items()):
@@ -71,7 +71,7 @@ def check_as_defined(placement: Placement, waits: Waits, times: Times, notes: No
 
 
 def check_kept(placement: Placement, waits: Waits, times: Times, notes: Notes) -> None:
-    """The plan's times can be kept: inputs are there, durations are right, no site runs more at once than it can."""
+    """Check that the plan's times are valid: inputs are there, durations are right, no site exceeds its slots."""
     ends = {name: end for name, (_, end) in times.items()}
     scale = max(ends.values(), default=0.0)
     for name, (start, end) in sorted(times.items()):

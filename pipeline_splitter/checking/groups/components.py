@@ -13,7 +13,7 @@ _REFERENCES = ("taskOutputParameter", "componentInputParameter")
 
 
 def check_release(file: File, where: str, path: str, task: Raw) -> None:
-    """An inserted task runs the declared container, labelled as what it is."""
+    """Check that an inserted task runs the declared container, labelled as what it is."""
     ref, name = file.graph.tasks[path].release or (None, "")
     release = declared(ref, name, file.inputs.datasets) if ref is not None else None
     if ref is None or release is None:
@@ -62,7 +62,7 @@ def _tell_difference(file: File, where: str, found: Any, expected: Any) -> None:
 def same_dag(  # noqa: PLR0913 - two dags, and where they stand
     file: File, where: str, before: Raw, now: Raw, path: str, *, wired: bool
 ) -> None:
-    """The tasks of a dag are those that it had, and run what they ran; `wired`: they are fed as they were, too."""
+    """Check that a dag's tasks are the former ones and run the same; `wired`: with the same inputs, too."""
     old, new = before["dag"].get("tasks") or {}, now["dag"].get("tasks") or {}
     if not file.notes.same(f"{where} (tasks)", sorted(new), sorted(old)):
         return
@@ -79,7 +79,7 @@ def same_dag(  # noqa: PLR0913 - two dags, and where they stand
 
 
 def _same_platform(file: File, where: str, old: str, new: str, path: str) -> None:
-    """The platform configuration is what it was, but for labels that hints add and references that are rewired."""
+    """Check that the platform configuration is unchanged, but for hints' labels and rewired references."""
     before, now = file.pipeline.platform_executors.get(old) or {}, file.configuration(new)
     pods = [dict(each.get("podMetadata") or {}) for each in (before, now)]
     labels, there = (pod.pop("labels", None) or {} for pod in pods)

@@ -81,7 +81,7 @@ class File:
 
     @property
     def tasks(self) -> Raw:
-        """Return the tasks of the root."""
+        """The tasks of the root."""
         return self.spec["root"]["dag"].get("tasks") or {}
 
     @cached_property

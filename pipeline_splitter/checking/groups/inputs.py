@@ -9,7 +9,7 @@ from pipeline_splitter.kfp.pipeline import Binding, Constant, Entry, PipelineInp
 
 
 def check_inputs(file: File, where: str, path: str, entry: Entry, task: Raw) -> None:
-    """Each input is fed by what fed it before, or by the released form of that."""
+    """Check that each input is fed by what fed it before, or by the released form of that."""
     released = {
         read.input: f"{read.step}.{read.output}"
         for step in file.graph.tasks[path].steps

@@ -12,7 +12,7 @@ Labels = Mapping[str, str]
 
 
 def check_labels(notes: Notes, where: str, step: Step | None, before: Labels, now: Labels) -> None:
-    """A pod's labels say what its step is planned with; all that no hint speaks of is as it was.
+    """Check that a pod's labels say what its step is planned with, and that others are unchanged but for hints.
 
     Args:
         notes: takes findings.

@@ -16,7 +16,7 @@ _TASK_FIELDS = ("cachingOptions", "retryPolicy")
 
 
 def check_files(plan: Plan, files: Mapping[str, str], graph: Graph, inputs: CheckInputs, notes: Notes) -> None:
-    """All groups' files.
+    """Check all groups' files.
 
     Args:
         plan: whose groups they are.

@@ -29,7 +29,7 @@ class Case:
 
     @property
     def size(self) -> int:
-        """Return the number of steps, which measures the effort of a look."""
+        """The number of steps, which measures the effort of a look."""
         return sum(len(task.steps) for task in self._part.graph.tasks.values()) + len(self._part.graph.importers)
 
     def is_in_force(self, fact: Fact) -> bool:

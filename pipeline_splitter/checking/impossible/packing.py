@@ -24,7 +24,7 @@ def fits(loads: Iterable[Load], limits: Mapping[str, float], effort: Effort) -> 
     Raises:
         UndecidedError: the effort ran out.
     """
-    # What may go where nothing is limited, or is nothing, is in nobody's way.
+    # Loads that may go where nothing is limited, or are nothing, take nobody's room.
     tight = [(size, sites) for size, sites in loads if size > 0 and sites <= limits.keys()]
     if not tight:
         return True

@@ -19,7 +19,7 @@ from pipeline_splitter.plan import Infeasible
 
 
 def check_remedies(answer: Infeasible, inputs: CheckInputs, effort: Effort, notes: Notes) -> None:
-    """Each remedy, made and tried; then all that is not among them.
+    """Check each remedy by trying it, and then all changes that are not among them.
 
     Args:
         answer: what is said of inputs for which there is no plan.

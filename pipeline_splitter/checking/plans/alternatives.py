@@ -93,7 +93,7 @@ class Elsewhere:
     _times: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def check(self, tasks: Iterable[PlannedTask]) -> None:
-        """Each task's alternatives."""
+        """Check each task's alternatives."""
         tasks = tuple(tasks)
         inventory = self.placement.tariff.inventory
         used = dict.fromkeys(inventory.sites, 0.0)

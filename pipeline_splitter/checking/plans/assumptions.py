@@ -8,7 +8,7 @@ from pipeline_splitter.plan import PlannedTask
 
 
 def check_assumed(tasks: Iterable[PlannedTask], graph: Graph, notes: Notes) -> None:
-    """Each task names what of its own is a default, and each size that is one.
+    """Check that each task names its defaults, and each size that is one.
 
     A size stands with the task that writes the datum, or else with all that read it; one that nobody reads nowhere.
 

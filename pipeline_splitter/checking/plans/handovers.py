@@ -18,7 +18,7 @@ Handed = tuple[str, str, str]
 def check_handed(  # noqa: PLR0913, PLR0917 - a plan, what it was made from, and what is said of it
     plan: Plan, graph: Graph, pipeline: KfpPipeline, carried: Carried, permits: Permits, notes: Notes
 ) -> None:
-    """The rules of every artifact and parameter that a task is given are in its map, and its site keeps them.
+    """Check that a task's map has the rules of all that it is given, and that its site keeps them.
 
     Args:
         plan: where tasks are.

@@ -93,11 +93,11 @@ class Exact:
         self._unit = self._tick
 
     def minimise_makespan(self) -> None:
-        """The last end."""
+        """Minimise the last end."""
         self._model.minimize(self._last)
 
     def minimise_cost(self, known_value: float) -> None:
-        """The problem's own cost, at most about a known one."""
+        """Minimise the problem's own cost, at most about a known one."""
         self._unit = self._spend(self._network.problem.problem.costs, known_value, minimise=True)
 
     def hint(self, schedule: Schedule) -> None:

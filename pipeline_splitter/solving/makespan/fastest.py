@@ -136,7 +136,7 @@ class Hunt:
         return lambda: self.limits.clock() >= end
 
     def _begin_cheaply(self) -> None:
-        """A placement that meets quotas and budgets, by the solver for linear costs."""
+        """Find a placement that meets quotas and budgets, by the solver for linear costs."""
         problem = self.network.problem.problem
         if problem.budgets:
             problem = replace(problem, costs=problem.budgets[0].costs, budgets=problem.budgets[1:])

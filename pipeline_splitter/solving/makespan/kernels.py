@@ -131,7 +131,7 @@ def insert(  # noqa: C901, PLR0912, PLR0915  # one loop, compiled as a whole
     first_on = [-1] * (machines + 1)
     next_on = [-1] * (tasks + 1)
     left = arrays.quota_hours.copy()
-    # What is placed from the outset has its share.
+    # A task that is placed from the outset has its share.
     for block in range(len(arrays.block_starts) - 1):
         if arrays.block_starts[block + 1] > arrays.block_starts[block]:
             member = arrays.block_tasks[arrays.block_starts[block]]

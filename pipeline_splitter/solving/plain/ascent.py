@@ -146,7 +146,7 @@ class Ascent:
         self.record.keep_choice(np.asarray(self.state.choice, dtype=np.int64))
 
     def _keep_bound(self) -> None:
-        """Keeps the multipliers of the components that they prove more for, and forgets sites that are too dear."""
+        """Keep the multipliers of the components that they prove more for, and drop sites that are too expensive."""
         reduced = np.asarray(self.state.reduced).reshape(self.core.allowed.shape)
         better = self.record.keep_bound(np.asarray(self.state.least), reduced)
         if better.any():

@@ -8,7 +8,7 @@ from pipeline_splitter.solving.plain.layout import BIG, FORBIDDEN, Flat, Layout,
 
 
 def forward(x: Layout, y: State, todo: Flat, *, move: bool) -> None:
-    """Each block, writers first, passes its part of what it knows to its readers.
+    """Pass on from each block, writers first, its part of what it knows to its readers.
 
     With `move`, a reader of a shared net first takes its part of what nobody carries, and then gives back what is not
     needed to keep its message as it is.
@@ -77,7 +77,7 @@ def forward(x: Layout, y: State, todo: Flat, *, move: bool) -> None:
 
 
 def backward(x: Layout, y: State, todo: Flat, *, move: bool) -> None:
-    """Each block, readers first, passes its part of what it knows to its writers; `move` as in `forward`."""
+    """Pass on from each block, readers first, its part of what it knows to its writers; `move` as in `forward`."""
     sites, unary, turned, inverse = x.sites, x.unary, x.turned, x.turned_inverse
     slots, loads, given_loads, theta, step = y.slots, y.loads, y.given_loads, y.theta, y.step
     pool, left, given_pool, given_left = y.pool, y.left, y.given_pool, y.given_left

@@ -132,7 +132,7 @@ def _ends(search: Search, smoother: Smoother, limits: Limits, *, look: bool) -> 
 
 
 def _try_likely(search: Search, smoother: Smoother, limits: Limits) -> None:
-    """A better placement than passes find, among the sites that the messages like best."""
+    """Look for a better placement than passes find, among the sites that the messages like best."""
     now = limits.clock()
     seconds = _PART * (limits.deadline - now)
     most = int(min(_LIKELY_FLOWS, bearable(limits) * _PART))

@@ -75,7 +75,7 @@ def known(x: Layout, y: State, i: int, theta: Floats) -> float:
 
 @fast
 def forward(x: Layout, y: State, todo: Integers, heat: Floats, hard: bool) -> None:  # noqa: FBT001  # for numba
-    """Each block, writers first, tells its readers its part of what it knows.
+    """Pass on from each block, writers first, its part of what it knows to its readers.
 
     With `hard` the messages are hard minima, and only the slopes soft. Leaves in `slope` and `given_slope` how much the
     bound gains for each unit that a reader carries.
@@ -191,7 +191,7 @@ def forward(x: Layout, y: State, todo: Integers, heat: Floats, hard: bool) -> No
 
 @fast
 def backward(x: Layout, y: State, todo: Integers, heat: Floats) -> None:
-    """Each block, readers first, tells its writers its part of what it knows."""
+    """Pass on from each block, readers first, its part of what it knows to its writers."""
     sites = x.sites
     theta, mine, step, whole = np.empty(sites), np.empty(sites), np.empty(sites), np.empty(sites)
     table = np.empty(sites * sites)

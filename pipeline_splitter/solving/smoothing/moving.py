@@ -17,7 +17,7 @@ from pipeline_splitter.solving.smoothing.layout import Layout, State
 
 @fast
 def take(x: Layout, y: State, entry: int, pool: Floats, left: Integers) -> None:
-    """A reader takes its part of what nobody carries of a net, for now."""
+    """Take for a reader its part of a net's unassigned cost, for now."""
     net = x.net_of[entry]
     part = 1.0 / left[net]
     left[net] -= 1
