@@ -75,11 +75,11 @@ def extender(world: World, extender_port: int) -> Iterator[Extender]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moorage_scheduler(
     world: World, extender_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A dedicated kube-scheduler, configured as the chart does; the cluster's own stays as it is."""
+    """A dedicated kube-scheduler, configured as the chart does; it is gone before other rooms use the control plane."""
     folder = tmp_path_factory.mktemp("scheduler")
     configuration = {
         "apiVersion": "kubescheduler.config.k8s.io/v1",
