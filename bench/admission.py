@@ -133,7 +133,7 @@ def _install_crds(plane: Cluster) -> None:
 
 
 async def _load(plane: Cluster) -> None:
-    """Everything that the webhook knows, and the namespaces of the pods."""
+    """Load everything that the webhook knows, and the namespaces of the pods."""
     async with Client.from_environment(plane.kubeconfig_path) as client:
         for namespace in (STEWARD, MOORAGE, UNSEEN, PATCHED, NONE):
             await client.apply(NAMESPACES, {"metadata": {"name": namespace}})
@@ -160,7 +160,7 @@ async def _load(plane: Cluster) -> None:
 
 
 async def _clean(plane: Cluster) -> None:
-    """Only what a cluster that stays up would be bothered by."""
+    """Clean up what a cluster that stays up would be bothered by."""
     async with Client.from_environment(plane.kubeconfig_path) as client:
         await client.delete(MUTATING_WEBHOOKS, "moorage-bench")
         for namespace in (MOORAGE, UNSEEN, PATCHED, NONE):

@@ -273,7 +273,7 @@ def sidecar_options(
 
 @contextmanager
 def mounted(endpoint: str, prefix: str, root: Path, options: list[str]) -> Iterator[Path]:
-    """`rclone mount2` with these options.
+    """Mount with `rclone mount2` and these options.
 
     Raises:
         DevClusterError: it does not come up.

@@ -151,21 +151,21 @@ def declare(made: Stage, store: ObjectStore) -> None:
 
 
 def in_pod(made: Stage, kind: str, workload: Workload) -> float:
-    """Through the mount, in the pod."""
+    """Time reads through the mount, in the pod."""
     arguments = ("/mnt/datasets/large/object.bin", kind, str(workload.size_bytes), str(workload.reads))
     exec_ = ("exec", "-n", CONSUMER, "bench-reader", "-c", "reader", "--", "python3", "-c", READER)
     return float(made.kubectl(*exec_, *arguments).out)
 
 
 def on_host(file: Path, kind: str, workload: Workload) -> float:
-    """Through rclone's own mount on this machine."""
+    """Time reads through rclone's own mount on this machine."""
     arguments = [str(file), kind, str(workload.size_bytes), str(workload.reads)]
     done = subprocess.run([sys.executable, "-c", READER, *arguments], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 def with_boto3(store: ObjectStore, kind: str, workload: Workload) -> float:
-    """Without a file system."""
+    """Time reads with boto3, without a file system."""
     s3, names = client(store), {"Bucket": BUCKET, "Key": KEY}
     began = time.perf_counter()
     if kind == "sequential":
@@ -183,7 +183,7 @@ def with_boto3(store: ObjectStore, kind: str, workload: Workload) -> float:
 
 @contextmanager
 def host_mount(store: ObjectStore, scratch: Path) -> Iterator[Path]:
-    """`rclone mount` by root on this machine, with the options that the sidecar gives for a near source.
+    """Mount by root on this machine with `rclone mount`, with the sidecar's options for a near source.
 
     Raises:
         DevClusterError: it does not come up, or there is no fusermount3, without which rclone mounts nothing.

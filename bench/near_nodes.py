@@ -177,7 +177,7 @@ async def start_at_once(source: Source, folder: Path, nodes: int, *, with_neighb
 
 @asynccontextmanager
 async def made_nodes(source: Source, folder: Path, nodes: int) -> AsyncIterator[list[Node]]:
-    """Nodes that serve each other."""
+    """Make nodes that serve each other."""
     authority = make_authority("bench", datetime.now(tz=UTC), timedelta(days=1))
     ca_file = folder / "ca.crt"
     ca_file.write_bytes(authority.certificate.pem)

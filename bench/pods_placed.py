@@ -260,7 +260,7 @@ def _without(stopped: tuple[Process, ...], made: Cluster, bare: Process, pods: i
 
 @contextmanager
 def _extender(made: Cluster, port: int, folder: Path) -> Iterator[Process]:
-    """`python3 -m scheduler_plugin`."""
+    """Run `python3 -m scheduler_plugin` within the block."""
     environment = os.environ | made.environment
     environment |= {"MOORAGE_LISTEN_PORT": str(port), "MOORAGE_HEALTH_PORT": "0", "MOORAGE_LINGER_SECONDS": "0"}
     with _process([sys.executable, "-m", "scheduler_plugin"], folder / "extender.log", environment) as process:

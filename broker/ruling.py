@@ -18,7 +18,7 @@ from moorage.sources.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All that a ruling is made of.
+    """The inputs of a ruling.
 
     Attributes:
         ref: the dataset that is asked for.

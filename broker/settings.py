@@ -18,7 +18,7 @@ def _account(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings(ListenerSettings, EvidenceSettings):
-    """See each field's help; `moorage.settings.describe` lists them."""
+    """The broker's settings: see each field's help; `moorage.settings.describe` lists them."""
 
     connections: int = setting("How many connections may be open at once.", default=200, minimum=2)
     connections_per_peer: int = setting(

@@ -141,7 +141,7 @@ class BucketRemover:
         return await asyncio.get_running_loop().run_in_executor(self._threads, folder.remove, mark)
 
     async def _is_there(self, each: Doomed) -> bool:
-        """Whether the API server has that very Dataset: what a watch says is not enough to delete by."""
+        """Ask the API server whether it has that very Dataset: a watch is not enough to delete by."""
         try:
             raw = await self._client.get(DATASETS, each.ref.name, each.ref.namespace)
         except NotFoundError:

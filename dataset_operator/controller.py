@@ -64,7 +64,7 @@ class Surroundings:
 
 
 class DatasetController:
-    """All Datasets. Its methods are called on the event loop.
+    """The controller of all Datasets. Its methods are called on the event loop.
 
     Args:
         client: the API server.

@@ -15,7 +15,7 @@ _BLIND_AFTER_SECONDS = 60.0
 
 
 class DatasetWatch:
-    """Follows Datasets while its `async with` block runs.
+    """An informer that follows Datasets while its `async with` block runs.
 
     Args:
         client: the API server.

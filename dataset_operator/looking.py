@@ -35,7 +35,7 @@ _MOST_STORES_KNOWN = 1000
 
 
 class Looker:
-    """Looks at sources in worker threads. How many looks there are at once is up to the work queues.
+    """The gatherer, which looks at sources in worker threads; the work queues bound how many at once.
 
     Args:
         client: the API server, for Secrets and claims.

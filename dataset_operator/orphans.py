@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class OrphanNotifier:
-    """Told of Datasets that are there or gone, and of those that pods hold.
+    """A notifier of pods whose Dataset is gone; it is told of Datasets and of those that pods hold.
 
     Args:
         client: the API server; needs `get` of Datasets and `patch` of `pods/status`.

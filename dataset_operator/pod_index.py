@@ -15,7 +15,7 @@ K = TypeVar("K")
 
 
 class PodIndex:
-    """Told of each change; answers from what it has."""
+    """An index of pods by Dataset, updated with each change."""
 
     def __init__(self) -> None:
         self._names: dict[DatasetRef, list[str]] = {}

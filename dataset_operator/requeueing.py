@@ -103,7 +103,7 @@ class Schedule:
 
 
 class Requeuer:
-    """Collects causes and touches the pods concerned, each namespace's at a rate of its own.
+    """A requeuer that collects causes and touches the pods concerned, at a rate for each namespace.
 
     Args:
         client: the API server; needs `patch` of `pods/status`, nothing more.

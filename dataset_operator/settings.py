@@ -9,7 +9,7 @@ from moorage.sources.permitted_roles import PermittedRole, parse_permitted_roles
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
-    """See each field's help; `moorage.settings.describe` lists them."""
+    """The operator's settings: see each field's help; `moorage.settings.describe` lists them."""
 
     reread_seconds: float = setting("How often each Dataset's sources are listed again.", default=60.0, minimum=1)
     look_threads: int = setting("How many sources are listed at once.", default=24, minimum=6, maximum=256)

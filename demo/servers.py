@@ -49,7 +49,7 @@ def kill(cluster: Cluster, pod: dict[str, Any]) -> Killed:
 
 
 def checksum(file: Path) -> str:
-    """SHA-256, in hex, of a file."""
+    """Return the SHA-256 of a file in hex."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

@@ -110,7 +110,7 @@ class Stage:
         return Template((MANIFESTS / name).read_text()).substitute({**self.fields, **more})
 
     def apply(self, name: str, *, check: bool = True, show: bool = True, **more: str) -> Command:
-        """`kubectl apply` a manifest, and show what it says."""
+        """Apply a manifest by `kubectl apply`, and show what it says."""
         done = self.kubectl("apply", "-f", "-", stdin=self.manifest(name, **more), check=check)
         if show:
             self.show(f"kubectl apply -f demo/manifests/{name}", done.text)

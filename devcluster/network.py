@@ -23,7 +23,7 @@ _SECONDS, _POLL_SECONDS = 10.0, 0.01
 
 @dataclass(frozen=True)
 class Wiring:
-    """Makes the links of one cluster.
+    """The links of one cluster.
 
     Attributes:
         ip: the `ip` program.

@@ -97,7 +97,7 @@ class Program:
 
 @dataclass
 class Supervisor:
-    """Keeps the programs of a folder running."""
+    """A supervisor that keeps the programs of a folder running."""
 
     folder: Path
     programs: dict[str, Program] = field(default_factory=dict)

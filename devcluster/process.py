@@ -142,7 +142,7 @@ def stop(processes: Iterable[Process], *, grace_seconds: float, kill_seconds: fl
 
 
 def _started_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat, or None when it does not run (any more)."""
+    """Return field 22 of /proc/PID/stat, or None when the process does not run (any more)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

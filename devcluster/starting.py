@@ -82,7 +82,7 @@ class Start:
         return Wiring.start(self._layout, self._addresses, len(self._spec.object_stores))
 
     def _start_nodes(self, authorities: Authorities, wiring: Wiring) -> dict[str, process.Process]:
-        """Namespaces, cables and containerd of every node: none of it needs the API server."""
+        """Start every node with namespaces, cables and containerd: none of it needs the API server."""
         hierarchies = cgroups.hierarchies()
         numbers = [each.number for each in self._nodes]
         inits = {}

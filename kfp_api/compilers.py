@@ -25,7 +25,7 @@ Work = Callable[[bytes], Compiled | Refused]
 
 
 class Compilers:
-    """Runs `compiling` elsewhere. Its processes start when they are needed, and end with its `async with` block.
+    """A pool of processes that run `compiling`, started when they are needed; they end with its `async with` block.
 
     Args:
         processes: how many packages are read at once.

@@ -36,7 +36,7 @@ NOBODY = Caller("", b"", {})
 
 
 class Callers:
-    """Asks the API server.
+    """The authenticator and authorizer that asks the API server.
 
     Args:
         client: it.
@@ -102,7 +102,7 @@ class Callers:
 
 
 class Anybody(Callers):
-    """Lets everybody do everything, for one person's machine."""
+    """An authorizer that lets everybody do everything, for one person's machine."""
 
     async def of(self, token: str, address: str) -> Caller:  # noqa: ARG002 - as its base
         """Return a caller for nobody in particular."""

@@ -85,7 +85,7 @@ def whole(body: Body, key: str, least: int, most: int) -> int:
 
 
 def refuse_placeholders(parameters: Mapping[str, Any]) -> None:
-    """Kubeflow Pipelines fills in `[[ScheduledTime]]` and the like; nothing is filled in here.
+    """Refuse `[[ScheduledTime]]` and the like, which Kubeflow Pipelines fills in and this server does not.
 
     Raises:
         RequestError: a parameter holds one.

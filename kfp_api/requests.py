@@ -152,7 +152,7 @@ def list_answer(name: str, page: Page[Any], bodies: list[Any]) -> web.Response:
 
 
 def moment() -> str:
-    """Now, in RFC 3339 with microseconds."""
+    """Return the current time, in RFC 3339 with microseconds."""
     return datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -23,7 +23,7 @@ def _namespaces(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KfpApiSettings:
-    """See each field's help; `moorage.settings.describe` lists them."""
+    """The server's settings: see each field's help; `moorage.settings.describe` lists them."""
 
     listen_port: int = setting("The HTTPS port; 0 takes a free one.", default=8443, minimum=0, maximum=65535)
     listen_host: str | None = setting("The address to listen at; unset: all.", default=None)

@@ -29,7 +29,7 @@ class Spec:
 
 
 class Specs:
-    """Reads kept pipelines.
+    """A cached reader of kept pipelines.
 
     Args:
         client: the API server.

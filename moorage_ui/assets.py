@@ -41,7 +41,7 @@ def assets() -> dict[str, Asset]:
 
 @cache
 def versions() -> str:
-    """Tells these files from those of another version."""
+    """Return a digest that tells these files from those of another version."""
     told = hashlib.sha256()
     for name, asset in assets().items():
         told.update(name.encode() + asset.content)

@@ -34,7 +34,7 @@ async def list_runs(client: Client, namespace: str) -> tuple[list[RunRow], bool]
 
 
 def version_of(rows: Iterable[RunRow]) -> str:
-    """Tells whether a list is another one."""
+    """Return a digest that tells whether a list is another one."""
     told = hashlib.sha256()
     for row in rows:
         told.update(repr(row).encode("utf-8", "backslashreplace"))

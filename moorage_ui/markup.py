@@ -59,7 +59,7 @@ def address(*parts: str, **query: str | int | None) -> str:
 
 
 def data_block(identity: str, value: Any, **attributes: Attribute) -> Markup:  # noqa: ANN401 - whatever is JSON
-    """JSON that a script reads: nothing in it can end its element."""
+    """Return JSON for a script to read: nothing in it can end its element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character, escape in _JSON_ESCAPES.items():
         text = text.replace(character, escape)

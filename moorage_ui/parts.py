@@ -11,7 +11,7 @@ from moorage_ui.viewers import Viewer
 
 
 class Gate(Protocol):
-    """Tells who asks, and turns strangers away."""
+    """The authentication of the pages, which admits people and turns strangers away."""
 
     sign_in: bool
     """Whether people may sign in and out here."""

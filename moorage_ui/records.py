@@ -105,7 +105,7 @@ class Records:
         return self._drawn.put(key, found)
 
     async def report(self, run: RunView) -> Mapping[str, Any]:
-        """`run.json`; empty where there is none yet, or it can't be read."""
+        """Read `run.json`; empty where there is none yet, or it can't be read."""
         if not run.reported or not run.phase.is_final:
             return {}
         key = run.ref, run.version

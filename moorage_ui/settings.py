@@ -10,7 +10,7 @@ from moorage.settings import setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UiSettings(ListenerSettings):
-    """See each field's help; `moorage.settings.describe` lists them."""
+    """The server's settings: see each field's help; `moorage.settings.describe` lists them."""
 
     session_seconds: float = setting(
         "How long somebody stays signed in; a token that ends sooner ends it sooner.", default=28800.0, minimum=60

@@ -32,7 +32,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Streams:
-    """All that are open.
+    """The open event streams, with their limits.
 
     Attributes:
         slots: one for each.

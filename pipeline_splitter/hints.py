@@ -49,7 +49,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """All hint files, merged: the later wins, field by field. Keys as people wrote them.
+    """The hints of all files, merged: the later wins, field by field. Keys as people wrote them.
 
     `namespace_purposes` is not hinted: what the Namespace objects beside the datasets list, for those that limit
     purposes.

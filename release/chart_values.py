@@ -13,7 +13,7 @@ _KEY = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z]\w*):(?: (?P<value>.*))?$")
 
 
 def rows(values: str) -> Iterator[tuple[str, str, str]]:
-    """(path, default, meaning) of each value, and of each section that has a comment, in the file's order.
+    """Yield (path, default, meaning) of each value and each commented section, in the file's order.
 
     The file's first comment is about the file. A default that is written over several lines is not expected.
     """

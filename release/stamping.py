@@ -18,7 +18,7 @@ _KINDS = {
 
 
 def project_with_urls(pyproject: str, url: str) -> str:
-    """pyproject.toml with the project's addresses.
+    """Return pyproject.toml with the project's addresses.
 
     Raises:
         ValueError: it has addresses already.

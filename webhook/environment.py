@@ -127,7 +127,7 @@ def _names_a_snapshot(entry: Raw) -> bool:
 
 
 def _same(there: Raw, wanted: Raw) -> bool:
-    """Equal as far as we say; the API server may have filled in the rest."""
+    """Return whether both agree in what we wrote; the API server may have filled in the rest."""
     if "value" in wanted:
         return bool(there.get("value") == wanted["value"])
     reference = (there.get("valueFrom") or {}).get("secretKeyRef") or {}

@@ -16,7 +16,7 @@ AT_ONCE: Final = 30
 
 
 class Witness:
-    """Records refusals. Of many in a row in one namespace, some: a controller tries again, and so may anybody.
+    """A recorder of refusals; of many in a row in one namespace it records some, as controllers try again.
 
     A pod is refused whether its line can be kept or not, because nothing is given out.
 

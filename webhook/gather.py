@@ -50,7 +50,7 @@ def read_for_admission(raw: RawObject) -> Dataset:
 
 
 class Gatherer:
-    """Follows what admission asks for while its `async with` block runs.
+    """The informers of admission, and what it gathers from them, while its `async with` block runs.
 
     Args:
         client: the API server.

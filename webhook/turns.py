@@ -14,7 +14,7 @@ MOST_ASKING_OF_A_NAMESPACE: Final = 4
 
 
 class Turns:
-    """Reviews of pods are answered by the same event loop, so searches never have more than a part of it."""
+    """A limiter of searches, which never take more than a part of the event loop that answers reviews of pods."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -22,7 +22,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, namespace: str) -> AsyncIterator[bool]:
-        """Waits for the namespace's turn and holds it within the block; False at once where too many wait."""
+        """Wait for the namespace's turn and hold it within the block; False at once where too many wait."""
         asking = self._namespaces
         if asking.users(namespace) >= MOST_ASKING_OF_A_NAMESPACE or asking.total_users >= MOST_ASKING:
             yield False

@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True)
 class World:
-    """All that is known before the first pod.
+    """The inputs of a simulated day, known before the first pod.
 
     Attributes:
         nodes_of: the nodes of each site.

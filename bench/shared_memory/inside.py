@@ -60,7 +60,7 @@ def pickled(place: str) -> tuple[Callable[[pa.Table], object], Callable[[], pa.T
 
 
 def blocks(place: str) -> tuple[Callable[[pa.Table], object], Callable[[], pa.Table]]:
-    """`multiprocessing.shared_memory`, with Arrow's bytes in the block."""
+    """Return the functions of `multiprocessing.shared_memory`, with Arrow's bytes in the block."""
     name = "bench-" + Path(place).name
 
     def put(table: pa.Table) -> None:
@@ -81,7 +81,7 @@ def blocks(place: str) -> tuple[Callable[[pa.Table], object], Callable[[], pa.Ta
 
 
 def vineyard(place: str) -> tuple[Callable[[pa.Table], object], Callable[[], pa.Table]]:
-    """vineyard, by its own table type; its daemon listens at a socket beside the place."""
+    """Return the functions of vineyard's own table type; its daemon listens at a socket beside the place."""
     client = import_module("vineyard").connect(f"{place}/vineyard.sock")
     return lambda table: client.put(table, name="table", persist=True), lambda: client.get(name="table")
 

@@ -91,7 +91,7 @@ def available_mib() -> int:
 
 
 def fits(way: str, size_mib: int, there_mib: int) -> bool:
-    """Whether a way can be measured with so much memory."""
+    """Return whether a way can be measured with so much memory."""
     return _TAKES[way] * size_mib + (_SPARE_MIB if size_mib >= _SPARE_MIB else 0) <= there_mib
 
 

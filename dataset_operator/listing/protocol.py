@@ -12,7 +12,7 @@ from moorage.sources import Credentials, Location
 
 
 class Reader(Protocol):
-    """Reads parts of objects."""
+    """A reader of parts of objects."""
 
     def open(self, key: str, size_bytes: int) -> BinaryIO:
         """Return an object for ranged reads.

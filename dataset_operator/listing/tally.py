@@ -43,7 +43,7 @@ class Listing:
 
 
 class Tally:
-    """Takes entries in bytewise order of their keys, and tells the listing."""
+    """A fold of entries, in bytewise order of their keys, into a listing."""
 
     def __init__(self) -> None:
         self._version = hashlib.sha256()

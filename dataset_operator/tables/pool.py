@@ -31,7 +31,7 @@ _KEPT_VARIABLES = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH", "
 
 
 class ParserPool:
-    """Parses what tenants wrote, in processes that may die of it. Thread-safe; its calls block.
+    """A pool of processes that parse tenants' files, and may die of it. Thread-safe; its calls block.
 
     One namespace has one process at a time, so a tenant whose files kill parsers delays that tenant only. One excerpt
     of more than a MiB is held at a time.

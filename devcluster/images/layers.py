@@ -90,7 +90,7 @@ def key_of(inputs: dict[str, Any]) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
+    """Return the SHA-256 of a file in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -36,7 +36,7 @@ class Coordinates:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Says where an object lies.
+    """A reference to an object's place.
 
     Attributes:
         name: of the object.

@@ -7,7 +7,7 @@ _MOST_NAME_BYTES = 1024
 
 
 class _Links(HTMLParser):
-    """Collects what anchors lead to; whatever else is on the page does not matter."""
+    """A parser that collects the links of a page, and ignores whatever else is on it."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

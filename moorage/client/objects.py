@@ -17,7 +17,7 @@ _KINDS: Final = {"datasets": "Dataset", "sites": "Site", "stretchedpipelines": "
 
 
 class Objects:
-    """Reads and writes them. Every method raises `KubeError`: the API server refused, or did not answer.
+    """A client of raw objects. Every method raises `KubeError`: the API server refused, or did not answer.
 
     Args:
         api: an `ApiClient` of the official library.

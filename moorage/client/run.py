@@ -166,7 +166,7 @@ class Run:
         self._change(retries=int(spec.get("retries") or 0) + 1)
 
     def approve(self) -> None:
-        """Let the plan go on that waits for approval.
+        """Approve the plan, which waits for that.
 
         Raises:
             InputError: there is no plan yet.

@@ -17,7 +17,7 @@ def chain_name(begun: datetime, random: bytes) -> str:
 
 
 class Chain:
-    """Makes lines. Its first one is `begun`; nothing comes after `ended`.
+    """A chain of lines. Its first one is `begun`; nothing comes after `ended`.
 
     Args:
         component: whose chain it is, as `broker`.

@@ -193,7 +193,7 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, of the canonical JSON."""
+    """Return the SHA-256 of the canonical JSON in hex."""
     return hashlib.sha256(canonical(document)).hexdigest()
 
 
@@ -257,7 +257,7 @@ def _bounded(event: Event) -> Event:
 
 
 def _cut(text: str) -> str:
-    """Bounded, and such that it can be written."""
+    """Cut a text to the limit, and replace what can't be written."""
     return text[:_MOST_TEXT].encode("utf-8", "replace").decode()
 
 

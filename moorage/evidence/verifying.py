@@ -46,7 +46,7 @@ class _Claim(NamedTuple):
 
 
 class Verifier:
-    """Takes lines one by one, and keeps of each what the report needs; then judges."""
+    """A verifier that takes lines one by one, keeps what the report needs of each, and then judges."""
 
     def __init__(self) -> None:
         self._chains: dict[tuple[str, str], list[_Seen]] = {}

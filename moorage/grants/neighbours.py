@@ -92,7 +92,7 @@ class Reading:
 
     @property
     def uri(self) -> str:
-        """Return the URI in the certificate."""
+        """The URI in the certificate."""
         return f"moorage://{self.node}/{self.ref.namespace}/{self.ref.name}{f'#{self.uid}' if self.uid else ''}"
 
     @classmethod

@@ -60,7 +60,7 @@ class HandedOnDataset(AbstractDataset[Any, Any]):
 
 
 class TaskRunner(KedroSequentialRunner):
-    """Runs one node, between files.
+    """A runner of one node, between files.
 
     Args:
         inputs: paths by dataset, of what other nodes made.

@@ -31,8 +31,8 @@ class SequentialRunner(_InMemory, KedroSequentialRunner):
 
 
 class ThreadRunner(_InMemory, KedroThreadRunner):
-    """Nodes in threads."""
+    """A runner of nodes in threads."""
 
 
 class ParallelRunner(_InMemory, KedroParallelRunner):
-    """Nodes in processes, which read what others made where it lies: nothing goes through a manager's socket."""
+    """A runner of nodes in processes, which read each other's data in place, not by a manager's socket."""

@@ -39,7 +39,7 @@ def _now() -> datetime:
 
 
 class Recorder:
-    """Writes Events in the name of one component. Needs create, get and patch of events.k8s.io events.
+    """A recorder of Events for one component. Needs create, get and patch of events.k8s.io events.
 
     Args:
         client: the API server.

@@ -62,7 +62,7 @@ class Problem:
 
 
 class Reflector(Generic[T]):
-    """Keeps what `project` makes of every object of a resource.
+    """A cache of what `project` makes of every object of a resource.
 
     `async with reflector:` runs it in the background. The projection must be pure and quick; what it returns should be
     frozen, and raw objects are not kept. An object for which it raises `InputError` is kept in `problems`, not in the

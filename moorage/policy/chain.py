@@ -28,7 +28,7 @@ def decide_all(pairs: Iterable[Pair], reader: Reader, place: Place, inventory: I
 
 
 def decide_reader(ref: DatasetRef, dataset: Dataset | None, reader: Reader) -> Decision:
-    """Only the rules that no placement can change: whether it makes sense to admit the reader at all."""
+    """Decide by the rules that no placement can change whether it makes sense to admit the reader at all."""
     return _decide([(ref, dataset)], READER_CHECKS, reader, None, None)
 
 

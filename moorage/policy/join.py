@@ -39,7 +39,7 @@ def consumers_of(ref: DatasetRef, governance: Governance) -> frozenset[str]:
 
 
 def _both_consumers(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
-    """Accounts that both name, a namespace naming all accounts in it."""
+    """Return the accounts that both name; a namespace covers all its accounts."""
     return frozenset(
         {entry for entry in one if is_covered(entry, other)} | {entry for entry in other if is_covered(entry, one)}
     )

@@ -25,7 +25,7 @@ _SUBDIVISION = re.compile(r"([A-Z]{2})-[A-Z0-9]{1,3}")
 
 
 def denoted(residency: Iterable[str]) -> frozenset[str]:
-    """Countries and subdivisions that the words denote; what lies in another of them is left out."""
+    """Return the countries and subdivisions that the words denote, without those that lie in another of them."""
     expanded = {place for word in residency for place in UNIONS.get(word, (word,))}
     return frozenset(place for place in expanded if "-" not in place or place.partition("-")[0] not in expanded)
 

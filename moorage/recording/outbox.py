@@ -29,7 +29,7 @@ class Waiting:
 
 
 class Outbox:
-    """Keeps lines until they are stored.
+    """A queue of lines until they are stored.
 
     Args:
         most_bytes: how much may wait.

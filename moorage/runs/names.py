@@ -99,7 +99,7 @@ def group_name(run_uid: str, group: str, attempt: int) -> str:
 
 
 def split_datum(key: str) -> tuple[str, str]:
-    """Task and output of `<task>.<output>`, as plan.json names artifacts and values."""
+    """Split `<task>.<output>`, as plan.json names artifacts and values, into task and output."""
     task, _, output = key.rpartition(".")
     return task, output
 

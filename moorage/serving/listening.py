@@ -90,7 +90,7 @@ class _Watched(asyncio.Protocol):
 
 
 class BoundedListener:
-    """Listens until it is closed.
+    """A listener with limits, which runs until it is closed.
 
     Args:
         app: gets a middleware, so it must not have been set up yet.

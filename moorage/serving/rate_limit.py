@@ -9,7 +9,7 @@ _MOST_BUCKETS = 10_000
 
 
 class RateLimit:
-    """Lets each key through `per_second` times a second in the long run, `burst` times at once.
+    """A rate limit by key: `per_second` requests a second in the long run, `burst` at once.
 
     Args:
         per_second: in the long run.

@@ -64,7 +64,7 @@ def bearer_token(request: web.Request) -> str:
 
 
 class TokenReviews(Generic[Identity]):
-    """Answers whose token one is.
+    """A cached authenticator of tokens by TokenReviews.
 
     Args:
         client: the API server.

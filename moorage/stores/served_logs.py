@@ -21,7 +21,7 @@ _MOST_MESSAGE: Final = 1000
 
 
 class ServedLogs:
-    """Asks the server; `async with` closes it.
+    """A client of the server's logs; `async with` closes it.
 
     Args:
         server: its address, as kfp.Client's `host`.

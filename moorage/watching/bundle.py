@@ -10,7 +10,7 @@ from moorage.serving import metrics
 
 
 class Bundle:
-    """Runs its reflectors while its `async with` block runs.
+    """A bundle of reflectors, which run while its `async with` block runs.
 
     Args:
         reflectors: each by the plural of what it follows, as people know it: `datasets`.

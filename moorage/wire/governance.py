@@ -98,7 +98,7 @@ def _read_component(parent: Fields) -> Component:
 
 
 def component_digest(component: Component) -> str:
-    """SHA-256, in hex, of the canonical JSON (RFC 8785) of the container; absent fields are omitted."""
+    """Return the SHA-256, in hex, of the canonical JSON (RFC 8785) of the container, without absent fields."""
     container: dict[str, Any] = {"image": component.image}
     if component.command:
         container["command"] = list(component.command)

@@ -15,7 +15,7 @@ _STRANGER: Final = (
 
 
 class LocalGate:
-    """Admits one browser.
+    """A gate that admits one browser.
 
     Args:
         viewer: the person, with their own credentials.

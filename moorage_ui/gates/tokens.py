@@ -47,7 +47,7 @@ class _Session:
 
 
 class TokenGate:
-    """Admits whoever has a token.
+    """A gate that admits whoever has a valid token.
 
     Args:
         connect: the API server, asked by the bearer of a token.

@@ -51,7 +51,7 @@ def bar(done: float, total: float, label: str, tone: str = "") -> Markup:
 
 
 def bytes_text(value: float | None) -> str:
-    """Decimal units, as all figures of plans."""
+    """Format bytes in decimal units, as all figures of plans."""
     return ABSENT if value is None else BYTES.unit.amount(value)
 
 

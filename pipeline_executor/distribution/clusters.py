@@ -133,7 +133,7 @@ class Surroundings:
 
 
 class Distribution(Protocol):
-    """Leads from sites to clusters."""
+    """The lookup of a site's cluster."""
 
     def cluster(self, site: str) -> Cluster | None:
         """Return the site's cluster; None where the way there is broken, see `problem`."""

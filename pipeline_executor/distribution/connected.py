@@ -16,7 +16,7 @@ from pipeline_executor.distribution.seen import SeenGroup, read_seen
 
 
 class ConnectedCluster:
-    """Follows a cluster while its `async with` block runs.
+    """A cluster with informers, which run while its `async with` block runs.
 
     Args:
         name: for people.

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class SiteClusters:
-    """Follows clusters while its `async with` block runs.
+    """The index of clusters by site, kept while its `async with` block runs.
 
     Args:
         client: the hub's own cluster.

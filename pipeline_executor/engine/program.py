@@ -127,7 +127,7 @@ Body: TypeAlias = Container | Importer | Dag
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Over what a task goes, once for each item.
+    """A loop over items, with a task's iteration for each.
 
     Attributes:
         item: the input that receives it.

@@ -83,7 +83,7 @@ def _workspace(spec: Spec) -> Mapping[str, Any] | None:
 
 
 class _Reader:
-    """Reads each component once, however often it is used."""
+    """A reader that reads each component once, however often it is used."""
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec

@@ -48,7 +48,7 @@ def json_text(value: Any) -> str:  # noqa: ANN401
 
 
 def _number_text(value: float) -> str:
-    """Without an exponent, as Kubeflow writes it, as long as that is readable."""
+    """Format a number without an exponent, as Kubeflow does, as long as that is readable."""
     if value.is_integer() and abs(value) < _PLAIN_BELOW:
         return str(int(value))
     text = repr(value)

@@ -182,7 +182,7 @@ def _sentences(infeasible: Infeasible) -> str:
 
 
 def _inputs(plan: Plan, files: Mapping[str, str], datasets: Mapping[DatasetRef, Dataset]) -> str:
-    """`inputs.json`: what a release asks for besides plan.json: the groups' parameters, the Datasets as they were."""
+    """Return `inputs.json`: a release's needs besides plan.json, as the groups' parameters and the Datasets then."""
     groups = {}
     for group in plan.groups:
         (document, *_) = parse(files[group.file].encode(), group.file)

@@ -51,7 +51,7 @@ def meaning_of_message(said: str) -> Refused | None:
 
 
 def _sentence(said: str) -> str:
-    """Without what the API server puts in front of a webhook's or a policy's own sentence."""
+    """Return a webhook's or a policy's own sentence, without what the API server puts in front of it."""
     for head in (_WEBHOOK, _POLICY):
         if head.match(said):
             return head.sub("", said, count=1)

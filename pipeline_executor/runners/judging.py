@@ -110,7 +110,7 @@ def _was_out_of_memory(case: _Case) -> Verdict | None:
 
 
 def _filled_its_disk(case: _Case) -> Verdict | None:
-    """Evicted for a limit of its own: another attempt would write as much."""
+    """Judge a pod that was evicted for a limit of its own: another attempt would write as much."""
     pod = case.pod
     said = next((each for each in (pod.message, pod.disruption) if _OWN_DISK_LIMIT.search(each)), "")
     if not said:
@@ -198,7 +198,7 @@ def _cant_be_made(case: _Case) -> Verdict | None:
 
 
 def _waits_at_a_gate(case: _Case) -> Verdict | None:
-    """Whoever gave it the gate takes it away, as Kueue does when a queue admits the pod: that may take days."""
+    """Judge a pod with a scheduling gate, which its owner, such as Kueue, may take days to remove."""
     if not case.pod.gates:
         return None
     message = f"waits to be admitted: scheduling gate {', '.join(case.pod.gates)}"

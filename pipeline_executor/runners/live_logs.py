@@ -67,7 +67,7 @@ class Speaker:
 
 
 class LiveLogs:
-    """Follows logs; `async with` ends it.
+    """The follower of running tasks' logs; `async with` ends it.
 
     Args:
         client: the API server.

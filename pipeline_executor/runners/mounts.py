@@ -14,7 +14,7 @@ _LISTED = 50
 
 
 class MountEvents:
-    """Remembers what was said of each pod, and asks again in a while."""
+    """A cache of each pod's mount Events, read again in a while."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

@@ -90,7 +90,7 @@ class Kept:
 
 
 class Runner(Protocol):
-    """Runs groups; `async with` follows what changes. All methods may be repeated, and go on from what there is."""
+    """A runner of groups; `async with` follows changes. Methods may be repeated, and go on from what there is."""
 
     async def __aenter__(self) -> Self:
         """Begin to follow what changes."""

@@ -264,7 +264,7 @@ def _artifact(name: str, manifest: Manifest) -> Artifact:
 
 
 def _parse(rest: str) -> tuple[str, int, str] | None:
-    """Task, attempt and what of `<task>/<attempt>/<what>`."""
+    """Parse `<task>/<attempt>/<what>` into its parts."""
     parts = rest.rsplit("/", 2)
     if len(parts) != 3 or not parts[1].isdecimal() or not parts[0]:  # noqa: PLR2004 - just said
         return None

@@ -23,7 +23,7 @@ class GoneError(Exception):
 
 
 class TaskApi:
-    """Asks the spoke; one thread at a time.
+    """A client of the spoke's task API, for one thread at a time.
 
     Args:
         url: as `https://moorage-spoke.moorage-system.svc:8443`.

@@ -67,7 +67,7 @@ class _Download:
 
 
 class Fetcher:
-    """Fetches all inputs of a task.
+    """A fetcher of all inputs of a task.
 
     Args:
         api: gives URLs.

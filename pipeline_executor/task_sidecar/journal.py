@@ -24,7 +24,7 @@ Stamp: TypeAlias = tuple[int, int]
 
 
 class Journal:
-    """Any thread may note something."""
+    """A journal of notes, open to any thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

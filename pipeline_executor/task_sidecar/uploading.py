@@ -51,7 +51,7 @@ class _Piece:
 
 
 class Uploader:
-    """Uploads what a task wrote.
+    """An uploader of a task's outputs.
 
     Args:
         api: gives URLs and takes the report.

@@ -29,7 +29,7 @@ _TRIES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Copier:
-    """Copies files between two stores.
+    """A copier of files between two stores.
 
     Attributes:
         source: the producer's store.

@@ -29,7 +29,7 @@ _BUSY: Final = frozenset({408, 425, 429})
 
 
 class ObjectIO:
-    """Reads and writes objects of one store; `async with` closes its connections.
+    """A reader and writer of one store's objects; `async with` closes its connections.
 
     Args:
         store: whose.

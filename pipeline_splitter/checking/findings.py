@@ -68,7 +68,7 @@ class Verdict:
 
 @dataclass
 class Notes:
-    """Gathers a verdict."""
+    """A collector of findings."""
 
     findings: list[Finding] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)

@@ -75,7 +75,7 @@ def alternatives(
 
 
 def block_sites(basis: Basis, site_of: Mapping[str, str]) -> Integers:
-    """(n,): the number of each block's site."""
+    """Return (n,): the number of each block's site."""
     number = {name: index for index, name in enumerate(basis.rates.sites)}
     return np.array([number[site_of[members[0]]] for members in basis.blocks.members], dtype=np.int64)
 
@@ -83,7 +83,7 @@ def block_sites(basis: Basis, site_of: Mapping[str, str]) -> Integers:
 def move_deltas(
     basis: Basis, objective: Objective, placement: Integers, wanted: Flags, makespan_seconds: float | None
 ) -> Floats:
-    """(n, s): what moving block i alone to site b adds to an objective, where that is wanted."""
+    """Return (n, s): what moving block i alone to site b adds to an objective, where that is wanted."""
     if not objective.is_linear:
         workload = make_workload(basis)
         return time_deltas(

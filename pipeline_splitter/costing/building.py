@@ -93,7 +93,7 @@ def make_costs(basis: Basis, data: Integers, objective: Objective) -> Costs:
 
 
 def block_cpu_hours(basis: Basis) -> Floats:
-    """(n, s): what a block takes of a site's quota."""
+    """Return (n, s): what a block takes of a site's quota."""
     return basis.rates.cpu_hours(_block_cpu_seconds(basis))
 
 
@@ -125,7 +125,7 @@ def _problem(  # noqa: PLR0913, PLR0917 - the parts of one record
 
 
 def _allowed(basis: Basis, permitted: Permitted) -> Flags:
-    """(n, s): where all members of a block may be. Equal sets are looked at once."""
+    """Return (n, s): where all members of a block may be. Equal sets are looked at once."""
     rows: dict[frozenset[str], Flags] = {}
     allowed = np.ones((len(basis.blocks.members), len(basis.rates.sites)), dtype=np.bool_)
     for index, members in enumerate(basis.blocks.members):

@@ -14,7 +14,7 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """All sites' figures. Shapes: s sites. From site a to site a nothing costs anything or takes any time.
+    """The sites' figures. Shapes: s sites. From site a to site a nothing costs anything or takes any time.
 
     Attributes:
         sites: names, sorted.
@@ -39,12 +39,12 @@ class Rates:
     kwh_per_gb: float
 
     def cpu_hours(self, cpu_seconds: Floats) -> Floats:
-        """(n, s): what work takes of a site's cores."""
+        """Return (n, s): what work takes of a site's cores."""
         hours: Floats = cpu_seconds[:, None] / self.speed / SECONDS_PER_HOUR
         return hours
 
     def computing(self, objective: Objective, cpu_seconds: Floats) -> Floats:
-        """(n, s): what work costs at a site."""
+        """Return (n, s): what work costs at a site."""
         cost: Floats = objective.computing(self.cpu_hours(cpu_seconds), self.places)
         return cost
 
@@ -63,7 +63,7 @@ class Rates:
         return cost
 
     def price_per_byte(self, objective: Objective) -> Floats:
-        """(s, s): of one byte from a site to another, by a linear objective; diagonal 0."""
+        """Return (s, s): of one byte from a site to another, by a linear objective; diagonal 0."""
         everywhere = np.arange(len(self.sites))
         one = np.ones((len(self.sites), len(self.sites)))
         return self.moving(objective, one, everywhere[:, None], everywhere[None, :])

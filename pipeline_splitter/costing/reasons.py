@@ -222,7 +222,7 @@ def _pinned_by(task: Task, site: str) -> tuple[str, ...]:
 
 
 def _computing(basis: Basis, objective: Objective) -> list[list[float]]:
-    """(n, s): what computing a block costs at a site; for the makespan, the seconds that its tasks take."""
+    """Return (n, s): what computing a block costs at a site; for the makespan, the seconds that its tasks take."""
     work = basis.table.cpu_seconds if objective.is_linear else basis.table.seconds
     total = np.bincount(basis.block_of, weights=work, minlength=len(basis.blocks.members)).astype(np.float64)
     listed: list[list[float]] = basis.rates.computing(objective, total).tolist()

@@ -95,7 +95,7 @@ def schedule(workload: Workload, site_of: Sequence[int]) -> tuple[list[float], l
 
 
 def _arrivals(table: Table, rates: Rates, origins: Origins) -> Floats:
-    """(t, s): when all datasets of a task are at a site."""
+    """Return (t, s): when all datasets of a task are at a site."""
     arrivals = np.zeros((len(table.tasks), len(rates.sites)))
     row = np.full(len(table.data), -1, dtype=np.int64)
     row[origins.data] = np.arange(len(origins.data))

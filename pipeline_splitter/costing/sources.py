@@ -34,7 +34,7 @@ class Origins:
     site: Integers
 
     def costs(self, objective: Objective, table: Table, rates: Rates) -> Floats:
-        """(d, s): of bringing each datum to each site; 0 where a copy is (and where there is none at all)."""
+        """Return (d, s): of bringing each datum to each site; 0 where a copy is (and where there is none at all)."""
         target = np.arange(len(rates.sites))
         origin = np.where(self.site == NOWHERE, target, self.site)
         return rates.moving(objective, table.size_bytes[self.data][:, None], origin, target[None, :])
@@ -70,7 +70,7 @@ def choose_origins(
 
 
 def _cheapest(size_bytes: Floats, sources: Integers, rates: Rates, objectives: Sequence[Objective]) -> Integers:
-    """(d, s): the best of the sources for each size and target."""
+    """Return (d, s): the best of the sources for each size and target."""
     targets = np.arange(len(rates.sites))
     shape = (len(size_bytes), len(sources), len(targets))
     left = np.ones(shape, dtype=np.bool_)

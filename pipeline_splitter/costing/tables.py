@@ -101,7 +101,7 @@ def largest_reads(table: Table) -> tuple[Integers, Integers]:
 
 
 def order_only(table: Table) -> Integers:
-    """(e, 2): (earlier, later) tasks that no datum joins."""
+    """Return (e, 2): (earlier, later) tasks that no datum joins."""
     datum, reader = largest_reads(table)
     joined = table.producer[datum] * len(table.tasks) + reader
     return table.edges[~np.isin(table.edges[:, 0] * len(table.tasks) + table.edges[:, 1], joined)]

@@ -25,7 +25,7 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """SHA-256, in hex, of the canonical JSON.
+    """Return the SHA-256 of the canonical JSON in hex.
 
     Raises:
         ValueError: as `canonical_json`.
@@ -34,7 +34,7 @@ def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def container_digest(image: str, command: Sequence[str] = (), args: Sequence[str] = ()) -> str:
-    """SHA-256, in hex, of the canonical JSON of a container; absent and empty fields are omitted."""
+    """Return the SHA-256, in hex, of a container's canonical JSON, without absent and empty fields."""
     fields: dict[str, Any] = {"image": image}
     if command:
         fields["command"] = list(command)
@@ -112,7 +112,7 @@ def _number(value: float) -> str:
 
 
 def _layout(digits: str, point: int) -> str:
-    """`digits` without zeros at either end, the decimal point `point` places after their beginning."""
+    """Write `digits` without zeros at either end, the decimal point `point` places after their beginning."""
     if len(digits) <= point <= _FIRST_EXPONENT:
         return digits + "0" * (point - len(digits))
     if 0 < point <= _FIRST_EXPONENT:

@@ -94,7 +94,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Builder:
-    """Takes events and keeps count; aliases count, and are copied, as often as they stand."""
+    """A builder of values from events, with limits; aliases are copied, and count, as often as they stand."""
 
     subject: str
     documents: list[Any] = field(default_factory=list)

@@ -31,7 +31,7 @@ class UndecidedError(Exception):
 
 
 class Feasibility:
-    """Asks one pipeline again and again, with fewer and fewer facts.
+    """An oracle for one pipeline, asked again and again with fewer and fewer facts.
 
     Attributes:
         gave_up: whether an answer of `holds` or `stand_however` was none.
@@ -44,7 +44,7 @@ class Feasibility:
         self._choices: dict[tuple[frozenset[Candidate], frozenset[Candidate]], _Case] = {}
 
     def refuted(self, enforced: Facts | None = None) -> Facts | None:
-        """Facts, out of `enforced` (None: all that hold), that leave no plan; None where there is one.
+        """Return facts, out of `enforced` (None: all that hold), that leave no plan; None where there is one.
 
         Raises:
             UndecidedError: it took too long.

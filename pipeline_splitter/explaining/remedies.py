@@ -77,7 +77,7 @@ def remedies(
 
 @dataclass
 class _Trial:
-    """Tries changes, as long as there is time.
+    """A trial of changes, as long as there is time.
 
     Attributes:
         gave_up: whether one was not tried to the end.

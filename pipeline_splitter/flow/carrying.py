@@ -34,7 +34,7 @@ def carry(
     datasets: Datasets,
     view: Callable[[Step, Read, Rules], Rules] = lambda _step, _read, carried: carried,
 ) -> Flow:
-    """Let governance flow along the edges.
+    """Carry governance along the edges.
 
     Args:
         graph: with or without inserted tasks.

@@ -25,7 +25,7 @@ _ORDER = {rule: index for index, rule in enumerate(Rule)}
 
 
 def permit(graph: Graph, flow: Flow, datasets: Datasets, inventory: Inventory) -> Permits:
-    """Task to site to None, where it may be there, or else the first reason why not. Sites by name."""
+    """Return for each task and site None, where it may be there, or else the first reason why not. Sites by name."""
     asked = Asked(flow, datasets, inventory)
     decided: dict[object, Mapping[str, Denial | None]] = {}
     permits = {}

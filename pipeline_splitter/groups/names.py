@@ -9,7 +9,7 @@ _DIGEST_LENGTH = 8
 
 
 def shortened(text: str) -> str:
-    """`text`, or where it is too long for Argo's names its beginning and a digest of it."""
+    """Return `text`, or where it is too long for Argo's names its beginning and a digest of it."""
     if len(text) <= _LONGEST:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
@@ -40,7 +40,7 @@ class Names:
         self._taken = set(taken)
 
     def take(self, wanted: str, joiner: str = "-") -> str:
-        """`wanted`, or with the least number from 2 that makes it new."""
+        """Take `wanted`, or with the least number from 2 that makes it new."""
         name, number = wanted, 2
         while name in self._taken:
             name, number = f"{wanted}{joiner}{number}", number + 1

@@ -123,7 +123,7 @@ def _from_outside(node: Node, way: list[Raw], binding: Raw) -> Binding | None:
 
 
 def _way(pipeline: KfpPipeline, entry: Entry, path: str) -> Iterator[Raw]:
-    """Task specs from the unit's dag down to the task at `path`."""
+    """Yield the task specs from the unit's dag down to the task at `path`."""
     component = entry.component
     for name in path[len(entry.path) + 1 :].split("/"):
         task: Raw = component["dag"]["tasks"][name]

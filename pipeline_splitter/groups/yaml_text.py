@@ -13,7 +13,7 @@ _AMBIGUOUS = re.compile(r"[yYnN]|[-+.]?[0-9][\w:+-]*(\.[\w:+-]*)?")
 
 
 class _Dumper(_DUMPER):  # type: ignore[misc] # which of the two it is depends on how PyYAML was built
-    """Writes out each time what stands in several places: people read these files, and aliases hide what holds."""
+    """A dumper that writes repeated values out each time: people read these files, and aliases hide what holds."""
 
     def ignore_aliases(self, data: object) -> bool:
         _ = data

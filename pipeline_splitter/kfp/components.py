@@ -90,7 +90,7 @@ class Dag:
 
 
 class Library:
-    """All that a spec defines, by name."""
+    """The definitions of a spec, by name."""
 
     def __init__(self, spec: Spec) -> None:
         self._components = spec.pipeline.sub("components")

@@ -38,7 +38,7 @@ class HintBook:
         return ""
 
     def name_artifact(self, key: str) -> None:
-        """`key` (`<task>.<output>`) may stand in hints."""
+        """Note that `key` (`<task>.<output>`) may stand in hints."""
         self._artifacts.add(key)
 
     def finish(self, inputs: Iterable[str]) -> None:

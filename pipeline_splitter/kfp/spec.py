@@ -60,7 +60,7 @@ def _whole_number(value: Any) -> Any:  # noqa: ANN401 - raw JSON
 
 
 def read_spec(documents: Sequence[Any], subject: str) -> Spec:
-    """Tells the pipeline's documents apart, in whatever order they stand.
+    """Read the pipeline's documents, in whatever order they stand.
 
     Raises:
         InputError: they are not one pipeline spec and at most one platform document.

@@ -17,7 +17,7 @@ _OPERAND = re.compile(r"""inputs\.(?:parameter_values|parameters|artifacts)\[\s*
 
 @dataclass(frozen=True, slots=True)
 class Iterator:
-    """Over what a loop goes.
+    """The items of a loop.
 
     Attributes:
         item: name of the input of the loop's component that receives one item.
@@ -125,7 +125,7 @@ def _read_iterator(place: Place) -> Iterator | None:
 
 
 def _parallelism(policy: Place) -> int:
-    """`parallelismLimit`; protobuf's JSON writes whole numbers as numbers or as strings."""
+    """Read `parallelismLimit`; protobuf's JSON writes whole numbers as numbers or as strings."""
     value = policy.value("parallelismLimit")
     if value is None:
         return 0

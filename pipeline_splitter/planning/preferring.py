@@ -234,7 +234,7 @@ class _Timetable:
 
 
 def _entry_nets(nets: Nets) -> Integers:
-    """(r,): the net of each reader entry."""
+    """Return (r,): the net of each reader entry."""
     return np.repeat(np.arange(len(nets.producer), dtype=np.int64), np.diff(nets.starts))
 
 

@@ -99,7 +99,7 @@ def drawing_script(names: Sequence[str]) -> str:
 
 
 def script_json(value: Any) -> str:  # noqa: ANN401 - whatever is JSON
-    """JSON for a script element: nothing in it can end that element or begin a comment."""
+    """Return JSON for a script element: nothing in it can end that element or begin a comment."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)

@@ -183,7 +183,7 @@ def _number(of: Integers, nets: Integers, key: Callable[[int], Hashable]) -> lis
 
 
 def _gathered(free_readers: Integers, begins: Integers, ends: Integers, chosen: Integers) -> tuple[Integers, Integers]:
-    """`starts` and readers of the chosen nets, one after the other."""
+    """Return `starts` and readers of the chosen nets, one after the other."""
     counts = ends[chosen] - begins[chosen]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     at = np.repeat(begins[chosen] - starts[:-1], counts) + np.arange(starts[-1])

@@ -187,7 +187,7 @@ class _Prices:
         return choice
 
     def _try_likely(self, smoother: "Smoother", last: float) -> None:
-        """Lets HiGHS look for better placements: among the sites that the messages like best, then region by region."""
+        """Let HiGHS look for better placements: among the sites that the messages like best, then region by region."""
         if self.choice is None:
             return
         now = self.limits.clock()

@@ -38,7 +38,7 @@ class Ledger:
         return value + float(costs.given[self._given_counts > 0].sum())
 
     def deltas(self, block: int) -> Floats:
-        """(costs, s): what each cost would change by, were the block at each site."""
+        """Return (costs, s): what each cost would change by, were the block at each site."""
         core, here = self.core, self.choice[block]
         alone = np.zeros(core.allowed.shape[1], dtype=np.int64)
         alone[here] = 1

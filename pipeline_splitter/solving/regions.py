@@ -26,7 +26,7 @@ class Regions:
                 self._of[block].append(number)
 
     def around(self, open_sites: Flags, choice: Integers, most_flows: int) -> Flags:
-        """(f, s): where blocks may be: those of the next region at all their open sites, others where they are.
+        """Return (f, s): where blocks may be: those of the next region at all their open sites, others where they are.
 
         Args:
             open_sites: (f, s): where a block may be, if it lies in the region.

@@ -81,7 +81,7 @@ class Search:
         return left
 
     def decide(self, limits: Limits) -> bool:
-        """Lets HiGHS end it; returns whether it did, or the time is over."""
+        """Let HiGHS end it; return whether it did, or the time is over."""
         from pipeline_splitter.solving import highs  # noqa: PLC0415  # scipy is slow to load
 
         core, record = self.core, self.record
@@ -104,7 +104,7 @@ class Search:
         return self.finished(limits) or limits.clock() >= limits.deadline
 
     def try_likely(self, reduced: Floats, most_flows: int, limits: Limits) -> None:
-        """Lets HiGHS look for a better placement among the sites that cost least above the best, by the multipliers.
+        """Let HiGHS look for a better placement among the sites that cost least above the best, by the multipliers.
 
         Args:
             reduced: (f, s): what a site costs a block above its best one.

@@ -48,7 +48,7 @@ class Bucket(Access):
 
 
 def is_bucket_name(name: str) -> bool:
-    """Whether S3 stores take it for a new bucket."""
+    """Return whether S3 stores take it for a new bucket."""
     try:
         ipaddress.IPv4Address(name)
     except ValueError:
@@ -117,7 +117,7 @@ def _keeps(client: Any, bucket: str, mark: Mapping[str, str]) -> str:  # noqa: A
 
 
 def _is_missing(client: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3
-    """Whether the store itself says so, in its own words: a bare 404 would be any server's."""
+    """Return whether the store itself says so, in its own words: a bare 404 would be any server's."""
     try:
         client.list_objects_v2(Bucket=bucket, MaxKeys=1)
     except ClientError as error:

@@ -11,7 +11,7 @@ from moorage.sources.s3 import S3Source, folder_prefix
 
 
 class S3Lister:
-    """Buckets and folders in them."""
+    """The lister of buckets and folders in them."""
 
     def identity(self, location: Location) -> tuple[str, ...] | None:
         """Endpoint, bucket and folder: other keys, certificates or regions are other ways to the same data."""

@@ -22,7 +22,7 @@ _WHOLE, _PART = 200, 206
 
 
 class S3Reader:
-    """Reads objects of one folder.
+    """A reader of one folder's objects.
 
     Args:
         store: the file system.

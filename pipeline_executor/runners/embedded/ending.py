@@ -25,7 +25,7 @@ _NOT_STARTED: Final = 128
 
 
 class Ending:
-    """Ends attempts. All of it may be repeated: the first end that is written counts.
+    """The ending of attempts. All of it may be repeated: the first end that is written counts.
 
     Args:
         client: the API server.

@@ -38,7 +38,7 @@ class Look:
 
 
 class Looker:
-    """Gathers the state of a group's pods and records.
+    """A gatherer of the state of a group's pods and records.
 
     Args:
         pods: of all tasks.
@@ -134,7 +134,7 @@ def timeout_of(launch: Launch) -> float | None:
 
 
 def _lost(state: State, present: set[AttemptKey]) -> list[tuple[AttemptKey, bool]]:
-    """Attempts that had a pod and have neither a pod nor an end; and whether a container of them began."""
+    """Find attempts that had a pod and have neither pod nor end, and whether a container of them began."""
     found: dict[AttemptKey, bool] = {}
     for path in state.records.paths():
         for number, record in state.records.of(path).items():

@@ -199,5 +199,5 @@ def _optional(each: Platform) -> Raw:
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Protocol buffers write long integers as texts."""
+    """Return a whole number, which protocol buffers may write as a text."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value

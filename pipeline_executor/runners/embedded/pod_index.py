@@ -12,7 +12,7 @@ from pipeline_executor.runners.protocol import GroupKey
 
 
 class PodIndex:
-    """Follows them while its reflector runs.
+    """An index of tasks' pods, kept while its reflector runs.
 
     Args:
         client: the API server.

@@ -57,7 +57,7 @@ class EmbeddedSettings:
 
 
 class EmbeddedRunner:
-    """Runs groups as pods; `async with` follows the pods.
+    """A runner of groups as pods; `async with` follows the pods.
 
     Args:
         client: the API server.

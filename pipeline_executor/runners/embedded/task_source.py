@@ -16,7 +16,7 @@ _LONGEST_FAILURE: Final = 2000
 
 
 class TaskSource:
-    """Answers `task_api.Tasks` from what the runner keeps.
+    """The implementation of `task_api.Tasks` by what the runner keeps.
 
     Args:
         runner: which made the pods.

@@ -47,7 +47,7 @@ def without_unsafe_caching(documents: Sequence[Raw], imported: frozenset[str], s
 
 
 class _Flow:
-    """Follows governed data through components: a component is governed inside if any use of it is."""
+    """A walk of governed data through components: a component is governed inside if any use of it is."""
 
     def __init__(self, documents: Sequence[Raw], imported: frozenset[str], subject: str) -> None:
         spec = read_spec(documents, subject)
@@ -59,7 +59,7 @@ class _Flow:
         self._shared = False
 
     def governed(self) -> frozenset[tuple[str, str]]:
-        """Component (`root` for the pipeline itself) and task."""
+        """Return each governed task as its component (`root` for the pipeline itself) and name."""
         before = None
         while before != (len(self._governed), len(self._inside), self._shared):
             before = (len(self._governed), len(self._inside), self._shared)
@@ -67,7 +67,7 @@ class _Flow:
         return frozenset(self._governed)
 
     def _walk(self, component: Component, name: str) -> bool:
-        """Mark what is governed in a dag; whether anything is."""
+        """Mark what is governed in a dag; return whether anything is."""
         dag: Dag = self._library.dag_of(component)
         found = False
         for task in dag.tasks:

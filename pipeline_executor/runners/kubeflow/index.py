@@ -15,7 +15,7 @@ _Facts = TypeVar("_Facts", KubeflowPod, WorkflowFacts)
 
 
 class RunIndex:
-    """Follows them; `async with` runs the informers.
+    """An index of runs; `async with` runs the informers.
 
     Args:
         client: the API server.

@@ -30,7 +30,7 @@ class ExecutionState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One of them.
+    """An execution of a task.
 
     Attributes:
         task: its task's name in the pipeline around it; "": the root.
@@ -65,7 +65,7 @@ class StoredArtifact:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """All of a run.
+    """The lineage of a run.
 
     Attributes:
         artifacts: what an execution gave out, by its id and the output's name, in order.
@@ -148,7 +148,7 @@ def inputs_by_execution(events: Iterable[Any], artifacts: Mapping[int, StoredArt
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401
-    """JSON of a Value, or of a field of a Struct."""
+    """Return the JSON of a Value, or of a field of a Struct."""
     for name in ("int_value", "double_value", "number_value", "string_value", "bool_value"):
         if name in value.DESCRIPTOR.fields_by_name and value.HasField(name):
             return getattr(value, name)

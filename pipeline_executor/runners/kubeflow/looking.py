@@ -43,7 +43,7 @@ class Look:
 
 
 class Looker:
-    """Gathers the state of a group's pods and executions.
+    """A gatherer of the state of a group's pods and executions.
 
     Args:
         index: pods and Workflows.
@@ -134,7 +134,7 @@ class Looker:
             state.trouble[uid] = words, self._now()
 
     def _refusals(self, state: State, with_pod: set[str], seen: Look) -> None:
-        """Tasks whose pod the API server refuses: Kubeflow tries again for minutes, and says RUNNING."""
+        """Find tasks whose pod the API server refuses: Kubeflow tries again for minutes, and says RUNNING."""
         for workflow in self._index.workflows_of(state.run_id):
             for node, refused in workflow.refused.items():
                 path = renamed(node, state.run.group.spec.task_names)

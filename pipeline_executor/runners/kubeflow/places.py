@@ -26,7 +26,7 @@ class Places:
     imported: frozenset[str] = frozenset()
 
     def is_known(self, uri: str) -> bool:
-        """Whether an input lies where one may: it was brought, or a run of the same namespace made it."""
+        """Return whether an input lies where one may: it was brought, or a run of the same namespace made it."""
         return ".." not in uri.split("/") and (uri in self.imported or uri.startswith(f"{self.runs_uri.rstrip('/')}/"))
 
     def is_own(self, uri: str, task: str, output: str, *, cached: bool) -> bool:

@@ -195,7 +195,7 @@ def _ran(start: str, exit_code: int | None) -> bool:
 
 
 def _moment(milliseconds: int) -> str:
-    """RFC 3339; "" where it is not known."""
+    """Format a time in RFC 3339; "" where it is not known."""
     if not milliseconds:
         return ""
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -47,7 +47,7 @@ _FORGOTTEN_SECONDS: Final = 5.0
 
 
 class KubeflowRunner:
-    """Runs groups in Kubeflow Pipelines; `async with` follows its pods and Workflows.
+    """A runner of groups in Kubeflow Pipelines; `async with` follows its pods and Workflows.
 
     Args:
         client: the API server.

@@ -72,7 +72,7 @@ class Submitting:
         return rest if rest > 0 else None
 
     async def _check_imports(self, state: State) -> None:
-        """Kubeflow's importers pass though there is nothing, and then the user's code finds no file."""
+        """Check that imported objects exist: Kubeflow's importers pass without them, and the user's code then fails."""
         run, subject = state.run, f"group {state.run.group.spec.group}"
         for uri in imported_uris(state.program, run.parameters, subject):
             inside = run.store.key(uri) is not None

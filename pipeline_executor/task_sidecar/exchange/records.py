@@ -111,7 +111,7 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class OutputReport:
-    """All that an attempt gave out.
+    """The report of an attempt's outputs.
 
     Attributes:
         files: of all artifacts.

@@ -25,11 +25,11 @@ class Multipliers:
     raw: Mapping[str, Any]
 
     def quota_price(self, site: str) -> float:
-        """mu; never negative."""
+        """Return mu, the price of a site's quota; never negative."""
         return max(0.0, float((self.raw.get("quotaPrices") or {}).get(site, 0.0)))
 
     def budget_prices(self, count: int) -> list[float]:
-        """nu; never negative.
+        """Return nu, the prices of the budgets; never negative.
 
         Raises:
             ValueError: not one for each budget.

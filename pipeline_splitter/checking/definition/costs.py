@@ -141,7 +141,7 @@ class Placement:
         return origins[0]
 
     def moves(self) -> list[Move]:
-        """X: every transfer, once."""
+        """Return X: every transfer, once."""
         readers: dict[tuple[str, str], list[str]] = {}
         for name, task in sorted(self.graph.tasks.items()):
             for key in task.reads:

@@ -68,7 +68,7 @@ class Carried:
 def carry(
     graph: Graph, datasets: Mapping[DatasetRef, Dataset], view: View = lambda _step, _read, rules: rules
 ) -> Carried:
-    """Let governance flow.
+    """Carry governance along the data flow.
 
     Args:
         graph: with the inserted releases in it.

@@ -67,7 +67,7 @@ def check_groups(  # noqa: PLR0913, PLR0917 - a placement, what was read of it, 
     groups: Sequence[Group],
     notes: Notes,
 ) -> dict[str, str]:
-    """Ids, sites, members, order and `after`; the group of each task, as it should be."""
+    """Check ids, sites, members, order and `after`; return the group of each task, as it should be."""
     group_of, expected = groups_of(graph, waits, blocks, site_of)
     ids = [group.id for group in groups]
     if len(set(ids)) != len(ids):
@@ -83,7 +83,7 @@ def check_groups(  # noqa: PLR0913, PLR0917 - a placement, what was read of it, 
 
 
 def check_crossing(graph: Graph, group_of: Mapping[str, str], groups: Sequence[Group], notes: Notes) -> None:
-    """Imports and exports hold whatever crosses, and agree with each other."""
+    """Check that imports and exports hold whatever crosses, and agree with each other."""
     needed = _crossing(graph, group_of)
     exported = {group.id: [_what(each) for each in group.exports] for group in groups}
     wanted: set[Crossing] = set()

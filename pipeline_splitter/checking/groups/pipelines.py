@@ -49,7 +49,7 @@ def check_files(plan: Plan, files: Mapping[str, str], graph: Graph, inputs: Chec
 
 
 def _check(file: File) -> None:
-    """Tasks, what they run, what feeds them, what crosses."""
+    """Check a file's tasks, what they run, what feeds them, and what crosses."""
     file.notes.same(f"{file.group.file} schemaVersion", file.spec.get("schemaVersion"), "2.1.0")
     if file.is_whole:
         original = file.pipeline.root

@@ -17,7 +17,7 @@ _FACTS = "facts"
 
 
 def check_impossible(answer: Infeasible, inputs: CheckInputs, notes: Notes, effort: int = EFFORT) -> None:
-    """Facts, their sum over all choices of releases, each one's part in it, and remedies.
+    """Check the facts, their sum over all choices of releases, each one's part in it, and the remedies.
 
     Args:
         answer: what is said.

@@ -37,12 +37,12 @@ class Times:
     tails: Floats
 
     def through(self, seconds: Floats) -> Floats:
-        """(t, s): the least makespan with the task there; infinite where it can't be."""
+        """Return (t, s): the least makespan with the task there; infinite where it can't be."""
         return np.where(self.allowed, self.heads + seconds + self.tails, np.inf)
 
 
 def heads(network: Network, allowed: Flags, least: Floats) -> Floats:
-    """(t, s): the earliest start of each task at each site, by paths; `least`: (t,) known from elsewhere."""
+    """Return (t, s): the earliest start of each task at each site, by paths; `least`: (t,) known from elsewhere."""
     arrays = network.arrays
     early = np.maximum(arrays.release, least[:, None])
     ends = np.full_like(early, np.inf)
@@ -64,7 +64,7 @@ def heads(network: Network, allowed: Flags, least: Floats) -> Floats:
 
 
 def tails(network: Network, allowed: Flags, least: Floats) -> Floats:
-    """(t, s): the least time from the end of each task at each site to the last end, by paths."""
+    """Return (t, s): the least time from the end of each task at each site to the last end, by paths."""
     arrays = network.arrays
     late = np.repeat(least[:, None], arrays.seconds.shape[1], axis=1)
     whole = np.full_like(late, np.inf)
@@ -102,7 +102,7 @@ def by_paths(network: Network, known: Times) -> float:
 
 
 class Refuter:
-    """Says of a makespan that none so short exists, or nothing."""
+    """A refuter, which proves that no makespan is so short, or nothing."""
 
     def __init__(self, network: Network, known: Times, expired: Callable[[], bool]) -> None:
         self._network = network
@@ -199,7 +199,7 @@ class Refuter:
 
 
 def _least_work(known: Times, seconds: Floats, weights: Floats) -> Floats:
-    """(t,): the least of a task's weighted seconds over its sites."""
+    """Return (t,): the least of a task's weighted seconds over its sites."""
     least: Floats = np.where(known.allowed, seconds * weights, np.inf).min(axis=1)
     return least
 
@@ -243,7 +243,7 @@ def _heaviest(inside: Floats, slots: Floats, weights: Floats, enough: float) -> 
 
 
 def _ancestors(network: Network) -> Flags:
-    """(t, t): whether the column's task must end before the row's begins."""
+    """Return (t, t): whether the column's task must end before the row's begins."""
     arrays = network.arrays
     before = np.zeros((len(network.order), len(network.order)), dtype=bool)
     starts, task_of = arrays.in_starts.tolist(), arrays.in_task.tolist()
@@ -255,7 +255,7 @@ def _ancestors(network: Network) -> Flags:
 
 
 def _piled(before: Flags, first: Floats, work: Floats) -> Floats:
-    """(t,): when the work of all that comes before each task can be done at the earliest."""
+    """Return (t,): when the work of all that comes before each task can be done at the earliest."""
     arranged = np.argsort(-first, kind="stable")
     piled = np.cumsum(before[:, arranged] * work[arranged], axis=1)
     begun = np.where(before[:, arranged], first[arranged] + piled, 0.0)

@@ -309,7 +309,7 @@ class Exact:
 
 
 def _block_allowed(network: Network, allowed: Flags) -> Flags:
-    """(n, s): where every task of a block can be."""
+    """Return (n, s): where every task of a block can be."""
     blocks = network.problem.problem.allowed.copy()
     np.logical_and.at(blocks, network.arrays.block_of, allowed)
     return blocks

@@ -65,7 +65,7 @@ class Hunt:
     solver: str = "list"
 
     def run(self) -> None:
-        """Everything, in turn, until it is good enough or the time is up."""
+        """Run every step in turn, until it is good enough or the time is up."""
         if len(self.network.order) == 0 and not self.network.problem.problem.budgets:
             self.offer(Schedule(np.zeros(0, dtype=np.int64), np.zeros(0), 0.0), "list")
             return

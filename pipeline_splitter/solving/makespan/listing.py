@@ -58,7 +58,7 @@ def _by_rank(network: Network, rank: Floats) -> Integers:
 
 
 def _upward(network: Network) -> Floats:
-    """(t,): mean seconds, mean delays and the same of what follows, along the longest path."""
+    """Return (t,): mean seconds, mean delays and the same of what follows, along the longest path."""
     arrays = network.arrays
     counts = np.maximum(network.allowed.sum(axis=1), 1)
     mean: Floats = np.where(network.allowed, arrays.seconds, 0.0).sum(axis=1) / counts

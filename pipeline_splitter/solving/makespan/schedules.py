@@ -29,7 +29,7 @@ def is_large(network: Network) -> bool:
 
 
 def places(network: Network) -> Integers:
-    """(t,): each task's place in the topological order."""
+    """Return (t,): each task's place in the topological order."""
     place = np.empty(len(network.order), dtype=np.int64)
     place[network.order] = np.arange(len(network.order))
     return place

@@ -45,7 +45,7 @@ def solve_within(t: TimeProblem, horizon_seconds: float, limits: Limits) -> Time
 
 
 def _narrowed(network: Network, supposed: bounds.Times) -> Flags:
-    """(n, s): where blocks can be if all is to end in time."""
+    """Return (n, s): where blocks can be if all is to end in time."""
     allowed = network.problem.problem.allowed.copy()
     np.logical_and.at(allowed, network.arrays.block_of, supposed.allowed)
     return allowed

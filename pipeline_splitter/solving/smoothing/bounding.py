@@ -13,7 +13,7 @@ from pipeline_splitter.solving.smoothing.layout import Layout, State
 
 @fast
 def lower(x: Layout, y: State, todo: Integers) -> None:
-    """`least` of each block, whose sum is a lower bound, and `reduced`, by messages to readers and what they carry."""
+    """Compute `least` of each block, whose sum is a bound, and `reduced`, by messages to readers and their loads."""
     sites = x.sites
     theta, answer = np.empty(sites), np.empty(sites)
     here = np.full(sites, -1)

@@ -196,7 +196,7 @@ def begin(layout: Layout, places: Places, start: Multipliers) -> State:
 
 
 def _side_by_side(allowed: Flags, price: Floats) -> tuple[Integers, Floats, Floats]:
-    """Prices to and from the labels of each block; blocks with the same sites share them."""
+    """Return prices to and from the labels of each block; blocks with the same sites share them."""
     _, first, of = np.unique(np.packbits(allowed, axis=1), axis=0, return_index=True, return_inverse=True)
     kinds = allowed[first]
     sizes = kinds.sum(axis=1) * len(price)
@@ -207,7 +207,7 @@ def _side_by_side(allowed: Flags, price: Floats) -> tuple[Integers, Floats, Floa
 
 
 def _apart(price: Floats) -> tuple[Floats, Floats, bool]:
-    """Prices as the sum of a part for the site that is left and one for the site that is entered, if they are that."""
+    """Split prices into a part for the site that is left and one for the site that is entered, where they are sums."""
     sites = len(price)
     nothing = np.zeros(sites)
     if sites < 3:  # noqa: PLR2004  # with fewer there is nothing to gain

@@ -129,11 +129,11 @@ class Smoother:
         return sites
 
     def reduced(self) -> Floats:
-        """(f, s): what a site costs a block above its best one, by what was proven last."""
+        """Return (f, s): what a site costs a block above its best one, by what was proven last."""
         return self._by_site(self.state.reduced)
 
     def likely(self) -> Floats:
-        """(f, s): how likely a block is at a site, at the temperature of the last sweep."""
+        """Return (f, s): how likely a block is at a site, at the temperature of the last sweep."""
         return self._by_site(self.state.likely)
 
     def _by_site(self, labels: Floats) -> Floats:
@@ -142,7 +142,7 @@ class Smoother:
         return spread
 
     def wanted(self) -> Floats:
-        """(entries, s): what the writer of each entry is told by its reader."""
+        """Return (entries, s): what the writer of each entry is told by its reader."""
         allowed = self.core.allowed[self.layout.writer]
         spread = np.zeros(allowed.shape)
         spread[allowed] = self.state.phi
