@@ -258,7 +258,7 @@ def sidecar_options(
 
     Args:
         source: where the store is.
-        workload: what is read.
+        workload: the reads to make.
         root: where the pod's own cache is made.
         limit_bytes: of that cache.
         parted: the node holds a part.

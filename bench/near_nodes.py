@@ -49,7 +49,7 @@ class Source:
     Attributes:
         grant: to read them.
         key: which version they are.
-        objects: how many.
+        objects: the number of objects.
     """
 
     grant: Grant

@@ -47,7 +47,7 @@ class Sighting:
         serving: the nodes that serve neighbours, whatever they hold.
         whole: those of them that have all of it, in the order of a ring.
         bringing: those that share the bringing; of memory, all that have any of it.
-        version: of the dataset; of memory, the Dataset's uid.
+        version: the version of the dataset; of memory, the Dataset's uid.
     """
 
     version: str = ""

@@ -36,9 +36,9 @@ class Parts:
     Attributes:
         prover: asks where claims lead, as nobody takes that from a status.
         blind_seconds: how long the API server may be out of sight before nothing is decided any more.
-        limit: of each node.
+        limit: the limit of each node.
         pod_limit: of each pod.
-        repository: of the images that serve mounts.
+        repository: the repository of the images that serve mounts.
         poll_limit: of each node that fills, so that what it asks of neighbours takes nothing from its mounts.
         readers: whose volumes were granted or reviewed.
         holdings: where claims led when their volumes were granted.

@@ -21,7 +21,7 @@ class KnownReader:
     """The identity by which a pod reads, fixed for the pod's life; only its namespace's list of purposes may change.
 
     Attributes:
-        node: where the pod runs.
+        node: the node that the pod runs on.
         stated_purpose: by its label.
         usage: of a pod that writes: what its labels say.
         datasets: of a pod that writes: all that it reads.

@@ -26,7 +26,7 @@ class Question:
         unreadable: whether it is the latter.
         pod: vouched for.
         purposes: that the pod's namespace lists; None: any.
-        node: where the pod runs.
+        node: the node that the pod runs on.
         inventory: the sites.
         read: all datasets of a pod that asks to write; None where there is none, or its spec can't be read.
         problems: of its sources that are claims and lead nowhere, why, by their site.
@@ -54,7 +54,7 @@ class Permission:
 
     Attributes:
         dataset: that is read.
-        site: of the node.
+        site: the site of the node.
         source: to read from.
         local: whether it lies in the node's own site.
         purpose: that counted; None: none was stated, or none counts.

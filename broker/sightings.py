@@ -33,7 +33,7 @@ class Sightings:
 
         Args:
             dataset: which.
-            site: whose nodes.
+            site: the site of the nodes.
             find: a node by its name; None where there is none.
             inventory: the sites.
         """

@@ -69,7 +69,7 @@ class BucketRemover:
 
     Args:
         client: the API server, for Secrets, and to ask whether a Dataset is gone.
-        recorder: for Events.
+        recorder: the recorder of Events.
         budget: what the requests for one bucket may take.
         used: whether a Dataset that is there names the bucket, too.
     """

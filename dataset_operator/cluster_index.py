@@ -30,7 +30,7 @@ class ClusterIndex:
 
     Args:
         client: the API server.
-        recorder: for Events.
+        recorder: the recorder of Events.
 
     Attributes:
         sites: is told of Sites by kopf.

@@ -68,7 +68,7 @@ class DatasetController:
 
     Args:
         client: the API server.
-        recorder: for Events.
+        recorder: the recorder of Events.
         looker: lists sources.
         surroundings: sites, users, requeues.
         settings: how often sources are listed again, and how many at once.

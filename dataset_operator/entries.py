@@ -25,7 +25,7 @@ class Written:
     Attributes:
         ref: its name.
         uid: its identity: a Dataset created again under the same name starts from scratch.
-        generation: of its spec.
+        generation: the generation of its spec.
         spec: name, generation and spec; empty where the spec can't be read.
         problem: why not.
         status: as it was last seen.

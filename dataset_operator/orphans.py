@@ -26,7 +26,7 @@ class OrphanNotifier:
 
     Args:
         client: the API server; needs `get` of Datasets and `patch` of `pods/status`.
-        recorder: for Events.
+        recorder: the recorder of Events.
         pods: an index of the present pods.
         worker: does the writing, each namespace's at a rate of its own.
     """

@@ -22,7 +22,7 @@ class Facts:
     Attributes:
         dataset: None where its spec can't be read.
         problem: why not.
-        generation: of the spec.
+        generation: the generation of the spec.
         raw_status: what the status says now.
         status_is_about_it: whether its data (bytes, version ...) are of the sources that the spec names now.
         findings: the last look; None before the first.

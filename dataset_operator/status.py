@@ -23,7 +23,7 @@ def write_status(verdict: Verdict, previous: Raw, generation: int, now: str) -> 
     Args:
         verdict: what it should say.
         previous: the status so far, for the times of transitions.
-        generation: of the spec that it speaks of.
+        generation: the generation of the spec that it speaks of.
         now: RFC 3339.
     """
     status = verdict.status

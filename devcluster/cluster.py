@@ -138,8 +138,8 @@ def up(spec: ClusterSpec, progress: Progress | None = None, *, bin_dir: Path | N
     """Bring a cluster up, or find it up already; what is left of one of that name is removed first.
 
     Args:
-        spec: what is asked.
-        progress: where it is told.
+        spec: the spec of the cluster.
+        progress: the sink of progress messages.
         bin_dir: executables to be used before all others.
 
     Raises:

@@ -39,7 +39,7 @@ class Callers:
     """The authenticator and authorizer that asks the API server.
 
     Args:
-        client: it.
+        client: a client of the API server.
         audience: whom tokens must be meant for; "" for the API server itself.
         seconds: how long an answer is remembered; what is revoked is honoured so long.
         clock: seconds, monotonic.

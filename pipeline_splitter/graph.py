@@ -175,7 +175,7 @@ class Graph:
     """The whole pipeline.
 
     Attributes:
-        name: of the pipeline.
+        name: the name of the pipeline.
         digest: SHA-256 of it as canonical JSON (KFP: of the list of its documents).
         tasks: by name, sorted.
         importers: steps with role importer that are inside no unit, in topological order.

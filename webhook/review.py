@@ -24,9 +24,9 @@ class Review:
     """An admission request from the API server.
 
     Attributes:
-        uid: of the request, to be repeated in the answer.
+        uid: the uid of the request, to be repeated in the answer.
         operation: CREATE, UPDATE, DELETE or CONNECT.
-        kind: of the object, as `Pod`.
+        kind: the kind of the object, as `Pod`.
         namespace: of the request; the object itself need not say it. "" for cluster-scoped objects.
         object: the object as it would be stored; {} on DELETE.
         old_object: what is stored now; {} on CREATE.

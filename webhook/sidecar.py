@@ -34,7 +34,7 @@ class SidecarShape:
     """The sidecar's image, pull policy and resources, as the installation sets them.
 
     Attributes:
-        image: of the mount server.
+        image: the image of the mount server.
         pull_policy: Always, IfNotPresent or Never.
         resources: requests and limits.
         cache_size_limit_bytes: the most that its cache may take of the node's disk.

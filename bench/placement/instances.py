@@ -13,7 +13,7 @@ def problem(workload: Workload, world: World, objective: str, quota_share: float
     """Make one placement problem.
 
     Args:
-        workload: what is placed.
+        workload: the placed workload.
         world: where.
         objective: `bytes`, `money` or `carbon`.
         quota_share: each site but the haven may take so much of all CPU-hours (None: no quotas).

@@ -62,7 +62,7 @@ class Allowance:
     """The allowance of bytes that may be read of all objects of a source.
 
     Args:
-        name: of the source, for the message.
+        name: the name of the source, for the message.
         most_bytes: of all.
     """
 

@@ -28,7 +28,7 @@ class Listing:
     Attributes:
         version: SHA-256 over `key NUL size NUL etag LF`, keys in bytewise order.
         shape: the same without etags: equal for true copies.
-        objects: how many.
+        objects: the number of objects.
         size_bytes: their sum.
         samples: the first objects by name of each file name suffix kind, see `tables.names`.
         in_order: whether the store listed in bytewise order.

@@ -21,8 +21,8 @@ class TableLook:
     """The format and columns found in a few objects of a dataset.
 
     Attributes:
-        format: of all of them.
-        columns: of the first by name; empty where it has none.
+        format: the format of all of them.
+        columns: the columns of the first by name; empty where it has none.
         problem: why the data can't be read, as a sentence; "" where it can.
         note: what a reader should know besides; "" for nothing.
     """

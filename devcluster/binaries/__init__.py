@@ -36,7 +36,7 @@ def provide(programs: Iterable[str], progress: Progress, *, given: Path | None =
 
     Args:
         programs: their names.
-        progress: where long work is told.
+        progress: the sink of progress messages.
         given: a folder to look in first; MOORAGE_BIN_DIR by default.
 
     Raises:

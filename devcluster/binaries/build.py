@@ -17,7 +17,7 @@ def build(package: Package, go: Path, folder: Path, told: Told) -> None:
     """Put a package's programs into a folder; it is reproducible, as go.sum or the checksum database pin all sources.
 
     Args:
-        package: what is wanted.
+        package: the wanted package.
         go: the Go command.
         folder: exists already.
         told: gets a text, how many Go packages are compiled, and about how many there are.

@@ -28,7 +28,7 @@ def download(package: Package, folder: Path, progress: Progress, *, mirror: str 
     """Put a package's programs into a folder.
 
     Args:
-        package: what is wanted.
+        package: the wanted package.
         folder: exists already.
         progress: where it is told, once it is known that there is something to fetch.
         mirror: in place of MOORAGE_MIRROR.

@@ -39,9 +39,9 @@ class Reference:
     """A reference to an object's place.
 
     Attributes:
-        name: of the object.
+        name: the name of the object.
         form: `object`, or `json`: what Airflow would have kept in the database.
-        type: of the value, for people.
+        type: the type of the value, for people.
         size_bytes: likewise.
         host: likewise: that has it in memory.
         directory: likewise: where it lies there.

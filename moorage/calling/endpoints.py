@@ -102,7 +102,7 @@ def resolve(host: str, port: int, named_in: str = "s3.endpoint") -> list[str]:
 
     Args:
         host: a name, or an address.
-        port: of the server.
+        port: the port of the server.
         named_in: the field that names it, for the message.
 
     Raises:

@@ -26,7 +26,7 @@ class Request:
 
     Attributes:
         target: path and query, as they are sent.
-        method: of HTTP.
+        method: the HTTP method.
         body: "" for none.
         headers: beside the host's; never printed, since a token may be in them.
         most_bytes: of the answer's body that are read.
@@ -46,7 +46,7 @@ class Reply:
     """The reply to a request, cut off where it is too long.
 
     Attributes:
-        status: of HTTP.
+        status: the HTTP status.
         body: its first `most_bytes`.
         is_whole: whether that is all of it.
     """

@@ -84,8 +84,8 @@ def assume_role(request: SessionRequest, name: str, token: str, ending: Ending =
 
     Args:
         request: which role, where.
-        name: of the session, see `session_name`.
-        token: of a service account.
+        name: the name of the session, see `session_name`.
+        token: the token of a service account.
         ending: calls what ends the conversation when nobody wants it any more.
 
     Raises:

@@ -20,7 +20,7 @@ class RunArtifact:
         name: `<task>.<output>`, as in plan.json.
         type: its type, as `system.Dataset`.
         metadata: what the task noted of it.
-        uri: where it lies.
+        uri: the URI of its files.
         size_bytes: of all its files.
         files: their paths below the URI; one empty path where the URI is the file itself.
     """

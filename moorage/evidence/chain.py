@@ -21,7 +21,7 @@ class Chain:
 
     Args:
         component: whose chain it is, as `broker`.
-        name: of the chain, as `chain_name` makes it.
+        name: the name of the chain, as `chain_name` makes it.
         now: the time, in UTC.
     """
 

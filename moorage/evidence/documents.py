@@ -19,7 +19,7 @@ def entries_of(name: str, lines: Iterable[bytes]) -> Iterator[Entry]:
     """Yield the entries to verify in a file: some lines of a component's log, all lines of any other file.
 
     Args:
-        name: of the file, for messages.
+        name: the name of the file, for messages.
         lines: with or without their ends.
     """
     stream = iter(lines)

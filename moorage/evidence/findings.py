@@ -39,7 +39,7 @@ class ChainSummary:
 
     Attributes:
         name: as `component/chain`.
-        lines: how many.
+        lines: the number of lines.
         first: the sequence number of its first line.
         last: that of its last.
         sealed_to: up to which line a trusted seal or head goes; None: up to none.

@@ -60,17 +60,17 @@ class Event:
         what: of which kind it is.
         dataset: as `namespace/name`.
         pod: likewise.
-        uid: of the pod.
+        uid: the uid of the pod.
         account: whose, as `namespace/serviceaccount`.
         purpose: that was stated.
         node: where.
-        site: of the node.
+        site: the site of the node.
         source: which bytes: site, kind, and where they are.
         access: that was given, where it is more than reading: `readWrite`.
         version: the digest of the dataset's version, or of the artifact.
         rule: that refused.
         reason: the refusal as a sentence.
-        status: of the answer.
+        status: the status of the answer.
         address: of a caller whom nobody vouches for.
         run: of a pipeline, as `namespace/name/uid`.
         artifact: of that run, as `task.output`.

@@ -15,7 +15,7 @@ class Reading:
         dataset: `namespace/name`.
         account: `namespace/serviceaccount`.
         purpose: that was stated; "" where none was.
-        site: of the nodes.
+        site: the site of the nodes.
         access: `readOnly` or `readWrite`.
     """
 

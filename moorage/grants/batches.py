@@ -37,7 +37,7 @@ def read_told(status: int, body: object, key: str, read: Callable[[Fields], T], 
     """Read the answers listed under `key`.
 
     Args:
-        status: of the answer.
+        status: the status of the answer.
         body: likewise.
         key: under which it tells.
         read: of each entry.

@@ -50,7 +50,7 @@ class Project:
     """The project that is compiled.
 
     Attributes:
-        name: of the project and pipeline, for people.
+        name: the name of the project and pipeline, for people.
         pipeline: its registered name.
         nodes: in the order in which they may run.
         named: datasets that the catalogue names.

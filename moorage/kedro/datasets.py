@@ -14,7 +14,7 @@ class SharedMemoryDataset(AbstractDataset[Any, Any]):
     What was not copied can't be written to, so that no node changes what another reads; copy it first.
 
     Args:
-        name: of the object.
+        name: the name of the object.
         directory: where it lies, or `vineyard://` with a daemon's socket; None: as `moorage.memory` has it.
         trust: whether what was pickled may be loaded: its writer can run code here.
         metadata: for plugins; nothing reads it here.

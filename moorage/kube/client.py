@@ -173,7 +173,7 @@ class Client:
         no apiVersion and kind of their own; they are filled in.
 
         Args:
-            resource: what to list.
+            resource: the resource to list.
             selection: which of them.
             size: the most objects in a page.
             metadata_only: have the API server leave out all but the objects' metadata.
@@ -216,7 +216,7 @@ class Client:
 
         Args:
             form: which.
-            resource: what to list.
+            resource: the resource to list.
             namespace: only objects of this namespace; "": all.
             size: the most objects in the page.
             following: what the page before said of the next one (`metadata.continue`).

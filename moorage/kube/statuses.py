@@ -13,7 +13,7 @@ async def replace_status(client: Client, resource: Resource, raw: RawObject, sta
 
     Args:
         client: its cluster.
-        resource: what it is.
+        resource: the object's resource.
         raw: the object as it was read.
         status: what replaces it.
 

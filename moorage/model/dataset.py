@@ -34,7 +34,7 @@ class Source:
 
     Attributes:
         site: empty where it is the only Site there is, as `spec.local` permits.
-        location: where it is.
+        location: the source's location.
         is_local: whether `spec.local` declares it, and not an entry of `spec.sources`.
         is_remote: whether `spec.remote` does.
         declared: as the spec has it, where the operator had to ask somebody where that is; None: the same.

@@ -18,7 +18,7 @@ class Waiting:
     Attributes:
         first: the number of the first.
         last: how far the chain goes with them.
-        lines: how many.
+        lines: the number of lines.
         content: as it is stored.
     """
 

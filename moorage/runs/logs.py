@@ -114,7 +114,7 @@ def sites_of(status: Mapping[str, Any], task: str) -> list[str]:
     """Return the sites in whose stores a task's logs may be, the likeliest first.
 
     Args:
-        status: of the StretchedPipeline.
+        status: the status of the StretchedPipeline.
         task: its name; one of a loop's iterations (`train#2/evaluate`) lies where the loop (`train`) does.
     """
     unit = task.partition("#")[0]

@@ -94,7 +94,7 @@ class BoundedListener:
 
     Args:
         app: gets a middleware, so it must not have been set up yet.
-        limits: of this listener.
+        limits: the limits of this listener.
         tls: None: plain HTTP.
         clock: seconds, monotonic.
     """

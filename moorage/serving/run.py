@@ -35,7 +35,7 @@ class Listener:
         tls: the context that a keeper reloads; None: plain HTTP.
         linger_seconds: served on after SIGTERM.
         drain_seconds: the most that running requests get after that.
-        limits: of connections, their timeouts and their bodies.
+        limits: the limits of connections, their timeouts and their bodies.
     """
 
     port: int
@@ -80,7 +80,7 @@ async def run_until_signalled(
     """Serve until SIGTERM or SIGINT, then end in order.
 
     Args:
-        app: what is served.
+        app: the application to serve.
         health: is told when the end begins.
         listener: where.
         health_port: a plain HTTP port of its own for /healthz and /readyz at all addresses; None: no such port.

@@ -133,7 +133,7 @@ class ReadableStore:
         """List at most so many objects whose keys begin with `prefix`, by key.
 
         Args:
-            prefix: of their keys.
+            prefix: the prefix of their keys.
             most: 1,000 at most.
             folders: what lies deeper is told as folders.
             after: only keys that come after this one.

@@ -27,7 +27,7 @@ class Claim:
 
     Attributes:
         ref: the Dataset of its name.
-        uid: its own.
+        uid: the object's uid.
         dataset_uid: of the Dataset that owns it; "" where none does.
         deleting: whether it is about to go.
     """
@@ -43,8 +43,8 @@ class ClaimVolume:
     """A PersistentVolume that stands behind a claim of ours.
 
     Attributes:
-        name: its own.
-        uid: its own.
+        name: the object's name.
+        uid: the object's uid.
         ref: the Dataset whose claim it is for.
         claim_uid: of the claim that it is bound to.
         deleting: whether it is about to go.

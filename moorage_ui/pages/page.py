@@ -18,7 +18,7 @@ class Frame:
     """The frame of a page, around its content.
 
     Attributes:
-        title: of the window.
+        title: the title of the window.
         section: `runs`, `datasets` or `sites`; "": none.
         who: whose eyes it is made for; "": a stranger's.
         signed_in: whether they may sign out.

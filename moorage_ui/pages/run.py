@@ -55,7 +55,7 @@ class RunPage:
         plan: None where it can't be read; `problem` says why.
         state: phases for the drawing.
         numbers: the colour of each site.
-        currency: of the sites' prices; "" where none is named.
+        currency: the currency of the sites' prices; "" where none is named.
     """
 
     run: RunView

@@ -53,7 +53,7 @@ class Surroundings:
     """The surroundings of a task.
 
     Attributes:
-        path: its own.
+        path: the task's path.
         given: the inputs of the dag that it is in.
         beside: the states of the tasks that it waits for, by name.
     """
@@ -161,7 +161,7 @@ def bound(here: Surroundings, name: str, binding: ParameterBinding, own: Mapping
 
     Args:
         here: the task.
-        name: of the input, for messages.
+        name: the name of the input, for messages.
         binding: to be looked up.
         own: the task's own inputs, which platform configuration may name, too.
     """

@@ -40,7 +40,7 @@ async def ask(question: Question, objects: AsyncIterable[Mapping[str, Any]], lim
     """Plan. Cancelling the caller ends the process.
 
     Args:
-        question: what is asked.
+        question: the planning question.
         objects: the cluster's Sites, Datasets and Namespaces, raw.
         limits: what it may take; the question's time limit lies within them.
 

@@ -71,7 +71,7 @@ class LiveLogs:
 
     Args:
         client: the API server.
-        settings: what it is told.
+        settings: its settings.
     """
 
     def __init__(self, client: Client, settings: LiveLogSettings) -> None:

@@ -21,7 +21,7 @@ class GroupRun:
     Attributes:
         site: where its tasks run.
         store: the site's.
-        keys: of the run, in that store.
+        keys: the keys of the run, in that store.
         documents: the group's pipeline, and perhaps a platform document; its importers are filled in.
         parameters: of that pipeline, those of its imports included.
         imported: the files of what was imported, by URI in this store.

@@ -47,7 +47,7 @@ class TaskRecords:
 
     Args:
         store: the site's.
-        keys: of the run, in it.
+        keys: the keys of the run, in it.
         concerns: whether a task, by its path, is one of the group's.
     """
 

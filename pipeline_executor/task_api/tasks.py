@@ -34,7 +34,7 @@ class Task:
         group: the group's id in the plan.
         group_attempt: the group's.
         store: of the site; stays open while a request is served.
-        keys: of the run, in this store.
+        keys: the keys of the run, in this store.
         inputs: in the order that the sidecar will see.
         ended: whether its own container has ended.
     """

@@ -34,7 +34,7 @@ class Copier:
     Attributes:
         source: the producer's store.
         target: the consumer's.
-        budget: of buffers, shared by all files.
+        budget: the budget of buffers, shared by all files.
         progress: is told of bytes that are in the target; negative where they have to be brought again.
     """
 

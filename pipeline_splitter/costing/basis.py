@@ -25,7 +25,7 @@ class Terms:
         datasets: where the copies are.
         objectives: the whole list up to now: it decides from which copy a dataset is brought.
         kwh_per_gb: energy of the network, for 1e9 bytes.
-        currency: of all prices; "" where nobody names it.
+        currency: the currency of all prices; "" where nobody names it.
     """
 
     inventory: Inventory

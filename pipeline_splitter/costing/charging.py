@@ -24,7 +24,7 @@ class Charged:
         transfers: sorted by kind, key, origin, target.
         costs: by every objective, in the order of `OBJECTIVES`; sums are exact before the last rounding, so that they
             don't depend on any order.
-        schedule: of each task, start and end in seconds.
+        schedule: the schedule of each task, start and end in seconds.
     """
 
     transfers: tuple[Transfer, ...]
@@ -36,7 +36,7 @@ def charge(basis: Basis, site_of: Mapping[str, str], starts: Mapping[str, float]
     """Charge a placement.
 
     Args:
-        basis: of the graph that is placed.
+        basis: the basis of the graph that is placed.
         site_of: the site of each task.
         starts: when each task starts, as the objective `time` decided; None: the schedule that the placement has by
             definition (see `schedule`).

@@ -34,7 +34,7 @@ class Facts:
         objective: the one of the list that decided.
         deltas: by site, of those that the objectives before it leave: what moving there adds to it.
         decided: which objective decided, where there are several.
-        currency: of all money; "" where nobody names it.
+        currency: the currency of all money; "" where nobody names it.
         computing: by site, what computing costs there (with what must stay with it): for `time` seconds.
         biggest_here: its biggest input from outside, where that is at this site without being brought.
     """
@@ -74,7 +74,7 @@ def reasons(
     """Return the reason of every task.
 
     Args:
-        basis: of the graph that is placed.
+        basis: the basis of the graph that is placed.
         site_of: the site of each task.
         alternatives: of each task (see `alternatives.alternatives`, of the same basis).
         spare: of each objective but the last: how much more of it the tolerance leaves.

@@ -29,7 +29,7 @@ def time_deltas(  # noqa: PLR0913 - the last two have defaults
     """(n, s): seconds by which the run ends later when block i alone moves to site b; 0 where it is not `wanted`.
 
     Args:
-        workload: what is scheduled.
+        workload: the scheduled workload.
         block_of: (t,) block of each task.
         site_of: (t,) site of each task.
         wanted: (n, s) which moves to compute.

@@ -62,7 +62,7 @@ class Catalogue:
         """Put in a component of the pipeline with all that it needs.
 
         Args:
-            name: of the component.
+            name: the name of the component.
             path: of the task that runs it, from the pipeline's root.
             edit: what changes in it, where it is a unit's or inside of one.
             configuration: for Kubernetes, instead of the platform document's; of a container only.

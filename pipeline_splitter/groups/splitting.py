@@ -19,7 +19,7 @@ class Split:
         spec: the pipeline's, in schema 2.1.
         nodes: all tasks to be, by path.
         names: path -> name of the task in its group's root.
-        steps: of the graph, by path.
+        steps: the steps of the graph, by path.
         is_only_group: whether all of it stands in one file.
     """
 

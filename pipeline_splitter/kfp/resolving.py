@@ -20,7 +20,7 @@ def resolve(task: TaskSpec, component: Component, scope: Scope, beside: Mapping[
     Args:
         task: its spec.
         component: that of the task.
-        scope: of the dag that the task is in.
+        scope: the scope of the dag that the task is in.
         beside: the tasks of that dag that come before it, by name.
     """
     parameters = {name: parameter(said, scope, beside) for name, said in task.parameters.items()}
@@ -47,7 +47,7 @@ def parameter(said: Said, scope: Scope, beside: Mapping[str, Visited], own: Mapp
 
     Args:
         said: the binding.
-        scope: of the dag that the task is in.
+        scope: the scope of the dag that the task is in.
         beside: the tasks of that dag that come before it, by name.
         own: inputs of the task itself, where the binding may name these instead (platform configuration).
     """

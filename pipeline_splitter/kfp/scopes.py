@@ -67,7 +67,7 @@ class Here:
     """One task, where the walk is at it.
 
     Attributes:
-        path: its own.
+        path: the task's path.
         beside: the tasks of its dag that come before it, by name.
     """
 
@@ -84,7 +84,7 @@ class Visited:
     """One task of a dag, read.
 
     Attributes:
-        path: its own.
+        path: the task's path.
         parameters, artifacts: its outputs.
         tasks: what must have ended for it to have ended: itself, the tasks inside a nested pipeline, or, for an
             importer, what it waits for.

@@ -35,7 +35,7 @@ def make_plan(request: Request, deadline: float, clock: Callable[[], float], tel
     """Plan a request.
 
     Args:
-        request: what is asked.
+        request: the planning request.
         deadline: in the clock's seconds: the best plan so far is kept then.
         clock: seconds, monotonic.
         tell: told the phase, and the best value and bound, where there are some.

@@ -36,7 +36,7 @@ def prefer(placed: Placed, basis: Basis, limits: Limits) -> Placed:
 
     Args:
         placed: the best that was found by the list.
-        basis: of the graph that was placed, by the whole list.
+        basis: the basis of the graph that was placed, by the whole list.
         limits: the deadline ends it.
     """
     if placed.site_of is None or not basis.blocks.members:

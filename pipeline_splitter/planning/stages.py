@@ -34,8 +34,8 @@ def settle(graph: Graph, candidates: Sequence[Candidate], request: Request, limi
     Args:
         graph: without inserted tasks.
         candidates: releases that may be inserted.
-        request: what is asked.
-        limits: of all of it together.
+        request: the planning request.
+        limits: the limits of all of it together.
     """
     stage = Stage(request.objectives[:1])
     results: list[ObjectiveResult] = []

@@ -45,7 +45,7 @@ def write_report(
     """Write the text of `report.html`.
 
     Args:
-        plan: what is shown.
+        plan: the plan to show.
         graph: the pipeline that was planned, with the tasks that the plan put in.
         inventory: all sites.
         comparison: other ways to place it, in the order in which they are shown.

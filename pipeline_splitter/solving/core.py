@@ -48,7 +48,7 @@ class Core:
         blocks: (f,): index in the problem.
         allowed: (f, s).
         costs: the problem's own first, then one for each budget.
-        producer: of each made net, a core index.
+        producer: the producer of each made net, a core index.
         carried_bytes: (made, s): what bringing the net to a site moves; 0 where it is paid for already.
         cpu_hours: (f, s).
         quota_left: (s,).
@@ -81,7 +81,7 @@ def reduce(problem: Problem, allowed: Flags, order: Integers) -> Core:
     """Return the core of a problem whose blocks may only be where `allowed` says.
 
     Args:
-        problem: what is asked.
+        problem: the problem to solve.
         allowed: (n, s), at least one site for each block.
         order: all blocks, topologically.
     """

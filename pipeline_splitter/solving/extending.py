@@ -26,7 +26,7 @@ def certificate(  # noqa: PLR0913, PLR0917  # the core, what proves a bound over
         problem: the whole.
         core: with all the sites that the problem allows.
         costs: of the core, quotas and budgets priced in.
-        price: of the problem, budgets priced in.
+        price: the price of the problem, budgets priced in.
         multipliers: over the core.
         quota_prices: that were priced in.
         budget_prices: that were priced in.

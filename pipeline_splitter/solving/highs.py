@@ -63,7 +63,7 @@ def decide(core: cores.Core, budgets: Floats, limits: Limits) -> Answer:
     """Return the best choice for the free blocks of a core.
 
     Args:
-        core: what is left to decide.
+        core: the part that is left to decide.
         budgets: limit of each budget (of the whole cost, the core's constant included).
         limits: when to stop.
     """

@@ -36,7 +36,7 @@ class Search:
     """A problem with its core.
 
     Attributes:
-        core: what is left to decide.
+        core: the part that is left to decide.
         allowed: (n, s) the sites that the core was made with.
         record: the best that is known of the core.
         best: gives the multipliers that prove the record's bounds.
@@ -201,7 +201,7 @@ def cheapest_within(core: Core, dearness: Floats, most_flows: int) -> Flags:
     """Return the least expensive sites of blocks, as many as make a program of so many flows; all at 0 anyhow.
 
     Args:
-        core: what is left to decide.
+        core: the part that is left to decide.
         dearness: (f, s), infinite where a block may not be.
         most_flows: see `flows`.
     """

@@ -21,7 +21,7 @@ class FoundTable:
     """A table whose files are where the Dataset permits.
 
     Attributes:
-        location: of the files.
+        location: the location of the files.
         found: the same, as the status keeps it.
         told: the rest of what the catalogue said.
         snapshot: what a reader opens; None where the catalogue knows of none.

@@ -39,7 +39,7 @@ class ToldTable:
     Attributes:
         uri: of the folder with its files.
         others: URIs of files or folders of it that may lie elsewhere, with their names.
-        format: of its files.
+        format: the format of its files.
         columns: all of them, those of partitions last.
         partitions: None where it has none.
         others_are: what each of the others is, for messages.
@@ -64,7 +64,7 @@ class Catalogue(Protocol):
         Args:
             source: which.
             token: that the catalogue wants to see; None: it wants none.
-            budget: of one look.
+            budget: the budget of one look.
             stop: ends it.
 
         Raises:

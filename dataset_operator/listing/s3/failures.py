@@ -47,7 +47,7 @@ def explained(name: str, *, anonymous: bool = False) -> Iterator[None]:
     """Raise `SourceError` for what the block raises about the source `name` (as `s3://bucket/folder/ at https://...`).
 
     Args:
-        name: of the source.
+        name: the name of the source.
         anonymous: whether it is read without keys.
 
     Raises:

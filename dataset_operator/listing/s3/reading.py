@@ -26,7 +26,7 @@ class S3Reader:
 
     Args:
         store: the file system.
-        name: of the source, for messages.
+        name: the name of the source, for messages.
         folder: bucket and prefix.
         budget: the bounds.
         stop: ends it.

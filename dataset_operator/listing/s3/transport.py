@@ -40,7 +40,7 @@ class Origin:
     """The one host that a source is at.
 
     Args:
-        name: of the source, for messages.
+        name: the name of the source, for messages.
         endpoint: its URL.
     """
 

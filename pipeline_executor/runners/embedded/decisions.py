@@ -77,7 +77,7 @@ def task_states(
     Args:
         step: what the engine says.
         containers: `container_paths`.
-        records: of all attempts that have ended.
+        records: the records of all attempts that have ended.
         live: those that have not.
         waiting: what keeps tasks from beginning that may begin, by path.
     """

@@ -18,12 +18,12 @@ class Extras:
 
     Attributes:
         env: of the main container.
-        mounts: of the main container.
-        volumes: of the pod.
+        mounts: the mounts of the main container.
+        volumes: the volumes of the pod.
         spec: fields of the pod's spec.
         container: fields of the main container.
-        labels: of the pod.
-        annotations: of the pod.
+        labels: the labels of the pod.
+        annotations: the annotations of the pod.
     """
 
     env: list[Raw] = field(default_factory=list)

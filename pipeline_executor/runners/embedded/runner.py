@@ -61,7 +61,7 @@ class EmbeddedRunner:
 
     Args:
         client: the API server.
-        settings: what it is told.
+        settings: its settings.
         certificates: PEM of the authority of the task API's certificate, as it is now.
         on_change: told the namespace and name of the PipelineGroup of a pod that changed.
         now: the clock, in seconds since the epoch.

@@ -118,7 +118,7 @@ def task_states(
 
     Args:
         outcomes: what ML Metadata knows.
-        records: of all attempts.
+        records: the records of all attempts.
         live: those that go on.
         waiting: what keeps tasks from beginning, by path.
         group_attempt: what failed in an earlier one says nothing now.

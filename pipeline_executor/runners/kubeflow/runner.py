@@ -51,7 +51,7 @@ class KubeflowRunner:
 
     Args:
         client: the API server.
-        settings: what it is told.
+        settings: its settings.
         on_change: told the namespace and name of the PipelineGroup of which something changed.
         now: the clock, in seconds since the epoch.
     """

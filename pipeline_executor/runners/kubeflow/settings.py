@@ -12,7 +12,7 @@ class KubeflowSettings:
     """The settings of the runner.
 
     Attributes:
-        endpoint: of Kubeflow Pipelines' API.
+        endpoint: the endpoint of Kubeflow Pipelines' API.
         metadata: of ML Metadata, `grpc://host:port`.
         namespace: where runs are.
         token_file: None: no token is sent.

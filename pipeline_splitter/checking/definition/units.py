@@ -34,7 +34,7 @@ class _Spot:
     """A task where the recursion is.
 
     Attributes:
-        path: its own.
+        path: the task's path.
         task, component: raw.
         around: the spot of the dag that it is in; None at the unit itself.
         over: the hints of the plain nested pipelines between it and the loop, condition or unit around it, nearest

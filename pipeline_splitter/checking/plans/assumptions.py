@@ -13,7 +13,7 @@ def check_assumed(tasks: Iterable[PlannedTask], graph: Graph, notes: Notes) -> N
     A size stands with the task that writes the datum, or else with all that read it; one that nobody reads nowhere.
 
     Args:
-        tasks: of the plan.
+        tasks: the tasks of the plan.
         graph: with the inserted releases in it.
         notes: takes findings.
     """

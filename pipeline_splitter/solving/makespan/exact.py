@@ -63,7 +63,7 @@ class Exact:
     """One model: fill in, then solve once.
 
     Args:
-        network: what is asked.
+        network: the problem as a network.
         known: where tasks can still be, and how early and late, under `longest`.
         longest: seconds: only schedules at most so long are looked for.
     """

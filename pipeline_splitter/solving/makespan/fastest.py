@@ -51,7 +51,7 @@ class Hunt:
     """The state of the search for the shortest schedule.
 
     Attributes:
-        network: what is asked.
+        network: the problem as a network.
         limits: when to stop.
         enough: seconds: a schedule so short will do.
     """

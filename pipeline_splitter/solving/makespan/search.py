@@ -38,7 +38,7 @@ def anneal(  # noqa: PLR0913  # all of them named where it is called
     """Return the best schedule found.
 
     Args:
-        network: what is asked.
+        network: the problem as a network.
         tails: (t, s): least seconds after a task's end.
         begin: where to begin; permitted.
         costs: limited ones, each with its limit; with a horizon the first is what is minimised.

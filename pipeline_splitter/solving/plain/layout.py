@@ -20,9 +20,9 @@ class Layout(NamedTuple):
     """The constant part of a core's layout.
 
     Attributes:
-        sites: how many.
+        sites: the number of sites.
         unary: of a block at a site.
-        price: of one byte from a to b, `price[a * s + b]`.
+        price: the price of one byte from a to b, `price[a * s + b]`.
         turned: `turned[b * s + a]`, the same.
         inverse: 1 / price, 0 where it is 0.
         turned_inverse: likewise, turned.
@@ -75,7 +75,7 @@ class State(NamedTuple):
 
     Attributes:
         slots: messages, (entries, s).
-        loads: of made nets, (entries, s).
+        loads: the loads of made nets, (entries, s).
         given_loads: of given nets, (given entries, s).
         pool, given_pool: what no reader carries of a net at a site.
         left, given_left: readers of a net that a pass has not seen yet.

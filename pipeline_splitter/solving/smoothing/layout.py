@@ -20,11 +20,11 @@ class Layout(NamedTuple):
     """The constant part of a core's layout.
 
     Attributes:
-        sites: how many.
+        sites: the number of sites.
         first: labels of block i are `first[i]:first[i + 1]`.
-        site: of each label.
+        site: the site of each label.
         unary: of each label.
-        price: of one byte from a to b, `price[a * s + b]`.
+        price: the price of one byte from a to b, `price[a * s + b]`.
         prices_at: of block i, with w labels, `entry_price[prices_at[i] + a * w + k]` is the price from site a to its
             label k, and `exit_price[prices_at[i] + b * w + k]` that from its label k to site b: as loops want them.
         leaving, entering: where `apart`: what a byte pays besides at both ends, `leaving[a] + entering[b]`, a and b
