@@ -46,7 +46,7 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Lines:
-    """What both processes know.
+    """The settings that both processes share.
 
     Attributes:
         folder: that gives.
@@ -89,7 +89,7 @@ def measure(size_mib: int = SIZE_MIB, rounds: int = ROUNDS) -> Iterator[Row]:
 
 
 def row(size_mib: int, ours: Sequence[float], peer: Sequence[float]) -> Row:
-    """What was measured."""
+    """Make a row of the measurements."""
     mine, its = statistics.median(ours), statistics.median(peer)
     return Row(
         f"memory, node to node: {size_mib} MiB over mutual TLS into a tmpfs",

@@ -58,7 +58,7 @@ Process: TypeAlias = "subprocess.Popen[bytes]"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What placing the pods took: seconds, and CPU seconds of the processes that were looked at."""
+    """The cost of placing the pods: seconds, and CPU seconds of the processes that were looked at."""
 
     seconds: float
     cpu_seconds: float
@@ -110,7 +110,7 @@ def _measured(made: Cluster, pods: int, rounds: int) -> Iterator[Row]:
 
 
 def _listing_row(made: Cluster, found: int, rounds: int) -> Row:
-    """What following the nodes begins with, as extender and broker do it, and with whole objects."""
+    """Measure the first list of the nodes, as extender and broker do it, and with whole objects."""
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(rounds):
         for metadata_only, values in seconds.items():
@@ -191,7 +191,7 @@ def _pod(number: int, scheduler: str, *, labelled: bool) -> Raw:
 async def _placed(  # noqa: PLR0913 - what is measured, and where
     made: Cluster, running: Process, scheduler: str, pods: int, seen: tuple[Process, ...], *, labelled: bool
 ) -> Taken:
-    """What it took from the first pod that the scheduler sees until the last one has a node."""
+    """Measure what it took from the first pod that the scheduler sees until the last one has a node."""
     async with Client.from_environment(made.kubeconfig_path) as client:
         places = asyncio.Semaphore(_AT_ONCE)
         running.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""What other processes have used."""
+"""The processor time that other processes have used."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How much more a container's memory limit permits: a put that would exceed it is refused, before the kernel kills.
+"""Headroom below a container's memory limit: a put that would exceed it is refused, before the kernel kills.
 
 What is written to a tmpfs is charged to whoever writes it first. Beyond the limit, the kernel doesn't fail the write:
 it ends a process of the container. So a writer looks first. Pure, but for `headroom`, which reads what the kernel says.
@@ -42,7 +42,7 @@ _V1: Final = Version("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """What is left of the tightest limit.
+    """The rest of the tightest limit.
 
     Attributes:
         left_bytes: that may still be charged, once what the kernel can drop is dropped.
@@ -58,7 +58,7 @@ class Headroom:
 
 
 def headroom(root: Path = _ROOT, own: Path = _OWN) -> Headroom | None:
-    """What this process may still take; None where nothing limits it, or nobody can say."""
+    """Return what this process may still take; None where nothing limits it, or nobody can say."""
     try:
         groups = own.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -92,7 +92,7 @@ def folders(groups: str, root: Path) -> Iterator[tuple[Path, Version]]:
 
 
 def left(folder: Path, version: Version) -> Headroom | None:
-    """What is left of one group's limit; None where it has none, or does not say."""
+    """Return the rest of one group's limit; None where it has none, or does not say."""
     try:
         limit = (folder / version.limit).read_text(encoding="ascii").strip()
         if limit == "max" or int(limit) >= _UNLIMITED_BYTES:

@@ -1,4 +1,4 @@
-"""What says in a store that a place was made for a Dataset. No word in a spec or a status does."""
+"""The marks by which a store says that a place was made for a Dataset. No word in a spec or a status does."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -80,7 +80,7 @@ def server_name(node: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a pass says: this node may read this dataset.
+    """The statement of a pass: this node may read this dataset.
 
     Attributes:
         uid: of the Dataset whose memory it is, and no other of its name; "": it is of copies, which have versions.

@@ -109,7 +109,7 @@ def remove_bucket(access: Access, mark: Mapping[str, str]) -> str:
 
 
 def _keeps(client: Any, bucket: str, mark: Mapping[str, str]) -> str:  # noqa: ANN401 - boto3
-    """Why it must stay; "" where it may go."""
+    """Return why it must stay; "" where it may go."""
     tags = {str(tag.get("Key")): str(tag.get("Value")) for tag in client.get_bucket_tagging(Bucket=bucket)["TagSet"]}
     if not mark[UID_TAG] or tags.get(UID_TAG) != mark[UID_TAG]:
         return "it was not made for this Dataset"

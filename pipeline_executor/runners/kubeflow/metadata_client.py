@@ -101,7 +101,7 @@ class MetadataClient:
                 return found
 
     async def _events(self, executions: list[int]) -> Lineage:
-        """What executions read and gave out."""
+        """Ask what executions read and gave out."""
         outputs: dict[int, dict[str, tuple[StoredArtifact, ...]]] = {}
         inputs: dict[int, tuple[str, ...]] = {}
         for some in _slices(executions):

@@ -29,7 +29,7 @@ async def objects_at(store: ArtifactStore, uri: str) -> list[StoredObject]:
 
 
 async def bytes_at(store: ArtifactStore, uris: Iterable[str]) -> int:
-    """How many bytes several artifacts have together; some are looked up side by side.
+    """Return how many bytes several artifacts have together; some are looked up side by side.
 
     Raises:
         StoreError: the store does not answer, or one has too many objects.
