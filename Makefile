@@ -16,10 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup images docs demo rooted down test again unit check format bench release requirements clean
 
-help: ## Tell what there is
+help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
-demo: rooted setup ## Bring up a real Kubernetes with Moorage on this machine and watch a labelled pod get its data
+demo: rooted setup ## Start a real Kubernetes with Moorage on this machine and show a labelled pod getting its data
 	@$(BIN)/python -m demo
 
 # Looked at before anything is installed, which takes a minute.
@@ -27,23 +27,23 @@ rooted:
 	@test "$$(uname -s)" = Linux || { echo "make: the demo runs real Kubernetes nodes, which need Linux" >&2; exit 2; }
 	@test "$$(id -u)" = 0 || { echo "make: the demo runs real Kubernetes nodes, which need root: run it as root, or make a cluster without nodes: make setup && .venv/bin/moorage dev up --sites eu-1=0,us-1=0 --fake-nodes 6" >&2; exit 2; }
 
-down: setup ## Remove the demo's clusters, and all that belongs to them
+down: setup ## Remove the demo's clusters and everything that belongs to them
 	@for site in us-1 eu-1; do $(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}-$$site; done
 	@$(BIN)/moorage dev down --name $${MOORAGE_DEMO_NAME:-demo}
 
-test: setup ## Run all tests, the real ones on real nodes included (ARGS="tests/cli -k plan" to choose)
+test: setup ## Run all tests, including those on real nodes (ARGS="tests/cli -k plan" to choose)
 	@rm -f $(FAILED)
 	$(BIN)/pytest $(SPREAD) $$(($(CORES) + 1)) $(ARGS) || { code=$$?; ! { test $$code = 1 && grep -q :: .pytest_cache/v/cache/lastfailed; } || touch $(FAILED); exit $$code; }
 
 # Only after a run that came to its end (pytest's exit code 1) with failed tests: what never ran has not failed.
-again: setup ## Run what failed in the last run once more, one test at a time
+again: setup ## Run the tests that failed last time again, one at a time
 	@test -f $(FAILED) || { echo "make: there is no run of the tests that came to its end with failures: run make test" >&2; exit 2; }
 	$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 10 $(ARGS)
 
 unit: setup ## Run the tests that need no root, no cluster and no network (ARGS=... to choose)
 	$(BIN)/pytest $(SPREAD) $(CORES) -m "not real and not plane" $(ARGS)
 
-check: setup ## Lint, types, import contracts, the links of all pages, the table of the chart's values
+check: setup ## Check lint, types, import contracts, links of all pages, and the table of the chart's values
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -57,17 +57,17 @@ format: setup ## Format the code
 images: setup ## Build all images without Docker; REGISTRY=host/folder pushes them, LOAD=kind|k3d|minikube|docker|podman|dev CLUSTER=name loads them
 	@$(BIN)/python -m devcluster.images $(if $(REGISTRY),--push $(REGISTRY)) $(if $(LOAD),--load $(LOAD)) $(if $(CLUSTER),--cluster $(CLUSTER))
 
-docs: setup ## Make the documentation a site, in build/docs
+docs: setup ## Build the documentation's site in build/docs
 	@$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/docs-read . build/docs
 	@echo "Open build/docs/index.html, or serve it: $(BIN)/python -m http.server -d build/docs"
 
-bench: setup ## Measure, and print the table of docs/performance.md
+bench: setup ## Run the benchmarks and print the table of docs/performance.md
 	@$(BIN)/python -m bench
 
-release: setup ## Make what a release publishes, in build/release; URL=https://github.com/OWNER/moorage
+release: setup ## Build the files of a release in build/release; URL=https://github.com/OWNER/moorage
 	@$(BIN)/python -m release --url "$(URL)"
 
-requirements: setup ## Pin every dependency anew, by hash (ARGS=--upgrade to move to the newest versions)
+requirements: setup ## Pin every dependency again, by hash (ARGS=--upgrade for the newest versions)
 	requirements/compile $(ARGS)
 
 setup: $(READY) ## Install what the other targets need into .venv
@@ -82,5 +82,5 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --config-settings editable_mode=compat -e .
 	@touch $@
 
-clean: ## Forget the virtual environments and what the tools cached here
+clean: ## Remove the virtual environments and the tools' caches
 	rm -rf $(VENV) .venv-skypilot .venv-vineyard .venv-airflow .venv-frameworks-tests .venv-iceberg-tests .venv-torch-tests build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -26,25 +26,25 @@ _NEXT = (
 )
 
 
-@click.command("migrate", short_help="Turn Datashim's objects into Moorage's.")
+@click.command("migrate", short_help="Convert Datashim's objects to Moorage's.")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--cluster", is_flag=True, help="Read Datashim's objects from the cluster: of all namespaces, or of -n.")
-@click.option("--site", help="The Site where the data are. Default: the only Site there is.")
+@click.option("--cluster", is_flag=True, help="Read Datashim's objects from the cluster: in all namespaces, or in -n.")
+@click.option("--site", help="The Site that has the data [default: the only Site].")
 @click.option("--apply", "applies", is_flag=True, help="Apply the Datasets (server-side) instead of printing them.")
-@click.option("--dry-run", is_flag=True, help="With --apply: let the API server check them, and store nothing.")
+@click.option("--dry-run", is_flag=True, help="With --apply: have the API server check them and store nothing.")
 @target_options
 @click.pass_context
 def migrate(  # noqa: PLR0913 - an option each
     context: click.Context, *, file: Path | None, cluster: bool, site: str | None, applies: bool, dry_run: bool
 ) -> int:
-    """Turn Datashim's objects (datashim.io, com.ie.ibm.hpsys) of a FILE or of a cluster into Moorage's Datasets.
+    """Convert Datashim's objects (datashim.io, com.ie.ibm.hpsys) in a FILE or a cluster to Moorage's Datasets.
 
-    Datasets go to stdout, or with --apply to the cluster. stderr says what changed, what can't be carried, and of a
-    cluster which pods and workloads would notice. Nothing of Datashim's is changed.
+    The command prints Datasets to stdout, or applies them with --apply. On stderr it lists what changed, what it can't
+    convert and, with --cluster, the affected pods and workloads. It never changes Datashim's objects.
 
-    --apply leaves alone Datasets that no migration made, and fields that were changed since.
+    --apply does not touch Datasets that no migration made, or fields that were changed since.
 
-    Exit code 2 if a Dataset can't be used as it is. It is printed too, so that you can correct it, and never applied.
+    Exit code 2 if a Dataset is unusable as it is. The command prints it for you to correct and never applies it.
 
     \b
     moorage migrate --cluster --site eu-1 > datasets.yaml
