@@ -119,7 +119,7 @@ class WorkQueue(Generic[K]):
     async def _run(self, key: K) -> None:
         self._begun.add(key)
         try:
-            await self._work(key)
+            await self._uncancelled(key)
             self._failures.pop(key, None)
         except Exception as error:  # noqa: BLE001 - one key's trouble is not the others'
             failures = self._failures[key] = self._failures.get(key, 0) + 1
@@ -136,6 +136,17 @@ class WorkQueue(Generic[K]):
                 self._shares.put(key, self._shares_of(key), _now())  # behind those that wait
             while not self._closed and (following := self._shares.take()) is not None:
                 self._start(following)
+
+    async def _uncancelled(self, key: K) -> None:
+        """Do the work. Where something that it waits for is cancelled, and not the work itself, it has failed."""
+        try:
+            await self._work(key)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if self._closed or (task is not None and task.cancelling()):
+                raise
+            message = "what it waited for was cancelled"
+            raise RuntimeError(message) from error
 
 
 def _now() -> float:

@@ -54,33 +54,39 @@ class ArtifactStore:
         certificates: PEM, of the authorities to trust besides the system's; "": none.
     """
 
+    bucket: str
+    prefix: str
+    signer: Signer
+    certificates: str
+    client: Any
+
     def __init__(self, site: str, location: S3Source, credentials: Credentials | None) -> None:
         self.site = site
-        self.bucket = location.bucket
-        self.prefix = location.prefix.strip("/")
-        self._location = location
-        self._name = f"artifact store of Site {site} (s3://{location.bucket} at {location.endpoint})"
-        self.certificates = "" if location.ca_bundle is None else certificates_of(location.ca_bundle)
         self._closing = contextlib.ExitStack()
-        verify: bool | str = True
-        if self.certificates:
-            folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="store-"))
-            file = Path(folder) / "ca.pem"
-            file.write_text(self.certificates)
-            verify = str(file)
-        # The client serves many threads; making one does not, so each store has a session of its own.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"store-{site}")
+        self._trusted: tuple[str, bool | str] = "", True
+        self.renew(location, credentials)
+
+    def renew(self, location: S3Source, credentials: Credentials | None) -> None:
+        """Go on with other keys, or at another place, for all who hold the store: groups hold it while they run.
+
+        What is under way ends with the earlier client, whose connections close once nobody uses it.
+        """
+        certificates = "" if location.ca_bundle is None else certificates_of(location.ca_bundle)
+        if certificates != self._trusted[0]:
+            # Requests under way still read the earlier file: it stays until the store is closed.
+            self._trusted = certificates, self._written(certificates) if certificates else True
+        # The client serves many threads; making one does not, so each has a session of its own.
         keys = credentials or Credentials("anonymous", "anonymous")
         region = location.signing_region
-        own = Keys(keys.access_key_id, keys.secret_access_key, keys.session_token)
-        self.signer = Signer(location.endpoint, location.bucket, region, own)
-        self.client: Any = boto3.Session().client(
+        client = boto3.Session().client(
             "s3",
             endpoint_url=location.endpoint,
             region_name=region,
             aws_access_key_id=keys.access_key_id,
             aws_secret_access_key=keys.secret_access_key,
             aws_session_token=keys.session_token,
-            verify=verify,
+            verify=self._trusted[1],
             config=Config(
                 signature_version="s3v4",
                 connect_timeout=5,
@@ -93,7 +99,20 @@ class ArtifactStore:
                 response_checksum_validation="when_required",
             ),
         )
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"store-{site}")
+        own = Keys(keys.access_key_id, keys.secret_access_key, keys.session_token)
+        self.signer = Signer(location.endpoint, location.bucket, region, own)
+        self.bucket = location.bucket
+        self.prefix = location.prefix.strip("/")
+        self.certificates = certificates
+        self._location = location
+        self._name = f"artifact store of Site {self.site} (s3://{location.bucket} at {location.endpoint})"
+        self.client = client
+
+    def _written(self, certificates: str) -> str:
+        folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="store-"))
+        file = Path(folder) / "ca.pem"
+        file.write_text(certificates)
+        return str(file)
 
     async def __aenter__(self) -> Self:
         return self

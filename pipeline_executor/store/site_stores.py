@@ -1,4 +1,7 @@
-"""The Sites' artifact stores, opened when they are asked for; their keys are looked at again every minute."""
+"""The Sites' artifact stores, opened when they are asked for; their keys are looked at again every minute.
+
+Each stays the same object until all are closed: other keys change what it does its requests with.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -76,7 +79,10 @@ class SiteStores:
                 if present.location == location and present.credentials == credentials:
                     present.looked_at = now
                     return present.store
-                await present.store.__aexit__(None, None, None)
+                # Whoever holds the store goes on with it: it is not closed, and no other takes its place.
+                present.store.renew(location, credentials)
+                self._open[name] = _Open(location, credentials, present.store, now)
+                return present.store
             opened = _Open(location, credentials, open_store(name, location, credentials), now)
             self._open[name] = opened
             return opened.store

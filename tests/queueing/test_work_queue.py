@@ -95,6 +95,38 @@ async def test_what_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
         await until(lambda: tries == 3)
 
 
+async def test_what_is_cancelled_below_the_work_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that is shut down cancels what waits for it: the key is tried again, as after any failure."""
+    monkeypatch.setattr(work_queue, "FIRST_PAUSE_SECONDS", 0.01)
+    tries = 0
+
+    async def work(_: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            waits = asyncio.get_running_loop().create_future()
+            waits.cancel()
+            await waits
+
+    async with make_queue(work) as queue:
+        queue.add("a")
+        await until(lambda: tries == 3)
+
+
+async def test_a_queue_that_closes_cancels_its_work(caplog: pytest.LogCaptureFixture) -> None:
+    """That is no failure: nothing is logged, and nothing is tried again."""
+    begun = asyncio.Event()
+
+    async def work(_: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with make_queue(work) as queue:
+        queue.add("a")
+        await begun.wait()
+    assert not caplog.records
+
+
 async def test_a_timer_fires_once_and_can_be_forgotten() -> None:
     """`add` before its time replaces it; `forget` ends it."""
     done: list[str] = []
