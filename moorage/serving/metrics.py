@@ -114,17 +114,17 @@ class _Caches(Collector):
     """Asked at each scrape, so that no cache has to tell of each change."""
 
     def __init__(self) -> None:
-        self.followed: dict[str, Followed] = {}
+        self.followed: dict[str, list[Followed]] = {}
 
     def collect(self) -> Iterable[Metric]:
-        """Age and size of each informer's cache."""
+        """Age and size of the caches of each resource: of several, the oldest one's age, and their sizes together."""
         ages = GaugeMetricFamily(
             "moorage_cache_age_seconds", "How long a watch has been broken; 0 while it is open.", labels=["resource"]
         )
         sizes = GaugeMetricFamily("moorage_cache_objects", "Objects in a cache.", labels=["resource"])
-        for resource, cache in list(self.followed.items()):
-            ages.add_metric([resource], cache.age_seconds)
-            sizes.add_metric([resource], len(cache.snapshot()))
+        for resource, caches in list(self.followed.items()):
+            ages.add_metric([resource], max(cache.age_seconds for cache in caches))
+            sizes.add_metric([resource], sum(len(cache.snapshot()) for cache in caches))
         yield ages
         yield sizes
 
@@ -157,14 +157,16 @@ REGISTRY.register(_CACHES)
 
 def follow_caches(caches: Mapping[str, Followed]) -> None:
     """Expose the age and size of these caches, each under the plural of its resource."""
-    _CACHES.followed.update(caches)
+    for resource, cache in caches.items():
+        _CACHES.followed.setdefault(resource, []).append(cache)
 
 
 def forget_caches(caches: Mapping[str, Followed]) -> None:
     """Stop exposing these caches."""
     for resource, cache in caches.items():
-        if _CACHES.followed.get(resource) is cache:
-            del _CACHES.followed[resource]
+        left = [each for each in _CACHES.followed.pop(resource, ()) if each is not cache]
+        if left:
+            _CACHES.followed[resource] = left
 
 
 def follow_depth(queue: Queue) -> None:

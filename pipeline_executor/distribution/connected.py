@@ -50,6 +50,11 @@ class ConnectedCluster:
             on_change=self._heard,
         )
 
+    @property
+    def caches(self) -> Mapping[str, Reflector[Any]]:
+        """Its informers, by the plural of what they follow."""
+        return {"pipelinegroups": self.groups, "leases": self._leases}
+
     async def __aenter__(self) -> Self:
         await self._running.enter_async_context(self.groups)
         await self._running.enter_async_context(self._leases)

@@ -16,6 +16,7 @@ from moorage.kube import Client
 from moorage.queueing.ending import ended
 from moorage.runs import RunRef
 from moorage.runs.pipelines import CLUSTER_SITES_ANNOTATION
+from moorage.serving import metrics
 from pipeline_executor.distribution.clusters import Cluster, Engine, Surroundings, Way
 from pipeline_executor.distribution.connected import ConnectedCluster
 from pipeline_executor.distribution.engines import ENGINES
@@ -62,6 +63,9 @@ class SiteClusters:
 
     async def __aenter__(self) -> Self:
         await self._running.enter_async_context(self._own)
+        # Of other clusters it is measured how many are out of sight: one that is away is no fault of the hub's.
+        metrics.follow_caches(self._own.caches)
+        self._running.callback(metrics.forget_caches, self._own.caches)
         for engine in self._engines:
             await self._running.enter_async_context(engine)
         task = asyncio.create_task(self._follow(), name="clusters")

@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 from moorage.kube import NAMESPACES, Client, Recorder
 from moorage.runs import RunRef
 from moorage.serving import metrics
 from moorage.serving.health import Health, make_app
 from moorage.serving.run import Listener, serve, stop_on_signals
-from moorage.watching import Catalogue
+from moorage.watching import Bundle, Catalogue
 from pipeline_executor.distribution import SiteClusters
 from pipeline_executor.hub.controller import Parts, RunController
 from pipeline_executor.hub.deciding import PlanFound
@@ -67,7 +69,7 @@ async def run(settings: HubSettings, stop: asyncio.Event | None = None) -> None:
             on_sight=sights_changed,
         )
         await stack.enter_async_context(distribution)
-        health.add_ready("watches", catalogue.missing)
+        add_watches(health, {"watches": catalogue}, settings.blind_seconds)
         health.add_ready("clusters", distribution.unready)
         await distribution.wait_synced(_SYNC_SECONDS)
         for reflector in (catalogue.sites, catalogue.datasets, catalogue.namespaces):
@@ -91,13 +93,21 @@ async def run(settings: HubSettings, stop: asyncio.Event | None = None) -> None:
         controller = RunController(parts, settings, (runs.run_changed, retention.run_changed))
         controllers.append(controller)
         await stack.enter_async_context(controller)
+        add_watches(health, {"runs": controller.bundle}, settings.blind_seconds)
         await controller.runs.wait_synced(_SYNC_SECONDS)
         # Only now it is known which runs there are: schedules count them.
         schedules = ScheduleController(client, recorder, runs, catalogue.dataset, at_once=settings.schedules_at_once)
         await stack.enter_async_context(schedules)
+        add_watches(health, {"schedules": schedules.bundle}, settings.blind_seconds)
         # What was deleted while no hub looked has left PipelineGroups behind; each is looked at once.
         distribution.look_at_all()
         _log.info("following runs", extra={"clusters": len(list(distribution.clusters()))})
         await stop.wait()
         health.drain()
     _log.info("ended")
+
+
+def add_watches(health: Health, watches: Mapping[str, Bundle | Catalogue], blind_seconds: float) -> None:
+    """Be unready while one of these has not been listed, or has been out of sight for longer than `blind_seconds`."""
+    for name, watched in watches.items():
+        health.add_ready(name, partial(watched.problem, blind_seconds))

@@ -21,6 +21,7 @@ from moorage.runs import RunPhase, RunRef, StretchedPipeline, group_name
 from moorage.runs.pipelines import GROUP_LABEL, HUB_LABEL, QUEUE_LABEL, RUN_LABEL
 from moorage.runs.schedules import SCHEDULE_LABEL
 from moorage.serving import metrics
+from moorage.watching import Bundle
 from moorage.wire import read_stretched_pipeline, write_pipeline_group_spec
 from pipeline_executor.distribution import Distribution
 from pipeline_executor.hub.conditions import conditions_of
@@ -107,6 +108,7 @@ class RunController:
         self.runs: Reflector[Mark] = Reflector(
             parts.client, STRETCHED_PIPELINES, project=read_mark, on_change=self._changed
         )
+        self.bundle = Bundle({"stretchedpipelines": self.runs})
         self._queue: WorkQueue[RunRef] = WorkQueue(
             "run",
             self._reconcile,
@@ -114,15 +116,16 @@ class RunController:
             at_once=settings.runs_at_once,
             each={"namespace": settings.runs_per_namespace},
         )
+        metrics.follow_depth(self._queue)
 
     async def __aenter__(self) -> Self:
-        await self.runs.__aenter__()
+        await self.bundle.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.runs.__aexit__(kind, error, trace)
+        await self.bundle.__aexit__(kind, error, trace)
         await self._queue.__aexit__(kind, error, trace)
 
     # --- what makes it look ---

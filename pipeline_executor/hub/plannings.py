@@ -49,6 +49,7 @@ class Plannings:
             at_once=at_once,
             each={"namespace": max(at_once - 1, 1)},
         )
+        metrics.follow_depth(self._queue)
 
     async def __aenter__(self) -> Self:
         return self

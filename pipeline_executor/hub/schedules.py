@@ -20,6 +20,7 @@ from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
 from moorage.runs.schedules import DUE_ANNOTATION, SCHEDULE_LABEL, PipelineSchedule, ScheduleState
 from moorage.serving import metrics
+from moorage.watching import Bundle
 from moorage.wire.schedules import read_schedule, read_schedule_state, write_schedule_state, write_time
 from pipeline_executor.hub.runs_of_schedules import RunsOfSchedules
 from pipeline_executor.hub.scheduling import ScheduleVerdict, Start, decide_schedule
@@ -82,6 +83,7 @@ class ScheduleController:
         self.schedules: Reflector[ScheduleMark] = Reflector(
             client, PIPELINE_SCHEDULES, project=read_schedule_mark, on_change=self._changed
         )
+        self.bundle = Bundle({"pipelineschedules": self.schedules})
         self._queue: WorkQueue[Key] = WorkQueue(
             "schedule",
             self._reconcile,
@@ -92,13 +94,13 @@ class ScheduleController:
         metrics.follow_depth(self._queue)
 
     async def __aenter__(self) -> Self:
-        await self.schedules.__aenter__()
+        await self.bundle.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.schedules.__aexit__(kind, error, trace)
+        await self.bundle.__aexit__(kind, error, trace)
         await self._queue.__aexit__(kind, error, trace)
 
     # --- what makes it look ---

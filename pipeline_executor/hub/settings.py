@@ -34,6 +34,11 @@ class HubSettings:
     runs_at_once: int = setting("How many runs are looked at at once.", default=16, minimum=1)
     runs_per_namespace: int = setting("How many of these of one namespace.", default=8, minimum=1)
     schedules_at_once: int = setting("How many PipelineSchedules are looked at at once.", default=8, minimum=1)
+    blind_seconds: float = setting(
+        "How long the hub's own API server may be out of sight before the hub says that it isn't ready.",
+        default=60.0,
+        minimum=1,
+    )
     health_listen_port: int = setting("The port of /healthz and /readyz.", default=8080, minimum=0, maximum=65535)
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR.", default="INFO", parse=parse_level)
     instance: str = setting("Which pod this is, in Events.", default="moorage-hub", variable="HOSTNAME")

@@ -15,7 +15,7 @@ from moorage.model import Dataset, DatasetRef
 from moorage.queueing.ending import ended
 from moorage.runs.pipelines import HUB_LABEL
 from moorage.sites import Inventory
-from moorage.watching import Catalogue
+from moorage.watching import Bundle, Catalogue
 from pipeline_executor.distribution.ocm.works import MANAGED_CLUSTERS, ManagedCluster, read_managed_cluster
 from pipeline_executor.placement_scores.scores import (
     ADD_ON_PLACEMENT_SCORES,
@@ -72,8 +72,9 @@ class PlacementScores:
         )
 
     async def __aenter__(self) -> Self:
-        await self._running.enter_async_context(self._managed)
-        await self._running.enter_async_context(self._written)
+        await self._running.enter_async_context(
+            Bundle({"managedclusters": self._managed, "addonplacementscores": self._written})
+        )
         task = asyncio.create_task(self._follow(), name="placement scores")
         self._running.push_async_callback(ended, task)
         return self

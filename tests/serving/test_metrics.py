@@ -69,6 +69,15 @@ async def test_the_health_port_exposes_them() -> None:
         assert answer.headers["Content-Type"].startswith("text/plain")
         assert 'moorage_cache_age_seconds{resource="widgets"} 7.0' in text
         assert 'moorage_cache_objects{resource="widgets"} 2.0' in text
+        older, younger = _Cache(), _Cache()
+        older.age_seconds = 9.0
+        for each in (older, younger):
+            metrics.follow_caches({"widgets": each})
+        text = await (await client.get("/metrics")).text()
+        assert 'moorage_cache_age_seconds{resource="widgets"} 9.0' in text
+        assert 'moorage_cache_objects{resource="widgets"} 6.0' in text
+        for each in (older, younger):
+            metrics.forget_caches({"widgets": each})
         metrics.forget_caches(caches)
         assert "widgets" not in await (await client.get("/metrics")).text()
 

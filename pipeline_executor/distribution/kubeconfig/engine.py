@@ -14,6 +14,7 @@ from typing import Self
 from moorage.errors import SettingError
 from moorage.kube import SECRETS, Change, Client, Reflector, Selection
 from moorage.runs.pipelines import CLUSTER_SECRET_TYPE
+from moorage.watching import Bundle
 from pipeline_executor.distribution.clusters import Surroundings, Way
 from pipeline_executor.distribution.connected import ConnectedCluster
 from pipeline_executor.distribution.kubeconfig.secrets import ClusterSecret, read_cluster_secret
@@ -49,15 +50,16 @@ class KubeconfigEngine:
             selection=Selection(namespace=around.namespace, fields=f"type={CLUSTER_SECRET_TYPE}"),
             on_change=self._changed,
         )
+        self._bundle = Bundle({"secrets": self._secrets})
 
     async def __aenter__(self) -> Self:
-        await self._secrets.__aenter__()
+        await self._bundle.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._secrets.__aexit__(kind, error, trace)
+        await self._bundle.__aexit__(kind, error, trace)
         for each in self._open.values():
             await each.running.aclose()
 

@@ -11,6 +11,7 @@ from typing import Self
 from moorage.errors import KubeError, NotFoundError, SettingError
 from moorage.kube import Change, Reflector, Selection
 from moorage.runs.pipelines import HUB_LABEL
+from moorage.watching import Bundle
 from pipeline_executor.distribution.clusters import Surroundings, Way
 from pipeline_executor.distribution.ocm.cluster import WorkCluster
 from pipeline_executor.distribution.ocm.works import (
@@ -53,8 +54,9 @@ class OcmEngine:
         self._blind_at = time.monotonic()
 
     async def __aenter__(self) -> Self:
-        await self._running.enter_async_context(self._managed)
-        await self._running.enter_async_context(self._works)
+        await self._running.enter_async_context(
+            Bundle({"managedclusters": self._managed, "manifestworks": self._works})
+        )
         return self
 
     async def __aexit__(

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from moorage.kube import Client
 from moorage.runs import PipelineGroup, TaskPhase
+from moorage.watching import Bundle
 from pipeline_executor.engine import Artifact, Job, Step, read_program, step
 from pipeline_executor.runners.embedded.decisions import attempts_of, task_states
 from pipeline_executor.runners.embedded.ending import OVER_GRACE_SECONDS, Ending
@@ -80,6 +81,7 @@ class EmbeddedRunner:
         self._states: dict[GroupKey, State] = {}
         self.poke = on_change
         self.pods = PodIndex(client, on_change)
+        self._watches = Bundle({"pods": self.pods.reflector})
         self._looker = Looker(self.pods, MountEvents(client), settings.patience, now)
         self._live_logs = LiveLogs(client, settings.live_logs)
         self._ending = Ending(client, settings.log_bytes, now)
@@ -88,14 +90,14 @@ class EmbeddedRunner:
         )
 
     async def __aenter__(self) -> Self:
-        await self.pods.reflector.__aenter__()
+        await self._watches.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._live_logs.__aexit__(kind, error, trace)
-        await self.pods.reflector.__aexit__(kind, error, trace)
+        await self._watches.__aexit__(kind, error, trace)
 
     # --- what the spoke asks ---
 

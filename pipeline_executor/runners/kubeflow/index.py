@@ -7,6 +7,7 @@ from typing import Final, Self, TypeVar
 
 from moorage.errors import KubeflowError
 from moorage.kube import PODS, Change, Client, Key, Reflector, Selection
+from moorage.watching import Bundle
 from pipeline_executor.runners.kubeflow.pods import KubeflowPod, read_pod
 from pipeline_executor.runners.kubeflow.workflows import RUN_ID_LABEL, WORKFLOWS, WorkflowFacts, read_workflow
 
@@ -34,17 +35,16 @@ class RunIndex:
         self.workflows: Reflector[WorkflowFacts] = Reflector(
             client, WORKFLOWS, project=read_workflow, selection=selection, on_change=self._workflow_changed
         )
+        self._bundle = Bundle({"pods": self.pods, "workflows": self.workflows})
 
     async def __aenter__(self) -> Self:
-        await self.pods.__aenter__()
-        await self.workflows.__aenter__()
+        await self._bundle.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for reflector in (self.workflows, self.pods):
-            await reflector.__aexit__(kind, error, trace)
+        await self._bundle.__aexit__(kind, error, trace)
 
     async def synced(self) -> None:
         """Wait a while until both have been listed once.
