@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 
+import httpx2 as httpx
 import pytest
 
 from devcluster.cluster import Cluster
@@ -32,6 +33,11 @@ async def namespace(client: Client) -> AsyncIterator[str]:
     await until(has_account)
     yield name
     await client.delete(NAMESPACES, name)
+
+
+def nowhere() -> Client:
+    """An API server that does not answer."""
+    return Client(httpx.AsyncClient(base_url="http://127.0.0.1:1", trust_env=False))
 
 
 async def is_ready(client: Client) -> bool:

@@ -4,6 +4,7 @@ Whatever may change a group's state (the object, its pods, a transfer, a clock) 
 key means to look at everything, decide, and make it right. In the order of that:
 
     group_objects  what an informer keeps of a PipelineGroup
+    attempts       which of them are attempts of the same group (pure)
     accepting      whether this attempt is the newest, and its pipeline from the store
     importing      brings what other groups made, each once for all that read it
     importers      puts what was brought into the pipeline (pure)

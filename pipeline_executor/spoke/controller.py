@@ -23,6 +23,7 @@ from moorage.watching import Bundle
 from moorage.wire import read_site
 from pipeline_executor.runners.protocol import GroupKey, GroupRun, Progress, Runner, TaskState
 from pipeline_executor.spoke.accepting import newest_seen, read_documents
+from pipeline_executor.spoke.attempts import Attempts
 from pipeline_executor.spoke.events import events_between
 from pipeline_executor.spoke.exports import exports_of
 from pipeline_executor.spoke.group_objects import GroupObject, read_group_object
@@ -98,7 +99,7 @@ class Controller:
         self._recorder = recorder
         self._runner: Runner | None = None
         self._held: dict[GroupKey, Held] = {}
-        self._newest: dict[tuple[str, str, str], int] = {}
+        self._attempts = Attempts()
         self.groups: Reflector[GroupObject] = Reflector(
             client, PIPELINE_GROUPS, project=read_group_object, on_change=self._changed
         )
@@ -156,6 +157,7 @@ class Controller:
             self._queue.add_after(key, seconds)
 
     def _changed(self, change: Change[GroupObject]) -> None:
+        self._attempts.follow(change)
         before, after = change.before, change.after
         if before is not None and after is not None and before.asks_as(after):
             return  # our own word
@@ -228,38 +230,24 @@ class Controller:
         phase = _PHASES.get(progress.phase, GroupPhase.RUNNING)
         message = progress.message
         if replaced and phase.is_final and phase is not GroupPhase.SUCCEEDED:
-            phase, message = GroupPhase.FAILED, f"attempt {self._newest_of(group)} of this group replaces it"
+            phase, message = GroupPhase.FAILED, f"attempt {self._attempts.newest(group)} of this group replaces it"
         return self._facts(found, held, phase, message), progress.wake_in_seconds
 
     async def _replaced(self, group: PipelineGroup, held: Held, store: ArtifactStore, keys: RunKeys) -> bool:
         """Whether a newer attempt of the group has been seen; one that was refused from the start ends here."""
-        spec, identity = group.spec, _identity(group)
+        spec = group.spec
         if not held.accepted:
             newest = await newest_seen(store, keys, spec)
-            self._newest[identity] = max(newest, self._newest.get(identity, 0))
+            self._attempts.see(group, newest)
             if newest > spec.attempt and held.run is None:
                 message = f"attempt {spec.attempt} is older than attempt {newest}, which was seen at Site {spec.site}"
                 raise Ended(GroupPhase.FAILED, "Superseded", message)
-            for other in self._others(group):
-                if other.group is not None and other.group.spec.attempt < spec.attempt and not other.is_final:
-                    self._queue.add((other.namespace, other.name))
-                    raise MoorageError(f"waits until attempt {other.group.spec.attempt} of this group has ended")
+            for other, attempt in self._attempts.unfinished_others(group):
+                if attempt < spec.attempt:
+                    self._queue.add(other)
+                    raise MoorageError(f"waits until attempt {attempt} of this group has ended")
             held.accepted = True
-        return self._newest_of(group) > spec.attempt
-
-    def _newest_of(self, group: PipelineGroup) -> int:
-        return self._newest.get(_identity(group), group.spec.attempt)
-
-    def _others(self, group: PipelineGroup) -> list[GroupObject]:
-        """Other attempts of the same group."""
-        return [
-            other
-            for (namespace, name), other in self.groups.snapshot().items()
-            if namespace == group.namespace
-            and name != group.name
-            and other.group is not None
-            and _identity(other.group) == _identity(group)
-        ]
+        return self._attempts.newest(group) > spec.attempt
 
     def _imports_are_here(self, found: GroupObject, group: PipelineGroup, held: Held) -> bool:
         key = found.namespace, found.name
@@ -351,9 +339,8 @@ class Controller:
             self._queue.add_after(key, _SETTLE_SECONDS)
             return
         self._held.pop(key, None)
-        for other in self._others(found.group) if found.group is not None else ():
-            if not other.is_final:
-                self._queue.add((other.namespace, other.name))
+        for other, _ in self._attempts.unfinished_others(found.group) if found.group is not None else ():
+            self._queue.add(other)
 
     def _forget(self, key: GroupKey) -> None:
         """It was deleted: its pods go with it, by their owner reference."""
@@ -367,11 +354,6 @@ class Controller:
             message = "no runner was given"
             raise RuntimeError(message)
         return self._runner
-
-
-def _identity(group: PipelineGroup) -> tuple[str, str, str]:
-    """A group of a run, whatever the attempt."""
-    return group.spec.run.uid, group.spec.group, group.spec.site
 
 
 def _with(run: GroupRun, group: PipelineGroup, site: Site | None, store: ArtifactStore) -> GroupRun:

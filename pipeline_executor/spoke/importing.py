@@ -88,6 +88,7 @@ class Importing:
         self._transfer = transfer
         self._on_change = on_change
         self._arrivals: dict[Datum, Arrival] = {}
+        self._wanted: dict[GroupKey, set[Datum]] = {}
         self.queue: WorkQueue[Datum] = WorkQueue(
             "imports",
             self._work,
@@ -112,11 +113,13 @@ class Importing:
             arrival = self._arrivals[datum] = Arrival()
             self.queue.add(datum)
         arrival.readers.add(reader)
+        self._wanted.setdefault(reader, set()).add(datum)
         return arrival
 
     def forget(self, reader: GroupKey) -> None:
         """A group waits for nothing any more; what nobody waits for is not brought."""
-        for datum, arrival in list(self._arrivals.items()):
+        for datum in self._wanted.pop(reader, ()):
+            arrival = self._arrivals[datum]
             arrival.readers.discard(reader)
             if not arrival.readers:
                 self.queue.forget(datum)

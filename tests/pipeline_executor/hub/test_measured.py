@@ -2,10 +2,9 @@
 
 from contextlib import AsyncExitStack
 
-import httpx2 as httpx
 from prometheus_client import REGISTRY
 
-from moorage.kube import Client, Recorder
+from moorage.kube import Recorder
 from moorage.serving.health import Health
 from moorage.watching import Catalogue
 from pipeline_executor.distribution import SiteClusters
@@ -24,17 +23,13 @@ from pipeline_executor.runners.embedded.pods import SidecarSettings
 from pipeline_executor.runners.embedded.runner import EmbeddedRunner, EmbeddedSettings
 from pipeline_executor.runners.kubeflow.index import RunIndex
 from pipeline_executor.store import SiteStores
+from tests.planes import nowhere
 
 
 def _labels(name: str, label: str) -> set[str]:
     """The labels under which a metric has samples now."""
     samples = [sample for family in REGISTRY.collect() for sample in family.samples]
     return {sample.labels[label] for sample in samples if sample.name == name}
-
-
-def nowhere() -> Client:
-    """An API server that does not answer."""
-    return Client(httpx.AsyncClient(base_url="http://127.0.0.1:1", trust_env=False))
 
 
 async def test_all_that_the_hub_follows_is_measured() -> None:
