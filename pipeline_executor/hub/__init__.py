@@ -11,6 +11,7 @@ goes on where it was.
     replanning what stays where it is when a site is lost (pure)
     tasks      tasks and bytes of a run from what its groups say (pure)
     reporting  run.json: plan beside actual (pure)
+    referring  which runs read what others left (pure)
     sources    a run's pipeline and hints, wherever they are
     plans      plans in the stores: found, written
     plannings  the queue of plannings, by turns of namespaces

@@ -52,6 +52,9 @@ async def run(settings: HubSettings, stop: asyncio.Event | None = None) -> None:
             for each in controllers:
                 each.look(ref)
 
+        def sees_all() -> bool:
+            return bool(controllers) and all(each.sees_all() for each in controllers)
+
         def sights_changed() -> None:
             unseen = sum(bool(cluster.sight().lost_seconds) for cluster in distribution.clusters())
             metrics.CLUSTERS_OUT_OF_SIGHT.set(unseen)
@@ -89,7 +92,7 @@ async def run(settings: HubSettings, stop: asyncio.Event | None = None) -> None:
         makers.append(PlanMaker(client, stores, gatherer.site_names, gatherer.in_force, limits))
         recorder = Recorder(client, "hub", settings.instance)
         parts = Parts(client, recorder, distribution, stores, plannings, gatherer, hub)
-        retention = await stack.enter_async_context(RetentionController(client, recorder, stores))
+        retention = await stack.enter_async_context(RetentionController(client, recorder, stores, sees_all=sees_all))
         controller = RunController(parts, settings, (runs.run_changed, retention.run_changed))
         controllers.append(controller)
         await stack.enter_async_context(controller)

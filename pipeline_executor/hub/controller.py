@@ -30,6 +30,7 @@ from pipeline_executor.hub.ending import Ending, write_end
 from pipeline_executor.hub.expiring import expiry_of
 from pipeline_executor.hub.inforce import InForce, PlannedGroup, group_spec
 from pipeline_executor.hub.plannings import Plannings, Wish
+from pipeline_executor.hub.referring import Refers, referred
 from pipeline_executor.hub.settings import HubSettings
 from pipeline_executor.hub.state import RunState, read_state, restored, with_conditions, write_state
 from pipeline_executor.hub.tasks import moved_bytes, tasks_of
@@ -48,6 +49,7 @@ class Mark:
     """What is kept of each StretchedPipeline: enough to know when to look at it.
 
     `schedule`: the uid of the PipelineSchedule that made it; "" for none. `expires`: when something of it is deleted.
+    `refers`: the runs that it reads from.
     """
 
     uid: str
@@ -59,6 +61,7 @@ class Mark:
     created: str = ""
     cancel: bool = False
     expires: datetime | None = None
+    refers: Refers = frozenset()
 
     @property
     def at_rest(self) -> bool:
@@ -69,9 +72,9 @@ class Mark:
 def read_mark(raw: RawObject) -> Mark:
     """Of a raw StretchedPipeline."""
     metadata = raw["metadata"]
-    state = read_state(raw.get("status"))
+    state, uid = read_state(raw.get("status")), str(metadata.get("uid") or "")
     return Mark(
-        uid=str(metadata.get("uid") or ""),
+        uid=uid,
         generation=int(metadata.get("generation") or 0),
         phase=state.phase,
         reported=state.reported or state.plan is None,
@@ -80,6 +83,7 @@ def read_mark(raw: RawObject) -> Mark:
         created=str(metadata.get("creationTimestamp") or ""),
         cancel=bool((raw.get("spec") or {}).get("cancel")),
         expires=expiry_of(raw.get("spec") or {}, state).next(),
+        refers=referred(raw.get("spec"), RunRef(metadata["namespace"], metadata["name"], uid)),
     )
 
 
@@ -127,6 +131,10 @@ class RunController:
     ) -> None:
         await self.bundle.__aexit__(kind, error, trace)
         await self._queue.__aexit__(kind, error, trace)
+
+    def sees_all(self) -> bool:
+        """Whether all runs are known as they are now: what waits on nobody's account may go only then."""
+        return self.runs.synced.is_set() and not self.runs.age_seconds
 
     # --- what makes it look ---
 

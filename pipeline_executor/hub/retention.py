@@ -4,13 +4,12 @@ A run that waits costs one timer. Objects are deleted a page at a time, runs tak
 between goes on with what is left. Proof is an Event, the status (`expired`) and a metric.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from moorage.errors import ConflictError, InputError, KubeError, NotFoundError, StoreError
 from moorage.kube import STRETCHED_PIPELINES, Change, Client, RawObject, Recorder
-from moorage.kube.client import Selection
 from moorage.kube.statuses import replace_status
 from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
@@ -20,6 +19,7 @@ from moorage.wire import read_stretched_pipeline
 from moorage.wire.schedules import write_time
 from pipeline_executor.hub.controller import Mark
 from pipeline_executor.hub.expiring import expiry_of
+from pipeline_executor.hub.referring import Readers
 from pipeline_executor.hub.state import RunState, read_state
 from pipeline_executor.store import ArtifactStore, SiteStores
 
@@ -27,24 +27,10 @@ _MOST_DELETED = 10_000
 """Objects, in one turn; then others have theirs."""
 _LONGEST_SLEEP = timedelta(hours=6)
 _REFERRED_AGAIN = timedelta(hours=1)
+_SEE_AGAIN_SECONDS = 5.0
 _WHOLE = ("",)
 _WITHOUT_ARTIFACTS = ("groups/", "tasks/", "plan/")
 """Folders below R/ that are deleted where artifacts are kept; what the run made, and its report, stay."""
-
-
-def names(spec: object, text: str) -> bool:
-    """Whether the text stands in any value of a spec, as an importer's URI does. Pure."""
-    left = [spec]
-    while left:
-        value = left.pop()
-        if isinstance(value, str):
-            if text in value:
-                return True
-        elif isinstance(value, Mapping):
-            left.extend(value.values())
-        elif isinstance(value, list):
-            left.extend(value)
-    return False
 
 
 class RetentionController:
@@ -54,6 +40,7 @@ class RetentionController:
         client: the hub's cluster.
         recorder: writes Events.
         stores: the sites' stores.
+        sees_all: whether all runs were told of as they are now; nothing is deleted from the stores before.
         now: the clock, in UTC.
     """
 
@@ -63,11 +50,14 @@ class RetentionController:
         recorder: Recorder,
         stores: SiteStores,
         *,
+        sees_all: Callable[[], bool],
         now: Callable[[], datetime] = lambda: datetime.now(tz=UTC),
     ) -> None:
         self._client = client
         self._recorder = recorder
         self._stores = stores
+        self._sees_all = sees_all
+        self._readers = Readers()
         self._now = now
         self._queue: WorkQueue[RunRef] = WorkQueue(
             "retention",
@@ -86,6 +76,8 @@ class RetentionController:
 
     def run_changed(self, change: Change[Mark]) -> None:
         """A run changed."""
+        before, after = (frozenset() if mark is None else mark.refers for mark in (change.before, change.after))
+        self._readers.change(*change.key, before, after)
         if change.before is not None and (change.after is None or change.after.uid != change.before.uid):
             self._queue.forget(RunRef(*change.key, change.before.uid))
         if change.after is not None and change.after.expires is not None:
@@ -118,7 +110,10 @@ class RetentionController:
 
     async def _empty(self, raw: RawObject, run: StretchedPipeline, state: RunState) -> None:
         """Delete what lies in the stores; what is left of it, in another turn."""
-        if name := await self._reader_of(run.ref):
+        if not self._sees_all():
+            self._queue.add_after(run.ref, _SEE_AGAIN_SECONDS)
+            return
+        if name := self._readers.of(run.ref):
             await self._tell(raw, "StillReferred", f"is not deleted from the stores yet: run {name} reads what it left")
             self._sleep(run.ref, self._now() + _REFERRED_AGAIN)
             return
@@ -139,15 +134,6 @@ class RetentionController:
             await self._tell(raw, "Expired", f"what it left in the stores was deleted (spec.retention){kept}")
             # The object itself may be due, too: nothing else that is followed has changed.
             self._sleep(run.ref, self._now())
-
-    async def _reader_of(self, run: RunRef) -> str:
-        """The first other run of the namespace whose spec names what this one left; "" for none."""
-        root = f"runs/{run}/"
-        async for page in self._client.pages(STRETCHED_PIPELINES, Selection(namespace=run.namespace)):
-            for raw in page.items:
-                if raw["metadata"].get("uid") != run.uid and names(raw.get("spec"), root):
-                    return str(raw["metadata"]["name"])
-        return ""
 
     async def _note(self, raw: RawObject) -> bool:
         status = {**(raw.get("status") or {}), "expired": write_time(self._now())}

@@ -56,7 +56,7 @@ async def test_all_that_the_hub_follows_is_measured() -> None:
 
         plannings = await stack.enter_async_context(Plannings(make, lambda _: None, at_once=1))
         gatherer = Gatherer(client, catalogue, distribution, stores, plannings)
-        await stack.enter_async_context(RetentionController(client, recorder, stores))
+        await stack.enter_async_context(RetentionController(client, recorder, stores, sees_all=lambda: False))
         parts = Parts(client, recorder, distribution, stores, plannings, gatherer, "hub")
         await stack.enter_async_context(RunController(parts, HubSettings()))
         await stack.enter_async_context(ScheduleController(client, recorder, RunsOfSchedules(), catalogue.dataset))

@@ -4,13 +4,21 @@ from typing import Any
 
 import pytest
 
+from devcluster.cluster import Cluster
 from moorage.errors import KubeError
-from moorage.kube import EVENTS, SITES, STRETCHED_PIPELINES
+from moorage.kube import EVENTS, SITES, STRETCHED_PIPELINES, Change, Client, RawObject, Recorder
 from moorage.kube.client import Selection
+from moorage.kube.statuses import replace_status
+from moorage.runs import RunPhase
+from pipeline_executor.hub import retention
+from pipeline_executor.hub.controller import read_mark
+from pipeline_executor.hub.retention import RetentionController
+from pipeline_executor.hub.state import PlanMark, RunState, write_state
+from pipeline_executor.store import SiteStores
 from tests.dataset_operator.stores import BUCKET
 from tests.pipeline_executor.hub.pipelines import pipeline, placed
 from tests.pipeline_executor.hub.played_spoke import playing
-from tests.pipeline_executor.hub.stage import Stage
+from tests.pipeline_executor.hub.stage import Stage, install_crds
 from tests.polling import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -90,3 +98,54 @@ async def test_a_store_that_does_not_answer_is_waited_for(stage: Stage) -> None:
         await until(lambda: expired(stage, "run"), seconds=240)
     raws = await stage.hub.list(STRETCHED_PIPELINES, Selection(namespace=stage.namespace))
     assert [raw["metadata"]["name"] for raw in raws] == ["run"]
+
+
+async def test_nothing_is_deleted_while_others_may_read_it_unseen(
+    client: Client, plane: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that does not see all runs waits until it does; one that it then sees reading keeps what it reads."""
+    install_crds(plane)
+    monkeypatch.setattr(retention, "_SEE_AGAIN_SECONDS", 0.01)
+    asked = 0
+
+    def sees_all() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    runs = {name: await _over(client, namespace, name) for name in ("read", "unread")}
+    uri = f"s3://bucket/runs/{namespace}/read/{runs['read']['metadata']['uid']}/data"
+    reader = read_mark({"metadata": {"namespace": namespace, "name": "reader", "uid": "u"}, "spec": {"x": uri}})
+    async with (
+        SiteStores(client, namespace, lambda _: None) as stores,
+        RetentionController(client, Recorder(client, "hub", "test"), stores, sees_all=sees_all) as controller,
+    ):
+        controller.run_changed(Change((namespace, "reader"), None, reader))
+        for name, raw in runs.items():
+            controller.run_changed(Change((namespace, name), None, read_mark(raw)))
+
+        async def is_expired(name: str) -> bool:
+            return bool((await client.get(STRETCHED_PIPELINES, name, namespace))["status"].get("expired"))
+
+        async def told() -> bool:
+            events = await client.list(EVENTS, Selection(namespace=namespace))
+            return {"Expired", "StillReferred"} <= {event.get("reason") for event in events}
+
+        await until(told)
+        assert (await is_expired("read"), await is_expired("unread")) == (False, True)
+    assert asked > 4
+
+
+async def _over(client: Client, namespace: str, name: str) -> RawObject:
+    """A run that has succeeded, with nothing in any store, and has expired."""
+    body = {
+        "apiVersion": STRETCHED_PIPELINES.api_version,
+        "kind": STRETCHED_PIPELINES.kind,
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"pipeline": {"inline": "x"}, "retention": {"days": 0}},
+    }
+    made = await client.create(STRETCHED_PIPELINES, body)
+    plan = PlanMark(1, "digest", "plan.json", "money")
+    state = RunState(phase=RunPhase.SUCCEEDED, plan=plan, reported=True, end="2026-01-01T00:00:00Z")
+    await replace_status(client, STRETCHED_PIPELINES, made, write_state(state, 1))
+    return await client.get(STRETCHED_PIPELINES, name, namespace)
