@@ -6,7 +6,8 @@ away when the Dataset went.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -33,6 +34,7 @@ ATTEMPTS = 6
 _FIRST_PAUSE_SECONDS = 10.0
 _AT_ONCE = 4
 _MOST_WAITING = 10_000
+_MOST_WAITING_OF_A_NAMESPACE = 500
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +77,11 @@ class BucketRemover:
     """
 
     def __init__(
-        self, client: Client, recorder: Recorder, budget: Budget, used: Callable[[Location], DatasetRef | None]
+        self,
+        client: Client,
+        recorder: Recorder,
+        budget: Budget,
+        used: Callable[[Location], Awaitable[DatasetRef | None]],
     ) -> None:
         self._client = client
         self._recorder = recorder
@@ -83,6 +89,7 @@ class BucketRemover:
         self._used = used
         self._stop = Cancellation()
         self._attempts: dict[Doomed, int] = {}
+        self._waiting: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="buckets")
         self._queue: WorkQueue[Doomed] = WorkQueue(
             "buckets",
@@ -105,36 +112,59 @@ class BucketRemover:
     def gone(self, written: Written) -> None:
         """Take it that a Dataset is gone."""
         for each in doomed(written):
-            if len(self._attempts) >= _MOST_WAITING:
+            namespace = each.ref.namespace
+            if len(self._attempts) >= _MOST_WAITING or self._waiting[namespace] >= _MOST_WAITING_OF_A_NAMESPACE:
                 _log.warning("bucket %s of Dataset %s is kept: too many wait", each.location.words, each.ref)
                 continue
+            if each not in self._attempts:
+                self._waiting[namespace] += 1
             self._attempts[each] = 0
             self._queue.add(each)
 
     async def _remove(self, each: Doomed) -> None:
         try:
             why = await self._ask(each)
-        except (SourceError, KubeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a store answers, there is a last attempt
+            if not isinstance(error, SourceError | KubeError):
+                _log.exception("bucket %s of Dataset %s", each.location.words, each.ref)
             self._attempts[each] = tried = self._attempts.get(each, 0) + 1
             if tried < ATTEMPTS:
                 self._queue.add_after(each, _FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
                 return
-            why = str(error)
-        self._attempts.pop(each, None)
+            why = str(error) if isinstance(error, SourceError | KubeError) else "the store's answer can't be read"
+        self._forget(each)
         await self._tell(each, why)
+
+    def _forget(self, each: Doomed) -> None:
+        if self._attempts.pop(each, None) is None:
+            return
+        namespace = each.ref.namespace
+        self._waiting[namespace] -= 1
+        if not self._waiting[namespace]:
+            del self._waiting[namespace]
 
     async def _ask(self, each: Doomed) -> str:
         """Delete it; "" where it is gone, else why it is kept."""
         if await self._is_there(each):
             return "the Dataset is still there"
-        if (other := self._used(each.location)) is not None:
-            return f"Dataset {other} names it, too"
+        if (other := await self._used(each.location)) is not None:
+            # A name is told within its namespace: buckets' names can be guessed.
+            return f"{f'Dataset {other}' if other.namespace == each.ref.namespace else 'another Dataset'} names it, too"
+        stop = Cancellation()
+        timer = asyncio.get_running_loop().call_later(self._budget.seconds, stop.expire)
+        try:
+            with self._stop.ending(stop.cancel):
+                return await self._remove_now(each, stop)
+        finally:
+            timer.cancel()
+
+    async def _remove_now(self, each: Doomed, stop: Cancellation) -> str:
         lister = lister_of(each.location)
         if lister is None:
             return "nobody can look into it"
         ways = WaysToKeys(self._client)
-        keys = await lister.credentials(ways, each.ref.namespace, each.location, self._stop)
-        folder = lister.folder(each.location, keys, self._budget, self._stop)
+        keys = await lister.credentials(ways, each.ref.namespace, each.location, stop)
+        folder = lister.folder(each.location, keys, self._budget, stop)
         if keys is None or not isinstance(folder, Provisioned):
             return "the Dataset names no keys"
         mark = mark_of(each.ref, each.uid)

@@ -5,6 +5,7 @@ change), a *reconcile* decides on what is known and writes the status (quick, wh
 queues of its own, in which namespaces take turns.
 """
 
+import asyncio
 import logging
 import random
 import time
@@ -19,7 +20,7 @@ import orjson
 from dataset_operator import status
 from dataset_operator.claims import Desired
 from dataset_operator.conditions import Condition, State
-from dataset_operator.entries import Entry, Written, new_entry
+from dataset_operator.entries import Entry, Written, names_bucket, new_entry
 from dataset_operator.findings import data_identity, endpoints
 from dataset_operator.lanes import Lanes
 from dataset_operator.listing import Cancellation
@@ -40,6 +41,7 @@ from moorage.sources import Location
 CONCURRENT_WRITERS = "ConcurrentWriters"
 _RECONCILED_AT_ONCE = 16
 _WRITERS_SHOWN = 8
+_READ_AT_ONCE = 200
 
 _log = logging.getLogger(__name__)
 
@@ -161,14 +163,16 @@ class DatasetController:
         dataset = None if entry is None else entry.dataset()
         return None if dataset is None else Desired(dataset.uid, dataset.claim)
 
-    def user_of_bucket(self, location: Location) -> DatasetRef | None:
-        """A Dataset that names the bucket of a location; None where none does."""
+    async def user_of_bucket(self, location: Location) -> DatasetRef | None:
+        """Return a Dataset that names the bucket of a location, or None where none does.
+
+        Others get their turn meanwhile, however many Datasets there are.
+        """
         bucket = location.bucket_name
-        for ref, entry in self._entries.items():
-            if bucket.encode() not in entry.written.spec:
-                continue  # reading all of them would take seconds
-            dataset = entry.dataset()
-            if dataset is not None and any(source.location.bucket_name == bucket for source in dataset.sources):
+        for number, (ref, entry) in enumerate(list(self._entries.items()), start=1):
+            if number % _READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if names_bucket(entry.written, bucket):
                 return ref
         return None
 

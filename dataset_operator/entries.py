@@ -96,6 +96,18 @@ def dataset_of(written: Written) -> Dataset | None:
     return read_dataset(orjson.loads(written.spec)) if written.spec else None
 
 
+def names_bucket(written: Written, bucket: str) -> bool:
+    """Return whether a source of the Dataset names the bucket.
+
+    Reading thousands of Datasets takes seconds, so a spec is only read where the name is the value of a `bucket`: a
+    bucket may be called `spec`, which stands in every one.
+    """
+    if orjson.dumps({"bucket": bucket})[1:-1] not in written.spec:
+        return False
+    dataset = dataset_of(written)
+    return dataset is not None and any(source.location.bucket_name == bucket for source in dataset.sources)
+
+
 def new_entry(written: Written) -> Entry:
     """Return the entry of a Dataset that is seen for the first time, or with another spec."""
     entry = Entry(written, written.status)

@@ -110,7 +110,8 @@ def remove_bucket(access: Access, mark: Mapping[str, str]) -> str:
 
 def _keeps(client: Any, bucket: str, mark: Mapping[str, str]) -> str:  # noqa: ANN401 - boto3
     """Return why it must stay; "" where it may go."""
-    tags = {str(tag.get("Key")): str(tag.get("Value")) for tag in client.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    answer = client.get_bucket_tagging(Bucket=bucket)
+    tags = {str(tag.get("Key")): str(tag.get("Value")) for tag in answer.get("TagSet") or ()}
     if not mark[UID_TAG] or tags.get(UID_TAG) != mark[UID_TAG]:
         return "it was not made for this Dataset"
     return _NOT_EMPTY if _holds_something(client, bucket) else ""
@@ -128,8 +129,12 @@ def _is_missing(client: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3
 
 
 def _holds_something(client: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3
-    """Objects, old versions of some, or uploads under way: some stores delete a bucket with all that is in it."""
-    if client.list_objects_v2(Bucket=bucket, MaxKeys=1).get("Contents"):
+    """Return whether it has objects, old versions of some, or uploads under way.
+
+    Some stores delete a bucket with all that is in it. And some answer with a page of nothing that others follow.
+    """
+    listed = client.list_objects_v2(Bucket=bucket, MaxKeys=1)
+    if listed.get("Contents") or listed.get("IsTruncated"):
         return True
     questions: tuple[tuple[Callable[..., Mapping[str, Any]], tuple[str, ...]], ...] = (
         (client.list_object_versions, ("Versions", "DeleteMarkers")),
@@ -142,7 +147,7 @@ def _holds_something(client: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3
             if _code(error) not in _NOT_SERVED:
                 raise
         else:
-            if any(answer.get(kind) for kind in kinds):
+            if any(answer.get(kind) for kind in (*kinds, "IsTruncated")):
                 return True
     return False
 
