@@ -38,6 +38,11 @@ class StoredObject:
     size_bytes: int
 
 
+def place_of(location: S3Source) -> tuple[str, str, str]:
+    """Return where a location's objects lie, whoever's keys open it: endpoint, bucket and prefix."""
+    return location.endpoint, location.bucket, location.prefix.strip("/")
+
+
 class ArtifactStore:
     """One site's store. Its methods may be called by many tasks at once; `async with` ends its threads.
 
@@ -68,7 +73,7 @@ class ArtifactStore:
         self.renew(location, credentials)
 
     def renew(self, location: S3Source, credentials: Credentials | None) -> None:
-        """Go on with other keys, or at another place, for all who hold the store: groups hold it while they run.
+        """Go on with other keys at the same place, for all who hold the store: groups hold it while they run.
 
         What is under way ends with the earlier client, whose connections close once nobody uses it.
         """
@@ -125,6 +130,11 @@ class ArtifactStore:
         self._closing.close()
 
     # --- names ---
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where its objects lie: endpoint, bucket and prefix."""
+        return place_of(self._location)
 
     def uri(self, key: str) -> str:
         """As tasks see it: `s3://bucket/key`."""

@@ -1,6 +1,6 @@
 """The Sites' artifact stores, opened when they are asked for; their keys are looked at again every minute.
 
-Each stays the same object until all are closed: other keys change what it does its requests with.
+Each stays the same object while the Site names the same place: other keys change what it does its requests with.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from moorage.kube.credentials import read_credentials
 from moorage.model import Site
 from moorage.sources import Credentials, Location
 from moorage.sources.s3 import S3Source
-from pipeline_executor.store.artifact_store import ArtifactStore, open_store
+from pipeline_executor.store.artifact_store import ArtifactStore, open_store, place_of
 
 _TRUSTED_SECONDS = 60.0
 
@@ -42,6 +42,7 @@ class SiteStores:
         self._namespace = namespace
         self._site = site
         self._open: dict[str, _Open] = {}
+        self._left: list[ArtifactStore] = []
         self._opening: dict[str, asyncio.Lock] = {}
 
     async def __aenter__(self) -> Self:
@@ -50,8 +51,8 @@ class SiteStores:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for each in self._open.values():
-            await each.store.__aexit__(None, None, None)
+        for store in (*self._left, *(each.store for each in self._open.values())):
+            await store.__aexit__(None, None, None)
 
     async def get(self, name: str) -> ArtifactStore:
         """The store of a site.
@@ -79,10 +80,13 @@ class SiteStores:
                 if present.location == location and present.credentials == credentials:
                     present.looked_at = now
                     return present.store
-                # Whoever holds the store goes on with it: it is not closed, and no other takes its place.
-                present.store.renew(location, credentials)
-                self._open[name] = _Open(location, credentials, present.store, now)
-                return present.store
+                if present.store.place == place_of(location):
+                    # Whoever holds the store goes on with it: it is not closed, and no other takes its place.
+                    present.store.renew(location, credentials)
+                    self._open[name] = _Open(location, credentials, present.store, now)
+                    return present.store
+                # Groups under way end where they began: their paths, and the URLs that their pods have, are of there.
+                self._left.append(present.store)
             opened = _Open(location, credentials, open_store(name, location, credentials), now)
             self._open[name] = opened
             return opened.store

@@ -27,7 +27,10 @@ class Places:
 
     def is_known(self, uri: str) -> bool:
         """Return whether an input lies where one may: it was brought, or a run of the same namespace made it."""
-        return ".." not in uri.split("/") and (uri in self.imported or uri.startswith(f"{self.runs_uri.rstrip('/')}/"))
+        below = uri.removeprefix(f"{self.runs_uri.rstrip('/')}/")
+        # A run's name, its uid, and something that it made: no whole run, and not all of them.
+        made = re.fullmatch("[^/]+(/[^/]+){2,}", below) is not None and below != uri
+        return ".." not in uri.split("/") and (uri in self.imported or made)
 
     def is_own(self, uri: str, task: str, output: str, *, cached: bool) -> bool:
         """Return whether an output of a task, named as in the group's file, lies where it must."""

@@ -13,7 +13,7 @@ from pipeline_executor.runners.kubeflow.decisions import CACHED, Attempt
 from pipeline_executor.runners.kubeflow.outcomes import Outcome
 from pipeline_executor.runners.kubeflow.pods import MAIN
 from pipeline_executor.runners.kubeflow.state import State, write_launch
-from pipeline_executor.runners.kubeflow.storing import bytes_at
+from pipeline_executor.runners.kubeflow.storing import bytes_at, input_bytes_at
 from pipeline_executor.runners.logs import may_come_yet, note, read_log
 from pipeline_executor.runners.pod_states import seconds_of
 from pipeline_executor.runners.verdicts import Verdict
@@ -75,7 +75,7 @@ class Recording:
             site=state.run.site.name,
             node="" if pod is None else pod.node,
             pod=attempt.name,
-            bytes_in=0 if given is None or outcome is None else await bytes_at(state.run.store, outcome.inputs),
+            bytes_in=0 if given is None or outcome is None else await _bytes_read(state, outcome),
             bytes_out=await self._outputs(state, attempt.path, attempt.number, given),
             group_attempt=state.run.group.spec.attempt,
             interrupted=verdict.interrupted,
@@ -108,7 +108,7 @@ class Recording:
             site=state.run.site.name,
             node="",
             pod=pod if outcome.phase is not TaskPhase.CACHED else "",
-            bytes_in=await bytes_at(state.run.store, outcome.inputs),
+            bytes_in=await _bytes_read(state, outcome),
             bytes_out=await self._outputs(state, path, number, outcome.outputs),
             group_attempt=state.run.group.spec.attempt,
         )
@@ -188,6 +188,10 @@ class Recording:
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self._now(), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def _bytes_read(state: State, outcome: Outcome) -> int:
+    return await input_bytes_at(state.run.store, outcome.inputs, state.input_bytes)
 
 
 def _ran(start: str, exit_code: int | None) -> bool:

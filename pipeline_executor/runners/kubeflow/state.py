@@ -34,6 +34,7 @@ class State:
         log_troubles: since when a pod's log can't be read, by name.
         hopeless: why it can't go on though Kubeflow says that it runs; "": it can.
         over_at: since when it has ended and something of it is missing.
+        input_bytes: the sizes of what tasks read, by URI: many iterations read the same.
     """
 
     run: GroupRun
@@ -52,6 +53,7 @@ class State:
     log_troubles: dict[str, float] = field(default_factory=dict)
     hopeless: str = ""
     over_at: float | None = None
+    input_bytes: dict[str, int] = field(default_factory=dict)
 
     def number_of(self, key: PodKey) -> int | None:
         """Return the attempt's number of a pod; None where it has none yet."""

@@ -289,6 +289,10 @@ def test_an_output_lies_in_its_own_tasks_place(uri: str, state: ExecutionState, 
         ("s3://b/runs/m/x/u/kubeflow/1/small/r/b/0-1/out", False),
         ("s3://b/runs/n/../m/x", False),
         ("s3://b/runs/n", False),
+        # All that a namespace's runs left, and all of one run.
+        ("s3://b/runs/n/", False),
+        ("s3://b/runs/n/x/u", False),
+        ("s3://b/runs/n/x/u/", False),
         ("s3://other/data", False),
     ],
 )
