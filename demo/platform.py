@@ -99,7 +99,10 @@ def install(stage: Stage, build: str, witness: Identity, progress: Progress) -> 
         write_secret(stage, SYSTEM, "evidence-keys", witness)
         kept = f"endpoint={stage.fields['endpoint']},bucket={EVIDENCE},secretRef.name=evidence-keys"
         options = ",".join(f"evidence.store.{each}" for each in kept.split(","))
-        command = (*command, "--set-string", f"images.build={build},{options},webIdentity.audience={STORE_AUDIENCE}")
+        # A machine whose disk is nearly full can show a copy of some MB, too: no kubelet of ours evicts pods for it.
+        spare = "nodePlugin.env[0].name=MOORAGE_CACHE_KEPT_FREE_PERCENT,nodePlugin.env[0].value=1"
+        values = f"images.build={build},{options},webIdentity.audience={STORE_AUDIENCE},{spare}"
+        command = (*command, "--set-string", values)
         done = stage.run(*command)
         if done.code != 0:
             raise SceneError(f"{' '.join(command)} failed:\n{done.text}")

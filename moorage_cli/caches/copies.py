@@ -11,7 +11,7 @@ from moorage.model import Dataset, DatasetRef, NodeCache
 Raw = Mapping[str, Any]
 
 _WHY = {
-    "NoRoom": "there is no room, as pods use what is there; it comes when some has gone",
+    "NoRoom": "there is no room: pods use what is there, or the disk is nearly full; tried again",
     "TooLarge": "it is larger than a copy may be (nodePlugin.cache.sizeLimit, spec.cache.sizeLimit): a part is kept",
     "ModeNone": "the Dataset forbids caches (spec.cache.mode: none)",
     "unkeepable": "its keys can't be file names, or it has too many objects",

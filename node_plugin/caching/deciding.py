@@ -124,9 +124,11 @@ def make_room(wanted_bytes: int, grant: Grant, held: Collection[HeldVersion], ro
     own_limit = grant.cache.size_limit_bytes
     size_bytes = 0 if grant.fill is None else grant.fill.size_bytes
     used_bytes = sum(version.size_bytes for version in held)
-    is_too_large = own_limit is not None and size_bytes > own_limit
-    if is_too_large or room.lacking(0, wanted_bytes) > used_bytes or wanted_bytes > room.limit_bytes:
-        return _room_for_part(size_bytes, grant, held, room)
+    is_too_large = wanted_bytes > room.limit_bytes or (own_limit is not None and size_bytes > own_limit)
+    if is_too_large or room.lacking(0, wanted_bytes) > used_bytes:
+        plan = _room_for_part(size_bytes, grant, held, room)
+        # What the limits admit may find room on the disk another time.
+        return plan or (Unfillable.TOO_LARGE if is_too_large else Unfillable.NO_ROOM)
     lacking = room.lacking(used_bytes, wanted_bytes)
     if lacking == 0:
         return Plan()
@@ -134,16 +136,16 @@ def make_room(wanted_bytes: int, grant: Grant, held: Collection[HeldVersion], ro
     return Unfillable.NO_ROOM if chosen is None else Plan(chosen)
 
 
-def _room_for_part(size_bytes: int, grant: Grant, held: Collection[HeldVersion], room: Room) -> Plan | Unfillable:
+def _room_for_part(size_bytes: int, grant: Grant, held: Collection[HeldVersion], room: Room) -> Plan | None:
     """Room for what fits of a version, as for a whole one: it may take the place of what no volume uses."""
     if grant.location.needs_copy:
-        return Unfillable.TOO_LARGE
+        return None
     spare_bytes = room.spare(sum(version.size_bytes for version in held))
     unused_bytes = sum(version.size_bytes for version in held if not version.in_use)
     own_limit = grant.cache.size_limit_bytes
     part_bytes = min(spare_bytes + unused_bytes, size_bytes if own_limit is None else own_limit)
     if part_bytes < size_bytes * LEAST_PART_SHARE:
-        return Unfillable.TOO_LARGE
+        return None
     evictions = choose_evictions(held, part_bytes - spare_bytes) if part_bytes > spare_bytes else ()
     return Plan(evictions or (), part_bytes)
 

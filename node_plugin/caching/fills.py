@@ -32,7 +32,7 @@ _AWAITED_SECONDS: Final = 600.0
 _WORDS: Final = {
     Unfillable.UNLISTED: "nobody has listed it",
     Unfillable.TOO_LARGE: "it is larger than a copy may be: raise spec.cache.sizeLimit, or nodePlugin.cache.sizeLimit",
-    Unfillable.NO_ROOM: "the node's cache is full of what other pods use: raise nodePlugin.cache.sizeLimit",
+    Unfillable.NO_ROOM: "other pods use all that nodePlugin.cache.sizeLimit permits, or the disk is nearly full",
 }
 
 

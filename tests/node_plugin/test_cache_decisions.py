@@ -162,6 +162,15 @@ def test_too_little_is_not_worth_a_listing() -> None:
     assert make_room(20 * GB, archive, [], small) is Unfillable.TOO_LARGE
 
 
+def test_a_full_disk_is_no_limit() -> None:
+    """What may be kept and finds no room today is tried again, and its reason is not its size."""
+    full = replace(ROOM, free_bytes=1 * GB)
+    assert make_room(10 * GB, granted(), [], full) is Unfillable.NO_ROOM
+    archive = replace(granted(), location=HttpSource("https://a.example/a.tar", extract=True))
+    assert make_room(20 * GB, archive, [], full) is Unfillable.NO_ROOM
+    assert make_room(10 * GB, granted(limit=9 * GB), [], full) is Unfillable.TOO_LARGE
+
+
 def test_where_enough_can_not_go_all_goes_that_may() -> None:
     """A disk that others fill."""
     held = [version("a", 5), version("b", 5, in_use=True)]

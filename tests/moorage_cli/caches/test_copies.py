@@ -46,7 +46,7 @@ UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "message": "0/3 nod
         (
             [pod("n1", "Running")],
             [cache("n1", 0, why="NoRoom")],
-            ["n1: 0 B of 4 GB: there is no room, as pods use what is there; it comes when some has gone"],
+            ["n1: 0 B of 4 GB: there is no room: pods use what is there, or the disk is nearly full; tried again"],
         ),
         (
             [pod("n1", "Running")],

@@ -41,8 +41,9 @@ async def test_other_keys_are_used_by_all_who_hold_the_store(
         under_way = [asyncio.create_task(held.run("wait", go_on.wait)) for _ in range(20)]
         await asyncio.sleep(0)
         await _write_keys(client, namespace, STEWARD)
-        assert await stores.get("eu-1") is held
+        renewed = await stores.get("eu-1")
         go_on.set()
+        assert renewed is held
         assert all(await asyncio.gather(*under_way))
         await held.put(f"{namespace}/a", b"one")
         assert await held.get(f"{namespace}/a", 10) == b"one"
