@@ -36,6 +36,7 @@ _MOST_STACKED: Final = 64
 _FOOT_AND_FIRST_SERVER: Final = 2
 # A pod that asks in a loop must not keep the driver and the broker busy.
 _PACE_SECONDS: Final = 0.1
+_pause = asyncio.sleep
 
 
 class Attacher:
@@ -52,13 +53,11 @@ class Attacher:
         volume = self._find(pod_uid, request.volume)
         if volume is None:
             message = f"the kubelet has not asked for volume {request.volume} yet"
+            await _pause(_PACE_SECONDS)
             return AttachAnswer("unavailable", message=message), ()
-        renews = isinstance(request, RenewRequest)
-        # Where the node's own copy lies on top of a stream by now, files that were open before are still streamed.
-        if not volume.needs_server and not renews:
-            return _shown_by_node(volume), ()
-        if isinstance(request, PartRequest) and (none := self._no_part(volume)) is not None:
-            return none, ()
+        if (known := self._known(volume, request)) is not None:
+            await _pause(_PACE_SECONDS)
+            return known, ()
         found: tuple[AttachAnswer, tuple[int, ...]]
         async with self._state.locks.hold(volume.target):
             if self._state.journal.get(volume.target) is not volume:
@@ -73,13 +72,20 @@ class Attacher:
                     found = await self._attach(volume, request)
             return found
 
+    def _known(self, volume: Volume, request: Request) -> AttachAnswer | None:
+        """Return the answer for which nobody needs to be asked; None: there is none."""
+        # Where the node's own copy lies on top of a stream by now, files that were open before are still streamed.
+        if not volume.needs_server and not isinstance(request, RenewRequest):
+            return _shown_by_node(volume)
+        return self._no_part(volume) if isinstance(request, PartRequest) else None
+
     def _find(self, pod_uid: str, name: str) -> Volume | None:
         return next((volume for volume in self._state.journal.of_pod(pod_uid) if volume.name == name), None)
 
     async def _pace(self, target: str) -> None:
         since = time.monotonic() - self._last.get(target, 0.0)
         if since < _PACE_SECONDS:
-            await asyncio.sleep(_PACE_SECONDS - since)
+            await _pause(_PACE_SECONDS - since)
         self._last = {known: at for known, at in self._last.items() if self._state.journal.get(known)}
         self._last[target] = time.monotonic()
 
