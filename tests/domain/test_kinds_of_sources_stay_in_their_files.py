@@ -33,7 +33,7 @@ OTHER_MEANINGS = {
     "s3": {"node_plugin/gateway/__main__.py"},
     # A use of a dataset, what containers and tasks ask for, a folder.
     "memory": {
-        "moorage/memory/headroom.py",
+        "moorage/headroom.py",
         "moorage/model/pod.py",
         "moorage_cli/caches/jobs.py",
         "moorage_cli/sites_check.py",
