@@ -12,6 +12,8 @@ from typing import Final
 MOST_OBJECTS: Final = 100_000
 MOST_LISTING_BYTES: Final = 64 << 20
 _PAGE_BYTES: Final = 4096
+_AHEAD_NS: Final = 60 * 10**9
+"""So far the clocks of two nodes may differ."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_~%-][A-Za-z0-9_.~%-]{0,199}")
 _WORD: Final = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
@@ -86,21 +88,29 @@ class Plan:
     dropped: tuple[Lying, ...] = ()
 
 
-def plan(own: Told, others: Iterable[Told]) -> Plan:
+def plan(own: Told, others: Iterable[Told], now_ns: int) -> Plan:
     """Of each name the newest object that counts.
+
+    What says that it was put later than now would win for good, so it does not count. Nor does a copy whose home does
+    not answer, where an object of this name is at home here: anybody can name a home that nobody can ask.
 
     Args:
         own: what lies here.
         others: what lies at the nodes that answered.
+        now_ns: by this node's clock; nanoseconds since 1970.
     """
     all_told = [own, *others]
     homes = {told.home: told.objects for told in all_told}
+    at_home_here = {name for name, each in own.objects.items() if each.home == own.home}
     best: dict[str, Lying] = {}
     holders: dict[Lying, list[str]] = {}
     for told in all_told:
         for name, each in told.objects.items():
             at_home = homes.get(each.home)
             if at_home is not None and at_home.get(name) != each:
+                continue
+            is_ours = each.home == own.home
+            if not is_ours and (each.put_ns > now_ns + _AHEAD_NS or (at_home is None and name in at_home_here)):
                 continue
             holders.setdefault(each, []).append(told.home.node)
             if name not in best or best[name] < each:
@@ -110,18 +120,20 @@ def plan(own: Told, others: Iterable[Told]) -> Plan:
     return Plan(tuple((each, _home_first(each, holders[each])) for each in brought), dropped)
 
 
-def fitting(brought: Sequence[Wanted], free_bytes: int) -> list[Wanted]:
+def fitting(brought: Sequence[Wanted], free_bytes: int, free_files: int) -> list[Wanted]:
     """Those that have room, the newest first.
 
     Args:
         brought: in that order.
         free_bytes: here.
+        free_files: here.
     """
     found = []
     for each, nodes in brought:
         pages_bytes = -(-each.size_bytes // _PAGE_BYTES) * _PAGE_BYTES
-        if pages_bytes <= free_bytes:
+        if pages_bytes <= free_bytes and free_files > 0:
             free_bytes -= pages_bytes
+            free_files -= 1
             found.append((each, nodes))
     return found
 

@@ -3,11 +3,13 @@
 An object is a file that a rename published. What a program writes in place is none as long as it has the file open.
 """
 
+import errno
 import fcntl
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -87,23 +89,28 @@ class MemoryShelf:
             raise problem
         return descriptor
 
-    def free_bytes(self) -> int:
-        """What has room here still."""
+    def free(self) -> tuple[int, int]:
+        """How many bytes have room here still, and how many files."""
         found = os.statvfs(self._root)
-        return found.f_bavail * found.f_frsize
+        return found.f_bavail * found.f_frsize, found.f_favail
 
     def begin(self, each: Lying) -> int:
         """A file for what is brought, which nobody sees and which goes with its descriptor, however this process ends.
 
         Raises:
             NoRoomError: it has none.
+            OSError: it can't be here, whatever room there is.
         """
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(os.stat(each.name, dir_fd=self._root, follow_symlinks=False).st_mode):
+                raise IsADirectoryError(errno.EISDIR, "a folder here has its name")
         # Its pages count against this container; beyond its limit the kernel would end the node plugin.
         limit = headroom()
         if limit is not None and not limit.holds(each.size_bytes + _ITSELF_BYTES):
             message = f"the node plugin's memory limit of {limit.limit_bytes:,} bytes is reached"
             raise NoRoomError(message)
-        descriptor = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o444, dir_fd=self._root)
+        with _room_needed():
+            descriptor = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o444, dir_fd=self._root)
         try:
             if each.size_bytes:
                 os.posix_fallocate(descriptor, 0, each.size_bytes)
@@ -121,14 +128,16 @@ class MemoryShelf:
             instead: what had the name when that was decided.
 
         Raises:
+            NoRoomError: there is none for its name, or for what it says of its home.
             OSError: it can't be.
         """
-        os.fchmod(descriptor, 0o444)  # whatever this process masks
-        os.setxattr(descriptor, _HOME, write_home(each.home, each.name))
-        os.utime(descriptor, ns=(each.put_ns, each.put_ns))
         unfinished = f"{_UNFINISHED}{secrets.token_hex(8)}"
         root = self._root
-        os.link(f"/proc/self/fd/{descriptor}", unfinished, src_dir_fd=root, dst_dir_fd=root, follow_symlinks=True)
+        with _room_needed():
+            os.fchmod(descriptor, 0o444)  # whatever this process masks
+            os.setxattr(descriptor, _HOME, write_home(each.home, each.name))
+            os.utime(descriptor, ns=(each.put_ns, each.put_ns))
+            os.link(f"/proc/self/fd/{descriptor}", unfinished, src_dir_fd=root, dst_dir_fd=root, follow_symlinks=True)
         try:
             if self._is_newer(each, instead):
                 return False
@@ -176,6 +185,17 @@ class MemoryShelf:
             os.close(descriptor)
             raise NotHereError
         return descriptor
+
+
+@contextmanager
+def _room_needed() -> Iterator[None]:
+    """What fails within because a file system is full has no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM}:
+            raise
+        raise NoRoomError(error.strerror or str(error)) from error
 
 
 def tag_of(descriptor: int) -> str:

@@ -10,5 +10,6 @@ one node; who serves holds nothing that the broker does not let it hold.
     memory_serving   what other nodes get of this node's memory
     memory_calling   what this node gets of another one's
     memory_round     what all others have, brought once
+    credit           how long one node may keep this one waiting
     memory_bringing  the pods that wait for that
 """

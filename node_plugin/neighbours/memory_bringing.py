@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _WAIT_SECONDS: Final = 60.0
 _PATIENCE_SECONDS: Final = 60.0
 _MOST_WAITING: Final = 1024
+_STOP_SECONDS: Final = 20.0
 _AT_ONCE: Final = 4
 
 
@@ -65,7 +66,7 @@ class MemoryBringer:
     memory: SharedMemory
     patience_seconds: float = _PATIENCE_SECONDS
     _looks: dict[MemoryKey, list[_Look]] = field(default_factory=dict)
-    _since: dict[str, float] = field(default_factory=dict)
+    _since: dict[tuple[str, MemoryKey], float] = field(default_factory=dict)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_AT_ONCE, "bring memory"))
 
     async def bring(self, key: MemoryKey, size_bytes: int, pod: PodIdentity) -> None:
@@ -77,13 +78,17 @@ class MemoryBringer:
             MountError: there is no room for the memory, or the kernel refused.
         """
         self.memory.make(key, size_bytes)
-        since = self._since.setdefault(pod.uid, time.monotonic())
+        since = self._waits_since(key, pod)
         with self.memory.waiting(key):
             look = self._joined(key, pod)
             try:
                 async with asyncio.timeout(_WAIT_SECONDS):
                     brought = await asyncio.shield(look.task)
             except TimeoutError:
+                if time.monotonic() - since >= self.patience_seconds and await self._has_stopped(key):
+                    self._since.pop((pod.uid, key), None)
+                    _log.warning("a pod starts without objects that no node gives", extra={"pod": str(pod)})
+                    return
                 came = 0 if look.round is None else look.round.came_bytes
                 said = (
                     f"dataset {key.ref}: what other nodes have in memory is brought to this one before the pod starts"
@@ -94,9 +99,10 @@ class MemoryBringer:
             said = f"dataset {key.ref}: not all that other nodes have in memory can be brought to this one"
             causes = "; ".join(brought.trouble.values())
             raise NotYetError(f"{said} ({causes}). The pod starts without it in {left_seconds:.0f} s")
-        self._forget(pod)
-        if brought.trouble or brought.without_room:
+        self._since.pop((pod.uid, key), None)
+        if brought.trouble or brought.without_room or brought.refused:
             facts = {"dataset": str(key.ref), "pod": str(pod), "without_room": brought.without_room}
+            facts["refused"] = brought.refused
             _log.warning("a pod starts without objects that other nodes have", extra={**facts, **brought.trouble})
 
     async def close(self) -> None:
@@ -129,10 +135,20 @@ class MemoryBringer:
         if not look.task.cancelled():
             look.task.exception()  # whoever waits for it hears of it; perhaps nobody does any more
 
-    def _forget(self, pod: PodIdentity) -> None:
-        self._since.pop(pod.uid, None)
-        while len(self._since) > _MOST_WAITING:
+    def _waits_since(self, key: MemoryKey, pod: PodIdentity) -> float:
+        """Since when a pod waits for this memory; of very many, those that came first are forgotten."""
+        while len(self._since) >= _MOST_WAITING and (pod.uid, key) not in self._since:
             self._since.pop(next(iter(self._since)))
+        return self._since.setdefault((pod.uid, key), time.monotonic())
+
+    async def _has_stopped(self, key: MemoryKey) -> bool:
+        """Whether nothing has come for so long that what is under way was ended."""
+        look = next((look for look in self._looks.get(key, ()) if look.round is not None), None)
+        if look is None or look.round is None or time.monotonic() - look.round.moved_at < self.patience_seconds:
+            return False
+        look.round.stop()
+        await asyncio.wait([look.task], timeout=_STOP_SECONDS)
+        return look.task.done()
 
     async def _look(
         self, key: MemoryKey, pod: PodIdentity, begun: asyncio.Event, before: "asyncio.Task[Brought] | None"

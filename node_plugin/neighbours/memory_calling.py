@@ -58,12 +58,15 @@ class NeighbourMemory:
         """What lies there; None where it has no memory of the Dataset any more.
 
         Raises:
+            BusyError: later.
             TryAgainError: it does not say.
         """
         deadline = Deadline(_LISTING_SECONDS)
         with ended_in_time(deadline, self._connection.shut), self._get(self._path) as answer:
             if answer.status == _NOT_FOUND:
                 return None
+            if answer.status == _BUSY:
+                raise BusyError
             body = b"" if answer.status != _OK else answer.read(MOST_LISTING_BYTES + 1)
             told = None if len(body) > MOST_LISTING_BYTES else read_listing(body, self.node)
             if told is None or deadline.is_over:

@@ -18,6 +18,7 @@ from aiohttp import hdrs, web
 from moorage.errors import BrokerError
 from moorage.grants.standing import Standing
 from moorage.model import DatasetRef
+from moorage.serving.slots import Slots
 from node_plugin.broker import Watching
 from node_plugin.memory.holding import MemoryKey, key_of
 from node_plugin.memory.lying import write_listing
@@ -30,6 +31,8 @@ DIGEST_BYTES: Final = 32
 _FROM: Final = re.compile(r"[0-9]{1,18}")
 _TRUSTED_SECONDS: Final = 20.0
 _MOST_REMEMBERED: Final = 1024
+# A listing opens each object, in threads that all of the node plugin shares.
+_MOST_LISTINGS, _MOST_LISTINGS_OF_ONE = 4, 2
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class MemoryServer:
     node: str
     sending: Sending
     clock: Callable[[], float] = time.time
+    listings: Slots = field(default_factory=lambda: Slots(_MOST_LISTINGS, _MOST_LISTINGS_OF_ONE))
     _standings: dict[DatasetRef, tuple[float, Standing | None]] = field(default_factory=dict)
 
     def add_to(self, app: web.Application) -> None:
@@ -57,10 +61,13 @@ class MemoryServer:
 
     async def _listing(self, request: web.Request) -> web.Response:
         key = await self._served(request)
-        try:
-            body = await asyncio.to_thread(self._list, key)
-        except OSError as error:
-            raise web.HTTPNotFound from error
+        with self.listings.taken(shown(request).reading.node) as has_slot:
+            if not has_slot:
+                raise web.HTTPServiceUnavailable(text="busy\n")
+            try:
+                body = await asyncio.to_thread(self._list, key)
+            except OSError as error:
+                raise web.HTTPNotFound from error
         return web.Response(body=body, headers={hdrs.CACHE_CONTROL: "no-store"})
 
     def _list(self, key: MemoryKey) -> bytes:

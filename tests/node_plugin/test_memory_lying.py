@@ -29,6 +29,8 @@ def told(home: Home, *objects: Lying) -> Told:
     return Told(home, {each.name: each for each in objects})
 
 
+NOW = 10**18
+LATER = NOW + 60 * 10**9 + 1
 X1, X2, Y1 = put("x", 1, A), put("x", 2, B), put("y", 1, A)
 
 CASES = {
@@ -56,6 +58,23 @@ CASES = {
         ((put("x", 3, A), ("a",)),),
         (),
     ),
+    "what says that it was put later than now does not count": (
+        told(C),
+        [told(A, put("x", LATER, A)), told(B, X2)],
+        ((X2, ("b",)),),
+        (),
+    ),
+    "clocks may differ a little": (
+        told(C),
+        [told(A, put("x", LATER - 1, A))],
+        ((put("x", LATER - 1, A), ("a",)),),
+        (),
+    ),
+    "a copy here that says so goes": (told(C, put("x", LATER, A)), [], (), (put("x", LATER, A),)),
+    "an object at home here stays, whatever it says": (told(C, put("x", LATER, C)), [told(A, X1)], (), ()),
+    "no copy whose home does not answer takes its place": (told(C, put("x", 0, C)), [told(B, X1)], (), ()),
+    "nor one whose home was made anew": (told(C, put("x", 0, C)), [told(B, X1), told(A_ANEW)], (), ()),
+    "one whose home answers does": (told(C, put("x", 0, C)), [told(B, X1), told(A, X1)], ((X1, ("a", "b")),), ()),
     "also where its home has an older one now": (told(C, X2), [told(B, X1), told(A, X1)], ((X1, ("a", "b")),), ()),
 }
 
@@ -65,13 +84,14 @@ def test_what_a_node_takes(
     own: Told, others: list[Told], brought: tuple[tuple[Lying, tuple[str, ...]], ...], dropped: tuple[Lying, ...]
 ) -> None:
     """Of each name the newest that counts; copies count as their home says."""
-    assert plan(own, others) == Plan(brought, dropped)
+    assert plan(own, others, NOW) == Plan(brought, dropped)
 
 
 def test_what_has_room() -> None:
     """The newest first, in whole pages; what is too large keeps nothing out that is older and smaller."""
     objects = [(put("x", 4, A, 4097), ("a",)), (put("y", 3, A, 9000), ("a",)), (put("z", 2, A, 0), ("a",))]
-    assert fitting(objects, 8192) == [objects[0], objects[2]]
+    assert fitting(objects, 8192, 9) == [objects[0], objects[2]]
+    assert fitting(objects, 8192, 1) == [objects[0]]
 
 
 def test_a_listing_reads_back() -> None:
