@@ -130,7 +130,7 @@ def test_what_is_no_object_stays_where_it_is(site: Site) -> None:
     site.put(a, pod, "x", "one")
     made = f"cd {target} && mkdir folder && ln -s /etc/passwd link && echo h > .hidden && echo n > 'a name'"
     site.nodes[a].output("sh", "-c", made)
-    writing = site.nodes[a].run(["sh", "-c", f"exec 3> {target}/torn; echo half >&3; echo; sleep 60"], stdout=-1)
+    writing = site.nodes[a].run(["sh", "-c", f"exec 3> {target}/torn; echo half >&3; echo; exec sleep 60"], stdout=-1)
     assert writing.stdout is not None
     writing.stdout.readline()
     assert site.lies(b, site.pod(b)) == {"x": "one"}
