@@ -66,13 +66,14 @@ def is_news(told: NodeCache | None, now: NodeCache, held: Iterable[Holding], sin
     ]
     if any(each.whole for each in changed):
         return True
-    many = any(_moved(each, before[each.key.ref, each.key.version]) > MOVED_SHARE for each in changed)
-    return many and since_seconds >= TELL_AGAIN_SECONDS
+    much = any(_moved_much(each, before[each.key.ref, each.key.version]) for each in changed)
+    return much and since_seconds >= TELL_AGAIN_SECONDS
 
 
-def _moved(held: Holding, told_bytes: int) -> float:
-    """The share of a version that came since it was told."""
-    return abs(held.size_bytes - told_bytes) / max(held.disk_bytes, 1)
+def _moved_much(held: Holding, told_bytes: int) -> bool:
+    """Whether much of a version came or went since it was told; the first bytes count, as they draw pods."""
+    is_first_or_last = not (held.size_bytes and told_bytes)
+    return is_first_or_last or abs(held.size_bytes - told_bytes) > MOVED_SHARE * max(held.disk_bytes, 1)
 
 
 class Reporter:

@@ -254,6 +254,10 @@ def told(*entries: tuple[DatasetRef, str, int]) -> NodeCache:
         (told((CLAIMS, NOW, GB)), [filling(2 * GB)], 1e9, True),
         (told((CLAIMS, NOW, GB)), [filling(2 * GB)], TELL_AGAIN_SECONDS - 1, False),
         (told((CLAIMS, NOW, GB)), [filling(GB + 1)], 1e9, False),
+        # What is in a node's memory is little, and draws pods all the same.
+        (told((CLAIMS, NOW, 0)), [filling(1)], TELL_AGAIN_SECONDS, True),
+        (told((CLAIMS, NOW, 0)), [filling(1)], TELL_AGAIN_SECONDS - 1, False),
+        (told((CLAIMS, NOW, 1)), [replace(filling(0), begun=True)], TELL_AGAIN_SECONDS, True),
     ],
 )
 def test_when_a_node_tells(
