@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moorage.access import Access
+from moorage.errors import InputError
 from moorage.model import API_VERSION
 from moorage.sources import LOCAL_KINDS
 from moorage.wire.local import KNOWN_KEYS, REMOTE_KEYS
@@ -17,6 +18,9 @@ Raw = Mapping[str, Any]
 # and a finalizer that only Datashim's operator removes would keep the new object from ever being deleted.
 _OF_THE_AUTHOR = ("name", "generateName", "namespace", "labels", "annotations")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# By these a deployment tool finds what it may prune, and Moorage what an administrator asked for: of the old object.
+_TRACKING_DOMAINS = ("moorage.dev/", "applyset.kubernetes.io/", "argocd.argoproj.io/")
+_TRACKING = frozenset({"app.kubernetes.io/instance"})
 
 # Kinds that pods could write to, unless `readonly` said otherwise.
 _WRITABLE_THERE = frozenset({"COS", "S3", "NFS", "HOST"})
@@ -49,20 +53,25 @@ def convert(raw: Raw, site: str | None) -> Converted:
     Args:
         raw: the object.
         site: where the data is; None leaves it to the only Site there is.
+
+    Raises:
+        InputError: a part of it is no mapping.
     """
     if not _is_datashims(raw):
         return Converted(dict(raw))
-    metadata = _metadata(dict(raw.get("metadata") or {}))
+    notes: list[str] = []
+    metadata = _metadata(_mapping(raw, "metadata", "Dataset"), notes)
     named = metadata.get("name") or f"{metadata.get('generateName')}..."
     subject = f"{raw.get('kind')} {'/'.join((*filter(None, [metadata.get('namespace')]), named))}"
     if is_bookkeeping(raw):
         return Converted(None, (f"{subject}: is Datashim's own bookkeeping: left out",))
-    spec = dict(raw.get("spec") or {})
-    notes: list[str] = []
+    spec = _mapping(raw, "spec", subject)
     if "remote" in spec:
-        converted = _from_remote(dict(spec.pop("remote") or {}), site, notes)
+        converted = _from_remote(_mapping(spec, "remote", subject, "spec."), site, notes)
+        del spec["remote"]
     else:
-        local = dict(spec.pop("local", None) or {})
+        local = _mapping(spec, "local", subject, "spec.")
+        spec.pop("local", None)
         if "type" in spec:  # older manifests have no `local`
             local = {key: spec.pop(key) for key in list(spec) if key not in {"remote", "local"}} | local
         converted = {"local": _local(local, site, notes), **_access(local, notes), "claim": True}
@@ -78,8 +87,8 @@ def is_bookkeeping(raw: Raw) -> bool:
 
 def could_write(raw: Raw) -> bool:
     """Whether pods could write to a Dataset with Datashim."""
-    spec = raw.get("spec") or {}
-    local = spec | (spec.get("local") or {})
+    spec = _mapping(raw, "spec", "Dataset")
+    local = spec | _mapping(spec, "local", "Dataset", "spec.")
     writable = str(local.get("type") or "").upper() in _WRITABLE_THERE
     return _is_datashims(raw) and writable and str(local.get("readonly") or "").lower() != "true"
 
@@ -88,10 +97,23 @@ def _is_datashims(raw: Raw) -> bool:
     return str(raw.get("apiVersion")).partition("/")[0] in GROUPS
 
 
-def _metadata(metadata: Raw) -> dict[str, Any]:
+def _mapping(raw: Raw, key: str, subject: str, path: str = "") -> dict[str, Any]:
+    value = raw.get(key) or {}
+    if not isinstance(value, Mapping):
+        raise InputError(subject, f"{path}{key}", "must be a mapping")
+    return dict(value)
+
+
+def _metadata(metadata: Raw, notes: list[str]) -> dict[str, Any]:
     kept = {key: metadata[key] for key in _OF_THE_AUTHOR if metadata.get(key)}
-    annotations = {key: value for key, value in (kept.pop("annotations", None) or {}).items() if key != _LAST_APPLIED}
-    return kept | ({"annotations": annotations} if annotations else {})
+    for field in ("labels", "annotations"):
+        words = _mapping(kept, field, "Dataset", "metadata.")
+        tracking = sorted(key for key in words if key in _TRACKING or key.startswith(_TRACKING_DOMAINS))
+        notes += [f"metadata.{field}.{key}: was about the old object: left out" for key in tracking]
+        kept[field] = {key: value for key, value in words.items() if key not in {*tracking, _LAST_APPLIED}}
+        if not kept[field]:
+            del kept[field]
+    return kept
 
 
 def _local(local: dict[str, Any], site: str | None, notes: list[str]) -> dict[str, Any]:
