@@ -6,6 +6,7 @@ away when the Dataset went.
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from dataset_operator.listing.ways import WaysToKeys
 from moorage.errors import KubeError, NotFoundError, SourceError
 from moorage.kube import DATASETS, Client, Recorder
 from moorage.model import API_VERSION, DatasetRef
+from moorage.queueing.backing_off import backoff_seconds
 from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
 from moorage.sources import Location
@@ -129,7 +131,7 @@ class BucketRemover:
                 _log.exception("bucket %s of Dataset %s", each.location.words, each.ref)
             self._attempts[each] = tried = self._attempts.get(each, 0) + 1
             if tried < ATTEMPTS:
-                self._queue.add_after(each, _FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
+                self._queue.add_after(each, backoff_seconds(tried, _FIRST_PAUSE_SECONDS, math.inf))
                 return
             why = str(error) if isinstance(error, SourceError | KubeError) else "the store's answer can't be read"
         self._forget(each)

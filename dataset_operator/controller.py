@@ -32,6 +32,7 @@ from dataset_operator.verdict import LOOKING
 from moorage.errors import NotFoundError
 from moorage.kube import DATASETS, Client, Recorder
 from moorage.model import API_VERSION, Dataset, DatasetRef
+from moorage.queueing.backing_off import backoff_seconds
 from moorage.queueing.shares import Share
 from moorage.queueing.work_queue import WorkQueue
 from moorage.serving import metrics
@@ -288,7 +289,7 @@ def pause_after(reread_seconds: float, look_seconds: float, failures: int) -> fl
     fails after long, half of the time.
     """
     usual = max(reread_seconds, 10 * look_seconds)
-    return min(usual, max(2.0 ** min(failures, 32), look_seconds)) if failures else usual
+    return min(usual, max(backoff_seconds(failures, 2.0, usual), look_seconds)) if failures else usual
 
 
 def _same_spec(one: Written, other: Written) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from moorage.access import Access
-from moorage.errors import InputError
 from moorage.model import API_VERSION
+from moorage.reading.fields import Fields
 from moorage.sources import LOCAL_KINDS
 from moorage.wire.local import KNOWN_KEYS, REMOTE_KEYS
 
@@ -67,10 +67,10 @@ def convert(raw: Raw, site: str | None) -> Converted:
         return Converted(None, (f"{subject}: is Datashim's own bookkeeping: left out",))
     spec = _mapping(raw, "spec", subject)
     if "remote" in spec:
-        converted = _from_remote(_mapping(spec, "remote", subject, "spec."), site, notes)
+        converted = _from_remote(_mapping(spec, "remote", subject, "spec"), site, notes)
         del spec["remote"]
     else:
-        local = _mapping(spec, "local", subject, "spec.")
+        local = _mapping(spec, "local", subject, "spec")
         spec.pop("local", None)
         if "type" in spec:  # older manifests have no `local`
             local = {key: spec.pop(key) for key in list(spec) if key not in {"remote", "local"}} | local
@@ -88,7 +88,7 @@ def is_bookkeeping(raw: Raw) -> bool:
 def could_write(raw: Raw) -> bool:
     """Whether pods could write to a Dataset with Datashim."""
     spec = _mapping(raw, "spec", "Dataset")
-    local = spec | _mapping(spec, "local", "Dataset", "spec.")
+    local = spec | _mapping(spec, "local", "Dataset", "spec")
     writable = str(local.get("type") or "").upper() in _WRITABLE_THERE
     return _is_datashims(raw) and writable and str(local.get("readonly") or "").lower() != "true"
 
@@ -98,16 +98,14 @@ def _is_datashims(raw: Raw) -> bool:
 
 
 def _mapping(raw: Raw, key: str, subject: str, path: str = "") -> dict[str, Any]:
-    value = raw.get(key) or {}
-    if not isinstance(value, Mapping):
-        raise InputError(subject, f"{path}{key}", "must be a mapping")
-    return dict(value)
+    """A copy: what is converted is taken out of it."""
+    return dict(Fields(subject, path, raw).mapping(key))
 
 
 def _metadata(metadata: Raw, notes: list[str]) -> dict[str, Any]:
     kept = {key: metadata[key] for key in _OF_THE_AUTHOR if metadata.get(key)}
     for field in ("labels", "annotations"):
-        words = _mapping(kept, field, "Dataset", "metadata.")
+        words = _mapping(kept, field, "Dataset", "metadata")
         tracking = sorted(key for key in words if key in _TRACKING or key.startswith(_TRACKING_DOMAINS))
         notes += [f"metadata.{field}.{key}: was about the old object: left out" for key in tracking]
         kept[field] = {key: value for key, value in words.items() if key not in {*tracking, _LAST_APPLIED}}
